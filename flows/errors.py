@@ -1,0 +1,109 @@
+"""What can go wrong, one class per kind of remedy, under one base.
+
+An error's text is two lines: `<where>: <what, with the value>` and `hint: <the next step>`. It never holds a customer's data.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class JustEnoughError(Exception):
+    """The base of all errors that a user can do something about.
+
+    Attributes:
+        where: the place: a file (with its line where known), a setting, a folder.
+        what: what is wrong there, with the value.
+        hint: the next step.
+        exit_code: what the command line answers (see `EXIT` in `flows/cli.py`).
+    """
+
+    exit_code = 1
+
+    def __init__(self, where: object, what: str, hint: str) -> None:
+        self.where, self.what, self.hint = str(where), what, hint
+        super().__init__(f"{where}: {what}\nhint: {hint}")
+
+    def __reduce__(self) -> tuple[type[JustEnoughError], tuple[str, str, str]]:
+        return type(self), (self.where, self.what, self.hint)
+
+
+class SettingError(JustEnoughError):
+    """Change a setting: `[tool.justenough]` in pyproject.toml, or its environment variable."""
+
+    exit_code = 2
+
+
+class UsageError(JustEnoughError):
+    """Call the command differently."""
+
+    exit_code = 2
+
+
+class ProductError(JustEnoughError):
+    """Mend a product.yaml."""
+
+
+class CatalogueError(JustEnoughError):
+    """Mend sql/dimensions.yaml or a segment's .yaml."""
+
+
+class TemplateError(JustEnoughError):
+    """Mend a template."""
+
+
+class UnknownFieldError(TemplateError):
+    """A template names a field that its segment does not have."""
+
+
+class DimensionLimitError(JustEnoughError):
+    """Take a dimension out: a product or a message uses more than three."""
+
+
+class StatementError(JustEnoughError):
+    """Mend a file in sql/: it is not the kind of statement that may run, or DuckDB refuses it."""
+
+
+class DataError(JustEnoughError):
+    """Mend the data, or the query that reads it: a missing column, a wrong type, a null or doubled key."""
+
+
+class SourceError(JustEnoughError):
+    """Look at the source: it is missing, unreadable, empty, or has fallen further than is plausible."""
+
+
+class LockedError(JustEnoughError):
+    """Try again later: another run, or another program, holds the lock."""
+
+    exit_code = 75
+
+
+class OutboxError(JustEnoughError):
+    """Make the outbox or the state folder writable, on one file system."""
+
+
+class PlanError(JustEnoughError):
+    """Make a new plan: this one has expired, was changed, or is not what was approved."""
+
+
+class BalanceError(JustEnoughError):
+    """Our fault: the rows of a run do not add up. Nothing further is published."""
+
+    exit_code = 70
+
+
+class StateError(JustEnoughError):
+    """The state folder or the ledger is damaged, or newer than this program."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Words for an unknown name: `did you mean 'first_name'?`, or the list of what is known."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"known here: {', '.join(known)}" if known else "nothing is known here yet"

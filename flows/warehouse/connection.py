@@ -1,0 +1,98 @@
+"""The only file that imports DuckDB: connections, and its errors in our words without a customer's data."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import polars as pl
+
+from flows.errors import DataError, JustEnoughError, LockedError, OutboxError, SourceError, StatementError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+Connection = duckdb.DuckDBPyConnection
+
+
+def connect(path: Path | None = None, *, read_only: bool = False) -> Connection:
+    """Open a DuckDB file, or a database in memory when `path` is None. The session's time zone is UTC.
+
+    Raises:
+        SourceError: the file is missing, unreadable, or not a DuckDB database.
+        LockedError: another process has it open for writing.
+    """
+    with translated(path or "in memory"):
+        connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only)
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection
+
+
+def attach(connection: Connection, path: Path, name: str) -> None:
+    """Attach the DuckDB file `path` read-only under the catalog name `name`. Raises as `connect`."""
+    if not path.exists():
+        raise SourceError(path, "this database file does not exist", "check the setting `database`")
+    with translated(path):
+        connection.execute(f"ATTACH '{quote(str(path))}' AS {name} (READ_ONLY)")
+
+
+def query(
+    connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None, *, where: object = "sql"
+) -> pl.DataFrame:
+    """Run one SELECT and return its rows. `where` is the place that an error names."""
+    with translated(where):
+        return connection.sql(statement, params=dict(parameters) if parameters else None).pl()
+
+
+def quote(text: str) -> str:
+    """`text` inside a single-quoted SQL literal."""
+    return text.replace("'", "''")
+
+
+@contextmanager
+def translated(where: object) -> Iterator[None]:
+    """Turn DuckDB's errors into ours. What they quote of the data is left out, and `from None` hides the original.
+
+    Source: DuckDB 2.0's messages quote cast values, constraint keys and CSV lines (measured), so only messages of the
+    parser, the binder and the catalog, which speak of the statement alone, are passed on.
+    """
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise _io_error(where, str(error)) from None
+    except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
+        raise StatementError(where, _first_line(error), "mend the statement; DuckDB's SQL applies") from None
+    except duckdb.PermissionException:
+        what = "it reaches outside the database, which is not allowed"
+        raise StatementError(where, what, "load the data into a table of the warehouse first") from None
+    except duckdb.ConversionException as error:
+        kind = re.search(r"to (?:type )?([A-Z][A-Z0-9_]+)", str(error))
+        what = f"a value cannot be cast{f' to {kind[1]}' if kind else ''}"
+        raise DataError(where, what, "use TRY_CAST, or mend the rows it fails on") from None
+    except duckdb.OutOfMemoryException:
+        raise SourceError(where, "DuckDB ran out of memory", "raise the setting `memory`, or use more `parts`") from None
+    except duckdb.Error as error:
+        what = f"DuckDB refused it ({type(error).__name__})"
+        raise DataError(where, what, "run the statement by hand to see the rows it fails on") from None
+
+
+def _io_error(where: object, message: str) -> JustEnoughError:
+    if "Could not set lock" in message:
+        holder = re.search(r"\(PID (\d+)\)", message)
+        who = f"process {holder[1]}" if holder else "another process"
+        return LockedError(where, f"{who} has this database open for writing", "wait for it to end, or close it")
+    if "not a valid DuckDB database" in message:
+        return SourceError(where, "this file is not a DuckDB database", "check the setting `database`")
+    if "does not exist" in message:
+        return SourceError(where, "this database file does not exist", "check the setting `database`")
+    if "No space left" in message:
+        return OutboxError(where, "the disk is full", "free some space and run again")
+    return SourceError(where, "this database cannot be read", "check that it is whole and that you may read it")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).split("\n\nLINE", 1)[0].strip()
+    return " ".join(text.split())
