@@ -1,0 +1,105 @@
+"""The one door to YAML: files that people write, read with the line of every key, and refused with its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from flows.errors import JustEnoughError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Model = TypeVar("Model", bound=BaseModel)
+Place = tuple[str | int, ...]
+
+
+def read_document(path: Path, model: type[Model], error: type[JustEnoughError], *, name: str) -> Model:
+    """Read a YAML file into `model`.
+
+    Args:
+        path: the file.
+        model: what it must be; unknown keys are refused where the model forbids them.
+        error: the class of error to raise.
+        name: what errors call the file, relative to the workspace.
+
+    Raises:
+        JustEnoughError: of the class `error`: the file is missing, is not YAML, has a key twice, or does not fit the model.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise error(name, "this file is missing, or is not UTF-8 text", "write it; CONTRIBUTING.md shows one") from None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines = dict(_lines(root)) if root else {}
+        content = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as problem:
+        line = problem.problem_mark.line + 1 if problem.problem_mark else 1
+        raise error(f"{name}:{line}", f"this is not YAML: {problem.problem}", "mend the line, or the one above it") from None
+    except _DoubledKeyError as problem:
+        raise error(f"{name}:{problem.line}", f"the key '{problem.key}' stands twice", "keep one of them") from None
+    try:
+        return model.model_validate(content if content is not None else {})
+    except ValidationError as problems:
+        raise _explained(problems, model, lines, name, error) from None
+
+
+class _DoubledKeyError(Exception):
+    def __init__(self, key: str, line: int) -> None:
+        super().__init__(key)
+        self.key, self.line = key, line
+
+
+def _lines(node: yaml.Node, place: Place = ()) -> Iterator[tuple[Place, int]]:
+    yield place, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise _DoubledKeyError(key.value, key.start_mark.line + 1)
+            seen.add(key.value)
+            yield from _lines(value, (*place, key.value))
+            yield (*place, key.value), key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _lines(value, (*place, index))
+
+
+def _explained(
+    problems: ValidationError, model: type[BaseModel], lines: dict[Place, int], name: str, error: type[JustEnoughError]
+) -> JustEnoughError:
+    first = problems.errors()[0]
+    place: Place = first["loc"]
+    line = next((lines[place[:size]] for size in range(len(place), -1, -1) if place[:size] in lines), 1)
+    dotted = ".".join(str(step) for step in place) or "the file"
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(model, place[:-1])
+        return error(f"{name}:{line}", f"'{place[-1]}' is not a key here", nearest(str(place[-1]), known))
+    if first["type"] == "missing":
+        return error(f"{name}:{line}", f"'{dotted}' is missing", "add it")
+    message = first["msg"].removeprefix("Value error, ")
+    what, _, hint = message.partition(" | ")
+    given = first["input"]
+    shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return error(f"{name}:{line}", f"{dotted}: {what}{shown}", hint or "write it as CONTRIBUTING.md shows")
+
+
+def _keys_at(model: type[BaseModel], place: Place) -> list[str]:
+    """The keys that a model knows at a place: what an unknown key is compared with."""
+    current: Any = model
+    for step in place:
+        field = current.model_fields.get(str(step)) if _is_model(current) else None
+        annotation = field.annotation if field else None
+        candidates = [annotation, *getattr(annotation, "__args__", ())] if annotation else [current]
+        current = next((kind for kind in candidates if _is_model(kind)), current)
+    if not _is_model(current):
+        return []
+    return [field.alias or key for key, field in current.model_fields.items()]
+
+
+def _is_model(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

@@ -1,0 +1,106 @@
+"""Files that survive: private modes, fsync of file and folder, and a rename that never replaces.
+
+Source: the POSIX rules tried in SQLite's and ALICE's crash tests: a file is durable when it *and* the folder that names it
+have been fsynced; a rename is the one step that readers see whole or not at all.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from pathlib import Path
+
+from flows.errors import OutboxError
+
+_RENAME_NOREPLACE = 1
+_AT_FDCWD = -100
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def private_folder(path: Path) -> Path:
+    """Make the folder with mode 0700 (its missing parents too) and return it.
+
+    Raises:
+        OutboxError: it cannot be made or written to.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(folder.parent)
+    except OSError as error:
+        raise OutboxError(path, f"this folder cannot be made ({error.strerror})", "give this user the right to write there") from None
+    if not path.is_dir() or not os.access(path, os.W_OK):
+        raise OutboxError(path, "this is not a folder that can be written to", "give this user the right to write there")
+    return path
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a private file (0600) whole or not at all: temporary name, fsync, rename over, fsync of the folder."""
+    private_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        create_file(temporary, content)
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutboxError(path, f"this file cannot be written ({error.strerror})", "free some space, or mend the rights") from None
+
+
+def create_file(path: Path, content: bytes) -> None:
+    """Create a private file that must not exist yet, and fsync it. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_file(path: Path) -> None:
+    """Make a file that others wrote durable and private (0600)."""
+    path.chmod(0o600)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def rename_once(source: Path, destination: Path) -> None:
+    """Rename within one file system; fail rather than replace what is there.
+
+    Raises:
+        FileExistsError: there is something at `destination` already.
+        OSError: with EXDEV where the two are on different file systems.
+    """
+    result = _LIBC.renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(destination), _RENAME_NOREPLACE)
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(source), None, str(destination))
+
+
+def same_file_system(first: Path, second: Path) -> bool:
+    """Whether a rename from one folder to the other is one step."""
+    return first.stat().st_dev == second.stat().st_dev
+
+
+def boot_id() -> str:
+    """An id that changes with every start of the machine: what was not synced before it may be gone."""
+    path = Path("/proc/sys/kernel/random/boot_id")
+    return path.read_text().strip() if path.exists() else "unknown"
+
+
+def no_space(error: OSError) -> bool:
+    """Whether an error says that the disk, or the quota, is full."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}

@@ -1,0 +1,66 @@
+"""The workspace's secret key, keyed identifiers, and the draws of arms.
+
+Source: CONTRACTS, Keys. Every identifier that leaves or stays is HMAC-SHA256 under the secret, its inputs joined by the unit
+separator, so that nobody without the key can tell whether a known customer is in a ledger.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+import polars_hash  # noqa: F401  (registers the `chash` namespace on expressions)
+
+from flows.durable import write_bytes
+from flows.errors import SettingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UNIT_SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True, repr=False)
+class Key:
+    """A secret with an id that may be shown. The secret never is: not in logs, not in `repr`."""
+
+    key_id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Key({self.key_id})"
+
+    def of(self, *inputs: pl.Expr | str) -> pl.Expr:
+        """HMAC-SHA256 of the inputs, as 64 hexadecimal digits. Strings are literals; null inputs count as ''."""
+        parts = [pl.lit(value) if isinstance(value, str) else value.fill_null("") for value in inputs]
+        joined = pl.concat_str(parts, separator=UNIT_SEPARATOR)
+        hashed: pl.Expr = joined.chash.hmac_sha256(key=self.secret)  # type: ignore[attr-defined]
+        return hashed
+
+
+def load_key(path: Path) -> Key:
+    """Read the key file, or create it (0600) on the first run. Its one line is `<key id>:<64 hexadecimal digits>`.
+
+    Raises:
+        SettingError: the file is not a key file, or others may read it.
+    """
+    if not path.exists():
+        write_bytes(path, f"{secrets.token_hex(4)}:{secrets.token_hex(32)}\n".encode())
+    if path.stat().st_mode & 0o077:
+        raise SettingError(path, "others may read the key file", f"run: chmod 600 {path.name}")
+    key_id, _, secret = path.read_text(encoding="ascii", errors="replace").strip().partition(":")
+    if not key_id or len(secret) != 64 or set(secret) - set("0123456789abcdef"):
+        raise SettingError(path, "this is not a key file", "restore it from your backup; do not make a new one by hand")
+    return Key(key_id, secret)
+
+
+def draw(salt: str, identity: pl.Expr) -> pl.Expr:
+    """A number in [0, 1) for each identity, the same in Polars, DuckDB, Python and JavaScript.
+
+    Source: statistics.md §4: the first 13 hexadecimal digits of SHA-256(salt ":" id), divided by 2^52; exact in a double.
+    """
+    salted = pl.concat_str(pl.lit(f"{salt}:"), identity)
+    digest: pl.Expr = salted.chash.sha2_256()  # type: ignore[attr-defined]
+    return digest.str.slice(0, 13).str.to_integer(base=16) / 2**52
