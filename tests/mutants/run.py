@@ -74,7 +74,7 @@ def applies(patch: Path, tree: Path, *, only_look: bool = False) -> bool:
 
 def pytest_of(tree: Path, nodes: list[str]) -> subprocess.CompletedProcess[str]:
     """Run tests in a copy. PYTHONPATH comes before an editable install, so the copy's flows/ is what is tested."""
-    options = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts="]
+    options = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:faker", "-p", "no:xdist", "-o", "addopts="]
     options += ["--import-mode=importlib", "--no-header", "--tb=short"]
     environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", *options, *nodes]
