@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from flows.errors import UsageError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,11 @@ def present() -> datetime:
     except ValueError:
         instant = datetime.min  # noqa: DTZ901  (has no zone, so the next check refuses it)
     if instant.tzinfo is None:
-        raise UsageError("JUSTENOUGH_NOW", f"'{fixed}' is not an instant with a zone", "write it as 2026-11-22T09:00:00+00:00")
+        raise UsageError(
+            "JUSTENOUGH_NOW",
+            f"'{fixed}' is not an instant with a zone",
+            "write it as 2026-11-22T09:00:00+00:00",
+        )
     return instant.astimezone(UTC)
 
 

@@ -10,14 +10,16 @@ from pydantic import BaseModel, ValidationError
 from flows.errors import JustEnoughError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
 
 
-def read_document(path: Path, model: type[Model], error: type[JustEnoughError], *, name: str) -> Model:
+def read_document(
+    path: Path, model: type[Model], error: type[JustEnoughError], *, name: str, given: Mapping[str, Any] | None = None
+) -> Model:
     """Read a YAML file into `model`.
 
     Args:
@@ -25,6 +27,7 @@ def read_document(path: Path, model: type[Model], error: type[JustEnoughError], 
         model: what it must be; unknown keys are refused where the model forbids them.
         error: the class of error to raise.
         name: what errors call the file, relative to the workspace.
+        given: entries of the model that do not stand in the file.
 
     Raises:
         JustEnoughError: of the class `error`: the file is missing, is not YAML, has a key twice, or does not fit the model.
@@ -39,13 +42,21 @@ def read_document(path: Path, model: type[Model], error: type[JustEnoughError], 
         content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
-        raise error(f"{name}:{line}", f"this is not YAML: {problem.problem}", "mend the line, or the one above it") from None
+        raise error(
+            f"{name}:{line}", f"this is not YAML: {problem.problem}", "mend the line, or the one above it"
+        ) from None
     except _DoubledKeyError as problem:
         raise error(f"{name}:{problem.line}", f"the key '{problem.key}' stands twice", "keep one of them") from None
+    if content is None:
+        content = {}
+    if isinstance(content, dict) and given:
+        for key in given.keys() & content.keys():
+            raise error(f"{name}:{lines[(key,)]}", f"'{key}' is not a key here", "take it out: it is known already")
+        content = {**content, **given}
     try:
-        return model.model_validate(content if content is not None else {})
+        return model.model_validate(content)
     except ValidationError as problems:
-        raise _explained(problems, model, lines, name, error) from None
+        raise explained(problems, model, lines, name, error) from None
 
 
 class _DoubledKeyError(Exception):
@@ -69,23 +80,29 @@ def _lines(node: yaml.Node, place: Place = ()) -> Iterator[tuple[Place, int]]:
             yield from _lines(value, (*place, index))
 
 
-def _explained(
-    problems: ValidationError, model: type[BaseModel], lines: dict[Place, int], name: str, error: type[JustEnoughError]
+def explained(
+    problems: ValidationError,
+    model: type[BaseModel],
+    lines: dict[Place, int],
+    name: str,
+    error: type[JustEnoughError],
 ) -> JustEnoughError:
+    """The first of a model's complaints as one of our errors, with the line of the key where it is known."""
     first = problems.errors()[0]
     place: Place = first["loc"]
-    line = next((lines[place[:size]] for size in range(len(place), -1, -1) if place[:size] in lines), 1)
+    line = next((lines[place[:size]] for size in range(len(place), -1, -1) if place[:size] in lines), None)
+    where = f"{name}:{line}" if line else name
     dotted = ".".join(str(step) for step in place) or "the file"
     if first["type"] == "extra_forbidden":
         known = _keys_at(model, place[:-1])
-        return error(f"{name}:{line}", f"'{place[-1]}' is not a key here", nearest(str(place[-1]), known))
+        return error(where, f"'{place[-1]}' is not a key here", nearest(str(place[-1]), known))
     if first["type"] == "missing":
-        return error(f"{name}:{line}", f"'{dotted}' is missing", "add it")
+        return error(where, f"'{dotted}' is missing", "add it")
     message = first["msg"].removeprefix("Value error, ")
     what, _, hint = message.partition(" | ")
     given = first["input"]
     shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
-    return error(f"{name}:{line}", f"{dotted}: {what}{shown}", hint or "write it as CONTRIBUTING.md shows")
+    return error(where, f"{dotted}: {what}{shown}", hint or "write it as CONTRIBUTING.md shows")
 
 
 def _keys_at(model: type[BaseModel], place: Place) -> list[str]:

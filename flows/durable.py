@@ -30,9 +30,13 @@ def private_folder(path: Path) -> Path:
             folder.mkdir(mode=0o700, exist_ok=True)
             sync_folder(folder.parent)
     except OSError as error:
-        raise OutboxError(path, f"this folder cannot be made ({error.strerror})", "give this user the right to write there") from None
+        raise OutboxError(
+            path, f"this folder cannot be made ({error.strerror})", "give this user the right to write there"
+        ) from None
     if not path.is_dir() or not os.access(path, os.W_OK):
-        raise OutboxError(path, "this is not a folder that can be written to", "give this user the right to write there")
+        raise OutboxError(
+            path, "this is not a folder that can be written to", "give this user the right to write there"
+        )
     return path
 
 
@@ -46,7 +50,9 @@ def write_bytes(path: Path, content: bytes) -> None:
         sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise OutboxError(path, f"this file cannot be written ({error.strerror})", "free some space, or mend the rights") from None
+        raise OutboxError(
+            path, f"this file cannot be written ({error.strerror})", "free some space, or mend the rights"
+        ) from None
 
 
 def create_file(path: Path, content: bytes) -> None:

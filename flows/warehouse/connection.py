@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import polars as pl
 
 from flows.errors import DataError, JustEnoughError, LockedError, OutboxError, SourceError, StatementError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    import polars as pl
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -40,11 +41,16 @@ def attach(connection: Connection, path: Path, name: str) -> None:
 
 
 def query(
-    connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None, *, where: object = "sql"
+    connection: Connection,
+    statement: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    where: object = "sql",
 ) -> pl.DataFrame:
     """Run one SELECT and return its rows. `where` is the place that an error names."""
     with translated(where):
-        return connection.sql(statement, params=dict(parameters) if parameters else None).pl()
+        frame: pl.DataFrame = connection.sql(statement, params=dict(parameters) if parameters else None).pl()
+        return frame
 
 
 def quote(text: str) -> str:
@@ -54,7 +60,7 @@ def quote(text: str) -> str:
 
 @contextmanager
 def translated(where: object) -> Iterator[None]:
-    """Turn DuckDB's errors into ours. What they quote of the data is left out, and `from None` hides the original.
+    """Turn DuckDB's errors into ours, without what they quote of the data; `from None` hides the original.
 
     Source: DuckDB 2.0's messages quote cast values, constraint keys and CSV lines (measured), so only messages of the
     parser, the binder and the catalog, which speak of the statement alone, are passed on.
@@ -73,7 +79,9 @@ def translated(where: object) -> Iterator[None]:
         what = f"a value cannot be cast{f' to {kind[1]}' if kind else ''}"
         raise DataError(where, what, "use TRY_CAST, or mend the rows it fails on") from None
     except duckdb.OutOfMemoryException:
-        raise SourceError(where, "DuckDB ran out of memory", "raise the setting `memory`, or use more `parts`") from None
+        raise SourceError(
+            where, "DuckDB ran out of memory", "raise the setting `memory`, or use more `parts`"
+        ) from None
     except duckdb.Error as error:
         what = f"DuckDB refused it ({type(error).__name__})"
         raise DataError(where, what, "run the statement by hand to see the rows it fails on") from None

@@ -1,0 +1,136 @@
+"""Every column once, with its type and meaning; the frames of the line are built from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+INSTANT = pl.Datetime("us", "UTC")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its type in every frame, and what it means."""
+
+    type: pl.DataType
+    meaning: str
+
+
+def _string(meaning: str) -> Column:
+    return Column(pl.String(), meaning)
+
+
+COLUMNS: dict[str, Column] = {
+    # who
+    "customer_id": _string("the workspace's id of a customer"),
+    "brand": _string("the brand that speaks"),
+    "person_key": _string("HMAC of customer_id"),
+    "country": _string("ISO 3166 country of the customer"),
+    "locale": _string("language and region, as in de-AT"),
+    "time_zone": _string("IANA name of the customer's time zone"),
+    "email": _string("e-mail address"),
+    "phone": _string("telephone number"),
+    "push_token": _string("the app's token for push messages"),
+    # what may be said
+    "event_id": _string("id of an event in the source"),
+    "channel": _string("email, sms, push, web or ads; '*' where all are meant"),
+    "topic": _string("what a person can leave without leaving everything; '*' for all"),
+    "state": _string("yes, no, pending or snooze"),
+    "happened_at": Column(INSTANT, "when it happened"),
+    "until": Column(INSTANT, "when it ends"),
+    "source": _string("where it was said"),
+    "wording": _string("the words that were agreed to"),
+    "address": _string("an address in the form in which it is used"),
+    "reason": _string("a code of reasons.py; null where nothing is in the way"),
+    "detail": _string("what brought the reason about: a file's name, never data"),
+    "message_type": _string("marketing or service"),
+    # a help for somebody
+    "product": _string("name of the product"),
+    "subject_id": _string("what the help is about (an order); null where it is about the person"),
+    "subject_key": _string("HMAC of subject_id; null without one"),
+    "valid_until": Column(INSTANT, "until when the message is true"),
+    "next_due_on": Column(pl.Date(), "when the row may become a candidate"),
+    "score": Column(pl.Float64(), "relevance, 0..1"),
+    "terms": Column(
+        pl.List(pl.Struct({"name": pl.String, "log_odds": pl.Float64})), "the addends of the score, base included"
+    ),
+    "decision_id": _string("HMAC of workspace, brand, product, subject, person and date"),
+    "variant": _string("the variant of the words that was drawn; null without a test"),
+    "propensity": Column(pl.Float64(), "probability of the draws that led here, 0..1"),
+    "level": Column(pl.Int8(), "how many of the product's dimensions may be used, 0..3"),
+    "facts": Column(pl.List(pl.String), "the dimensions actually used, in the product's order"),
+    "as_of": Column(pl.Date(), "the date of the run"),
+    # a delivery
+    "lane": _string("'first' for the one channel of first_of, else the channel's name"),
+    "target": _string("the platform format"),
+    "address_match": _string("the address in the form that tells whether two are the same"),
+    "creative_id": _string("digest of the words of one key, in one brand and country"),
+    "message_id": _string("HMAC of decision, lane and attempt"),
+}
+
+
+def frame_schema(*names: str) -> pl.Schema:
+    """The schema with these columns, in this order."""
+    return pl.Schema({name: COLUMNS[name].type for name in names})
+
+
+CUSTOMERS = frame_schema("customer_id", "brand", "country", "locale", "time_zone", "email", "phone", "push_token")
+CONSENT = frame_schema(
+    "event_id", "customer_id", "brand", "channel", "topic", "state", "happened_at", "until", "source", "wording"
+)
+SUPPRESSIONS = frame_schema("channel", "address", "brand", "reason", "happened_at")
+EXCLUSIONS = frame_schema("customer_id", "brand", "product", "channel", "message_type", "until", "detail")
+SEGMENT = frame_schema("customer_id", "brand", "subject_id", "valid_until", "next_due_on")
+HISTORY = frame_schema("person_key", "brand", "product", "message_type", "subject_key", "as_of")
+KEYS = ("customer_id", "brand", "product", "subject_id")
+DECISIONS = frame_schema(
+    *KEYS, "message_type", "person_key", "subject_key", "decision_id", "score", "terms", "variant", "propensity",
+    "valid_until", "reason",
+)  # fmt: skip
+
+
+def conform(frame: pl.DataFrame, schema: pl.Schema, *, where: str, optional: Iterable[str] = ()) -> pl.DataFrame:
+    """The columns of `schema` in its order and types; other columns are left out.
+
+    Args:
+        frame: what a query yielded.
+        schema: what is wanted of it.
+        where: the file that an error names.
+        optional: columns that are filled with null where the query does not yield them.
+
+    Raises:
+        DataError: a column is missing, or has values of another kind.
+    """
+    optional = set(optional)
+    columns = []
+    for name, wanted in schema.items():
+        if name in frame.columns:
+            columns.append(_cast(frame[name], wanted, where))
+        elif name in optional:
+            columns.append(pl.Series(name, [None], dtype=wanted).new_from_index(0, frame.height))
+        else:
+            raise DataError(where, f"the column '{name}' is missing", nearest(name, frame.columns))
+    return pl.DataFrame(columns, schema=schema)
+
+
+def _cast(column: pl.Series, wanted: pl.DataType, where: str) -> pl.Series:
+    given = column.dtype
+    if given == wanted:
+        return column
+    if wanted == INSTANT and isinstance(given, pl.Datetime):
+        column = column.dt.replace_time_zone("UTC") if given.time_zone is None else column.dt.convert_time_zone("UTC")
+        return column.cast(wanted)
+    if wanted == INSTANT and given == pl.Date:
+        return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    plain = given.is_integer() or isinstance(given, pl.String | pl.Categorical | pl.Enum | pl.Null)
+    if (wanted == pl.String and plain) or given == pl.Null or (wanted == pl.Date and isinstance(given, pl.Datetime)):
+        return column.cast(wanted)
+    what = f"the column '{column.name}' is {given}, and should be {wanted}"
+    raise DataError(where, what, "cast it in the query")

@@ -1,0 +1,177 @@
+"""`[tool.justenough]` of a workspace's pyproject.toml, each plain setting overridable by `JUSTENOUGH_<NAME>`."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, get_origin
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from flows.documents import explained
+from flows.durations import Duration, Share
+from flows.errors import SettingError
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("this is not a time zone | write it as in 'Europe/Berlin'") from None
+    return name
+
+
+class Brand(BaseModel):
+    """A sender's identity in one country: what the layouts wrap around the words. It counts as no customer data."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    sender_name: str
+    sender_email: str
+    reply_to: str
+    legal_name: str
+    postal_address: str
+    privacy_url: str
+    unsubscribe_url: str
+    site_url: str
+    logo_url: str = ""
+    sms_sender: str = ""
+    sms_stop_word: str = ""
+
+
+class Settings(BaseModel):
+    """What a workspace sets. Relative paths start at the workspace.
+
+    Attributes:
+        workspace: the folder with pyproject.toml, sql/ and templates/.
+        name: identifies the workspace in every key; changing it makes everybody a stranger.
+        database: the warehouse, a DuckDB file; None builds the sample warehouse in the state folder.
+        ledger: the history, a DuckDB file (default: in the state folder).
+        state: the folder for plans, staging, caches and the lock.
+        outbox: the folder that deliveries appear in; on the same file system as `state`.
+        key_file: the secret under which identifiers are made (default: in the state folder).
+        timezone: in which `as_of` is a date.
+        locale: the language of words without a locale in their file name.
+        default_region: ISO country for telephone numbers of customers without a country.
+        global_holdout: share of people who get no marketing, so that effects can be measured.
+        largest_fall: a source that lost more than this share of its rows since the last run stops the run.
+        tolerated_share: a delivery in which more than this share falls away since the plan is refused.
+        plan_expires: how long a plan may be delivered.
+        memory: what DuckDB may use, as it writes it.
+        parts: into how many parts of the customers a run is cut.
+        lock_wait_seconds: how long a run waits for another one to end.
+        targets: brand -> channel -> target.
+        brands: brand -> country (or `default`) -> sender identity.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    workspace: Path
+    name: str
+    database: Path | None = None
+    ledger: Path = Path(".justenough/ledger.duckdb")
+    state: Path = Path(".justenough")
+    outbox: Path = Path("outbox")
+    key_file: Path = Path(".justenough/key")
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    locale: str = "en"
+    default_region: str | None = None
+    global_holdout: Share = 0.05
+    largest_fall: Share = 0.5
+    tolerated_share: Share = 0.01
+    plan_expires: Duration = Field(default="24 hours", validate_default=True)
+    memory: str = "4 GiB"
+    parts: int = Field(default=1, ge=1, le=4096)
+    lock_wait_seconds: float = Field(default=0, ge=0)
+    targets: dict[str, dict[str, str]]
+    brands: dict[str, dict[str, dict[str, str]]]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The workspace's time zone."""
+        return ZoneInfo(self.timezone)
+
+    def folder(self, *names: str) -> Path:
+        """A place in the state folder."""
+        return self.state.joinpath(*names)
+
+    def brand(self, brand: str, country: str | None) -> Brand:
+        """The sender identity of a brand for a country: the country's entries over those of `default`.
+
+        Raises:
+            SettingError: an entry is missing or unknown.
+        """
+        countries = self.brands[brand]
+        entries = {**countries.get("default", {}), **countries.get(country or "default", {})}
+        where = f"pyproject.toml: tool.justenough.brands.{brand}.{country or 'default'}"
+        try:
+            return Brand.model_validate(entries)
+        except ValidationError as problems:
+            raise explained(problems, Brand, {}, where, SettingError) from None
+
+
+def shipped(*names: str) -> Path:
+    """A file or folder that comes with the product itself, such as the ledger's SQL."""
+    return Path(__file__).resolve().parent.parent.joinpath(*names)
+
+
+def load_settings(workspace: Path) -> Settings:
+    """Read a workspace's settings.
+
+    Raises:
+        SettingError: there is no such workspace, or a setting is missing, unknown or not as it should be.
+    """
+    workspace = workspace.resolve()
+    file = workspace / "pyproject.toml"
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("justenough")
+    except OSError:
+        raise SettingError(
+            workspace, "this is not a workspace: it has no pyproject.toml", "name one with --workspace DIR"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise SettingError(file.name, f"this is not TOML: {problem}", "mend the line") from None
+    if table is None:
+        raise SettingError(file.name, "there is no table [tool.justenough]", "add one; the README shows it")
+    given: dict[str, Any] = {**table, **_from_environment(), "workspace": workspace}
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as problems:
+        raise explained(problems, Settings, {}, "pyproject.toml: tool.justenough", SettingError) from None
+    _check_brands(settings)
+    return settings.model_copy(update=_absolute(settings))
+
+
+def _from_environment() -> dict[str, str]:
+    plain = [key for key, field in Settings.model_fields.items() if get_origin(field.annotation) is not dict]
+    names = {key: f"JUSTENOUGH_{key.upper()}" for key in plain if key != "workspace"}
+    return {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
+
+
+def _check_brands(settings: Settings) -> None:
+    for brand in settings.targets:
+        if brand not in settings.brands:
+            where = f"pyproject.toml: tool.justenough.targets.{brand}"
+            raise SettingError(
+                where,
+                f"the brand '{brand}' has no sender identity",
+                f"add [tool.justenough.brands.{brand}.default]",
+            )
+    for brand, countries in settings.brands.items():
+        for country in countries.keys() | {None}:
+            settings.brand(brand, country)
+
+
+def _absolute(settings: Settings) -> dict[str, Path]:
+    """All paths absolute; ledger and key follow a moved state folder unless they are set themselves."""
+    base = settings.workspace
+    state = base / settings.state
+    paths = {"state": state, "outbox": base / settings.outbox}
+    for key, default in (("ledger", "ledger.duckdb"), ("key_file", "key")):
+        paths[key] = base / getattr(settings, key) if key in settings.model_fields_set else state / default
+    if settings.database is not None:
+        paths["database"] = base / settings.database
+    return paths

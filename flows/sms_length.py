@@ -1,0 +1,90 @@
+"""How long a text message is: its encoding, its units and the parts it is billed as."""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+"""The characters of GSM-7 that cost one unit. Source: 3GPP TS 23.038 §6.2.1; its escape is no character of a text."""
+
+EXTENSION = "\f^{}\\[~]|€"
+"""The characters of GSM-7 that cost two units, an escape and themselves. Source: 3GPP TS 23.038 §6.2.1.1."""
+
+GSM_7, UCS_2 = "GSM-7", "UCS-2"
+
+SINGLE = {GSM_7: 160, UCS_2: 70}
+"""The units that a message of one part holds. Source: 3GPP TS 23.040 §9.2.3.16, 140 octets of 7 or 16 bits."""
+
+PART = {GSM_7: 153, UCS_2: 67}
+"""The units that a part of several holds: six octets go to the header that joins them. Source: TS 23.040 §9.2.3.24."""
+
+SCHEMA = pl.Schema({"encoding": pl.String(), "units": pl.UInt32(), "segments": pl.UInt32()})
+
+_NOT_GSM = f"[^{re.escape(BASIC + EXTENSION)}]"
+_TWO_SEPTETS = f"[{re.escape(EXTENSION)}]"
+_TWO_CODE_UNITS = r"[\x{10000}-\x{10FFFF}]"
+_FIRST_UNIT = "\x1b"
+
+
+def measure(bodies: pl.Series) -> pl.DataFrame:
+    """The length of each body, in the order given; distinct bodies are looked at once.
+
+    One character outside GSM-7 turns the whole message into UCS-2. A two-unit character is never cut between two
+    parts, so a part may stay one unit short. An empty body has no segment, a null one has no length.
+
+    Args:
+        bodies: the texts as they are sent, rendered.
+
+    Returns:
+        One row per body: `encoding` (`GSM-7` or `UCS-2`), `units` (septets or UTF-16 code units) and `segments`.
+    """
+    asked = pl.DataFrame({"body": bodies.cast(pl.String)})
+    distinct = asked.unique().with_columns(gsm=~pl.col("body").str.contains(_NOT_GSM))
+    measured = distinct.with_columns(
+        encoding=pl.when("gsm").then(pl.lit(GSM_7)).when(~pl.col("gsm")).then(pl.lit(UCS_2)),
+        wide=pl.when("gsm")
+        .then(pl.col("body").str.count_matches(_TWO_SEPTETS))
+        .otherwise(pl.col("body").str.count_matches(_TWO_CODE_UNITS)),
+    ).with_columns(units=pl.col("body").str.len_chars() + pl.col("wide"))
+    single, part = (pl.col("encoding").replace_strict(table, return_dtype=pl.UInt32) for table in (SINGLE, PART))
+    measured = measured.with_columns(
+        several=pl.col("units") > single,
+        segments=pl.when(pl.col("units") > single)
+        .then((pl.col("units") + part - 1) // part)
+        .otherwise((pl.col("units") > 0).cast(pl.UInt32)),
+    )
+    counted = _counted_exactly(measured.filter(pl.col("several") & (pl.col("wide") > 0)))
+    lengths = (
+        measured.join(counted, on="body", how="left")
+        .with_columns(segments=pl.coalesce("exact", "segments"))
+        .select("body", *(pl.col(name).cast(kind) for name, kind in SCHEMA.items()))
+    )
+    return asked.join(lengths, on="body", how="left", nulls_equal=True, maintain_order="left").drop("body")
+
+
+def _counted_exactly(bodies: pl.DataFrame) -> pl.DataFrame:
+    """The parts of long bodies with two-unit characters, filled one by one: only where the cuts fall tells."""
+    body = pl.col("body").str.replace_all(_FIRST_UNIT, " ", literal=True)
+    units = (
+        pl.when(encoding=GSM_7)
+        .then(body.str.replace_all(_TWO_SEPTETS, f"{_FIRST_UNIT}2"))
+        .otherwise(body.str.replace_all(_TWO_CODE_UNITS, f"{_FIRST_UNIT}2"))
+    )
+    rows = bodies.select(units, "encoding").iter_rows()
+    exact = [_parts(spelt_out, PART[encoding]) for spelt_out, encoding in rows]
+    return bodies.select("body", exact=pl.Series(exact, dtype=pl.UInt32))
+
+
+def _parts(units: str, room: int) -> int:
+    """How many parts of `room` units there are when none ends on the first unit of two."""
+    parts, start = 0, 0
+    while start < len(units):
+        end = start + room
+        start = end - 1 if units[end - 1 : end] == _FIRST_UNIT else end
+        parts += 1
+    return parts

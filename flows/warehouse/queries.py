@@ -1,0 +1,165 @@
+"""sql/ -> frames: what each of a workspace's queries yields, in its type, with its keys checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.errors import DataError
+from flows.schemas import CONSENT, CUSTOMERS, EXCLUSIONS, INSTANT, SEGMENT, SUPPRESSIONS, conform
+from flows.warehouse.connection import Connection, query
+from flows.warehouse.statements import check_statement, read_statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from flows.catalogue import Catalogue
+    from flows.clock import Moment
+
+
+@dataclass(frozen=True)
+class Queries:
+    """The workspace's SQL, read and checked once.
+
+    Attributes:
+        customers, consent, suppressions: the statements of these files; the latter two may be missing.
+        exclusions: file name -> statement.
+        segments: segment -> statement.
+    """
+
+    customers: str
+    consent: str | None
+    suppressions: str | None
+    exclusions: dict[str, str]
+    segments: dict[str, str]
+
+
+def read_queries(sql: Path, segments: Iterable[str], catalogue: Catalogue) -> Queries:
+    """Read and check every file in sql/ that the line runs.
+
+    Raises:
+        StatementError: a file is missing, or may not do what it does.
+    """
+
+    def checked(*names: str) -> str:
+        name = "/".join(("sql", *names))
+        text = read_statement(sql.joinpath(*names), name)
+        check_statement(text, name, catalogue)
+        return text
+
+    return Queries(
+        customers=checked("customers.sql"),
+        consent=checked("consent.sql") if (sql / "consent.sql").exists() else None,
+        suppressions=checked("suppressions.sql") if (sql / "suppressions.sql").exists() else None,
+        exclusions={file.stem: checked("exclusions", file.name) for file in sorted(sql.glob("exclusions/*.sql"))},
+        segments={name: checked("segments", f"{name}.sql") for name in sorted(set(segments))},
+    )
+
+
+def customers(connection: Connection, queries: Queries, moment: Moment) -> pl.DataFrame:
+    """One row per customer and brand, in the columns of `CUSTOMERS`; what the query does not yield is null.
+
+    Raises:
+        DataError: no customer_id or brand, or one pair twice.
+        StatementError: DuckDB refuses the query.
+    """
+    where = "sql/customers.sql"
+    rows = _run(connection, queries.customers, where, moment)
+    optional = set(CUSTOMERS.names()) - {"customer_id", "brand"}
+    return _keyed(conform(rows, CUSTOMERS, where=where, optional=optional), ("customer_id", "brand"), where)
+
+
+def consent(connection: Connection, queries: Queries, moment: Moment) -> pl.DataFrame:
+    """The consent events, in the columns of `CONSENT`. Raises as `customers`."""
+    if queries.consent is None:
+        return CONSENT.to_frame()
+    where = "sql/consent.sql"
+    rows = _run(connection, queries.consent, where, moment)
+    return conform(rows, CONSENT, where=where, optional=("until", "source", "wording"))
+
+
+def suppressions(connection: Connection, queries: Queries, moment: Moment) -> pl.DataFrame:
+    """The lists of addresses that get nothing, in the columns of `SUPPRESSIONS`. Raises as `customers`."""
+    if queries.suppressions is None:
+        return SUPPRESSIONS.to_frame()
+    where = "sql/suppressions.sql"
+    rows = _run(connection, queries.suppressions, where, moment)
+    return conform(rows, SUPPRESSIONS, where=where, optional=("reason", "happened_at"))
+
+
+def exclusions(connection: Connection, queries: Queries, moment: Moment) -> pl.DataFrame:
+    """Who is excluded from what, in the columns of `EXCLUSIONS`; `detail` is the file's name. Raises as `customers`."""
+    frames = [EXCLUSIONS.to_frame()]
+    for name, text in queries.exclusions.items():
+        where = f"sql/exclusions/{name}.sql"
+        rows = _run(connection, text, where, moment).with_columns(detail=pl.lit(name))
+        optional = set(EXCLUSIONS.names()) - {"customer_id"}
+        frames.append(conform(rows, EXCLUSIONS, where=where, optional=optional))
+    return pl.concat(frames)
+
+
+def segment(
+    connection: Connection,
+    queries: Queries,
+    name: str,
+    moment: Moment,
+    *,
+    fields: Sequence[str],
+    signals: Sequence[str],
+) -> pl.DataFrame:
+    """The rows of a segment: the columns of `SEGMENT`, the `<dimension>_as_of` instants, then fields and signals.
+
+    Raises:
+        DataError: a column is missing or of the wrong kind, a key is null, or stands twice.
+        StatementError: DuckDB refuses the query.
+    """
+    where = f"sql/segments/{name}.sql"
+    rows = _run(connection, queries.segments[name], where, moment)
+    as_of = [column for column in rows.columns if column.endswith("_as_of")]
+    others = [column for column in dict.fromkeys((*fields, *signals)) if column not in SEGMENT and column not in as_of]
+    for column in others:
+        if column not in rows.columns:
+            what = "declared in its .yaml" if column in fields else "a signal of a product"
+            raise DataError(where, f"the column '{column}' is missing; it is {what}", "select it, or take it out there")
+    instants = pl.Schema(dict.fromkeys(as_of, INSTANT))
+    own = conform(rows, SEGMENT, where=where, optional=("subject_id", "valid_until", "next_due_on"))
+    known = conform(rows, instants, where=where)
+    values = rows.select(_plain(rows.schema[column], column) for column in others)
+    _keyed(own, ("customer_id", "brand"), where, unique=("customer_id", "brand", "subject_id"))
+    return pl.concat([own, known, values], how="horizontal")
+
+
+def _run(connection: Connection, text: str, where: str, moment: Moment) -> pl.DataFrame:
+    given = {"as_of": moment.as_of, "now": moment.now.replace(tzinfo=None)}
+    parameters = {name: value for name, value in given.items() if f"${name}" in text}
+    return query(connection, text, parameters, where=where)
+
+
+def _plain(kind: pl.DataType, column: str) -> pl.Expr:
+    """Decimals as floats and naive instants as UTC, so that rules and words meet one kind of each."""
+    if kind.is_decimal():
+        return pl.col(column).cast(pl.Float64)
+    if isinstance(kind, pl.Datetime):
+        naive = pl.col(column).dt.replace_time_zone("UTC") if kind.time_zone is None else pl.col(column)
+        return naive.dt.convert_time_zone("UTC").cast(INSTANT)
+    if isinstance(kind, pl.Enum | pl.Categorical):
+        return pl.col(column).cast(pl.String)
+    return pl.col(column)
+
+
+def _keyed(frame: pl.DataFrame, key: tuple[str, ...], where: str, unique: tuple[str, ...] = ()) -> pl.DataFrame:
+    for name in key:
+        empty = frame[name].is_null().sum()
+        if empty:
+            raise DataError(
+                where, f"'{name}' is null in {empty} rows", f"add WHERE {name} IS NOT NULL, or mend the source"
+            )
+    unique = unique or key
+    doubled = frame.select(unique).is_duplicated().sum()
+    if doubled:
+        what = f"{doubled} rows share their key ({', '.join(unique)})"
+        raise DataError(where, what, "yield one row a key: QUALIFY row_number() OVER (PARTITION BY …) = 1")
+    return frame

@@ -1,0 +1,111 @@
+"""The workspace's SQL sees views of the tables, narrowed to the customers and the time of a run.
+
+What is outside the scope can neither be seen nor break a run: each view reads its table through a materialised CTE, which is
+an optimisation barrier (without it a filter of the segment may run on rows of others first, and fail on them).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flows.catalogue import Catalogue, Table, Via
+from flows.errors import StatementError
+from flows.warehouse.connection import Connection, attach, connect, quote, translated
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+_WAREHOUSE = "warehouse"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which customers a query is about: one part of several, or everybody (`Scope()`)."""
+
+    part: int = 0
+    parts: int = 1
+
+    def holds(self, column: str) -> str:
+        """SQL that is true of the rows whose customer id, in `column`, is in the scope.
+
+        DuckDB's own hash may differ between versions; the cut into parts is never remembered, so it may.
+        """
+        return "true" if self.parts == 1 else f"hash({column}::varchar) % {self.parts} = {self.part}"
+
+
+def open_scoped(
+    database: Path, catalogue: Catalogue, scope: Scope, until: datetime, *, memory: str, lists: bool = False
+) -> Connection:
+    """A locked connection on which the catalogue's tables are views of what is in scope and happened by `until`.
+
+    Args:
+        database: the warehouse; opened read-only.
+        catalogue: says whose each table's rows are.
+        scope: the customers.
+        until: UTC instant; rows that happened later are hidden.
+        memory: DuckDB's memory limit.
+        lists: show the lists of addresses (suppressions), and not the tables of people.
+
+    Raises:
+        SourceError: the database is missing or unreadable.
+        LockedError: another process has it open for writing.
+        StatementError: the catalogue names a table or column that the database does not have.
+    """
+    connection = connect()
+    with translated("memory"):
+        connection.execute(f"SET memory_limit = '{quote(memory)}'")
+    attach(connection, database, _WAREHOUSE)
+    present = _tables(connection)
+    for name, table in catalogue.tables.items():
+        if name not in present:
+            what = f"the table '{name}' is in the catalogue but not in the database"
+            raise StatementError("sql/dimensions.yaml", what, "take it out, or load it")
+        if table.personal and (table.address is not None) != lists:
+            continue
+        with translated(f"sql/dimensions.yaml: tables.{name}"):
+            connection.execute(_view(name, catalogue, scope, until))
+    connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+    return connection
+
+
+def count_rows(database: Path, catalogue: Catalogue) -> dict[str, int]:
+    """How many rows each catalogued table has. Raises as `open_scoped`."""
+    connection = connect()
+    attach(connection, database, _WAREHOUSE)
+    with translated(database):
+        return {
+            name: connection.execute(f'SELECT count(*) FROM {_WAREHOUSE}."{name}"').fetchall()[0][0]
+            for name in sorted(catalogue.tables.keys() & _tables(connection))
+        }
+
+
+def _tables(connection: Connection) -> set[str]:
+    rows = connection.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_catalog = $1 AND table_schema = 'main'",
+        [_WAREHOUSE],
+    ).fetchall()
+    return {name for (name,) in rows}
+
+
+def _view(name: str, catalogue: Catalogue, scope: Scope, until: datetime) -> str:
+    rows = f'SELECT * FROM {_WAREHOUSE}."{name}" WHERE {_condition(catalogue.tables[name], catalogue, scope, until)}'
+    return f'CREATE VIEW "{name}" AS WITH in_scope AS MATERIALIZED ({rows}) FROM in_scope'
+
+
+def _condition(table: Table, catalogue: Catalogue, scope: Scope, until: datetime) -> str:
+    conditions = []
+    if isinstance(table.person, str):
+        conditions.append(scope.holds(f'"{table.person}"'))
+    elif isinstance(table.person, Via):
+        way = table.person
+        owners = f'SELECT "{way.via}" FROM {_WAREHOUSE}."{way.to}"'
+        conditions.append(
+            f'"{way.via}" IN ({owners} WHERE {_condition(catalogue.tables[way.to], catalogue, scope, until)})'
+        )
+    if table.happened_at:
+        instant = f"TIMESTAMP '{until.replace(tzinfo=None).isoformat(sep=' ')}'"
+        conditions.append(f'("{table.happened_at}" IS NULL OR "{table.happened_at}" <= {instant})')
+    return " AND ".join(conditions) or "true"

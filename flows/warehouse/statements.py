@@ -1,0 +1,151 @@
+"""Which SQL a workspace may write: one SELECT over the catalogue's tables, aggregating per person only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlglot
+from sqlglot import exp
+
+from flows.catalogue import Catalogue, Via
+from flows.errors import StatementError, nearest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PARAMETERS = ("as_of", "now")
+
+
+def read_statement(path: Path, name: str) -> str:
+    """The text of a SQL file. Raises StatementError where it is missing."""
+    try:
+        return path.read_text(encoding="utf-8").strip().rstrip(";")
+    except (OSError, UnicodeDecodeError):
+        raise StatementError(
+            name, "this file is missing, or is not UTF-8 text", "write it; the README tells what it yields"
+        ) from None
+
+
+def check_statement(text: str, name: str, catalogue: Catalogue, *, extra_tables: frozenset[str] = frozenset()) -> None:
+    """Refuse what a workspace's SQL may not do.
+
+    Args:
+        text: the statement.
+        name: the file that errors name.
+        catalogue: the tables that may be read.
+        extra_tables: what sql/shared/ has materialised.
+
+    Raises:
+        StatementError: it is not one SELECT; names a database, a schema, an unknown table or a table function; or puts
+            several people's rows together (CONTRACTS, The workspace's SQL).
+    """
+    tree = _parse(text, name)
+    common = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
+    known = {table.lower() for table in catalogue.tables} | {table.lower() for table in extra_tables}
+    for table in tree.find_all(exp.Table):
+        _check_table(table, name, common, known)
+    for parameter in tree.find_all(exp.Parameter, exp.Placeholder):
+        asked = str(parameter.name or parameter.this)
+        if asked not in PARAMETERS:
+            raise StatementError(
+                name, f"'${asked}' is not a parameter", "there are $as_of (a date) and $now (a UTC timestamp)"
+            )
+    people = _columns_of_people(catalogue)
+    for select in tree.find_all(exp.Select):
+        _check_per_person(select, name, catalogue, people)
+
+
+def _parse(text: str, name: str) -> exp.Expr:
+    try:
+        statements = [tree for tree in sqlglot.parse(text, dialect="duckdb") if tree is not None]
+    except sqlglot.errors.SqlglotError as problem:
+        first = problem.errors[0] if isinstance(problem, sqlglot.errors.ParseError) and problem.errors else {}
+        line = f":{first['line']}" if first.get("line") else ""
+        what = first.get("description") or "this is not SQL that can be read"
+        raise StatementError(f"{name}{line}", str(what), "mend the statement; DuckDB's SQL applies") from None
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise StatementError(name, "this is not one SELECT", "keep one SELECT a file; WITH may stand before it")
+    return statements[0]
+
+
+def _check_table(table: exp.Table, name: str, common: set[str], known: set[str]) -> None:
+    shown = ".".join(part.name for part in table.parts) if table.name else table.sql(dialect="duckdb")
+    if table.db or table.catalog:
+        raise StatementError(name, f"'{shown}' names a schema or a database", f"write only '{table.name}'")
+    if not isinstance(table.this, exp.Identifier):
+        what = f"'{shown}' is a table function"
+        raise StatementError(name, what, "read tables of the catalogue only; load files into the warehouse first")
+    if table.name.lower() not in common | known:
+        raise StatementError(name, f"'{shown}' is in no entry of the catalogue", nearest(table.name, known))
+
+
+def _columns_of_people(catalogue: Catalogue) -> set[str]:
+    """Columns whose equal values belong to one person: customer ids, and the keys by which rows lead to one."""
+    columns = set()
+    for table in catalogue.tables.values():
+        if isinstance(table.person, Via):
+            columns.add(table.person.via.lower())
+        elif table.person:
+            columns.add(table.person.lower())
+    return columns
+
+
+def _check_per_person(select: exp.Select, name: str, catalogue: Catalogue, people: set[str]) -> None:
+    if not _reads_people(select, catalogue):
+        return
+    if select.args.get("limit") or select.args.get("offset"):
+        raise StatementError(
+            name, "LIMIT counts rows of several people", "use QUALIFY row_number() OVER (PARTITION BY customer_id …)"
+        )
+    own = [node for node in select.find_all(exp.AggFunc, exp.Window) if node.find_ancestor(exp.Select) is select]
+    windows = [node for node in own if isinstance(node, exp.Window)]
+    for window in windows:
+        if not _names(window.args.get("partition_by") or []) & people:
+            what = f"the window over {window.this.sql(dialect='duckdb')[:60]} goes over several people"
+            raise StatementError(name, what, "add PARTITION BY customer_id; what needs everybody goes to sql/shared/")
+    plain = [node for node in own if isinstance(node, exp.AggFunc) and not node.find_ancestor(exp.Window)]
+    grouped = _names(_grouping(select)) & people
+    if plain and not grouped and not _is_correlated(select, people):
+        what = f"{plain[0].sql(dialect='duckdb')[:60]} goes over several people"
+        raise StatementError(name, what, "add GROUP BY customer_id; what needs everybody goes to sql/shared/")
+
+
+def _reads_people(select: exp.Select, catalogue: Catalogue) -> bool:
+    """Whether it reads anything but tables without personal data; a CTE or a subquery may hold people."""
+    sources = [select.args.get("from_") or select.args.get("from"), *select.args.get("joins", [])]
+    impersonal = {name.lower() for name, table in catalogue.tables.items() if not table.personal}
+    return any(
+        not isinstance(source.this, exp.Table) or source.this.name.lower() not in impersonal
+        for source in sources
+        if source
+    )
+
+
+def _grouping(select: exp.Select) -> list[exp.Expr]:
+    """What is grouped by, with GROUP BY ALL and GROUP BY 1 resolved to the selected expressions."""
+    group = select.args.get("group")
+    if group is None:
+        return []
+    if group.args.get("all"):
+        return [selected for selected in select.selects if not selected.find(exp.AggFunc)]
+    return [
+        select.selects[int(by.name) - 1] if isinstance(by, exp.Literal) and by.is_int else by
+        for by in group.expressions
+    ]
+
+
+def _names(expressions: list[exp.Expr]) -> set[str]:
+    return {column.name.lower() for expression in expressions for column in expression.find_all(exp.Column)}
+
+
+def _is_correlated(select: exp.Select, people: set[str]) -> bool:
+    """A scalar subquery bound to its outer row's person: `WHERE r.customer_id = c.customer_id`."""
+    where = select.args.get("where")
+    if where is None or select.parent_select is None:
+        return False
+    return any(
+        isinstance(equal.left, exp.Column)
+        and isinstance(equal.right, exp.Column)
+        and {equal.left.name.lower(), equal.right.name.lower()} <= people
+        for equal in where.find_all(exp.EQ)
+    )
