@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CUSTOMER: Final = pl.Schema({"email": pl.String(), "phone": pl.String(), "country": pl.String()})
-READ: Final = ("email_fault", "phone_fault", "email_match", "phone_match", "phone_loose")
+READ: Final = ("email_fault", "phone_fault", "email_match", "phone_match")
 """The columns that `normalised_customers` adds."""
 
 _CALLING_CODES: Final = "|".join(str(code) for code in sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
@@ -33,8 +33,7 @@ def normalised_customers(customers: pl.DataFrame, cache: Path | None) -> pl.Data
     Returns:
         `customers` with `email` and `phone` replaced by the form to send to, null where there is none, and with
         `email_fault`, `phone_fault`: why there is none, a key of `rules.FAULTS`, null where all is well;
-        `email_match`, `phone_match`: what tells one address from another, null where there is none;
-        `phone_loose`: the number without its country, which a careless suppression may hold.
+        `email_match`, `phone_match`: what tells one address from another, null where there is none.
     """
     listed = customers.with_columns(pl.col(name).cast(kind) for name, kind in CUSTOMER.items())
     emails = listed.select(kind=pl.lit("email"), raw="email", region=pl.lit(None, pl.String))
@@ -58,48 +57,62 @@ def normalised_customers(customers: pl.DataFrame, cache: Path | None) -> pl.Data
             maintain_order="left",
         )
         .with_columns(email="_email", phone="_phone")
-        .with_columns(email_match=email_form(pl.col("email")), phone_match="phone", phone_loose=_loose())
+        .with_columns(email_match=email_form(pl.col("email")), phone_match="phone")
         .select(*customers.columns, *READ)
     )
 
 
-def suppression_keys(suppressions: pl.DataFrame, cache: Path | None) -> pl.DataFrame:
+def suppression_keys(suppressions: pl.DataFrame, people: pl.DataFrame, cache: Path | None) -> pl.DataFrame:
     """Suppressions with every form under which they bar an address.
 
     What is suppressed must stay barred however it was noted down: with a name around it, two in one cell, a number
-    without its country or its plus. Such a row has several forms. A number without a country bars it in every country.
+    without its country or its plus. Such a row has several forms. A number without a country bars it in every country
+    in which one of `people` has it.
 
     Args:
         suppressions: at least `channel` and `address`; further columns stay.
+        people: at least `phone_match`, as `normalised_customers` yields it.
         cache: the folder of addresses read before (see `normalise`).
 
     Returns:
-        One row per suppression and form, with `match`: to be compared with `email_match`, and with `phone_match`
-        and `phone_loose`, of `normalised_customers`. A row with nothing in it to compare is left out.
+        One row per suppression and form, with `address_match`, to be compared with `email_match` and `phone_match`
+        of `people`. A row with nothing in it to compare is left out.
     """
     numbered = suppressions.with_row_index("_row")
-    address = pl.col("address").cast(pl.String).str.strip_chars(EDGES)
-    shown = numbered.select("_row", "channel", raw=address)
-    at, push = pl.col("raw").str.contains("@", literal=True), pl.col("channel") == "push"
-    written = shown.filter(at & ~push)
-    inside = written.select("_row", raw=pl.col("raw").str.extract_all(_IN_TEXT)).explode("raw").drop_nulls()
-    emails = pl.concat([written.select("_row", "raw"), inside]).select("_row", "raw", kind=pl.lit("email"))
-    phones = shown.filter(~at & ~push).select("_row", "raw", kind=pl.lit("phone"))
-    both = pl.concat([emails, phones]).drop_nulls("raw").with_columns(region=pl.lit(None, pl.String))
-    read = normalise(both, cache)
-    is_phone = pl.col("kind") == "phone"
+    written = numbered.select("_row", "channel", raw=pl.col("address").cast(pl.String).str.strip_chars(EDGES))
+    push, at = pl.col("channel").eq_missing(pl.lit("push")), pl.col("raw").str.contains("@", literal=True)
+    forms = [
+        written.filter(push).select("_row", address_match="raw"),
+        _email_forms(written.filter(~push, at).select("_row", "raw"), cache),
+        _phone_forms(written.filter(~push, ~at).select("_row", "raw"), people, cache),
+    ]
+    found = pl.concat(forms).filter(pl.col("address_match") != "").unique().sort("_row", "address_match")
+    return numbered.join(found, on="_row", how="inner", maintain_order="left_right").drop("_row")
+
+
+def _email_forms(written: pl.DataFrame, cache: Path | None) -> pl.DataFrame:
+    """`_row, address_match`: the text itself, and whatever in it looks like an address, read where it can be."""
+    inside = written.with_columns(pl.col("raw").str.extract_all(_IN_TEXT)).explode("raw").drop_nulls()
+    region = pl.lit(None, pl.String)
+    read = normalise(pl.concat([written, inside]).with_columns(kind=pl.lit("email"), region=region), cache)
+    return pl.concat([read.select("_row", address_match=email_form(pl.col(name))) for name in ("raw", "address")])
+
+
+def _phone_forms(written: pl.DataFrame, people: pl.DataFrame, cache: Path | None) -> pl.DataFrame:
+    """`_row, address_match`: the number as read, else with its plus; and people's numbers that are it but for a country."""
+    read = normalise(written.with_columns(kind=pl.lit("phone"), region=pl.lit(None, pl.String)), cache)
     whole = pl.col("raw").str.replace(_FLOAT, "$1")
     digits = whole.str.replace_all(r"\D", "").str.strip_chars_start("0")
-    international = pl.col("raw").str.contains(_WITH_COUNTRY)
-    forms = [
-        read.select("_row", match=pl.when(is_phone).then("address").otherwise(email_form(pl.col("address")))),
-        read.filter(~is_phone).select("_row", match=email_form(pl.col("raw"))),
-        read.filter(is_phone & international, digits != "").select("_row", match="+" + digits),
-        read.filter(is_phone & ~international, digits != "").select("_row", match=digits),
-        shown.filter(push).select("_row", match="raw"),
-    ]
-    found = pl.concat(forms).filter(pl.col("match") != "").unique().sort("_row", "match")
-    return numbered.join(found, on="_row", how="inner", maintain_order="left_right").drop("_row")
+    with_country = pl.col("raw").str.contains(_WITH_COUNTRY)
+    meant = people.select("phone_match", national=_national(pl.col("phone_match"))).drop_nulls().unique()
+    careless = read.filter(~with_country).select("_row", national=digits)
+    return pl.concat(
+        [
+            read.select("_row", address_match="address"),
+            read.filter(with_country, digits != "").select("_row", address_match="+" + digits),
+            careless.join(meant, on="national").select("_row", address_match="phone_match"),
+        ]
+    )
 
 
 def email_form(address: pl.Expr) -> pl.Expr:
@@ -111,6 +124,6 @@ def email_form(address: pl.Expr) -> pl.Expr:
     return address.str.strip_chars(EDGES).str.to_lowercase()
 
 
-def _loose() -> pl.Expr:
-    """The number of an E.164 address without its country and leading zeros. No calling code begins another one."""
-    return pl.col("phone").str.replace(rf"^\+({_CALLING_CODES})0*", "")
+def _national(address: pl.Expr) -> pl.Expr:
+    """An E.164 address without its country and leading zeros. No calling code begins another one."""
+    return address.str.replace(rf"^\+({_CALLING_CODES})0*", "")
