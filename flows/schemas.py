@@ -91,9 +91,39 @@ SEGMENT = frame_schema("customer_id", "brand", "subject_id", "valid_until", "nex
 HISTORY = frame_schema("person_key", "brand", "product", "message_type", "subject_key", "as_of")
 KEYS = ("customer_id", "brand", "product", "subject_id")
 DECISIONS = frame_schema(
-    *KEYS, "message_type", "person_key", "subject_key", "decision_id", "score", "terms", "variant", "propensity",
-    "valid_until", "reason",
-)  # fmt: skip
+    *KEYS,
+    "message_type",
+    "person_key",
+    "subject_key",
+    "decision_id",
+    "score",
+    "terms",
+    "variant",
+    "propensity",
+    "valid_until",
+    "reason",
+)
+ROUTED = frame_schema(
+    *KEYS,
+    "message_type",
+    "person_key",
+    "subject_key",
+    "decision_id",
+    "score",
+    "variant",
+    "valid_until",
+    "level",
+    "facts",
+    "country",
+    "locale",
+    "time_zone",
+    "lane",
+    "channel",
+    "target",
+    "address",
+    "address_match",
+    "reason",
+)
 
 
 def conform(frame: pl.DataFrame, schema: pl.Schema, *, where: str, optional: Iterable[str] = ()) -> pl.DataFrame:

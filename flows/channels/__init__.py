@@ -1,0 +1,104 @@
+"""The ways to a person, and the registry of targets: one file each in this folder, found by itself."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from flows.errors import SettingError, nearest
+from flows.words import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A way to a person.
+
+    Attributes:
+        name: email, sms, push, web or ads.
+        address: the column of the customers' frame that holds its addresses.
+        parts: the parts of the words it carries.
+        layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each of
+            `wrapped`; None where the words stand for themselves.
+        wrapped: the parts that the layout wraps.
+    """
+
+    name: str
+    address: str
+    parts: tuple[Part, ...]
+    layout: str | None = None
+    wrapped: tuple[str, ...] = ()
+
+
+# Source: CONTRACTS, Channels.
+CHANNELS: dict[str, Channel] = {
+    channel.name: channel
+    for channel in (
+        Channel(
+            "email",
+            "email",
+            (
+                Part("subject", is_html=False),
+                Part("preheader", is_html=False),
+                Part("html", is_html=True),
+                Part("text", is_html=False),
+            ),
+            layout="email_layout.j2",
+            wrapped=("html", "text"),
+        ),
+        Channel("sms", "phone", (Part("body", is_html=False),), layout="sms_layout.j2", wrapped=("body",)),
+        Channel("push", "push_token", (Part("title", is_html=False), Part("body", is_html=False))),
+        Channel("web", "customer_id", (Part("headline", is_html=False), Part("body", is_html=False))),
+        Channel("ads", "email", (Part("headline", is_html=False), Part("description", is_html=False))),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A platform's format for one channel.
+
+    Attributes:
+        name: of the target, and of its folder in the outbox.
+        channel: which way it is.
+        kind: message (something is sent, and claimed once) or state (something holds, and is reconciled).
+        file_format: csv or ndjson.
+        most_rows: the platform's cap on rows per file.
+        merges: whether the platform fills the slots itself; if not, whole bodies are filled in by column.
+        rows: from worded deliveries to the rows of the file.
+        removals: for state targets: from the published membership to the rows of the file of removals.
+    """
+
+    name: str
+    channel: str
+    kind: Literal["message", "state"]
+    file_format: Literal["csv", "ndjson"]
+    most_rows: int
+    merges: bool
+    rows: Callable[[pl.DataFrame], pl.DataFrame]
+    removals: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+
+
+@cache
+def targets() -> Mapping[str, Target]:
+    """Every target of this folder by name: each file that defines `TARGET`."""
+    modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
+    return {module.TARGET.name: module.TARGET for module in modules}
+
+
+def target(name: str, where: object = "targets") -> Target:
+    """The target of that name.
+
+    Raises:
+        SettingError: there is none.
+    """
+    if name not in targets():
+        raise SettingError(where, f"there is no target '{name}'", nearest(name, targets()))
+    return targets()[name]

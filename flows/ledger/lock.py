@@ -1,0 +1,54 @@
+"""The lock of a run: a file lock, so that it is gone with the process that held it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from flows.durable import private_folder
+from flows.errors import LockedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flows.settings import Settings
+
+
+@contextmanager
+def run_lock(settings: Settings, purpose: str) -> Iterator[None]:
+    """Hold the workspace's lock; wait up to `lock_wait_seconds` for another run to end.
+
+    Args:
+        settings: give the state folder and the patience.
+        purpose: what a second run is told, such as `justenough run`.
+
+    Raises:
+        LockedError: another run holds it; the error says which process, and doing what.
+    """
+    path = private_folder(settings.state) / "lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _acquire(descriptor, settings.lock_wait_seconds, str(path))
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{purpose}, process {os.getpid()}".encode(), 0)
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, patience_seconds: float, path: str) -> None:
+    until = time.monotonic() + patience_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "another run"
+                raise LockedError(path, f"{holder} holds the lock", "try again when it has ended") from None
+            time.sleep(0.1)
+        else:
+            return

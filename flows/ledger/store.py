@@ -1,0 +1,131 @@
+"""Opening the ledger: its tables, its version, its lock, and commits that survive a power cut."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from flows.clock import present
+from flows.durable import private_folder, sync_folder
+from flows.errors import LockedError, StateError
+from flows.settings import Settings, shipped
+from flows.warehouse.connection import Connection, connect, query, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+SCHEMA_VERSION = 1
+_PATIENCE_SECONDS = 10.0
+
+
+class Ledger:
+    """An open ledger. Every change is one transaction, by set."""
+
+    def __init__(self, path: Path, connection: Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    def rows(self, statement: str, parameters: Mapping[str, Any] | None = None, **frames: pl.DataFrame) -> pl.DataFrame:
+        """The rows of a SELECT; `frames` can be read in it by their names."""
+        with self._visible(frames):
+            return query(self._connection, statement, parameters, where=self.path)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Ledger]:
+        """All statements inside become durable together, or none does.
+
+        DuckDB syncs its files but not the folder that names its write-ahead log, so the folder is synced here: without
+        that a power cut could take back an acknowledged commit.
+        """
+        with translated(self.path):
+            self._connection.execute("BEGIN")
+            try:
+                yield self
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            sync_folder(self.path.parent)
+
+    def execute(self, statement: str, parameters: Mapping[str, Any] | None = None, **frames: pl.DataFrame) -> None:
+        """Run a statement of a transaction; `frames` can be read in it by their names."""
+        with self._visible(frames), translated(self.path):
+            self._connection.execute(statement, dict(parameters) if parameters else None)
+
+    def append(self, table: str, frame: pl.DataFrame) -> None:
+        """Add a frame's rows to a table, by the names of its columns."""
+        if frame.height:
+            columns = ", ".join(frame.columns)
+            self.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM added", added=_naive(frame))
+
+    @contextmanager
+    def _visible(self, frames: Mapping[str, pl.DataFrame]) -> Iterator[None]:
+        for name, frame in frames.items():
+            self._connection.register(name, frame.to_arrow())
+        try:
+            yield
+        finally:
+            for name in frames:
+                self._connection.unregister(name)
+
+
+@contextmanager
+def open_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Ledger]:
+    """Open the ledger for a moment, waiting a few seconds where another process has it.
+
+    Args:
+        settings: where it is.
+        read_only: for those who only look; they do not see a ledger that does not exist yet.
+
+    Raises:
+        LockedError: another process keeps it.
+        StateError: it was written by a newer program, or is not a ledger.
+    """
+    path = settings.ledger
+    private_folder(path.parent)
+    is_new = not path.exists()
+    if is_new:
+        read_only = False
+    connection = _patiently(path, read_only=read_only)
+    try:
+        if not read_only:
+            path.chmod(0o600)
+            _prepare(path, connection, is_new=is_new)
+        yield Ledger(path, connection)
+    finally:
+        connection.close()
+
+
+def _patiently(path: Path, *, read_only: bool) -> Connection:
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return connect(path, read_only=read_only)
+        except LockedError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+
+
+def _prepare(path: Path, connection: Connection, *, is_new: bool) -> None:
+    with translated(path):
+        connection.execute(shipped("sql", "ledger", "tables.sql").read_text(encoding="utf-8"))
+        found = connection.execute("SELECT max(number) FROM schema_version").fetchall()[0][0]
+        if found is None:
+            stamp = present().replace(tzinfo=None)
+            connection.execute("INSERT INTO schema_version VALUES ($1, $2)", [SCHEMA_VERSION, stamp])
+        elif found > SCHEMA_VERSION:
+            what = f"this ledger has version {found}; this program knows {SCHEMA_VERSION}"
+            raise StateError(path, what, "install the newer program again")
+    if is_new:
+        sync_folder(path.parent)
+
+
+def _naive(frame: pl.DataFrame) -> pl.DataFrame:
+    """Instants without their zone, which is UTC throughout the ledger."""
+    zoned = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime) and kind.time_zone]
+    return frame.with_columns(pl.col(name).dt.replace_time_zone(None) for name in zoned)

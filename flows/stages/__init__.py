@@ -1,0 +1,13 @@
+"""One file per step of the line, plain functions over frames; `flows/line.py` joins them in this order."""
+
+ORDER = (
+    "segment",
+    "eligibility",
+    "relevance",
+    "decision",
+    "guard",
+    "routing",
+    "message",
+    "claims",
+    "delivery",
+)

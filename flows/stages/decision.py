@@ -1,0 +1,151 @@
+"""scored, ledger -> decided: one help for each customer and brand, over all products; service apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows import reasons
+from flows.keys import Key, draw
+from flows.schemas import DECISIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.clock import Moment
+    from flows.product import Product
+    from flows.settings import Settings
+
+NARROW = (
+    "customer_id",
+    "brand",
+    "product",
+    "subject_id",
+    "message_type",
+    "person_key",
+    "subject_key",
+    "score",
+    "terms",
+    "valid_until",
+    "reason",
+)
+
+
+def decided(
+    scored: Sequence[pl.DataFrame],
+    history: pl.DataFrame,
+    products: Sequence[Product],
+    settings: Settings,
+    key: Key,
+    moment: Moment,
+) -> pl.DataFrame:
+    """Every candidate with its final reason; null where its help was decided on.
+
+    Args:
+        scored: one frame per live product, with at least the columns of `NARROW`.
+        history: `schemas.HISTORY`; a service claim of the same day silences marketing.
+        products: the live products.
+        settings: gives the global holdout and the workspace's name.
+        key: for `decision_id`.
+        moment: of the run.
+
+    Returns:
+        `schemas.DECISIONS`. HOLDOUT stands on the winner of a person who is held out: it is logged, and nothing is sent.
+    """
+    everyone = pl.concat([frame.select(NARROW) for frame in scored])
+    service = _best(everyone.filter(pl.col("message_type") == "service"), ["customer_id", "brand", "subject_id"])
+    marketing = _silenced(everyone.filter(pl.col("message_type") == "marketing"), service, history, moment)
+    marketing = _best(marketing, ["customer_id", "brand"])
+    return _identified(_drawn(pl.concat([service, marketing]), products, settings), settings, key, moment)
+
+
+def units(decisions: pl.DataFrame) -> pl.DataFrame:
+    """What became of each unit: `message_type, reason` (null: decided), one row per unit of the base.
+
+    The unit of marketing is person and brand, of service person, brand and subject (CONTRACTS, Waterfalls).
+    """
+    subject = pl.when(pl.col("message_type") == "service").then("subject_id")
+    return (
+        decisions.with_columns(unit_subject=subject, place=reasons.rank(pl.col("reason")))
+        .group_by("message_type", "customer_id", "brand", "unit_subject")
+        .agg(is_decided=pl.col("reason").is_null().any(), place=pl.col("place").max())
+        .select("message_type", reason=pl.when(~pl.col("is_decided")).then(reasons.named(pl.col("place"))))
+    )
+
+
+def _best(candidates: pl.DataFrame, unit: list[str]) -> pl.DataFrame:
+    """The best candidate of each unit stays without a reason; the others that had none are OUTRANKED."""
+    ordered = candidates.sort("score", "product", "subject_id", descending=[True, False, False])
+    free = pl.col("reason").is_null()
+    is_best = free & (free.cast(pl.UInt32).cum_sum().over(unit) == 1)
+    return ordered.with_columns(reason=pl.when(free & ~is_best).then(pl.lit("OUTRANKED")).otherwise("reason"))
+
+
+def _silenced(marketing: pl.DataFrame, service: pl.DataFrame, history: pl.DataFrame, moment: Moment) -> pl.DataFrame:
+    key = ["person_key", "brand"]
+    earlier = history.filter(pl.col("message_type") == "service", pl.col("as_of") == moment.as_of).select(key)
+    now = service.filter(pl.col("reason").is_null()).select(key)
+    spoken = pl.concat([earlier, now]).unique().with_columns(is_spoken=pl.lit(True))  # noqa: FBT003
+    joined = marketing.join(spoken, on=key, how="left", maintain_order="left")
+    silenced = pl.when(pl.col("is_spoken")).then(pl.lit("SILENCED_BY_SERVICE"))
+    return joined.with_columns(reason=reasons.first_of(pl.col("reason"), silenced)).drop("is_spoken")
+
+
+def _drawn(decisions: pl.DataFrame, products: Sequence[Product], settings: Settings) -> pl.DataFrame:
+    """Holdouts and variants, with the probability of what was drawn: marketing only; service is never held out.
+
+    Each draw has a salt of its own: one that served both the holdout and the variants would skew the variants.
+    """
+    person = pl.col("customer_id")
+    shares = {
+        p.name: (1 - settings.global_holdout) * (1 - p.test.holdout) for p in products if p.message_type == "marketing"
+    }
+    is_treated = draw(f"{settings.name}/global_holdout", person) >= settings.global_holdout
+    variant, share = pl.lit(None, dtype=pl.String), pl.lit(1.0)
+    for product in products:
+        mine = pl.col("product") == product.name
+        if product.message_type == "marketing" and product.test.holdout:
+            kept = draw(f"{settings.name}/{product.name}/holdout", person) >= product.test.holdout
+            is_treated = is_treated & (~mine | kept)
+        if product.test.variants:
+            drawn, drawn_share = _variant(product, draw(f"{settings.name}/{product.name}/variants", person))
+            variant, share = (
+                pl.when(mine).then(drawn).otherwise(variant),
+                pl.when(mine).then(drawn_share).otherwise(share),
+            )
+    is_won = pl.col("reason").is_null()
+    is_held = is_won & (pl.col("message_type") == "marketing") & ~is_treated
+    reached = pl.col("product").replace_strict(shares, default=1.0, return_dtype=pl.Float64)
+    return decisions.with_columns(
+        reason=pl.when(is_held).then(pl.lit("HOLDOUT")).otherwise("reason"),
+        variant=pl.when(is_won & ~is_held).then(variant),
+        propensity=pl.when(is_held).then(1 - reached).when(is_won).then(reached * share),
+    )
+
+
+def _variant(product: Product, u: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """The variant in whose stretch of [0, 1) the draw falls, and that stretch's length."""
+    names = sorted(product.test.variants)
+    name, share = pl.lit(names[-1]), pl.lit(product.test.variants[names[-1]])
+    upper = sum(product.test.variants[other] for other in names[:-1])
+    for other in reversed(names[:-1]):
+        name = pl.when(u < upper).then(pl.lit(other)).otherwise(name)
+        share = pl.when(u < upper).then(pl.lit(product.test.variants[other])).otherwise(share)
+        upper -= product.test.variants[other]
+    return name, share
+
+
+def _identified(decisions: pl.DataFrame, settings: Settings, key: Key, moment: Moment) -> pl.DataFrame:
+    subject = pl.col("subject_id")
+    identity = key.of(
+        settings.name, pl.col("brand"), pl.col("product"), subject, pl.col("person_key"), str(moment.as_of)
+    )
+    is_won = pl.col("reason").is_null() | (pl.col("reason") == "HOLDOUT")
+    return (
+        decisions.with_columns(
+            decision_id=pl.when(is_won).then(identity),
+        )
+        .select(DECISIONS.names())
+        .sort("customer_id", "brand", "product", "subject_id")
+    )

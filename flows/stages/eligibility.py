@@ -1,0 +1,252 @@
+"""candidates, ledger -> eligible: with the first thing that stands in the way, in all and per channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows import reasons
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from flows.channels import Channel
+    from flows.clock import Moment
+    from flows.product import Product
+
+_NEITHER = "neither"
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Everything that may stand in the way of speaking to people, as of the true present.
+
+    Attributes:
+        people: `schemas.CUSTOMERS` with normalised addresses: for `email` and `phone` also `…_fault` (null where good,
+            `absent` where there is none) and `…_match`; and `person_key`.
+        consent: `customer_id, brand, channel, topic, state` (yes, no or neither): the latest per scope, see `latest_consent`.
+        suppressed: `channel, address_match, brand`, where '*' is any.
+        exclusions: `schemas.EXCLUSIONS`, null where all are meant.
+        erased: `person_key` of people who asked to be forgotten.
+    """
+
+    people: pl.DataFrame
+    consent: pl.DataFrame
+    suppressed: pl.DataFrame
+    exclusions: pl.DataFrame
+    erased: pl.DataFrame
+
+
+def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
+    """The latest state per person, brand, channel and topic; ties between states are a no.
+
+    A snooze counts as a no until it ends, and then as if it had never been; a yes that has run out is neither yes nor no.
+
+    Args:
+        events: `schemas.CONSENT`.
+        present: UTC instant.
+
+    Returns:
+        `customer_id, brand, channel, topic, state`: yes, no or neither.
+    """
+    scope = ["customer_id", "brand", "channel", "topic"]
+    over = pl.col("until").is_not_null() & (pl.col("until") <= present)
+    state = (
+        pl.when(pl.col("state").is_in(["no", "snooze"]))
+        .then(pl.lit("no"))
+        .when((pl.col("state") == "yes") & ~over)
+        .then(pl.lit("yes"))
+        .otherwise(pl.lit(_NEITHER))
+    )
+    return (
+        events.filter(~((pl.col("state") == "snooze") & over) & (pl.col("happened_at") <= present))
+        .with_columns(state=state)
+        .filter(pl.col("happened_at") == pl.col("happened_at").max().over(scope))
+        .group_by(scope)
+        .agg(state=pl.when(pl.col("state").n_unique() > 1).then(pl.lit("no")).otherwise(pl.col("state").first()))
+    )
+
+
+def standing(
+    rows: pl.DataFrame, bars: Bars, product: Product, channels: Sequence[Channel], present: datetime
+) -> pl.DataFrame:
+    """What bars a product's message to each row's person, in all and per channel.
+
+    Args:
+        rows: `customer_id, brand` and anything else.
+        bars: as of the true present.
+        product: gives the topic and whether it is marketing.
+        channels: the channels to look at.
+        targets: brand -> channel -> target; on a channel without a target nobody can be reached.
+        present: UTC instant: exclusions that have run out by then bar nobody.
+
+    Returns:
+        `rows` in their order with `person_key, country, locale, time_zone`; `reason` (ERASED, EXCLUDED or null); and for each
+        channel `<channel>_reason` (EXCLUDED, SUPPRESSED, NO_CONSENT, BAD_ADDRESS, UNREACHABLE or null), `<channel>_address`
+        and `<channel>_match`.
+    """
+    key = ["customer_id", "brand"]
+    contacts = bars.people.select(
+        *key,
+        "person_key",
+        "country",
+        "locale",
+        "time_zone",
+        *(column for c in channels for column in _contact(c, bars.people)),
+    )
+    known = rows.join(contacts, on=key, how="left", maintain_order="left")
+    exclusions = _exclusions(bars.exclusions, product, present)
+    everywhere = exclusions.filter(pl.col("channel").is_null())
+    known = _marked(known, everywhere, "is_excluded")
+    known = known.with_columns(
+        is_erased=pl.col("person_key").is_in(bars.erased["person_key"].implode()).fill_null(value=False)
+    )
+    for channel in channels:
+        known = _channel_standing(known, bars, product, channel, exclusions, targets)
+    in_all = pl.when("is_erased").then(pl.lit("ERASED")).when("is_excluded").then(pl.lit("EXCLUDED"))
+    return known.with_columns(reason=in_all).drop("is_erased", "is_excluded")
+
+
+def eligible(
+    candidates: pl.DataFrame,
+    bars: Bars,
+    history: pl.DataFrame,
+    product: Product,
+    channels: Sequence[Channel],
+    moment: Moment,
+) -> pl.DataFrame:
+    """Candidates of one product with the first reason against each.
+
+    Args:
+        candidates: of one product, as `segment.candidates` yields them.
+        bars: as of the true present.
+        history: `schemas.HISTORY`: claims, and held-out wins, of the past.
+        product: the product.
+        channels: the channels of the product.
+        targets: as `standing` takes them.
+        moment: of the run.
+
+    Returns:
+        What `standing` yields, with `reason` completed: where no channel of `first_of` is open (none of `also`, for a product
+        without `first_of`) the reason of the channel that got furthest; then STALE_CONTEXT and REPEATED.
+    """
+    known = standing(candidates, bars, product, channels, targets, moment.present)
+    carriers = [c for c in channels if c.name in (product.channels.first_of or product.channels.also)]
+    is_closed = pl.all_horizontal(pl.col(f"{c.name}_reason").is_not_null() for c in carriers)
+    closed = pl.when(is_closed).then(reasons.furthest(*(pl.col(f"{c.name}_reason") for c in carriers)))
+    stale = pl.when(pl.col("valid_until") <= moment.now).then(pl.lit("STALE_CONTEXT"))
+    repeated = pl.when(_is_repeated(known, history, product, moment)).then(pl.lit("REPEATED"))
+    return known.with_columns(reason=pl.coalesce("reason", closed, stale, repeated))
+
+
+def _contact(channel: Channel, people: pl.DataFrame) -> list[pl.Expr]:
+    """`<channel>_address`, `_match` and `_fault` from the column that holds the channel's addresses."""
+    address = pl.col(channel.address)
+    fault = f"{channel.address}_fault"
+    match = f"{channel.address}_match"
+    absent = pl.when(address.is_null()).then(pl.lit("absent"))
+    return [
+        address.alias(f"{channel.name}_address"),
+        (pl.col(match) if match in people.columns else address).alias(f"{channel.name}_match"),
+        (pl.col(fault) if fault in people.columns else absent).alias(f"{channel.name}_fault"),
+    ]
+
+
+def _channel_standing(
+    known: pl.DataFrame,
+    bars: Bars,
+    product: Product,
+    channel: Channel,
+    exclusions: pl.DataFrame,
+    targets: Mapping[str, Mapping[str, str]],
+) -> pl.DataFrame:
+    name = channel.name
+    excluded = _marked(known, exclusions.filter(pl.col("channel") == name), "is_excluded")["is_excluded"]
+    suppressed = _is_suppressed(known, bars.suppressed, name)
+    consent = _consent(bars.consent, name, product.topic)
+    said = known.join(consent, on=["customer_id", "brand"], how="left", maintain_order="left")
+    has_no = said["has_no"].fill_null(value=False)
+    # A service message needs no yes; a no on its topic, or on everything, stops it all the same.
+    is_barred = has_no if product.message_type == "service" else has_no | ~said["has_yes"].fill_null(value=False)
+    fault = pl.col(f"{name}_fault")
+    is_served = pl.col("brand").is_in([brand for brand, ways in targets.items() if name in ways])
+    reason = (
+        pl.when(excluded)
+        .then(pl.lit("EXCLUDED"))
+        .when(suppressed)
+        .then(pl.lit("SUPPRESSED"))
+        .when(is_barred)
+        .then(pl.lit("NO_CONSENT"))
+        .when(~is_served | pl.col("person_key").is_null() | (fault == "absent"))
+        .then(pl.lit("UNREACHABLE"))
+        .when(fault.is_not_null())
+        .then(pl.lit("BAD_ADDRESS"))
+    )
+    return known.with_columns(reason.alias(f"{name}_reason")).drop(f"{name}_fault")
+
+
+def _consent(latest: pl.DataFrame, channel: str, topic: str) -> pl.DataFrame:
+    """`customer_id, brand, has_no, has_yes` over every scope that matches the channel and the topic."""
+    matching = latest.filter(pl.col("channel").is_in([channel, "*"]) & pl.col("topic").is_in([topic, "*"]))
+    return matching.group_by("customer_id", "brand").agg(
+        has_no=(pl.col("state") == "no").any(), has_yes=(pl.col("state") == "yes").any()
+    )
+
+
+def _is_suppressed(known: pl.DataFrame, suppressed: pl.DataFrame, channel: str) -> pl.Series:
+    lists = suppressed.filter(pl.col("channel").is_in([channel, "*"])).select("address_match", "brand").unique()
+    every_brand = lists.filter(pl.col("brand") == "*")["address_match"].implode()
+    of_brand = lists.filter(pl.col("brand") != "*").with_columns(is_listed=pl.lit(True))  # noqa: FBT003
+    match = f"{channel}_match"
+    joined = known.join(
+        of_brand, left_on=[match, "brand"], right_on=["address_match", "brand"], how="left", maintain_order="left"
+    )
+    listed = joined["is_listed"].fill_null(value=False)
+    return listed | known.select(pl.col(match).is_in(every_brand).fill_null(value=False)).to_series()
+
+
+def _exclusions(exclusions: pl.DataFrame, product: Product, present: datetime) -> pl.DataFrame:
+    def meant(column: str, value: str) -> pl.Expr:
+        return pl.col(column).is_null() | (pl.col(column) == value)
+
+    in_force = pl.col("until").is_null() | (pl.col("until") > present)
+    return exclusions.filter(in_force, meant("product", product.name), meant("message_type", product.message_type))
+
+
+def _marked(known: pl.DataFrame, exclusions: pl.DataFrame, mark: str) -> pl.DataFrame:
+    """Whether an exclusion names the person, for the row's brand or for all."""
+    people = exclusions.filter(pl.col("brand").is_null())["customer_id"].implode()
+    pairs = exclusions.filter(pl.col("brand").is_not_null()).select("customer_id", "brand").unique()
+    joined = known.join(
+        pairs.with_columns(is_named=pl.lit(True)),  # noqa: FBT003
+        on=["customer_id", "brand"],
+        how="left",
+        maintain_order="left",
+    )
+    is_named = joined["is_named"].fill_null(value=False)
+    return known.with_columns((is_named | pl.col("customer_id").is_in(people)).alias(mark))
+
+
+def _is_repeated(known: pl.DataFrame, history: pl.DataFrame, product: Product, moment: Moment) -> pl.Series:
+    """Had within `once_every`; or, for marketing, a decision of any product on the same day."""
+    key = ["person_key", "brand"]
+    same = history.filter(
+        pl.col("product") == product.name,
+        pl.lit(moment.as_of, dtype=pl.Date) - pl.col("as_of") < product.once_every.every,
+    )
+    if product.once_every.per == "subject":
+        key.append("subject_key")
+    is_had = _occurs(known, same, key)
+    if product.message_type == "service":
+        return is_had
+    today = history.filter(pl.col("message_type") == "marketing", pl.col("as_of") == moment.as_of)
+    return is_had | _occurs(known, today, ["person_key", "brand"])
+
+
+def _occurs(known: pl.DataFrame, past: pl.DataFrame, key: list[str]) -> pl.Series:
+    marks = past.select(key).unique().with_columns(is_past=pl.lit(True))  # noqa: FBT003
+    joined = known.join(marks, on=key, how="left", maintain_order="left", nulls_equal=True)
+    return joined["is_past"].fill_null(value=False)

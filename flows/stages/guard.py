@@ -1,0 +1,116 @@
+"""decided, candidates -> guarded: the facts that may be used for each person, and not a column more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.schemas import COLUMNS, INSTANT
+from flows.words import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flows.catalogue import Catalogue
+    from flows.clock import Moment
+    from flows.product import Product
+
+# What exports write where there is no name. "Na" and "Test" are names of people, so they are not in the list.
+_PLACEHOLDERS = ["null", "none", "nan", "n/a", "#n/a", "undefined", "unknown"]
+
+
+def guarded(
+    decided: pl.DataFrame,
+    candidates: pl.DataFrame,
+    product: Product,
+    fields: Mapping[str, str | None],
+    catalogue: Catalogue,
+    consent: pl.DataFrame,
+    moment: Moment,
+) -> pl.DataFrame:
+    """The decisions of one product with `level` and `facts`; fields of any other dimension are null.
+
+    It relies on nothing that was checked before: a field whose dimension the product does not list is empty for everybody, and
+    no column but the fields goes on to the words.
+
+    Args:
+        decided: the decisions of this product for which something is to be said.
+        candidates: the product's rows of `eligibility.eligible`, from which fields and channels come.
+        product: gives the dimensions in the order in which they earn their place.
+        fields: every field that the product's words name -> its dimension, null where it says nothing about the person.
+        catalogue: how long a dimension is fresh, and the consent it needs.
+        consent: the latest per scope, as `eligibility.latest_consent` yields it.
+        moment: of the run.
+
+    Returns:
+        The columns of `decided`, the channels' columns of `candidates`, `level` (Int8, 0..3), `facts` (the dimensions used,
+        in the product's order), and the fields.
+    """
+    contacts = [name for name in candidates.columns if name.endswith(("_reason", "_address", "_match"))]
+    contacts += ["country", "locale", "time_zone"]
+    as_of = [name for name in candidates.columns if name.endswith("_as_of")]
+    rows = decided.join(
+        candidates.select("customer_id", "brand", "subject_id", *contacts, *as_of, *fields),
+        on=["customer_id", "brand", "subject_id"],
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+        validate="1:1",
+    )
+    rows = rows.with_columns(_presentable(name, rows.schema[name]) for name in fields)
+    level = len(product.dimensions)
+    used = {
+        dimension: _is_usable(dimension, fields, rows, catalogue, consent, moment)
+        for dimension in product.dimensions[:level]
+        if dimension in fields.values()
+    }
+    facts = [pl.when(is_used).then(pl.lit(dimension)) for dimension, is_used in used.items()]
+    kept = [
+        pl.when(used.get(dimension, pl.lit(value=False))).then(pl.col(name)).alias(name)
+        for name, dimension in fields.items()
+        if dimension is not None
+    ]
+    return rows.with_columns(
+        *kept,
+        level=pl.lit(level, dtype=pl.Int8),
+        facts=(pl.concat_list(facts).list.drop_nulls() if facts else pl.lit([], dtype=COLUMNS["facts"].type)),
+    ).drop(as_of)
+
+
+def _presentable(name: str, kind: pl.DataType) -> pl.Expr:
+    """Text cleaned of what no reader should see; blank, or a placeholder for nothing, is null."""
+    column = pl.col(name)
+    if kind != pl.String:
+        return column
+    text = clean(column)
+    bare = text.str.strip_chars()
+    return pl.when((bare != "") & ~bare.str.to_lowercase().is_in(_PLACEHOLDERS)).then(text).alias(name)
+
+
+def _is_usable(
+    dimension: str,
+    fields: Mapping[str, str | None],
+    rows: pl.DataFrame,
+    catalogue: Catalogue,
+    consent: pl.DataFrame,
+    moment: Moment,
+) -> pl.Expr:
+    """Present, fresh and permitted; null as_of is not fresh, and silence is no consent."""
+    mine = [name for name, of in fields.items() if of == dimension]
+    is_usable = pl.all_horizontal(pl.col(name).is_not_null() for name in mine)
+    entry = catalogue.dimensions[dimension]
+    if entry.sensitive and entry.lawful_basis is None:
+        return pl.lit(value=False)
+    if entry.fresh_for is not None:
+        seen = f"{dimension}_as_of"
+        if seen not in rows.columns:
+            return pl.lit(value=False)
+        is_fresh = pl.lit(moment.now, dtype=INSTANT) - pl.col(seen) <= entry.fresh_for
+        is_usable = is_usable & is_fresh.fill_null(value=False)
+    if entry.needs_consent is not None:
+        topic = consent.filter(pl.col("topic") == entry.needs_consent).group_by("customer_id", "brand")
+        said = topic.agg(is_granted=(pl.col("state") == "yes").any() & ~(pl.col("state") == "no").any())
+        granted = rows.join(said, on=["customer_id", "brand"], how="left", maintain_order="left")["is_granted"]
+        is_usable = is_usable & pl.lit(granted.fill_null(value=False))
+    return is_usable

@@ -1,0 +1,67 @@
+"""guarded -> routed: one row per wanted delivery, with the reason where it cannot be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.schemas import ROUTED
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from flows.product import Product
+    from flows.settings import Settings
+
+FIRST = "first"
+
+
+def routed(guarded: pl.DataFrame, product: Product, settings: Settings, fields: Collection[str]) -> pl.DataFrame:
+    """Every decision of one product, once per lane: the one channel of `first_of`, and each of `also`.
+
+    Args:
+        guarded: as `guard.guarded` yields it.
+        product: gives the channels.
+        settings: gives each brand's target per channel; a channel without one is not wanted.
+        fields: the columns that go on to the words.
+
+    Returns:
+        The columns of `schemas.ROUTED` and the fields. `reason` is null where the delivery can be; a channel of `first_of`
+        is the first open one, and there is always one, since else nothing would have been decided.
+    """
+    lanes = []
+    for brand in product.brands:
+        rows = guarded.filter(pl.col("brand") == brand)
+        targets = settings.targets.get(brand, {})
+        first = [channel for channel in product.channels.first_of if channel in targets]
+        lanes += [_first_lane(rows, first, targets)] if first else []
+        lanes += [
+            _lane(rows, channel, channel, targets[channel]) for channel in product.channels.also if channel in targets
+        ]
+    columns = [*ROUTED.names(), *fields]
+    if not lanes:
+        return (
+            guarded.clear()
+            .with_columns(pl.lit(None, kind).alias(name) for name, kind in ROUTED.items())
+            .select(columns)
+        )
+    return pl.concat(lanes).select(columns)
+
+
+def _first_lane(rows: pl.DataFrame, channels: Sequence[str], targets: Mapping[str, str]) -> pl.DataFrame:
+    chosen = pl.coalesce(pl.when(pl.col(f"{name}_reason").is_null()).then(pl.lit(name)) for name in channels)
+    rows = rows.with_columns(_chosen=chosen)
+    picked = [_lane(rows.filter(pl.col("_chosen") == name), FIRST, name, targets[name]) for name in channels]
+    return pl.concat(picked).drop("_chosen")
+
+
+def _lane(rows: pl.DataFrame, lane: str, channel: str, target: str) -> pl.DataFrame:
+    return rows.with_columns(
+        lane=pl.lit(lane),
+        channel=pl.lit(channel),
+        target=pl.lit(target),
+        address=pl.col(f"{channel}_address"),
+        address_match=pl.col(f"{channel}_match"),
+        reason=pl.col(f"{channel}_reason"),
+    )

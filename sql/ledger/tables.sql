@@ -1,0 +1,106 @@
+-- The ledger: what was decided, claimed, delivered and shown. It holds keyed HMACs, never an identity.
+-- Claims are made by anti-join under the run's lock: a unique index would grow with history and cost six times as much.
+
+CREATE TABLE IF NOT EXISTS schema_version (number INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL);
+
+-- One row per run that delivers. state: delivering, delivered.
+CREATE TABLE IF NOT EXISTS run (
+    run_id VARCHAR NOT NULL,
+    workspace VARCHAR NOT NULL,
+    as_of DATE NOT NULL,
+    state VARCHAR NOT NULL,
+    plan_digest VARCHAR NOT NULL,
+    people_count BIGINT NOT NULL,
+    expires_at TIMESTAMP NOT NULL,
+    source_rows JSON NOT NULL,              -- table -> rows: the next run compares
+    started_at TIMESTAMP NOT NULL,
+    ended_at TIMESTAMP
+);
+
+-- One row per decision that a run acted on: winners, and those who were held out (reason HOLDOUT).
+CREATE TABLE IF NOT EXISTS decision (
+    decision_id VARCHAR NOT NULL,
+    run_id VARCHAR NOT NULL,
+    as_of DATE NOT NULL,
+    person_key VARCHAR NOT NULL,
+    brand VARCHAR NOT NULL,
+    product VARCHAR NOT NULL,
+    subject_key VARCHAR,
+    message_type VARCHAR NOT NULL,
+    variant VARCHAR,
+    propensity DOUBLE NOT NULL,             -- probability of the draws that led here
+    score DOUBLE NOT NULL,
+    reason VARCHAR,                         -- HOLDOUT, or null
+    valid_until TIMESTAMP NOT NULL
+);
+
+-- One row per message that may leave. Released claims are deleted; the batch keeps their number.
+CREATE TABLE IF NOT EXISTS claim (
+    message_id VARCHAR NOT NULL,
+    decision_id VARCHAR NOT NULL,
+    lane VARCHAR NOT NULL,
+    attempt INTEGER NOT NULL,
+    batch_id VARCHAR NOT NULL,
+    as_of DATE NOT NULL,
+    person_key VARCHAR NOT NULL,
+    brand VARCHAR NOT NULL,
+    product VARCHAR NOT NULL,
+    subject_key VARCHAR,
+    message_type VARCHAR NOT NULL,
+    channel VARCHAR NOT NULL,
+    address_key VARCHAR NOT NULL,
+    claimed_at TIMESTAMP NOT NULL
+);
+
+-- One row per batch. state: claimed, sealed, published, aborted, hold.
+CREATE TABLE IF NOT EXISTS batch (
+    batch_id VARCHAR NOT NULL,
+    run_id VARCHAR NOT NULL,
+    target VARCHAR NOT NULL,
+    brand VARCHAR NOT NULL,
+    channel VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    as_of DATE NOT NULL,
+    number INTEGER NOT NULL,
+    state VARCHAR NOT NULL,
+    row_count BIGINT NOT NULL,
+    manifest_sha256 VARCHAR,
+    boot_id VARCHAR,
+    valid_until TIMESTAMP NOT NULL,
+    claimed_at TIMESTAMP NOT NULL,
+    sealed_at TIMESTAMP,
+    published_at TIMESTAMP,
+    reason VARCHAR                          -- why it was aborted or is on hold
+);
+
+-- One row per message in a sealed batch; its state is the batch's until an acknowledgement or an outcome says more.
+CREATE TABLE IF NOT EXISTS delivery (
+    message_id VARCHAR NOT NULL,
+    batch_id VARCHAR NOT NULL,
+    decision_id VARCHAR NOT NULL,
+    creative_id VARCHAR NOT NULL,
+    valid_until TIMESTAMP NOT NULL
+);
+
+-- One row per message in a sealed batch: which of the person's data it used.
+CREATE TABLE IF NOT EXISTS receipt (
+    message_id VARCHAR NOT NULL,
+    as_of DATE NOT NULL,
+    product VARCHAR NOT NULL,
+    product_version INTEGER NOT NULL,
+    level TINYINT NOT NULL,
+    facts VARCHAR[] NOT NULL,               -- dimensions, in the product's order
+    words_sha256 VARCHAR NOT NULL,          -- of the template file
+    consent_checked_at TIMESTAMP NOT NULL
+);
+
+-- A number for each digest of all resolved inputs of a product, from its first delivery on; content/<digest>/ has them.
+CREATE TABLE IF NOT EXISTS product_version (
+    product VARCHAR NOT NULL,
+    number INTEGER NOT NULL,
+    digest VARCHAR NOT NULL,
+    first_delivered_at TIMESTAMP NOT NULL
+);
+
+-- People who asked to be forgotten: enough to never speak to them again.
+CREATE TABLE IF NOT EXISTS tombstone (person_key VARCHAR NOT NULL, key_id VARCHAR NOT NULL, erased_at TIMESTAMP NOT NULL);
