@@ -71,7 +71,12 @@ def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
 
 
 def standing(
-    rows: pl.DataFrame, bars: Bars, product: Product, channels: Sequence[Channel], present: datetime
+    rows: pl.DataFrame,
+    bars: Bars,
+    product: Product,
+    channels: Sequence[Channel],
+    targets: Mapping[str, Mapping[str, str]],
+    present: datetime,
 ) -> pl.DataFrame:
     """What bars a product's message to each row's person, in all and per channel.
 
@@ -116,6 +121,7 @@ def eligible(
     history: pl.DataFrame,
     product: Product,
     channels: Sequence[Channel],
+    targets: Mapping[str, Mapping[str, str]],
     moment: Moment,
 ) -> pl.DataFrame:
     """Candidates of one product with the first reason against each.

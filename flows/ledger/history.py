@@ -1,0 +1,43 @@
+"""What the ledger remembers of people: for `once_every`, for the next run's comparisons, for `explain`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.schemas import HISTORY
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from flows.ledger.store import Ledger
+
+
+def read_history(ledger: Ledger, since: date) -> pl.DataFrame:
+    """Claims, and held-out wins, of `since` and later: `schemas.HISTORY`.
+
+    Decisions of dates in the future count as well, so that a clock that is set back loosens nothing.
+    """
+    rows = ledger.rows(
+        """
+        SELECT DISTINCT person_key, brand, product, message_type, subject_key, as_of FROM claim WHERE as_of >= $since
+        UNION
+        SELECT person_key, brand, product, message_type, subject_key, as_of FROM decision
+        WHERE as_of >= $since AND reason = 'HOLDOUT'
+        """,
+        {"since": since},
+    )
+    return rows.cast(dict(HISTORY))
+
+
+def erased_people(ledger: Ledger) -> pl.DataFrame:
+    """`person_key` of everybody who asked to be forgotten."""
+    return ledger.rows("SELECT DISTINCT person_key FROM tombstone").cast({"person_key": pl.String})
+
+
+def last_source_rows(ledger: Ledger) -> dict[str, int]:
+    """Table -> rows at the last run that delivered; empty before the first."""
+    rows = ledger.rows("SELECT source_rows::varchar AS source_rows FROM run ORDER BY started_at DESC LIMIT 1")
+    return {} if rows.is_empty() else {str(name): int(count) for name, count in json.loads(rows.item()).items()}

@@ -1,0 +1,204 @@
+"""A plan: what one run decided, worded and counted, kept in plans/<run_id>/. It claims nothing, and it expires."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from flows.clock import Moment, present
+from flows.durable import write_bytes
+from flows.errors import PlanError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from flows.settings import Settings
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Order(_Kept):
+    """What was asked for: enough for any process to work on a part of it.
+
+    Attributes:
+        run_id: names the run and its folder.
+        as_of, now, present, starts_at: the run's moment (see `clock.Moment`).
+        parts: into how many parts the customers are cut.
+        products: the products that are delivered; decisions are over all live ones.
+        targets: the targets that are delivered.
+        is_narrowed: whether `products` or `targets` leave anything out.
+        inputs_digest: of the workspace's settings, SQL and templates.
+        source_rows: table -> rows when the run began.
+    """
+
+    run_id: str
+    as_of: date
+    now: datetime
+    present: datetime
+    starts_at: datetime
+    parts: int
+    products: tuple[str, ...]
+    targets: tuple[str, ...]
+    is_narrowed: bool
+    inputs_digest: str
+    source_rows: dict[str, int]
+
+    @property
+    def moment(self) -> Moment:
+        """The run's moment."""
+        return Moment(self.as_of, self.now, self.present, self.starts_at)
+
+
+class Waterfall(_Kept):
+    """Where a base went: what passed, and the first reason of each other. `base = passed + sum(reasons)`."""
+
+    base: int
+    passed: int
+    reasons: dict[str, int]
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether it adds up."""
+        return self.base == self.passed + sum(self.reasons.values())
+
+
+class Count(_Kept):
+    """How many deliveries a plan has of one kind."""
+
+    product: str
+    target: str
+    brand: str
+    variant: str | None
+    facts: tuple[str, ...]
+    rows: int
+
+
+class Plan(_Kept):
+    """A settled plan.
+
+    Attributes:
+        order: what was asked for.
+        created_at, expires_at: UTC; after `expires_at` it is not delivered any more.
+        people: message type -> where the base went.
+        deliveries: message type -> where the wanted deliveries went.
+        candidates: product -> rows of its segment that were about it.
+        counts: the deliveries by product, target, brand, variant and facts.
+        files: name in the plan's folder -> SHA-256.
+    """
+
+    order: Order
+    created_at: datetime
+    expires_at: datetime
+    people: dict[str, Waterfall]
+    deliveries: dict[str, Waterfall]
+    candidates: dict[str, int]
+    counts: tuple[Count, ...]
+    files: dict[str, str]
+
+    @property
+    def people_count(self) -> int:
+        """How many people (and subjects, for service) get something: the number that an operator approves."""
+        return sum(waterfall.passed for waterfall in self.people.values())
+
+
+def new_run_id(as_of: date) -> str:
+    """A name that sorts by date and is unique."""
+    return f"{as_of:%Y%m%d}-{present():%H%M%S}-{secrets.token_hex(3)}"
+
+
+def plan_folder(settings: Settings, run_id: str) -> Path:
+    """Where a run's plan is.
+
+    Raises:
+        PlanError: there is no such run.
+    """
+    folder = settings.folder("plans", run_id)
+    if "/" in run_id or not (folder / "order.json").exists():
+        known = [path.parent.name for path in settings.folder("plans").glob("*/order.json")]
+        raise PlanError(run_id, "there is no plan of this name", nearest(run_id, known))
+    return folder
+
+
+def save_order(settings: Settings, order: Order) -> Path:
+    """Make the folder of a new plan and write order.json into it."""
+    folder = settings.folder("plans", order.run_id)
+    write_bytes(folder / "order.json", order.model_dump_json(indent=1).encode())
+    return folder
+
+
+def read_order(settings: Settings, run_id: str) -> Order:
+    """What a run was asked to do. Raises PlanError where there is no such run."""
+    return Order.model_validate_json((plan_folder(settings, run_id) / "order.json").read_bytes())
+
+
+def save_plan(folder: Path, plan: Plan) -> None:
+    """Write plan.json: from then on the plan can be delivered."""
+    write_bytes(folder / "plan.json", plan.model_dump_json(indent=1).encode())
+
+
+def read_plan(settings: Settings, run_id: str) -> Plan:
+    """A settled plan, its files compared with their digests.
+
+    Raises:
+        PlanError: there is no such run, it was never settled, or a file of it was changed.
+    """
+    folder = plan_folder(settings, run_id)
+    if not (folder / "plan.json").exists():
+        raise PlanError(run_id, "this plan was never finished", "make a new one with: justenough plan")
+    plan = Plan.model_validate_json((folder / "plan.json").read_bytes())
+    changed = [name for name, digest in plan.files.items() if _sha256_or_none(folder / name) != digest]
+    if changed:
+        raise PlanError(f"{run_id}/{changed[0]}", "this file of the plan was changed", "make a new plan")
+    return plan
+
+
+def check_deliverable(plan: Plan, expected: int | None) -> None:
+    """Refuse a plan that has expired, or that is not the one that was approved.
+
+    Raises:
+        PlanError: with the numbers.
+    """
+    run_id = plan.order.run_id
+    if present() >= plan.expires_at:
+        raise PlanError(run_id, f"this plan expired at {plan.expires_at:%Y-%m-%d %H:%M} UTC", "make a new one")
+    if expected is not None and expected != plan.people_count:
+        what = f"{expected} were approved, and the plan has {plan.people_count}"
+        raise PlanError(
+            run_id, what, f"look at it again, then: justenough deliver {run_id} --expect {plan.people_count}"
+        )
+
+
+def plan_digest(folder: Path) -> str:
+    """SHA-256 of plan.json, which holds the digests of all other files."""
+    return sha256(folder / "plan.json")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file in a plan's folder but plan.json itself."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "plan.json")
+    return {str(path.relative_to(folder)): sha256(path) for path in files}
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(files: Mapping[str, Path]) -> str:
+    """One SHA-256 over named files: their names and contents."""
+    whole = hashlib.sha256()
+    for name in sorted(files):
+        whole.update(f"{name}\x1f{sha256(files[name])}\x1e".encode())
+    return whole.hexdigest()
+
+
+def _sha256_or_none(path: Path) -> str | None:
+    return sha256(path) if path.is_file() else None
