@@ -1,0 +1,95 @@
+"""Counting to three: which dimensions each message of a product uses, and the refusal of a fourth.
+
+Source: DESIGN §6: shown + branched + `because` <= 3, per message and per product. What a field shows is declared in the
+segment's .yaml.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flows.errors import CatalogueError, DimensionLimitError, nearest
+from flows.product import MOST_DIMENSIONS, Product
+from flows.words import Words, check_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flows.catalogue import Catalogue, Segment
+
+
+@dataclass(frozen=True)
+class Usage:
+    """The dimensions of one template file.
+
+    Attributes:
+        shown: printed.
+        branched: decide which words are used.
+        lines: dimension -> `file:line` of its first mention.
+    """
+
+    shown: frozenset[str]
+    branched: frozenset[str]
+    lines: dict[str, str]
+
+    @property
+    def used(self) -> frozenset[str]:
+        """Shown or branched on."""
+        return self.shown | self.branched
+
+
+def usage(words: Words, segment: Segment, segment_name: str) -> Usage:
+    """The dimensions that a template file uses.
+
+    Raises:
+        UnknownFieldError: it names what is no field of its segment.
+    """
+    check_fields(words, segment.fields, segment_name)
+    dimension_of = {name: entry.dimension for name, entry in segment.fields.items()}
+    lines: dict[str, str] = {}
+    for field in sorted(words.fields, key=lambda name: words.lines[name]):
+        if (dimension := dimension_of[field]) is not None:
+            lines.setdefault(dimension, f"{words.name}:{words.lines[field]}")
+    shown = frozenset(found for name in words.shown if (found := dimension_of[name]) is not None)
+    branched = frozenset(found for name in words.branched if (found := dimension_of[name]) is not None)
+    return Usage(shown, branched, lines)
+
+
+def check_product(product: Product, files: Iterable[Usage], catalogue: Catalogue) -> None:
+    """Refuse a product whose messages use more than three dimensions, or one that it does not list.
+
+    Args:
+        product: lists its dimensions, and those that people can tell from getting the message at all (`because`).
+        files: the usage of each of its template files.
+        catalogue: knows the dimensions.
+
+    Raises:
+        DimensionLimitError: with the file and line that bring in a dimension too many.
+        CatalogueError: a dimension is unknown, or sensitive and without a lawful basis.
+    """
+    where = f"templates/{product.name}/product.yaml"
+    for dimension in (*product.dimensions, *product.because, *product.unseen):
+        if dimension not in catalogue.dimensions:
+            raise CatalogueError(where, f"'{dimension}' is no dimension", nearest(dimension, catalogue.dimensions))
+        entry = catalogue.dimensions[dimension]
+        if entry.sensitive and entry.lawful_basis is None:
+            what = f"the dimension '{dimension}' is sensitive and its entry names no lawful basis"
+            raise CatalogueError(where, what, "do without it, or name the basis in sql/dimensions.yaml")
+    _check_count(where, "the product uses", [*product.dimensions, *product.because], "drop the last of `dimensions`")
+    for file in files:
+        for dimension, place in file.lines.items():
+            if dimension not in product.dimensions:
+                what = f"the dimension '{dimension}' is used here, and product.yaml does not list it"
+                raise DimensionLimitError(place, what, "take the field out, or list its dimension under `dimensions`")
+        places = list(file.lines.values())
+        if places:
+            extra = f"{places[-1]} brings in {list(file.lines)[-1]}; drop it, or move it to a product of its own"
+            _check_count(where, "a message shows", [*file.used, *product.because], extra)
+
+
+def _check_count(where: str, who: str, dimensions: list[str], hint: str) -> None:
+    distinct = sorted(set(dimensions))
+    if len(distinct) > MOST_DIMENSIONS:
+        what = f"{who} {len(distinct)} dimensions, at most {MOST_DIMENSIONS} are allowed: {', '.join(distinct)}"
+        raise DimensionLimitError(where, what, hint)
