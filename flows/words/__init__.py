@@ -1,0 +1,30 @@
+"""The one door to Jinja2 and to template files: words read, checked, put to rows as creatives and slots, wrapped, cleaned."""
+
+from flows.words.cleaning import clean
+from flows.words.composing import compose
+from flows.words.creatives import ESCAPES, Composed, Creative, Piece, Slot, fill, generic, restore
+from flows.words.layout import Layout, read_layout, render_layout, wrap
+from flows.words.plain import plain
+from flows.words.reading import Part, Words, check_fields, read_words
+
+__all__ = [
+    "ESCAPES",
+    "Composed",
+    "Creative",
+    "Layout",
+    "Part",
+    "Piece",
+    "Slot",
+    "Words",
+    "check_fields",
+    "clean",
+    "compose",
+    "fill",
+    "generic",
+    "plain",
+    "read_layout",
+    "read_words",
+    "render_layout",
+    "restore",
+    "wrap",
+]

@@ -1,0 +1,224 @@
+"""Words and rows -> creatives and slots: each condition and each printed place once per column, no row alone.
+
+All rows start on one path. At a condition the paths that it concerns split by its outcome, on the rows that are on them and
+nowhere else; the outcomes along a path are its key. A `set` is remembered by its path and evaluated only where something
+that is printed or tested uses it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+from jinja2 import nodes
+
+from flows.errors import DataError
+from flows.words.creatives import Composed, Creative, Piece, Slot
+from flows.words.evaluating import TRUE, Closed, evaluate, evaluate_once, inputs_of
+from flows.words.names import loaded, substituted
+from flows.words.steps import Fork, Formula, Keep, Print, Step, Text, slots_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from flows.words.reading import Words
+
+
+def compose(words: Words, frame: pl.DataFrame) -> Composed:
+    """Put words to every row.
+
+    Args:
+        words: the template.
+        frame: one row per delivery, with a column for each of `words.fields`; null where it is not among the facts.
+
+    Returns:
+        Per row its key and slots, and per key its creative (see `Composed`). A key is a digest of the words' own digest
+        and of the outcomes of their conditions, so it depends on no other row.
+
+    Raises:
+        DataError: a column is missing.
+        TemplateError: an expression fails on some row.
+    """
+    missing = [name for name in words.fields if name not in frame.columns]
+    if missing:
+        raise DataError(words.name, f"the column '{missing[0]}' is missing", "give every field of the words a column")
+    return _Composing(words, frame.select(words.fields)).composed(len(frame))
+
+
+@dataclass
+class _Path:
+    """The rows that have had the same outcomes so far."""
+
+    outcomes: tuple[str, ...] = ()
+    sets: dict[str, nodes.Expr] = field(default_factory=dict)
+    pieces: dict[str, list[Piece]] = field(default_factory=dict)
+    slots: dict[str, Closed] = field(default_factory=dict)
+
+    def split(self, outcome: str) -> _Path:
+        pieces = {part: list(done) for part, done in self.pieces.items()}
+        return _Path((*self.outcomes, outcome), dict(self.sets), pieces, dict(self.slots))
+
+
+class _Composing:
+    """One composition. `path_of` holds the number of the path that each row is on."""
+
+    def __init__(self, words: Words, frame: pl.DataFrame) -> None:
+        self.words, self.frame = words, frame
+        self.paths: dict[int, _Path] = {}
+        self.path_of = pl.Series("path", [], dtype=pl.UInt32)
+        self.kept: dict[
+            str, tuple[nodes.Assign, tuple[nodes.Assign, ...]]
+        ] = {}  # a set by its unique name, and those it uses
+
+    def composed(self, height: int) -> Composed:
+        self.path_of = pl.select(pl.repeat(0, height, dtype=pl.UInt32).alias("path"))["path"]
+        if height:
+            self.paths[0] = _Path()
+        active = list(self.paths)
+        for part in self.words.parts:
+            for path in active:
+                self.paths[path].sets, self.paths[path].pieces[part.name] = {}, []
+            active = self._run(self.words.steps[part.name], active, part.name, is_html=part.is_html)
+        keys = {number: self._key(self.paths[number]) for number in active}
+        key = self.path_of.replace_strict(list(keys), list(keys.values()), return_dtype=pl.String).alias("key")
+        slots = [self._slot(name, active) for name in self.words.slots]
+        creatives = {
+            keys[number]: Creative({part: _merged(pieces) for part, pieces in self.paths[number].pieces.items()})
+            for number in active
+        }
+        slots_of = {part.name: slots_in(self.words.steps[part.name]) for part in self.words.parts}
+        return Composed(pl.DataFrame([key, *slots]), dict(sorted(creatives.items())), slots_of)
+
+    def _key(self, path: _Path) -> str:
+        return digest(self.words.digest, *path.outcomes)
+
+    def _run(self, steps: Sequence[Step], active: list[int], part: str, *, is_html: bool) -> list[int]:
+        for step in steps:
+            if isinstance(step, Fork):
+                then, otherwise = self._fork(step, active)
+                ended = self._run(step.then, then, part, is_html=is_html)
+                active = ended + self._run(step.otherwise, otherwise, part, is_html=is_html)
+            else:
+                for number in active:
+                    self._take(step, self.paths[number], part, is_html=is_html)
+        return active
+
+    def _take(self, step: Text | Print | Keep, path: _Path, part: str, *, is_html: bool) -> None:
+        if isinstance(step, Text):
+            path.pieces[part].append(step.text)
+        elif isinstance(step, Keep):
+            path.sets[step.name] = self._set(step.formula, path)
+        else:
+            closed = self._closed(step.formula, path, is_html=is_html)
+            if closed.inputs and step.slot is not None:
+                path.pieces[part].append(Slot(step.slot, is_html))
+                path.slots[step.slot] = closed
+            else:
+                path.pieces[part].append(evaluate_once(self.words, closed))
+
+    def _set(self, formula: Formula, path: _Path) -> nodes.Expr:
+        """What a name stands for from here on: a name or constant itself, else a name made of what is set."""
+        closed = self._closed(formula, path, is_html=None)
+        if isinstance(closed.node, (nodes.Name, nodes.Const)):
+            return closed.node
+        name = f"_{digest(repr(closed.node))}"
+        if name not in self.kept:
+            assign = nodes.Assign(nodes.Name(name, "store"), closed.node, lineno=formula.line)
+            self.kept[name] = (assign, closed.sets)
+        return nodes.Name(name, "load", lineno=formula.line)
+
+    def _closed(self, formula: Formula, path: _Path, *, is_html: bool | None) -> Closed:
+        bound = {name: path.sets[name] for name in formula.names if name in path.sets}
+        node = formula.node
+        if isinstance(node, nodes.For):
+            targets: list[nodes.Expr] = [nodes.Name(name, "store") for name in bound]
+            closed: nodes.Node = nodes.With(targets, list(bound.values()), [node], lineno=node.lineno)
+        else:
+            closed = substituted(node, bound)
+        read = [name for name in formula.names if name not in bound]
+        read += [name.name for value in bound.values() for name in loaded(value)]
+        sets = self._used(read)
+        inside = [name.name for assign in sets for name in loaded(assign.node)]
+        return Closed(closed, sets, inputs_of([*read, *inside], sets), formula.line, is_html)
+
+    def _used(self, names: Iterable[str]) -> tuple[nodes.Assign, ...]:
+        """The sets behind some names, each after those it uses itself."""
+        found: dict[str, nodes.Assign] = {}
+        for name in names:
+            if name in self.kept:
+                assign, own = self.kept[name]
+                for each in (*own, assign):
+                    found[each.target.name] = each  # type: ignore[attr-defined]
+        return tuple(found.values())
+
+    def _fork(self, fork: Fork, active: list[int]) -> tuple[list[int], list[int]]:
+        """Split the active paths by the outcome of a condition: those that take it, those that do not."""
+        then: list[int] = []
+        otherwise: list[int] = []
+        for closed, numbers in _alike(
+            {number: self._closed(fork.test, self.paths[number], is_html=None) for number in active}
+        ):
+            if closed.inputs:
+                taken, left = self._outcomes(closed, numbers, fork.number)
+                then, otherwise = then + taken, otherwise + left
+            else:
+                is_true = evaluate_once(self.words, closed) == TRUE
+                for number in numbers:
+                    self.paths[number].outcomes += (f"{fork.number}{'+' if is_true else '-'}",)
+                (then if is_true else otherwise).extend(numbers)
+        return then, otherwise
+
+    def _outcomes(self, closed: Closed, numbers: list[int], fork: int) -> tuple[list[int], list[int]]:
+        on_path = self.path_of.is_in(numbers)
+        is_true = evaluate(self.words, closed, self._rows(closed, on_path))
+        at, paths = on_path.arg_true(), self.path_of.filter(on_path)
+        sides: tuple[list[int], list[int]] = ([], [])
+        for side, here in zip(sides, (is_true, ~is_true), strict=True):
+            olds = paths.filter(here).unique().sort().to_list()
+            news = [len(self.paths) + offset for offset in range(len(olds))]
+            for old, new in zip(olds, news, strict=True):
+                self.paths[new] = self.paths[old].split(f"{fork}{'+' if side is sides[0] else '-'}")
+            moved = paths.filter(here).replace_strict(olds, news, return_dtype=pl.UInt32)
+            self.path_of = self.path_of.scatter(at.filter(here), moved)
+            side.extend(news)
+        return sides
+
+    def _slot(self, name: str, active: list[int]) -> pl.Series:
+        """The column of a slot, null on rows whose path does not reach it."""
+        reached = {number: self.paths[number].slots[name] for number in active if name in self.paths[number].slots}
+        column = pl.select(pl.repeat(None, len(self.path_of), dtype=pl.String).alias(name))[name]
+        for closed, numbers in _alike(reached):
+            on_path = self.path_of.is_in(numbers)
+            values = evaluate(self.words, closed, self._rows(closed, on_path))
+            column = values.alias(name) if len(values) == len(column) else column.scatter(on_path.arg_true(), values)
+        return column
+
+    def _rows(self, closed: Closed, on_path: pl.Series) -> pl.DataFrame:
+        columns = self.frame.select(closed.inputs)
+        return columns if on_path.all() else columns.filter(on_path)
+
+
+def _alike(closed: Mapping[int, Closed]) -> list[tuple[Closed, list[int]]]:
+    """Paths grouped by formulas that always come out the same."""
+    groups: dict[tuple[str, bool | None], tuple[Closed, list[int]]] = {}
+    for number, formula in closed.items():
+        groups.setdefault(formula.identity, (formula, []))[1].append(number)
+    return list(groups.values())
+
+
+def _merged(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+    done: list[Piece] = []
+    for piece in pieces:
+        last = done[-1] if done else None
+        if isinstance(piece, str) and isinstance(last, str):
+            done[-1] = last + piece
+        elif piece != "":
+            done.append(piece)
+    return tuple(done)
+
+
+def digest(*pieces: str) -> str:
+    """A short stable name: the first 16 hex digits of a SHA-256."""
+    return hashlib.sha256("\x1f".join(pieces).encode()).hexdigest()[:16]
