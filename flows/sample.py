@@ -87,5 +87,7 @@ def _set(connection: Connection, **values: str) -> None:
 def _rows(connection: Connection) -> dict[str, int]:
     tables = query(connection, "SELECT table_name FROM duckdb_tables() WHERE NOT temporary ORDER BY table_name")
     names = [str(name) for name in tables["table_name"] if re.fullmatch(r"[a-z_]+", str(name))]
-    counts = query(connection, " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS n FROM {name}" for name in names))
+    counts = query(
+        connection, " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS n FROM {name}" for name in names)
+    )
     return dict(sorted(zip(counts["name"].to_list(), counts["n"].to_list(), strict=True)))
