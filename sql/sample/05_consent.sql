@@ -10,7 +10,8 @@ insert into consent_events
 with given as (
     -- On joining: e-mail for most, text messages for a third, push for a quarter.
     select m, customer_id, brand, 'email' as channel, if(draw(m, 'email topic') < 0.8, '*', 'product_care') as topic,
-        if(draw(m, 'confirmed') < 0.06, 'pending', 'yes') as state, member_days as days, null::double as until_days, 'sign-up' as source
+        if(draw(m, 'confirmed') < 0.06, 'pending', 'yes') as state, member_days as days, null::double as until_days,
+        'sign-up' as source
     from members where draw(m, 'email consent') < 0.72
     union all
     select m, customer_id, brand, 'sms', '*', 'yes', member_days, null, 'sign-up'
@@ -46,7 +47,8 @@ with given as (
     from members where draw(m, 'unknown state') < 0.002
 ),
 numbered as (
-    select *, days_ago(days) as happened_at, m || '-' || channel || '-' || topic || '-' || source || '-' || state as event from given
+    select *, days_ago(days) as happened_at, m || '-' || channel || '-' || topic || '-' || source || '-' || state as event
+    from given
 )
 select
     'E' || lpad(to_hex(hash(event)), 16, '0'), customer_id, brand, channel, topic, state, happened_at,

@@ -9,7 +9,8 @@ with placed as (
     ) as p, unnest(range(order_count)) as t(k)
 )
 select
-    o, n, order_name(o) as order_id, customer_id, people, if(has_both and draw(o, 'brand') < 0.5, second_brand, first_brand) as brand,
+    o, n, order_name(o) as order_id, customer_id, people,
+    if(has_both and draw(o, 'brand') < 0.5, second_brand, first_brand) as brand,
     date_trunc('second', days_ago(least(registered_days, 900) * pow(draw(o, 'age'), 1.4))) as ordered_at,
     draw(o, 'sold in') < 0.82 as is_online, draw(o, 'status') < 0.03 as is_cancelled,
     1 + floor(4 * pow(draw(o, 'lines'), 2.5))::integer as line_count
@@ -55,8 +56,11 @@ with sent as (
     where is_online
 ),
 timed as (
-    select *, if(is_late, promised_days + 1 + 11 * pow(draw(parcel, 'days late'), 1.5), 1.5 + (promised_days - 1.5) * draw(parcel, 'days'))
-        as days
+    select *, if(
+        is_late,
+        promised_days + 1 + 11 * pow(draw(parcel, 'days late'), 1.5),
+        1.5 + (promised_days - 1.5) * draw(parcel, 'days')
+    ) as days
     from sent
 )
 select
@@ -80,12 +84,14 @@ rows_of as (
     select
         order_id || '-' || parcel_number as delivery_id, order_id, parcel_number, ordered_at as created_at,
         if(draw(parcel, 'promise dirt') < 0.005, null, promised_on) as promised_on,
-        case when not is_known_late then promised_on when draw(parcel, 'estimate') < 0.75 then arrives_at::date end as expected_on,
+        case when not is_known_late then promised_on when draw(parcel, 'estimate') < 0.75 then arrives_at::date end
+            as expected_on,
         case when status in ('shipped', 'delivered', 'lost')
             then if(draw(parcel, 'order of times') < 0.002, days_after(arrives_at, 1), ships_at) end as shipped_at,
         if(status = 'delivered', arrives_at, null) as delivered_at, status,
         ['DHL', 'DPD', 'PostNord', 'GLS'][1 + pick(parcel, 'carrier', 4)] as carrier,
-        known_from(case status when 'delivered' then arrives_at when 'shipped' then ships_at else ordered_at end, parcel) as loaded_at,
+        known_from(case status when 'delivered' then arrives_at when 'shipped' then ships_at else ordered_at end, parcel)
+            as loaded_at,
         parcel
     from states
 )
@@ -101,7 +107,8 @@ with sent_back as (
     where not is_cancelled and not is_lost and parcel_number = 1 and draw(parcel, 'returned') < 0.08
 )
 select
-    'R' || order_id[2:], order_id, 1, ['too small', 'too large', 'not as described', 'broken', 'changed my mind'][1 + pick(o, 'why', 5)],
+    'R' || order_id[2:], order_id, 1,
+    ['too small', 'too large', 'not as described', 'broken', 'changed my mind'][1 + pick(o, 'why', 5)],
     opened_at, opened_at::date + 30,
     if(days_after(opened_at, 8) <= present(), days_after(opened_at, 8), null),
     if(days_after(opened_at, 12) <= present(), days_after(opened_at, 12), null), known_from(opened_at, parcel)

@@ -4,9 +4,18 @@ create temp table notes as
 select topic, generate_subscripts(lines, 1) - 1 as k, unnest(lines) as line
 from (
     values
-    ('care', ['Asks how to wash it.', 'Zip sticks, wants to know which wax.', 'May it go into the dryer?', 'How to store it over winter?']),
-    ('where_is_my_order', ['Where is the parcel?', 'Tracking has not moved for days.', 'Needs it before the trip on Friday.', 'Neighbour has not got it either.']),
-    ('complaint', ['Third time late. Very upset, call back on 0664 000000.', 'Seam came open on day two.', 'Wants to speak to the manager.', 'Refund still not there, see mail to someone@example.org.']),
+    ('care', [
+        'Asks how to wash it.', 'Zip sticks, wants to know which wax.', 'May it go into the dryer?',
+        'How to store it over winter?'
+    ]),
+    ('where_is_my_order', [
+        'Where is the parcel?', 'Tracking has not moved for days.', 'Needs it before the trip on Friday.',
+        'Neighbour has not got it either.'
+    ]),
+    ('complaint', [
+        'Third time late. Very upset, call back on 0664 000000.', 'Seam came open on day two.', 'Wants to speak to the manager.',
+        'Refund still not there, see mail to someone@example.org.'
+    ]),
     ('other', ['Asked for opening hours.', 'Wants a copy of the bill.', 'Which size?', 'Changed address.'])
 ) as t(topic, lines);
 

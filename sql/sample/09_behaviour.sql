@@ -20,7 +20,7 @@ placed as (
 select
     view_id, if(draw(view_id, 'not logged in') < 0.05, null, customer_id),
     if(has_both and draw(view_id, 'brand') < 0.5, second_brand, first_brand),
-    case when page_k < 3 then 'item' when page_k = 3 then 'category' when page_k = 4 then 'search' when page_k = 5 then 'home' else 'stores' end,
+    case page_k when 3 then 'category' when 4 then 'search' when 5 then 'home' when 6 then 'stores' else 'item' end,
     if(page_k < 3, item_name(pick(view_id, 'item', getvariable('item_count'))), null),
     if(draw(view_id, 'future') < 0.0005, days_after(viewed_at, 3650), viewed_at), known_from(viewed_at, view_id)
 from placed;
@@ -40,13 +40,14 @@ where i.care_page is not null and c.viewed_at <= present();
 
 insert into logins
 select
-    customer_id, first_brand, ['phone', 'phone', 'computer', 'app', 'tablet'][1 + pick(login, 'device', 5)], logged_in_at,
-    known_from(logged_in_at, login)
+    customer_id, first_brand, ['phone', 'phone', 'computer', 'app', 'tablet'][1 + pick(login, 'device', 5)],
+    logged_in_at, known_from(logged_in_at, login)
 from (
     select
         customer_id, first_brand, n * 8 + k as login,
         days_ago(least(registered_days, 180) * pow(draw(n * 8 + k, 'login'), 2)) as logged_in_at
-    from (select n, customer_id, first_brand, registered_days from people), unnest(range(least(7, count_about(n, 'logins', 2)))) as t(k)
+    from (select n, customer_id, first_brand, registered_days from people),
+        unnest(range(least(7, count_about(n, 'logins', 2)))) as t(k)
 );
 
 create temp table filled as
@@ -64,5 +65,6 @@ from filled;
 
 insert into basket_lines
 select
-    basket_id, k + 1, item_name(pick(n * 4 + k, 'basket item', getvariable('item_count'))), 1 + pick(n * 4 + k, 'basket quantity', 2), days_after(created_at, 0.01 * k), known_from(created_at, n)
+    basket_id, k + 1, item_name(pick(n * 4 + k, 'basket item', getvariable('item_count'))),
+    1 + pick(n * 4 + k, 'basket quantity', 2), days_after(created_at, 0.01 * k), known_from(created_at, n)
 from filled, unnest(range(1 + pick(n, 'basket lines', 3))) as t(k);

@@ -32,7 +32,7 @@ late as (
         max(loaded_at) as loaded_at
     from parcels
     where
-        status not in ('cancelled', 'lost')                           -- leaves out what will not come (people call about that), or is in no known state
+        status not in ('cancelled', 'lost')                           -- leaves out what will not come, or is in no known state
         and coalesce(delivered_at > $now, true)                       -- leaves out what is here
         and (expected_on is not null or promised_on < $as_of)         -- leaves out what comes on time, or was promised for no day
         and promised_on > $as_of - interval 30 days                   -- leaves out parcels that somebody forgot to close
