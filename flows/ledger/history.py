@@ -29,7 +29,7 @@ def read_history(ledger: Ledger, since: date) -> pl.DataFrame:
         """,
         {"since": since},
     )
-    return rows.cast(dict(HISTORY))
+    return rows.cast(HISTORY)
 
 
 def erased_people(ledger: Ledger) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -146,6 +146,46 @@ def eligible(
     stale = pl.when(pl.col("valid_until") <= moment.now).then(pl.lit("STALE_CONTEXT"))
     repeated = pl.when(_is_repeated(known, history, product, moment)).then(pl.lit("REPEATED"))
     return known.with_columns(reason=pl.coalesce("reason", closed, stale, repeated))
+
+
+def rechecked(
+    deliveries: pl.DataFrame,
+    bars: Bars,
+    products: Mapping[str, Product],
+    channels: Mapping[str, Channel],
+    targets: Mapping[str, Mapping[str, str]],
+    present: datetime,
+) -> pl.DataFrame:
+    """The last look before a claim: what bars each planned delivery now, at the address it was planned for.
+
+    Args:
+        deliveries: `customer_id, brand, product, channel, address, address_match, person_key` and anything else.
+        bars: as of the true present; its `people` are not looked at, since the addresses are those of the plan.
+        products: by name.
+        channels: by name.
+        targets: as `standing` takes them.
+        present: UTC instant.
+
+    Returns:
+        `deliveries`, sorted by customer, with `reason`: ERASED, EXCLUDED, SUPPRESSED, NO_CONSENT, STALE_CONTEXT or null.
+    """
+    done = [deliveries.clear().with_columns(reason=pl.lit(None, dtype=pl.String))]
+    for product, channel in deliveries.select("product", "channel").unique().sort("product", "channel").iter_rows():
+        rows = deliveries.filter(pl.col("product") == product, pl.col("channel") == channel)
+        way = channels[channel]
+        nothing = pl.lit(None, dtype=pl.String)
+        people = rows.unique(["customer_id", "brand"]).select(
+            "brand",
+            "person_key",
+            **{"customer_id": "customer_id", way.address: "address", f"{way.address}_match": "address_match"},
+            **dict.fromkeys(("country", "locale", "time_zone", f"{way.address}_fault"), nothing),
+        )
+        own = rows.select("customer_id", "brand").with_row_index("place")
+        now = standing(own, replace(bars, people=people), products[product], [way], targets, present)
+        stale = pl.when(pl.col("valid_until") <= present).then(pl.lit("STALE_CONTEXT"))
+        barred = now.select(pl.coalesce("reason", f"{channel}_reason")).to_series()
+        done.append(rows.with_columns(reason=barred).with_columns(reason=pl.coalesce("reason", stale)))
+    return pl.concat(done).sort("customer_id", "brand", "product", "message_id")
 
 
 def _contact(channel: Channel, people: pl.DataFrame) -> list[pl.Expr]:

@@ -84,7 +84,7 @@ def fill(composed: Composed, part: str, reserved: pl.DataFrame | None = None) ->
     Raises:
         DataError: a reserved slot has no column, or a value that would have to be escaped in HTML.
     """
-    columns = composed.rows if reserved is None else pl.concat([composed.rows, reserved], how="horizontal", strict=True)
+    columns = composed.rows if reserved is None else pl.concat([composed.rows, reserved], how="horizontal")
     texts = {key: creative.parts[part] for key, creative in composed.creatives.items()}
     kinds = list(dict.fromkeys(texts.values()))
     _check_reserved(kinds, columns, part)
@@ -157,3 +157,15 @@ def restore(text: str, slots: Mapping[str, str]) -> str:
     """The exact text of a generic creative for one recipient: the reference reader of `{{{name}}}`."""
     values = {**ESCAPES, **slots}
     return _MARK.sub(lambda mark: values[mark[1]], text)
+
+
+def pieces(text: str, *, is_html: bool) -> tuple[Piece, ...]:
+    """A part of a generic creative as literal text and slots again: the inverse of `generic`, to be filled by column."""
+    done: list[Piece] = []
+    at = 0
+    for mark in _MARK.finditer(text):
+        done.append(text[at : mark.start()])
+        done.append(ESCAPES[mark[1]] if mark[1] in ESCAPES else Slot(mark[1], is_html))
+        at = mark.end()
+    done.append(text[at:])
+    return tuple(piece for piece in done if piece != "")

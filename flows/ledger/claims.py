@@ -1,0 +1,154 @@
+"""Claims: the right to send one message, given once, by set and under the run's lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.clock import present
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from flows.ledger.store import Ledger
+
+CLAIM = (
+    "message_id",
+    "decision_id",
+    "lane",
+    "attempt",
+    "as_of",
+    "person_key",
+    "brand",
+    "product",
+    "subject_key",
+    "message_type",
+    "channel",
+    "address_key",
+)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one run publishes for one target and brand: `outbox/<target>/<as_of>-<number>/`."""
+
+    batch_id: str
+    run_id: str
+    target: str
+    brand: str
+    channel: str
+    kind: str
+    as_of: date
+    number: int
+    valid_until: datetime
+
+    @property
+    def folder(self) -> str:
+        """Its name below outbox/<target>/."""
+        return f"{self.as_of}-{self.number}"
+
+
+@dataclass(frozen=True)
+class Header:
+    """A batch before it has a number."""
+
+    run_id: str
+    target: str
+    brand: str
+    channel: str
+    kind: str
+    as_of: date
+
+
+def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
+    """What the ledger says against each wanted message, decided inside the transaction of the claim.
+
+    Args:
+        ledger: open.
+        wanted: the columns of `CLAIM`, `repeats_after` (date: claims after it, of the same help, bar the message) and
+            `per_subject` (whether only those about the same subject do).
+
+    Returns:
+        `message_id, reason`: REPEATED, DUPLICATE_ADDRESS, or null where the message may be claimed.
+    """
+    return ledger.rows(
+        """
+        SELECT w.message_id, CASE
+            WHEN EXISTS (SELECT 1 FROM claim c WHERE c.message_id = w.message_id) THEN 'REPEATED'
+            WHEN EXISTS (
+                SELECT 1 FROM claim c
+                WHERE c.person_key = w.person_key AND c.brand = w.brand AND c.product = w.product
+                  AND c.as_of > w.repeats_after AND c.decision_id <> w.decision_id
+                  AND (NOT w.per_subject OR c.subject_key IS NOT DISTINCT FROM w.subject_key)
+            ) THEN 'REPEATED'
+            WHEN w.message_type = 'marketing' AND EXISTS (
+                SELECT 1 FROM claim c
+                WHERE c.person_key = w.person_key AND c.brand = w.brand AND c.as_of = w.as_of
+                  AND c.message_type = 'marketing' AND c.decision_id <> w.decision_id
+            ) THEN 'REPEATED'
+            WHEN EXISTS (
+                SELECT 1 FROM claim c
+                WHERE c.brand = w.brand AND c.channel = w.channel AND c.address_key = w.address_key
+                  AND c.as_of = w.as_of AND c.message_type = w.message_type AND c.decision_id <> w.decision_id
+                  AND (w.message_type = 'marketing'
+                       OR (c.product = w.product AND c.subject_key IS NOT DISTINCT FROM w.subject_key))
+            ) THEN 'DUPLICATE_ADDRESS'
+        END AS reason
+        FROM wanted w
+        """,
+        wanted=wanted,
+    ).cast({"reason": pl.String})
+
+
+def claim(ledger: Ledger, header: Header, wanted: pl.DataFrame, valid_until: datetime) -> Batch:
+    """Open a batch and make its claims; call it inside a transaction, with the messages that `verdicts` let through.
+
+    Args:
+        ledger: in a transaction.
+        header: of the batch.
+        wanted: the columns of `CLAIM`; empty for a state target, which claims nothing.
+        valid_until: UTC instant after which the batch must not be used.
+    """
+    batch = _numbered(ledger, header, valid_until)
+    stamp = pl.lit(present())
+    row = pl.DataFrame(
+        {
+            "batch_id": batch.batch_id,
+            "run_id": batch.run_id,
+            "target": batch.target,
+            "brand": batch.brand,
+            "channel": batch.channel,
+            "kind": batch.kind,
+            "as_of": batch.as_of,
+            "number": batch.number,
+            "state": "claimed",
+            "row_count": wanted.height,
+            "valid_until": batch.valid_until,
+        }
+    )
+    ledger.append("batch", row.with_columns(claimed_at=stamp))
+    ledger.append("claim", wanted.select(*CLAIM, batch_id=pl.lit(batch.batch_id), claimed_at=stamp))
+    return batch
+
+
+def _numbered(ledger: Ledger, header: Header, valid_until: datetime) -> Batch:
+    """A number that no batch of this target and date has had, not even an aborted one: names are never used twice."""
+    last = ledger.rows(
+        "SELECT coalesce(max(number), 0) AS number FROM batch WHERE target = $target AND as_of = $as_of",
+        {"target": header.target, "as_of": header.as_of},
+    ).item()
+    number = int(last) + 1
+    batch_id = f"{header.target}-{header.as_of}-{number}"
+    return Batch(
+        batch_id,
+        header.run_id,
+        header.target,
+        header.brand,
+        header.channel,
+        header.kind,
+        header.as_of,
+        number,
+        valid_until,
+    )

@@ -1,0 +1,135 @@
+"""Runs and product versions in the ledger: what is being delivered, what was decided, which words were the first."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.clock import present
+from flows.durable import private_folder, sync_file, sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flows.ledger.store import Ledger
+    from flows.plan import Plan
+    from flows.workspace import Workspace
+
+
+def run_state(ledger: Ledger, run_id: str) -> str | None:
+    """delivering, delivered or expired; None where the run never began to deliver."""
+    states = ledger.rows("SELECT state FROM run WHERE run_id = $run", {"run": run_id})["state"].to_list()
+    return states[0] if states else None
+
+
+def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, decisions: pl.DataFrame) -> None:
+    """Note that a plan is being delivered, with the decisions it acts on: from now on it is finished after a crash.
+
+    Args:
+        ledger: open.
+        plan: the plan.
+        workspace: the workspace's name.
+        plan_digest: SHA-256 of plan.json.
+        decisions: `schemas.DECISIONS`: those that are delivered, and the held-out wins, which are logged alike.
+    """
+    run = pl.DataFrame(
+        {
+            "run_id": plan.order.run_id,
+            "workspace": workspace,
+            "as_of": plan.order.as_of,
+            "state": "delivering",
+            "plan_digest": plan_digest,
+            "people_count": plan.people_count,
+            "expires_at": plan.expires_at,
+            "source_rows": json.dumps(plan.order.source_rows),
+            "started_at": present(),
+        }
+    )
+    rows = decisions.select(
+        "decision_id", "person_key", "brand", "product", "subject_key", "message_type", "variant", "propensity", "score",
+        "reason", "valid_until", run_id=pl.lit(plan.order.run_id), as_of=pl.lit(plan.order.as_of),
+    )  # fmt: skip
+    with ledger.transaction():
+        ledger.append("run", run)
+        ledger.append("decision", rows)
+
+
+def end_run(ledger: Ledger, run_id: str, state: str) -> None:
+    """Note that a run has delivered, or that its plan expired before it could."""
+    with ledger.transaction():
+        ledger.execute(
+            "UPDATE run SET state = $state, ended_at = $at WHERE run_id = $run",
+            {"state": state, "at": present().replace(tzinfo=None), "run": run_id},
+        )
+
+
+def unfinished_runs(ledger: Ledger) -> pl.DataFrame:
+    """`run_id, expires_at` of the runs that were killed while they delivered, the oldest first."""
+    rows = ledger.rows("SELECT run_id, expires_at FROM run WHERE state = 'delivering' ORDER BY started_at")
+    return rows.with_columns(pl.col("expires_at").dt.replace_time_zone("UTC"))
+
+
+def batches_of(ledger: Ledger, run_id: str) -> pl.DataFrame:
+    """`target, brand, state, kind, row_count, batch_id` of the batches of a run that were not aborted."""
+    return ledger.rows(
+        "SELECT target, brand, state, kind, row_count, batch_id FROM batch WHERE run_id = $run AND state <> 'aborted'",
+        {"run": run_id},
+    )
+
+
+def claims_of(ledger: Ledger, run_id: str) -> int:
+    """How many claims the batches of a run hold."""
+    statement = "SELECT count(*) FROM claim JOIN batch USING (batch_id) WHERE run_id = $run"
+    return int(ledger.rows(statement, {"run": run_id}).item())
+
+
+def last_published(ledger: Ledger, target: str, brand: str) -> str | None:
+    """The batch that a state target holds now."""
+    rows = ledger.rows(
+        """
+        SELECT batch_id FROM batch WHERE target = $target AND brand = $brand AND state = 'published'
+        ORDER BY as_of DESC, number DESC LIMIT 1
+        """,
+        {"target": target, "brand": brand},
+    )
+    return None if rows.is_empty() else str(rows.item())
+
+
+def versions(ledger: Ledger, digests: Mapping[str, str]) -> pl.DataFrame:
+    """The version of each product: `product, number, digest, is_new`; a digest never seen gets the next number.
+
+    Args:
+        ledger: open.
+        digests: product -> digest of all its inputs.
+    """
+    wanted = pl.DataFrame({"product": list(digests), "digest": list(digests.values())}, _VERSION)
+    return ledger.rows(
+        """
+        SELECT w.product, w.digest, v.number IS NULL AS is_new,
+            coalesce(v.number, 1 + coalesce((SELECT max(number) FROM product_version p WHERE p.product = w.product), 0)) AS number
+        FROM wanted w LEFT JOIN product_version v ON v.product = w.product AND v.digest = w.digest
+        ORDER BY w.product
+        """,
+        wanted=wanted,
+    )
+
+
+def archive(workspace: Workspace, product: str, digest: str) -> None:
+    """Keep what a version of a product is made of in content/<digest>/, for receipts and rollbacks."""
+    folder = workspace.settings.folder("content", digest)
+    if folder.exists():
+        return
+    temporary = private_folder(folder.with_name(f".{digest}.tmp"))
+    for name, file in workspace.product_files(workspace.products[product]).items():
+        copy = temporary / name
+        private_folder(copy.parent)
+        shutil.copyfile(file, copy)
+        sync_file(copy)
+    temporary.rename(folder)
+    sync_folder(folder.parent)
+
+
+_VERSION = {"product": pl.String, "digest": pl.String}

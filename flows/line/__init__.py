@@ -1,0 +1,135 @@
+"""The stages joined, without Prefect: what flows and the command line both call.
+
+A run is `begin`, `plan_part` for each part, `settle`; then `start`, `publish` for each target and brand, `finish`. Between
+them go paths and counts only, so each can be a task of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.clock import present
+from flows.ledger.lock import run_lock
+from flows.ledger.publishing import check_folders, recover
+from flows.ledger.runs import end_run, unfinished_runs
+from flows.ledger.store import open_ledger
+from flows.line.delivering import finish, pairs, publish, start
+from flows.line.planning import begin, plan_part, settle
+from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
+
+if TYPE_CHECKING:
+    from flows.ledger.publishing import Recovered
+    from flows.plan import Plan
+    from flows.workspace import Workspace
+
+__all__ = [
+    "Delivered",
+    "Outcome",
+    "Published",
+    "Request",
+    "begin",
+    "deliver",
+    "finish",
+    "pairs",
+    "plan",
+    "plan_part",
+    "prepare",
+    "publish",
+    "run",
+    "settle",
+    "silent",
+    "start",
+]
+
+
+def run(workspace: Workspace, request: Request, progress: Progress = silent, *, dry_run: bool = False) -> Outcome:
+    """Plan and deliver: the main job. With `dry_run` the plan is kept and nothing is delivered.
+
+    Raises:
+        LockedError: another run holds the workspace.
+        JustEnoughError: see `begin`, `plan_part`, `settle`, `start`, `publish`.
+    """
+    with run_lock(workspace.settings, "justenough run"):
+        recovered, resumed = prepare(workspace, progress)
+        planned = _planned(workspace, request, progress)
+        delivered = None
+        if not dry_run:
+            delivered = _delivered(workspace, planned.order.run_id, planned.people_count, progress, request.allow_past)
+    return Outcome(tuple(recovered), tuple(resumed), planned, delivered)
+
+
+def plan(workspace: Workspace, request: Request, progress: Progress = silent) -> Plan:
+    """Only plan: nothing is claimed, nothing is published. Raises as `run`."""
+    with run_lock(workspace.settings, "justenough plan"):
+        return _planned(workspace, request, progress)
+
+
+def deliver(
+    workspace: Workspace, run_id: str, expected: int | None, progress: Progress = silent, *, allow_past: bool = False
+) -> Delivered:
+    """Deliver a plan: what was planned, or less, never more.
+
+    Args:
+        workspace: must be as it was when the plan was made.
+        run_id: of the plan.
+        expected: the number of people that was approved; None asks for none.
+        progress: is told of each target and brand.
+        allow_past: whether a plan for a day that is over may be delivered.
+
+    Raises:
+        PlanError: it may not be delivered.
+    """
+    with run_lock(workspace.settings, f"justenough deliver {run_id}"):
+        check_folders(workspace.settings)
+        recover(workspace.settings)
+        return _delivered(workspace, run_id, expected, progress, allow_past)
+
+
+def prepare(workspace: Workspace, progress: Progress = silent) -> tuple[list[Recovered], list[Delivered]]:
+    """Finish or undo what killed runs left behind, and deliver their plans to the end while they are valid.
+
+    Call it under the run's lock, before anything else.
+    """
+    settings = workspace.settings
+    check_folders(settings)
+    recovered = recover(settings)
+    with open_ledger(settings) as ledger:
+        unfinished = unfinished_runs(ledger)
+    resumed = []
+    for run_id, expires_at in unfinished.iter_rows():
+        if present() < expires_at:
+            resumed.append(_delivered(workspace, run_id, None, progress, allow_past=True))
+        else:
+            with open_ledger(settings) as ledger:
+                end_run(ledger, run_id, "expired")
+    return recovered, resumed
+
+
+def _planned(workspace: Workspace, request: Request, progress: Progress) -> Plan:
+    order = begin(workspace, request)
+    counts = []
+    for part in range(order.parts):
+        progress("planning", part, order.parts)
+        counts.append(plan_part(workspace, order.run_id, part))
+    progress("planning", order.parts, order.parts)
+    progress("wording", 0, 1)
+    settled = settle(workspace, order.run_id, counts)
+    progress("wording", 1, 1)
+    return settled
+
+
+def _delivered(
+    workspace: Workspace,
+    run_id: str,
+    expected: int | None,
+    progress: Progress,
+    allow_past: bool,  # noqa: FBT001
+) -> Delivered:
+    taken = start(workspace, run_id, expected=expected, allow_past=allow_past)
+    waiting = pairs(workspace, run_id)
+    published = []
+    for place, (target, brand) in enumerate(waiting):
+        progress("publishing", place, len(waiting))
+        published.append(publish(workspace, run_id, target, brand))
+    progress("publishing", len(waiting), len(waiting))
+    return Delivered(taken, tuple(published), finish(workspace, run_id))

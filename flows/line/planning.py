@@ -1,0 +1,248 @@
+"""Planning: what is decided for whom, per part of the customers, and settled where totals meet. It claims nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.clock import moment as moment_of
+from flows.clock import present
+from flows.durable import private_folder, sync_file, write_bytes
+from flows.errors import BalanceError, SourceError, UsageError, nearest
+from flows.keys import load_key
+from flows.line.sources import database, healthy_rows, read_bars, read_segment_rows, recent_history
+from flows.plan import (
+    Count,
+    Order,
+    Plan,
+    Waterfall,
+    digests,
+    new_run_id,
+    plan_folder,
+    read_order,
+    save_order,
+    save_plan,
+)
+from flows.schemas import DECISIONS, KEYS, ROUTED
+from flows.stages.decision import decided, units
+from flows.stages.eligibility import eligible
+from flows.stages.guard import guarded
+from flows.stages.message import worded
+from flows.stages.relevance import scored
+from flows.stages.routing import routed
+from flows.stages.segment import candidates
+from flows.warehouse.scope import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from flows.line.request import Request
+    from flows.workspace import Workspace
+
+_LANE = (*KEYS, "lane")
+
+
+def begin(workspace: Workspace, request: Request) -> Order:
+    """Check what a run needs and write down what was asked for.
+
+    Raises:
+        UsageError: the request names what the workspace does not have, or a day in the future.
+        SourceError: the warehouse is missing, unreadable, or a table of it is empty or has fallen.
+    """
+    settings = workspace.settings
+    moment = moment_of(request.as_of, settings.zone)
+    live = [product.name for product in workspace.live(moment.as_of)]
+    targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
+    order = Order(
+        run_id=new_run_id(moment.as_of),
+        as_of=moment.as_of,
+        now=moment.now,
+        present=moment.present,
+        starts_at=moment.starts_at,
+        parts=request.parts or settings.parts,
+        products=_chosen(request.products, live, "--product", "live product"),
+        targets=_chosen(request.targets, targets, "--target", "target of this workspace"),
+        is_narrowed=bool(request.products or request.targets),
+        inputs_digest=workspace.inputs_digest,
+        source_rows=healthy_rows(database(settings, moment.as_of), workspace),
+    )
+    folder = save_order(settings, order)
+    history = recent_history(settings, workspace.live(moment.as_of), moment.as_of)
+    _save(history, folder / "history.parquet")
+    return order
+
+
+def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
+    """Decide for one part of the customers, and route what was decided.
+
+    Writes `decisions/<part>.parquet` and `routed/<part>-<product>.parquet` into the plan's folder.
+
+    Returns:
+        Product -> candidates of this part.
+    """
+    settings = workspace.settings
+    folder = plan_folder(settings, run_id)
+    order = read_order(settings, run_id)
+    moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts)
+    path = database(settings, order.as_of)
+    bars = read_bars(workspace, path, scope, moment, key)
+    history = pl.read_parquet(folder / "history.parquet")
+    live = workspace.live(order.as_of)
+    rows = {name: read_segment_rows(workspace, path, scope, moment, name) for name in sorted({p.segment for p in live})}
+    frames: dict[str, pl.DataFrame] = {}
+    for product in live:
+        about = candidates(rows[product.segment], product, moment, key)
+        open_ones = eligible(about, bars, history, product, workspace.channels(product), settings.targets, moment)
+        frames[product.name] = scored(open_ones, product, moment)
+    decisions = decided(list(frames.values()), history, live, settings, key, moment) if live else DECISIONS.to_frame()
+    _save(decisions, folder / "decisions" / f"{part:04}.parquet")
+    for product in live:
+        if product.name in order.products:
+            mine = decisions.filter(pl.col("product") == product.name, pl.col("reason").is_null())
+            fields = workspace.fields(product)
+            facts = guarded(mine, frames[product.name], product, fields, workspace.catalogue, bars.consent, moment)
+            wanted = routed(facts, product, settings, fields).filter(pl.col("target").is_in(list(order.targets)))
+            _save(wanted, folder / "routed" / f"{part:04}-{product.name}.parquet")
+    return {"people": bars.people.height, **{name: frame.height for name, frame in frames.items()}}
+
+
+def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -> Plan:
+    """Bring the parts together: one message per address, the words, both waterfalls; then the plan is done.
+
+    Args:
+        workspace: as it was when the run began.
+        run_id: of the run.
+        parts: what `plan_part` returned for each part.
+
+    Raises:
+        SourceError: sql/customers.sql yields nobody.
+        BalanceError: the rows do not add up.
+    """
+    settings = workspace.settings
+    folder, order = plan_folder(settings, run_id), read_order(settings, run_id)
+    totals = _added(parts)
+    if not totals.pop("people"):
+        raise SourceError(
+            "sql/customers.sql", "this query yields nobody", "look at the query, and at the tables it reads"
+        )
+    dropped = _doubled(folder)
+    creatives: dict[str, dict[str, object]] = {}
+    key = load_key(settings.key_file)
+    for file in sorted((folder / "routed").glob("*.parquet")):
+        product = workspace.products[file.stem.partition("-")[2]]
+        rows = pl.read_parquet(file).join(dropped, on=_LANE, how="left", nulls_equal=True, maintain_order="left")
+        rows = rows.with_columns(pl.coalesce("reason", "dropped").alias("reason")).drop("dropped")
+        words = worded(rows.filter(pl.col("reason").is_null()), product, workspace, key)
+        barred = rows.filter(pl.col("reason").is_not_null()).select(ROUTED.names())
+        _save(pl.concat([words.rows, barred], how="diagonal"), folder / "deliveries" / file.name)
+        creatives |= words.creatives
+    shutil.rmtree(folder / "routed", ignore_errors=True)
+    lines = (json.dumps(creatives[name], ensure_ascii=False) + "\n" for name in sorted(creatives))
+    write_bytes(folder / "creatives.ndjson", "".join(lines).encode())
+    plan = _counted(folder, order, totals, present() + settings.plan_expires)
+    save_plan(folder, plan)
+    return plan
+
+
+def scan_deliveries(folder: Path) -> pl.LazyFrame:
+    """All deliveries of a plan: the columns of `message.worded`, and those with a reason without words."""
+    files = sorted((folder / "deliveries").glob("*.parquet"))
+    return pl.concat([pl.scan_parquet(file) for file in files], how="diagonal") if files else ROUTED.to_frame().lazy()
+
+
+def _doubled(folder: Path) -> pl.DataFrame:
+    """Which lanes lose to another customer with the same address: `_LANE` and `dropped`.
+
+    Source: CONTRACTS, Channels: on a shared address the highest score wins, then the lowest customer_id. Service messages
+    are compared only with those about the same subject of the same product.
+    """
+    files = sorted((folder / "routed").glob("*.parquet"))
+    columns = [*_LANE, "message_type", "channel", "address_match", "score", "reason"]
+    frames = [pl.scan_parquet(file).select(columns) for file in files]
+    rows = pl.concat(frames).collect() if frames else ROUTED.to_frame().select(columns)
+    about = pl.when(pl.col("message_type") == "service").then(pl.struct("product", "subject_id"))
+    ranked = rows.filter(pl.col("reason").is_null(), pl.col("address_match").is_not_null()).sort(
+        "score", "customer_id", descending=[True, False]
+    )
+    shared = pl.struct("brand", "channel", "message_type", "address_match", about=about)
+    losers = ranked.filter(pl.int_range(pl.len()).over(shared) > 0)
+    return losers.select(*_LANE, dropped=pl.lit("DUPLICATE_ADDRESS"))
+
+
+def _counted(folder: Path, order: Order, candidates_by_product: dict[str, int], expires_at: datetime) -> Plan:
+    decisions = pl.concat([pl.read_parquet(file) for file in sorted((folder / "decisions").glob("*.parquet"))])
+    deliveries = scan_deliveries(folder).select("message_type", *_COUNTED, "reason").collect()
+    leaving = deliveries.filter(pl.col("reason").is_null())
+    counts = leaving.group_by(_COUNTED).len("rows").sort(_COUNTED, nulls_last=False)
+    plan = Plan(
+        order=order,
+        created_at=present(),
+        expires_at=expires_at,
+        people=_waterfalls(units(decisions)),
+        deliveries=_waterfalls(deliveries),
+        candidates=candidates_by_product,
+        counts=tuple(Count.model_validate(row) for row in counts.iter_rows(named=True)),
+        files=digests(folder),
+    )
+    _check_balance(plan, decisions)
+    return plan
+
+
+_COUNTED = ["product", "target", "brand", "variant", "facts"]
+
+
+def _waterfalls(rows: pl.DataFrame) -> dict[str, Waterfall]:
+    """Message type -> waterfall over `reason`, null being what passed."""
+    found: dict[str, Waterfall] = {}
+    for kind in ("marketing", "service"):
+        mine = rows.filter(pl.col("message_type") == kind)
+        reasons = (
+            mine.drop_nulls("reason").group_by("reason").len("rows").sort("rows", "reason", descending=[True, False])
+        )
+        passed = mine.height - int(reasons["rows"].sum())
+        found[kind] = Waterfall(base=mine.height, passed=passed, reasons=dict(reasons.iter_rows()))
+    return found
+
+
+def _check_balance(plan: Plan, decisions: pl.DataFrame) -> None:
+    """What is counted in two ways must be the same number.
+
+    Raises:
+        BalanceError: with both.
+    """
+    for kind, waterfall in plan.people.items():
+        passed = decisions.filter(pl.col("message_type") == kind, pl.col("reason").is_null()).height
+        if passed != waterfall.passed or not waterfall.is_balanced:
+            what = f"{passed} {kind} decisions, and {waterfall.passed} people in the waterfall"
+            raise BalanceError(plan.order.run_id, what, "nothing was published; please report this")
+    wanted = sum(waterfall.passed for waterfall in plan.deliveries.values())
+    counted = sum(count.rows for count in plan.counts)
+    if wanted != counted or not all(waterfall.is_balanced for waterfall in plan.deliveries.values()):
+        what = f"{wanted} deliveries in the waterfall, {counted} by product and target"
+        raise BalanceError(plan.order.run_id, what, "nothing was published; please report this")
+
+
+def _chosen(asked: Sequence[str], known: Sequence[str], option: str, kind: str) -> tuple[str, ...]:
+    for name in asked:
+        if name not in known:
+            raise UsageError(option, f"'{name}' is no {kind}", nearest(name, known))
+    return tuple(sorted(set(asked))) if asked else tuple(known)
+
+
+def _added(parts: Iterable[dict[str, int]]) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for part in parts:
+        for name, count in part.items():
+            totals[name] = totals.get(name, 0) + count
+    return totals
+
+
+def _save(frame: pl.DataFrame, path: Path) -> None:
+    private_folder(path.parent)
+    frame.write_parquet(path)
+    sync_file(path)

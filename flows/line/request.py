@@ -1,0 +1,91 @@
+"""What is asked of a run, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from flows.ledger.publishing import Recovered
+from flows.plan import Plan
+
+Progress = Callable[[str, int, int], None]
+"""Called with a step's name, how much of it is done, and of how much."""
+
+
+def silent(_step: str, _done: int, _of: int) -> None:
+    """No progress is shown."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to plan.
+
+    Attributes:
+        as_of: the day; None is today in the workspace's time zone.
+        products: narrows what is delivered, not what is decided; empty is all.
+        targets: narrows what is delivered; empty is all.
+        parts: into how many parts to cut the customers; None takes the setting.
+        allow_past: deliver for a day that is over.
+    """
+
+    as_of: date | None = None
+    products: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    parts: int | None = None
+    allow_past: bool = False
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of one target and brand of a plan.
+
+    Attributes:
+        target, brand: which.
+        folder: the batch's folder in the outbox; None where there was nothing to publish.
+        rows: rows in its payload files.
+        removed: of these, rows that take something away (state targets).
+        unchanged: wanted rows that were there already (state targets).
+        dropped: reason -> planned deliveries that fell away since the plan.
+    """
+
+    target: str
+    brand: str
+    folder: Path | None
+    rows: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What a delivery did.
+
+    Attributes:
+        plan: that was delivered.
+        published: each target and brand.
+        held: batches that wait for a person.
+    """
+
+    plan: Plan
+    published: tuple[Published, ...]
+    held: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did.
+
+    Attributes:
+        recovered: what a killed run had left behind.
+        resumed: the plans of killed runs, delivered to the end.
+        plan: of this run.
+        delivered: None where only a plan was asked for.
+    """
+
+    recovered: tuple[Recovered, ...]
+    resumed: tuple[Delivered, ...]
+    plan: Plan
+    delivered: Delivered | None

@@ -1,0 +1,146 @@
+"""Where a run's rows come from: the warehouse in good health, the people, and what bars speaking to them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.addresses import normalised_customers, suppression_keys
+from flows.errors import SourceError
+from flows.ledger.history import erased_people, last_source_rows, read_history
+from flows.ledger.store import open_ledger
+from flows.sample import build_sample
+from flows.stages.eligibility import Bars, latest_consent
+from flows.warehouse.queries import consent, customers, exclusions, segment, suppressions
+from flows.warehouse.scope import Scope, count_rows, open_scoped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from flows.clock import Moment
+    from flows.keys import Key
+    from flows.product import Product
+    from flows.settings import Settings
+    from flows.workspace import Workspace
+
+_SAMPLE_KEEPS_DAYS = 3
+
+
+def database(settings: Settings, as_of: date) -> Path:
+    """The warehouse; where a workspace has none of its own, the sample, built on first use and again when it is stale.
+
+    Raises:
+        SourceError: the workspace has neither a database nor a sample.
+    """
+    if settings.database is not None:
+        return settings.database
+    folder = settings.folder("sample")
+    built = sorted(folder.glob("????-??-??.duckdb"), reverse=True)
+    for path in built:
+        if timedelta(0) <= as_of - date.fromisoformat(path.stem) <= timedelta(days=_SAMPLE_KEEPS_DAYS):
+            return path
+    sql = settings.workspace / "sql"
+    if not (sql / "sample").is_dir():
+        raise SourceError("pyproject.toml: tool.justenough", "there is no `database`", "name your DuckDB file there")
+    path = folder / f"{as_of}.duckdb"
+    build_sample(path, sql, as_of=as_of)
+    return path
+
+
+def healthy_rows(path: Path, workspace: Workspace) -> dict[str, int]:
+    """How many rows each table has; refused where a source is empty or has fallen further than is plausible.
+
+    Raises:
+        SourceError: naming the table and both numbers. An empty or broken source is not "everybody left".
+    """
+    counts = count_rows(path, workspace.catalogue)
+    with open_ledger(workspace.settings) as ledger:
+        before = last_source_rows(ledger)
+    for name, count in counts.items():
+        where = f"table {name}"
+        if count == 0 and not workspace.catalogue.tables[name].may_be_empty:
+            hint = "look at its load; if it may be empty say `may_be_empty: true` in sql/dimensions.yaml"
+            raise SourceError(where, "this source is empty", hint)
+        fall = 1 - count / before[name] if before.get(name) else 0
+        if fall > workspace.settings.largest_fall:
+            what = f"this source fell from {before[name]} to {count} rows since the last run"
+            raise SourceError(
+                where, what, "look at its load; if it is right raise the setting `largest_fall` for one run"
+            )
+    return counts
+
+
+def read_bars(workspace: Workspace, path: Path, scope: Scope, moment: Moment, key: Key) -> Bars:
+    """Who the people are and what bars speaking to them, as of the true present.
+
+    Raises:
+        DataError, StatementError: a query of the workspace does not yield what it should.
+    """
+    settings, queries = workspace.settings, workspace.queries
+    with open_scoped(path, workspace.catalogue, scope, moment.present, memory=settings.memory) as connection:
+        people = _people(customers(connection, queries, moment), settings, key)
+        said = latest_consent(consent(connection, queries, moment), moment.present)
+        excluded = exclusions(connection, queries, moment)
+    return Bars(
+        people=people,
+        consent=said,
+        suppressed=_suppressed(workspace, path, moment, people),
+        exclusions=excluded,
+        erased=_erased(settings),
+    )
+
+
+def read_segment_rows(workspace: Workspace, path: Path, scope: Scope, moment: Moment, name: str) -> pl.DataFrame:
+    """The rows of a segment, with every field that its .yaml declares and every signal that a product reads."""
+    declared = list(workspace.segments[name].fields)
+    signals = [s for product in workspace.products.values() if product.segment == name for s in product.signals]
+    with open_scoped(path, workspace.catalogue, scope, moment.now, memory=workspace.settings.memory) as connection:
+        return segment(connection, workspace.queries, name, moment, fields=declared, signals=signals)
+
+
+def recent_history(settings: Settings, products: Sequence[Product], as_of: date) -> pl.DataFrame:
+    """`schemas.HISTORY` as far back as any product's `once_every` reaches."""
+    longest = max((product.once_every.every for product in products), default=timedelta(0))
+    with open_ledger(settings) as ledger:
+        return read_history(ledger, as_of - longest - timedelta(days=1))
+
+
+def bars_of_deliveries(workspace: Workspace, path: Path, moment: Moment, deliveries: pl.DataFrame) -> Bars:
+    """What bars planned deliveries now; the addresses are those of the plan, so nobody is read but what they said."""
+    settings, queries = workspace.settings, workspace.queries
+    with open_scoped(path, workspace.catalogue, Scope(), moment.present, memory=settings.memory) as connection:
+        said = latest_consent(consent(connection, queries, moment), moment.present)
+        excluded = exclusions(connection, queries, moment)
+    people = deliveries.select("customer_id", "brand", phone_match="address_match")
+    return Bars(people, said, _suppressed(workspace, path, moment, people), excluded, _erased(settings))
+
+
+def _people(rows: pl.DataFrame, settings: Settings, key: Key) -> pl.DataFrame:
+    """Normalised addresses; telephone numbers without a country are read as of the workspace's `default_region`."""
+    located = rows.with_columns(pl.col("country").fill_null(pl.lit(settings.default_region, dtype=pl.String)))
+    read = normalised_customers(located, settings.folder("addresses"))
+    return read.with_columns(rows["country"], person_key=key.of(pl.col("customer_id")))
+
+
+def _suppressed(workspace: Workspace, path: Path, moment: Moment, people: pl.DataFrame) -> pl.DataFrame:
+    settings = workspace.settings
+    with open_scoped(
+        path, workspace.catalogue, Scope(), moment.present, memory=settings.memory, lists=True
+    ) as connection:
+        listed = suppressions(connection, workspace.queries, moment)
+    keyed = suppression_keys(listed, people, settings.folder("addresses"))
+    return keyed.select("channel", "address_match", pl.col("brand").fill_null("*"))
+
+
+def _erased(settings: Settings) -> pl.DataFrame:
+    with open_ledger(settings) as ledger:
+        return erased_people(ledger)
+
+
+def checked_at(moment: Moment) -> datetime:
+    """The instant as of which consent was read."""
+    return moment.present

@@ -1,0 +1,118 @@
+"""worded, ledger -> claimed: the right to send each message once; for what holds, the difference to what was published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.ledger.claims import CLAIM
+from flows.schemas import INSTANT, KEYS, frame_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime
+
+    from flows.clock import Moment
+    from flows.keys import Key
+    from flows.product import Product
+
+MEMBERS = pl.Schema(
+    {
+        **frame_schema(
+            *KEYS,
+            "message_type",
+            "person_key",
+            "message_id",
+            "decision_id",
+            "valid_until",
+            "channel",
+            "address",
+            "address_match",
+        ),
+        "payload_sha256": pl.String(),
+    }
+)
+
+
+def claimable(worded: pl.DataFrame, products: Mapping[str, Product], key: Key, moment: Moment) -> pl.DataFrame:
+    """What the ledger has to know of each message to give the right to it.
+
+    Args:
+        worded: deliveries of one target and brand, with `message_id`.
+        products: by name: how often the same help may come, and about what.
+        key: for `address_key`.
+        moment: of the run.
+
+    Returns:
+        The columns of `ledger.claims.CLAIM`, `repeats_after` (date: a claim of the same help after it bars the message) and
+        `per_subject`.
+    """
+    named = {name: product.once_every for name, product in products.items()}
+    every = pl.col("product").replace_strict(
+        {name: rule.every for name, rule in named.items()}, return_dtype=pl.Duration
+    )
+    per = pl.col("product").replace_strict({name: rule.per for name, rule in named.items()}, return_dtype=pl.String)
+    as_of = pl.lit(moment.as_of, dtype=pl.Date)
+    return worded.with_columns(
+        attempt=pl.lit(1),
+        as_of=as_of,
+        address_key=key.of(pl.col("brand"), pl.col("channel"), pl.col("address_match")),
+        repeats_after=(as_of.cast(pl.Datetime("us")) - every).cast(pl.Date),
+        per_subject=per == "subject",
+    ).select(*CLAIM, "repeats_after", "per_subject")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a state target has to be told.
+
+    Attributes:
+        additions: `message_id` of wanted rows that are new, or whose payload has changed.
+        removals: the published `MEMBERS` that hold no longer.
+        members: `MEMBERS` as they are once both have been loaded.
+        unchanged: how many of the wanted are there already.
+    """
+
+    additions: pl.DataFrame
+    removals: pl.DataFrame
+    members: pl.DataFrame
+    unchanged: int
+
+
+def reconciled(
+    published: pl.DataFrame, wanted: pl.DataFrame, barred: pl.DataFrame, products: Collection[str], now: datetime
+) -> Difference:
+    """Compare what a state target holds with what it should hold, for the products of a run; the others stay as they are.
+
+    Source: CONTRACTS, State targets: wanted is, per person, brand and product (for service also subject), the latest decision
+    that is still valid and that nothing bars. `once_every` does not apply.
+
+    Args:
+        published: `MEMBERS` of the target and brand, as of the last published batch.
+        wanted: `MEMBERS` of this run's decisions.
+        barred: `message_id` of published rows that consent, an exclusion, a suppression, a holdout or the end of the need bars.
+        products: the products that the run delivers.
+        now: UTC instant; what is valid until then or earlier goes.
+    """
+    mine = published.filter(pl.col("product").is_in(list(products)))
+    newer = wanted.select(_place()).unique()
+    kept = (
+        mine.with_columns(_place())
+        .join(newer, on="place", how="anti")
+        .drop("place")
+        .filter(pl.col("valid_until") > pl.lit(now, dtype=INSTANT))
+        .join(barred, on="message_id", how="anti")
+    )
+    others = published.join(mine, on="message_id", how="anti")
+    members = pl.concat([others, kept, wanted]).sort(*KEYS)
+    additions = wanted.join(published, on=["message_id", "payload_sha256"], how="anti").select("message_id")
+    removals = mine.join(members, on="message_id", how="anti").sort(*KEYS)
+    return Difference(additions, removals, members, members.height - others.height - additions.height)
+
+
+def _place() -> pl.Expr:
+    """What a newer decision takes the place of."""
+    subject = pl.when(pl.col("message_type") == "service").then("subject_id")
+    return pl.struct("customer_id", "brand", "product", subject_id=subject).alias("place")

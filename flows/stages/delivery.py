@@ -1,0 +1,181 @@
+"""claimed -> batch: the files that a platform loads, with a manifest that says what they are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from flows.channels import CHANNELS
+from flows.clock import present
+from flows.durable import create_file, no_space, private_folder, sync_file, sync_folder
+from flows.errors import BalanceError, OutboxError
+from flows.plan import sha256
+from flows.words import Composed, Creative, Slot, fill, pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from flows.channels import Target
+    from flows.ledger.claims import Batch
+    from flows.words import Piece
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Payload:
+    """Rows for one kind of file of a batch; `mode` tells the platform what they do: append, replace or remove."""
+
+    stem: str
+    mode: str
+    rows: pl.DataFrame
+
+
+def shaped(
+    worded: pl.DataFrame, creatives: Mapping[str, Mapping[str, Any]], target: Target, starts_at: datetime
+) -> pl.DataFrame:
+    """Deliveries as the rows of a target's file, sorted by customer.
+
+    Args:
+        worded: claimed deliveries of one target, with their slots.
+        creatives: by `creative_id`, as `message.worded` made them.
+        target: decides on columns, and whether whole bodies are filled in.
+        starts_at: UTC instant at which the run's day starts: `valid_from`.
+    """
+    rows = worded.sort("customer_id", "message_id").with_columns(valid_from=pl.lit(starts_at))
+    senders = pl.DataFrame(
+        [{name: creatives[key][name] for name in _OF_CREATIVE} for key in sorted(creatives)],
+        schema=dict.fromkeys(_OF_CREATIVE, pl.String),
+    )
+    rows = rows.join(senders, on="creative_id", how="left", maintain_order="left")
+    if not target.merges:
+        rows = rows.with_columns(_whole(rows, creatives, target))
+    return target.rows(rows)
+
+
+def write_batch(
+    folder: Path,
+    payloads: Iterable[Payload],
+    creatives: Iterable[Mapping[str, Any]],
+    target: Target,
+    header: Mapping[str, Any],
+) -> int:
+    """Write and sync a batch's files and its manifest into a staging folder, and return the number of rows.
+
+    Args:
+        folder: must not exist yet.
+        payloads: what to write; each is split by the target's cap into numbered parts. Empty ones are left out.
+        creatives: what goes beside the recipients where the target merges by itself.
+        target: gives format and cap.
+        header: the manifest's other entries, without personal data.
+
+    Raises:
+        OutboxError: the disk is full, or the folder cannot be written to.
+    """
+    try:
+        private_folder(folder.parent)
+        folder.mkdir(mode=0o700)
+        entries = [
+            entry for payload in payloads if payload.rows.height for entry in _write_parts(folder, payload, target)
+        ]
+        row_count = sum(int(entry["rows"]) for entry in entries)
+        listed = sorted(creatives, key=lambda creative: creative["creative_id"])
+        if listed:
+            entries.append(_write_creatives(folder, listed))
+        manifest = {"schema_version": SCHEMA_VERSION, **header, "rows": row_count, "files": entries}
+        create_file(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False).encode())
+        sync_folder(folder)
+        sync_folder(folder.parent)
+    except OSError as error:
+        what = "the disk is full" if no_space(error) else f"a file cannot be written ({error.strerror})"
+        raise OutboxError(folder, what, "free some space or mend the rights, then run again") from None
+    return row_count
+
+
+def header(
+    batch: Batch, workspace: str, plan_digest: str, consent_checked_at: datetime, products: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The entries of a manifest that do not depend on the files (DESIGN §8)."""
+    return {
+        "batch_id": batch.batch_id,
+        "run_id": batch.run_id,
+        "workspace": workspace,
+        "environment": "production",
+        "brand": batch.brand,
+        "target": batch.target,
+        "channel": batch.channel,
+        "kind": batch.kind,
+        "as_of": str(batch.as_of),
+        "created_at": f"{present():%Y-%m-%dT%H:%M:%SZ}",
+        "valid_until": f"{batch.valid_until:%Y-%m-%dT%H:%M:%SZ}",
+        "consent_checked_at": f"{consent_checked_at:%Y-%m-%dT%H:%M:%SZ}",
+        "plan_digest": plan_digest,
+        "products": products,
+        "seed_rows": 0,
+        "replaces": None,
+        "recalls": None,
+        "corrects": None,
+    }
+
+
+def check_balance(batch_id: str, claimed: int, written: int, stated: int) -> None:
+    """Claims = rows written = manifest, or the run fails.
+
+    Raises:
+        BalanceError: with the three numbers.
+    """
+    if not claimed == written == stated:
+        what = f"{claimed} claimed, {written} written, {stated} in the manifest"
+        raise BalanceError(batch_id, what, "nothing of it was published; please report this")
+
+
+_OF_CREATIVE = ("creative_id", "sender_name", "sender_email", "reply_to", "sms_sender", "action_label", "action_url")
+
+
+def _whole(rows: pl.DataFrame, creatives: Mapping[str, Mapping[str, Any]], target: Target) -> list[pl.Series]:
+    """The whole text of each part, filled in by column."""
+    parts = CHANNELS[target.channel].parts
+    used = rows["creative_id"].unique().sort()
+    read = {
+        key: Creative({part.name: pieces(creatives[key]["parts"][part.name], is_html=part.is_html) for part in parts})
+        for key in used
+    }
+    slots = {part.name: _slots(creative.parts[part.name] for creative in read.values()) for part in parts}
+    composed = Composed(rows.rename({"creative_id": "key"}), read, slots)
+    return [fill(composed, part.name) for part in parts]
+
+
+def _slots(texts: Iterable[tuple[Piece, ...]]) -> tuple[str, ...]:
+    return tuple(sorted({piece.name for text in texts for piece in text if isinstance(piece, Slot)}))
+
+
+def _write_parts(folder: Path, payload: Payload, target: Target) -> list[dict[str, Any]]:
+    entries = []
+    for number, part in enumerate(payload.rows.iter_slices(target.most_rows), start=1):
+        path = folder / f"{payload.stem}-{number:04}.{target.file_format}"
+        create_file(path, b"")
+        if target.file_format == "csv":
+            part.write_csv(path, quote_style="necessary", line_terminator="\n")
+        else:
+            part.write_ndjson(path)
+        sync_file(path)
+        entries.append(_entry(path, payload.mode, part.height, part.columns))
+    return entries
+
+
+def _write_creatives(folder: Path, creatives: list[Mapping[str, Any]]) -> dict[str, Any]:
+    path = folder / "creatives.ndjson"
+    lines = (json.dumps(creative, ensure_ascii=False) for creative in creatives)
+    create_file(path, "".join(f"{line}\n" for line in lines).encode())
+    return _entry(path, "replace", len(creatives), list(creatives[0]))
+
+
+def _entry(path: Path, mode: str, rows: int, columns: list[str]) -> dict[str, Any]:
+    size = path.stat().st_size
+    return {"name": path.name, "mode": mode, "rows": rows, "bytes": size, "sha256": sha256(path), "columns": columns}

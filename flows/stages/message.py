@@ -1,0 +1,174 @@
+"""routed, products -> worded: the creative and the slots of every delivery, and the creatives in their brand's layout."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from flows.channels import CHANNELS
+from flows.words import compose, generic, read_layout, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flows.keys import Key
+    from flows.product import Product
+    from flows.words import Creative, Layout
+    from flows.workspace import WordsKey, Workspace
+
+FIRST_ATTEMPT = "1"
+UNSUBSCRIBE = "unsubscribe_url"
+
+
+@dataclass(frozen=True)
+class Worded:
+    """Deliveries with their words.
+
+    Attributes:
+        rows: `schemas.ROUTED` with `message_id`, `creative_id`, `unsubscribe_url` (null for service messages) and the slots
+            `s1`…; LOCALE_MISMATCH where there are no words for the person's language.
+        creatives: by `creative_id`: what a target needs beside the slots; `parts` are generic (see `flows.words.generic`).
+    """
+
+    rows: pl.DataFrame
+    creatives: dict[str, dict[str, Any]]
+
+
+def worded(routed: pl.DataFrame, product: Product, workspace: Workspace, key: Key) -> Worded:
+    """Put words to the deliveries of one product.
+
+    Args:
+        routed: of this product, with its fields, none with a reason.
+        product: the product.
+        workspace: gives words, layouts and sender identities.
+        key: for `message_id`.
+
+    Raises:
+        TemplateError: an expression of a template fails on some row.
+    """
+    fields = workspace.fields(product)
+    identified = routed.with_columns(
+        message_id=key.of(pl.col("decision_id"), pl.col("lane"), FIRST_ATTEMPT),
+        sender=_senders(routed, workspace),
+    )
+    kinds = identified.select("channel", "variant", "locale").unique().sort("channel", "variant", "locale")
+    keys = [workspace.words_key(product, *kind) for kind in kinds.iter_rows()]
+    known = list(dict.fromkeys(key for key in keys if key is not None))
+    places = pl.Series("words", [known.index(key) if key else None for key in keys], dtype=pl.UInt32)
+    rows = identified.join(
+        kinds.with_columns(places),
+        on=["channel", "variant", "locale"],
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    )
+    wordless = rows.filter(pl.col("words").is_null()).with_columns(*_no_words(), reason=pl.lit("LOCALE_MISMATCH"))
+    done = [wordless.drop(*fields, "sender", "words")]
+    creatives: dict[str, dict[str, Any]] = {}
+    for place, words_key in enumerate(known):
+        mine = rows.filter(pl.col("words") == place).drop("words")
+        some, made = _put(mine, words_key, product, workspace)
+        done.append(some.drop(fields))
+        creatives |= made
+    return Worded(pl.concat(done, how="diagonal"), creatives)
+
+
+def _put(
+    rows: pl.DataFrame, words_key: WordsKey, product: Product, workspace: Workspace
+) -> tuple[pl.DataFrame, dict[str, dict[str, Any]]]:
+    """One template file on its rows: the words composed, wrapped in each sender's layout, and named."""
+    words = workspace.words[product.name][words_key]
+    locale = words_key.locale or workspace.settings.locale
+    contexts = {name: _context(name, product, locale, workspace) for name in sorted(rows["sender"].unique())}
+    composed = compose(words, rows)
+    layout = _layout(words_key.channel, workspace)
+    if layout is not None:
+        slots = (UNSUBSCRIBE,) if product.message_type == "marketing" else ()
+        composed = wrap(composed, layout, senders=rows["sender"], contexts=contexts, slots=slots)
+    keyed = rows.with_columns(composed.rows["key"])
+    kinds = keyed.select("key", "sender", "variant").unique().sort("key", "sender", "variant")
+    creatives = []
+    for key, sender, variant in kinds.iter_rows():
+        about = {"product": product.name, "channel": words_key.channel, "variant": variant, "locale": locale}
+        identity = _digest(*about.values(), sender, key)
+        creative = _described(composed.creatives[key], contexts[sender])
+        creatives.append({"creative_id": identity, **about, **creative, "words_sha256": words.digest})
+    identities = pl.Series("creative_id", [creative["creative_id"] for creative in creatives], dtype=pl.String)
+    named = keyed.join(
+        kinds.with_columns(identities),
+        on=["key", "sender", "variant"],
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    )
+    finished = named.with_columns(_unsubscribe(contexts).alias(UNSUBSCRIBE)).drop("key", "sender")
+    return finished.hstack(composed.rows.drop("key")), {creative["creative_id"]: creative for creative in creatives}
+
+
+def _described(creative: Creative, context: Mapping[str, Any]) -> dict[str, Any]:
+    """What a target needs of a creative: who speaks, where the button leads, and the words."""
+    identity = {name: context["brand"][name] for name in ("sender_name", "sender_email", "reply_to", "sms_sender")}
+    return {
+        "brand": context["brand_name"],
+        "country": context["country"],
+        **identity,
+        "action_label": context["action"]["label"],
+        "action_url": context["action"]["url"],
+        "slots": list(creative.slots()),
+        "parts": {part: generic(creative, part) for part in creative.parts},
+    }
+
+
+def _digest(*inputs: str | None) -> str:
+    return hashlib.sha256("\x1f".join(text or "" for text in inputs).encode()).hexdigest()[:16]
+
+
+def _senders(rows: pl.DataFrame, workspace: Workspace) -> pl.Expr:
+    """`brand/country` of the sender identity that speaks to each row's person."""
+    pairs = rows.select("brand", "country").unique().rows()
+    senders = {(brand, country): f"{brand}/{workspace.country(brand, country)}" for brand, country in pairs}
+    given = pl.concat_str("brand", pl.col("country").fill_null(""), separator="/")
+    known = {f"{brand}/{country or ''}": sender for (brand, country), sender in senders.items()}
+    return given.replace_strict(known, return_dtype=pl.String)
+
+
+def _context(sender: str, product: Product, locale: str, workspace: Workspace) -> dict[str, Any]:
+    """What a layout may print: the sender's identity, never anything about the recipient."""
+    name, _, country = sender.partition("/")
+    brand = workspace.settings.brand(name, country)
+    action = product.help.action
+    url = f"{brand.site_url.rstrip('/')}{action.url}" if action.url.startswith("/") else action.url
+    return {
+        "brand": brand.model_dump(),
+        "brand_name": name,
+        "country": country,
+        "locale": locale,
+        "action": {"label": action.label, "url": url},
+        "is_marketing": product.message_type == "marketing",
+    }
+
+
+def _layout(channel: str, workspace: Workspace) -> Layout | None:
+    file = CHANNELS[channel].layout
+    if file is None:
+        return None
+    shared = workspace.settings.workspace / "templates" / "_shared"
+    parts = CHANNELS[channel].parts
+    return read_layout(shared / file, parts, shared, name=f"templates/_shared/{file}", slots=(UNSUBSCRIBE,))
+
+
+def _unsubscribe(contexts: Mapping[str, Mapping[str, Any]]) -> pl.Expr:
+    """Where the recipient leaves the topic: the brand's address with the message's id, which names nobody."""
+    addresses = {
+        sender: context["brand"]["unsubscribe_url"] if context["is_marketing"] else None
+        for sender, context in contexts.items()
+    }
+    address = pl.col("sender").replace_strict(addresses, return_dtype=pl.String)
+    return address.str.replace("{message_id}", pl.col("message_id"), literal=True)
+
+
+def _no_words() -> list[pl.Expr]:
+    return [pl.lit(None, dtype=pl.String).alias(name) for name in ("creative_id", UNSUBSCRIBE)]
