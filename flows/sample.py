@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 import time
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flows.durable import private_folder, sync_file
 from flows.errors import OutboxError, UsageError
-from flows.warehouse.connection import connect, query, translated
+from flows.warehouse.connection import connect, translated
 
 if TYPE_CHECKING:
     from datetime import date
@@ -85,9 +84,6 @@ def _set(connection: Connection, **values: str) -> None:
 
 
 def _rows(connection: Connection) -> dict[str, int]:
-    tables = query(connection, "SELECT table_name FROM duckdb_tables() WHERE NOT temporary ORDER BY table_name")
-    names = [str(name) for name in tables["table_name"] if re.fullmatch(r"[a-z_]+", str(name))]
-    counts = query(
-        connection, " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS n FROM {name}" for name in names)
-    )
-    return dict(sorted(zip(counts["name"].to_list(), counts["n"].to_list(), strict=True)))
+    tables = "SELECT table_name FROM duckdb_tables() WHERE NOT temporary ORDER BY table_name"
+    names = [name for (name,) in connection.execute(tables).fetchall()]
+    return {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchall()[0][0] for name in names}

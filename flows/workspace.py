@@ -71,8 +71,8 @@ class Workspace:
         segment = self.segments[product.segment]
         return {key: usage(words, segment, product.segment) for key, words in self.words[product.name].items()}
 
-    def words_for(self, product: Product, channel: str, variant: str | None, locale: str | None) -> Words | None:
-        """The words for a person's locale: `de-AT`, else `de`, else the default ones; None if there are none.
+    def words_key(self, product: Product, channel: str, variant: str | None, locale: str | None) -> WordsKey | None:
+        """Which words speak to a person's locale: `de-AT`, else `de`, else the default ones; None if there are none.
 
         A variant that has files of its own in the channel uses only those.
         """
@@ -80,7 +80,7 @@ class Workspace:
         own = variant if any(key.channel == channel and key.variant == variant for key in files) else None
         language = locale.split("-")[0] if locale else None
         chain = dict.fromkeys((locale, language, None))
-        return next((files[key] for step in chain if (key := WordsKey(channel, own, step)) in files), None)
+        return next((key for step in chain if (key := WordsKey(channel, own, step)) in files), None)
 
     def country(self, brand: str, country: str | None) -> str:
         """The country whose sender identity speaks: the customer's where the brand has one there, else `default`."""

@@ -42,6 +42,7 @@ class Batch:
     kind: str
     as_of: date
     number: int
+    row_count: int
     valid_until: datetime
 
     @property
@@ -102,7 +103,9 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
     ).cast({"reason": pl.String})
 
 
-def claim(ledger: Ledger, header: Header, wanted: pl.DataFrame, valid_until: datetime) -> Batch:
+def claim(
+    ledger: Ledger, header: Header, wanted: pl.DataFrame, valid_until: datetime, *, row_count: int | None = None
+) -> Batch:
     """Open a batch and make its claims; call it inside a transaction, with the messages that `verdicts` let through.
 
     Args:
@@ -110,8 +113,9 @@ def claim(ledger: Ledger, header: Header, wanted: pl.DataFrame, valid_until: dat
         header: of the batch.
         wanted: the columns of `CLAIM`; empty for a state target, which claims nothing.
         valid_until: UTC instant after which the batch must not be used.
+        row_count: rows that the batch will have; None where that is one per claim.
     """
-    batch = _numbered(ledger, header, valid_until)
+    batch = _numbered(ledger, header, valid_until, wanted.height if row_count is None else row_count)
     stamp = pl.lit(present())
     row = pl.DataFrame(
         {
@@ -124,7 +128,7 @@ def claim(ledger: Ledger, header: Header, wanted: pl.DataFrame, valid_until: dat
             "as_of": batch.as_of,
             "number": batch.number,
             "state": "claimed",
-            "row_count": wanted.height,
+            "row_count": batch.row_count,
             "valid_until": batch.valid_until,
         }
     )
@@ -133,22 +137,22 @@ def claim(ledger: Ledger, header: Header, wanted: pl.DataFrame, valid_until: dat
     return batch
 
 
-def _numbered(ledger: Ledger, header: Header, valid_until: datetime) -> Batch:
+def _numbered(ledger: Ledger, header: Header, valid_until: datetime, row_count: int) -> Batch:
     """A number that no batch of this target and date has had, not even an aborted one: names are never used twice."""
     last = ledger.rows(
         "SELECT coalesce(max(number), 0) AS number FROM batch WHERE target = $target AND as_of = $as_of",
         {"target": header.target, "as_of": header.as_of},
     ).item()
     number = int(last) + 1
-    batch_id = f"{header.target}-{header.as_of}-{number}"
     return Batch(
-        batch_id,
-        header.run_id,
-        header.target,
-        header.brand,
-        header.channel,
-        header.kind,
-        header.as_of,
-        number,
-        valid_until,
+        batch_id=f"{header.target}-{header.as_of}-{number}",
+        run_id=header.run_id,
+        target=header.target,
+        brand=header.brand,
+        channel=header.channel,
+        kind=header.kind,
+        as_of=header.as_of,
+        number=number,
+        row_count=row_count,
+        valid_until=valid_until,
     )

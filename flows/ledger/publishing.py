@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from flows.clock import present
 from flows.durable import boot_id, private_folder, rename_once, same_file_system, sync_folder
-from flows.errors import OutboxError, StateError
+from flows.errors import BalanceError, OutboxError, StateError
 from flows.ledger.store import Ledger, open_ledger
 from flows.plan import sha256
 
@@ -49,6 +49,16 @@ def check_folders(settings: Settings) -> None:
         raise OutboxError(
             outbox, "outbox and state folder are on different file systems", "set `state` or `outbox` to one"
         )
+
+
+def refuse_unbalanced(where: str, *, claims: int, rows: int) -> None:
+    """What was claimed is what was written, or the run fails.
+
+    Raises:
+        BalanceError: with both numbers.
+    """
+    if claims != rows:
+        raise BalanceError(where, f"{claims} rows claimed, {rows} written", "it was not published; please report this")
 
 
 def staged(settings: Settings, batch_id: str) -> Path:

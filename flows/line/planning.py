@@ -155,6 +155,11 @@ def scan_deliveries(folder: Path) -> pl.LazyFrame:
     return pl.concat([pl.scan_parquet(file) for file in files], how="diagonal") if files else ROUTED.to_frame().lazy()
 
 
+def read_decisions(folder: Path) -> pl.DataFrame:
+    """All decisions of a plan: `schemas.DECISIONS`."""
+    return pl.concat([pl.read_parquet(file) for file in sorted((folder / "decisions").glob("*.parquet"))])
+
+
 def _doubled(folder: Path) -> pl.DataFrame:
     """Which lanes lose to another customer with the same address: `_LANE` and `dropped`.
 
@@ -175,7 +180,7 @@ def _doubled(folder: Path) -> pl.DataFrame:
 
 
 def _counted(folder: Path, order: Order, candidates_by_product: dict[str, int], expires_at: datetime) -> Plan:
-    decisions = pl.concat([pl.read_parquet(file) for file in sorted((folder / "decisions").glob("*.parquet"))])
+    decisions = read_decisions(folder)
     deliveries = scan_deliveries(folder).select("message_type", *_COUNTED, "reason").collect()
     leaving = deliveries.filter(pl.col("reason").is_null())
     counts = leaving.group_by(_COUNTED).len("rows").sort(_COUNTED, nulls_last=False)

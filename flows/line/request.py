@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flows.ledger.publishing import Recovered
-from flows.plan import Plan
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    from flows.ledger.publishing import Recovered
+    from flows.plan import Plan
 
 Progress = Callable[[str, int, int], None]
 """Called with a step's name, how much of it is done, and of how much."""

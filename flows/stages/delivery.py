@@ -11,7 +11,7 @@ import polars as pl
 from flows.channels import CHANNELS
 from flows.clock import present
 from flows.durable import create_file, no_space, private_folder, sync_file, sync_folder
-from flows.errors import BalanceError, OutboxError
+from flows.errors import OutboxError
 from flows.plan import sha256
 from flows.words import Composed, Creative, Slot, fill, pieces
 
@@ -122,17 +122,6 @@ def header(
         "recalls": None,
         "corrects": None,
     }
-
-
-def check_balance(batch_id: str, claimed: int, written: int, stated: int) -> None:
-    """Claims = rows written = manifest, or the run fails.
-
-    Raises:
-        BalanceError: with the three numbers.
-    """
-    if not claimed == written == stated:
-        what = f"{claimed} claimed, {written} written, {stated} in the manifest"
-        raise BalanceError(batch_id, what, "nothing of it was published; please report this")
 
 
 _OF_CREATIVE = ("creative_id", "sender_name", "sender_email", "reply_to", "sms_sender", "action_label", "action_url")

@@ -29,7 +29,8 @@ class Worded:
 
     Attributes:
         rows: `schemas.ROUTED` with `message_id`, `creative_id`, `unsubscribe_url` (null for service messages) and the slots
-            `s1`…; LOCALE_MISMATCH where there are no words for the person's language.
+            `s1`…; `facts` are those that the channel's own words use; LOCALE_MISMATCH where there are no words for the
+            person's language.
         creatives: by `creative_id`: what a target needs beside the slots; `parts` are generic (see `flows.words.generic`).
     """
 
@@ -88,7 +89,10 @@ def _put(
     if layout is not None:
         slots = (UNSUBSCRIBE,) if product.message_type == "marketing" else ()
         composed = wrap(composed, layout, senders=rows["sender"], contexts=contexts, slots=slots)
-    keyed = rows.with_columns(composed.rows["key"])
+    used = list(workspace.usages(product)[words_key].used)
+    keyed = rows.with_columns(
+        composed.rows["key"], facts=pl.col("facts").list.eval(pl.element().filter(pl.element().is_in(used)))
+    )
     kinds = keyed.select("key", "sender", "variant").unique().sort("key", "sender", "variant")
     creatives = []
     for key, sender, variant in kinds.iter_rows():

@@ -82,7 +82,7 @@ class _Composing:
                 self.paths[path].sets, self.paths[path].pieces[part.name] = {}, []
             active = self._run(self.words.steps[part.name], active, part.name, is_html=part.is_html)
         keys = {number: self._key(self.paths[number]) for number in active}
-        key = self.path_of.replace_strict(list(keys), list(keys.values()), return_dtype=pl.String).alias("key")
+        key = pl.Series("key", [keys.get(number) for number in range(len(self.paths))], pl.String).gather(self.path_of)
         slots = [self._slot(name, active) for name in self.words.slots]
         creatives = {
             keys[number]: Creative({part: _merged(pieces) for part, pieces in self.paths[number].pieces.items()})

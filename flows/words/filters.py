@@ -71,8 +71,8 @@ def truncate(value: object, longest: int = 80) -> str:
     text = str(value)
     if len(text) <= longest:
         return text
-    kept = text[: max(longest - 1, 0)]
-    return (kept.rsplit(" ", 1)[0] if " " in kept else kept) + "…"
+    kept, following = text[: max(longest - 1, 0)], text[max(longest - 1, 0)]
+    return (kept.rsplit(" ", 1)[0] if " " in kept and following != " " else kept) + "…"
 
 
 def first(value: Sequence[object]) -> object:

@@ -41,6 +41,6 @@ def _template(words: Words, part: str) -> Template:
 
 
 def template_line(error: Exception) -> int | None:
-    """The line of the template itself on which rendering failed, by Jinja2's rewritten traceback."""
+    """The line of the block on which rendering failed, by Jinja2's rewritten traceback: template, block, macro if any."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
-    return lines[0] if lines else None
+    return next(iter(lines[1:] or lines), None)

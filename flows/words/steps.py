@@ -168,13 +168,19 @@ def _reached(body: Sequence[nodes.Node]) -> set[str]:
 
 
 def set_from(body: Sequence[nodes.Node]) -> Mapping[str, set[str]]:
-    """For each name that is set, the names that any of its sets reads."""
+    """For each name that is set, the names that any of its values comes from."""
     found: dict[str, set[str]] = {}
     for node in body:
         for assign in [node] if isinstance(node, nodes.Assign) else node.find_all(nodes.Assign):
-            read = {name.name for name in loaded(assign.node)}
-            found.setdefault(assign.target.name, set()).update(read)  # type: ignore[attr-defined]
+            found.setdefault(assign.target.name, set()).update(_values(assign.node))  # type: ignore[attr-defined]
     return found
+
+
+def _values(node: nodes.Node) -> set[str]:
+    """The names that the value of an expression comes from; the condition of an inline `if` is a fork's, no value."""
+    if isinstance(node, nodes.CondExpr):
+        return _values(node.expr1) | (_values(node.expr2) if node.expr2 else set())
+    return {name.name for name in loaded(node)}
 
 
 def fields_behind(names: Sequence[str] | set[str], body: Sequence[nodes.Node]) -> set[str]:

@@ -6,6 +6,7 @@ Whatever is not named here is refused, with its file and line.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from flows.errors import TemplateError, nearest
+from flows.errors import TemplateError
 from flows.words.environment import bare_environment
 from flows.words.filters import FILTERS, TESTS
 
@@ -42,7 +43,7 @@ ADVICE: dict[type[nodes.Node], tuple[str, str]] = {
     nodes.FilterBlock: ("`filter` blocks are not allowed", "apply the filter where the value is printed"),
     nodes.With: ("`with` is not allowed", "use `set`"),
     nodes.AssignBlock: ("the block form of `set` is not allowed", "write {% set x = … %}, or a macro of _shared/"),
-    nodes.ScopedEvalContextModifier: ("`autoescape` is not allowed", "HTML parts are escaped, others are not"),
+    nodes.Scope: ("`autoescape` is not allowed", "HTML parts are escaped, others are not"),
     nodes.Block: ("a block inside a block is not allowed", "one block per part, side by side"),
     nodes.Concat: ("`~` is not allowed", "print the values one after the other"),
     nodes.BinExpr: ("arithmetic is not allowed", "compute the value in the segment's query"),
@@ -103,7 +104,7 @@ def parse(source: Source) -> nodes.Template:
     try:
         return bare_environment(is_html=False).parse(source.text)
     except TemplateSyntaxError as error:
-        what = " ".join((error.message or "it cannot be read").split())
+        what = " ".join((error.message or "it cannot be read").split()).split(" The innermost block", 1)[0]
         raise source.error(error.lineno, what[:200], "mend the tag; see the subset in CONTRIBUTING.md") from None
     except RecursionError:
         raise TemplateError(source.name, "it is nested too deeply", f"at most {DEEPEST} levels are allowed") from None
@@ -133,11 +134,12 @@ def check_expression(node: nodes.Node, source: Source, depth: int = 0) -> None:
 
 
 def _refused(node: nodes.Node, source: Source) -> TemplateError:
+    line = next((each.lineno for each in (node, *node.find_all(nodes.Node)) if each.lineno), 1)
     for kind in type(node).__mro__:
         if kind in ADVICE:
-            return source.error(node.lineno, *ADVICE[kind])
+            return source.error(line, *ADVICE[kind])
     what = f"`{type(node).__name__.lower()}` is not allowed"
-    return source.error(node.lineno, what, "see the subset in CONTRIBUTING.md")
+    return source.error(line, what, "see the subset in CONTRIBUTING.md")
 
 
 def _output(node: nodes.Output, source: Source, _depth: int) -> None:
@@ -230,7 +232,7 @@ def _constant(node: nodes.Const, source: Source, _depth: int) -> None:
 def _filter(node: nodes.Filter, source: Source, depth: int) -> None:
     if node.name not in FILTERS:
         what = f"the filter '{node.name}' is not in the list"
-        raise source.error(node.lineno, what, nearest(node.name, FILTERS))
+        raise source.error(node.lineno, what, _listed(node.name, FILTERS))
     if node.node is None or node.dyn_args is not None or node.dyn_kwargs is not None:
         raise source.error(node.lineno, f"'{node.name}' is not used like this", "write {{ value|filter }}")
     _arguments(node, FILTERS[node.name], source)
@@ -240,7 +242,7 @@ def _filter(node: nodes.Filter, source: Source, depth: int) -> None:
 def _test(node: nodes.Test, source: Source, depth: int) -> None:
     if node.name not in TESTS:
         hint = (
-            "an absent field is none and false: {% if field %}" if "defined" in node.name else nearest(node.name, TESTS)
+            "an absent field is none and false: {% if field %}" if "defined" in node.name else _listed(node.name, TESTS)
         )
         raise source.error(node.lineno, f"the test '{node.name}' is not in the list", hint)
     if node.dyn_args is not None or node.dyn_kwargs is not None:
@@ -260,8 +262,14 @@ def _arguments(node: nodes.Filter | nodes.Test, function: Callable[..., object],
         named = {str(keyword.key): keyword.value.value for keyword in node.kwargs}  # type: ignore[attr-defined]
         inspect.signature(function).bind(None, *constants, **named)
     except TypeError:
-        takes = str(inspect.signature(function)).split(" ->", 1)[0]
-        raise source.error(node.lineno, f"'{node.name}' does not take these arguments", f"it takes {takes}") from None
+        takes = [str(each.replace(annotation=each.empty)) for each in inspect.signature(function).parameters.values()]
+        hint = f"it takes ({', '.join(takes[1:])})"
+        raise source.error(node.lineno, f"'{node.name}' does not take these arguments", hint) from None
+
+
+def _listed(name: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    return f"did you mean '{close[0]}'?" if close else f"the list: {', '.join(sorted(known))}"
 
 
 def _inline_if(node: nodes.CondExpr, source: Source, depth: int) -> None:

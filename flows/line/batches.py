@@ -1,0 +1,162 @@
+"""One target and brand of a plan in hand: its rows checked again, its files staged, sealed and revealed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from flows.channels import CHANNELS, Target
+from flows.clock import present
+from flows.keys import Key, load_key
+from flows.ledger.claims import Batch, Header
+from flows.ledger.publishing import publish, refuse_unbalanced, staged
+from flows.ledger.runs import archive, versions
+from flows.ledger.store import open_ledger
+from flows.line.planning import scan_deliveries
+from flows.line.sources import bars_of_deliveries, database
+from flows.plan import Plan, plan_digest, plan_folder
+from flows.stages.claims import claimable
+from flows.stages.delivery import Payload, header, write_batch
+from flows.stages.eligibility import rechecked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from flows.workspace import Workspace
+
+Creatives = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One target and brand of a plan."""
+
+    workspace: Workspace
+    plan: Plan
+    target: Target
+    brand: str
+
+    @cached_property
+    def folder(self) -> Path:
+        """The plan's folder."""
+        return plan_folder(self.workspace.settings, self.plan.order.run_id)
+
+    @cached_property
+    def key(self) -> Key:
+        """The workspace's key."""
+        return load_key(self.workspace.settings.key_file)
+
+    def planned(self) -> pl.DataFrame:
+        """The deliveries that the plan has for it, with their words."""
+        mine = (pl.col("target") == self.target.name) & (pl.col("brand") == self.brand) & pl.col("reason").is_null()
+        return scan_deliveries(self.folder).filter(mine).collect()
+
+    def creatives(self, rows: pl.DataFrame) -> Creatives:
+        """The creatives that some rows use, by their ids."""
+        used = set(rows["creative_id"])
+        with (self.folder / "creatives.ndjson").open(encoding="utf-8") as lines:
+            return {read["creative_id"]: read for read in map(json.loads, lines) if read["creative_id"] in used}
+
+    def header(self) -> Header:
+        """What the ledger notes of its batch."""
+        order = self.plan.order
+        return Header(order.run_id, self.target.name, self.brand, self.target.channel, self.target.kind, order.as_of)
+
+
+def checked(job: Job, rows: pl.DataFrame) -> tuple[pl.DataFrame, datetime]:
+    """`rows` with what bars each now, and the instant as of which that was read: never older than the claim."""
+    settings = job.workspace.settings
+    moment = replace(job.plan.order.moment, present=present())
+    bars = bars_of_deliveries(job.workspace, database(settings, job.plan.order.as_of), moment, rows)
+    now = rechecked(rows, bars, job.workspace.products, CHANNELS, settings.targets, moment.present)
+    return now, moment.present
+
+
+def claims_wanted(job: Job, rows: pl.DataFrame) -> pl.DataFrame:
+    """What the ledger has to know of some deliveries: see `stages.claims.claimable`."""
+    return claimable(rows, job.workspace.products, job.key, job.plan.order.moment)
+
+
+def publish_batch(
+    job: Job,
+    batch: Batch,
+    rows: pl.DataFrame,
+    creatives: Creatives,
+    files: list[Payload],
+    consent_checked_at: datetime,
+) -> Path:
+    """Stage, seal and reveal a claimed batch, and return its folder in the outbox.
+
+    Args:
+        job: its target and brand.
+        batch: claimed.
+        rows: the deliveries that get a receipt: those that send or show something.
+        creatives: of the rows.
+        files: what to write.
+        consent_checked_at: UTC instant as of which consent was read.
+
+    Raises:
+        BalanceError: rows, files and manifest are not the same number; nothing is revealed then.
+    """
+    settings = job.workspace.settings
+    digests = {
+        name: job.workspace.product_digest(job.workspace.products[name]) for name in rows["product"].unique().sort()
+    }
+    with open_ledger(settings) as ledger:
+        numbers = versions(ledger, digests)
+    for product, digest in digests.items():
+        archive(job.workspace, product, digest)
+    products = rows.group_by("product", "variant", "facts").len("rows")
+    listed = products.join(numbers.select("product", version="number"), on="product").sort(
+        "product", "variant", "facts"
+    )
+    entries = header(batch, settings.name, plan_digest(job.folder), consent_checked_at, listed.to_dicts())
+    beside = creatives.values() if job.target.merges else ()
+    written = write_batch(staged(settings, batch.batch_id), files, beside, job.target, entries)
+    refuse_unbalanced(batch.batch_id, claims=batch.row_count, rows=written)
+    return publish(settings, batch, _records(batch, rows, creatives, numbers, consent_checked_at))
+
+
+def valid_until(rows: pl.DataFrame) -> datetime:
+    """A batch may be loaded as long as any of its rows is true."""
+    return max(rows["valid_until"].drop_nulls().to_list(), default=present())
+
+
+def reasons_of(rows: pl.DataFrame) -> dict[str, int]:
+    """Reason -> number of rows."""
+    return dict(rows.drop_nulls("reason").group_by("reason").len().sort("reason").iter_rows())
+
+
+def _records(
+    batch: Batch,
+    rows: pl.DataFrame,
+    creatives: Mapping[str, Mapping[str, Any]],
+    numbers: pl.DataFrame,
+    consent_checked_at: datetime,
+) -> dict[str, pl.DataFrame]:
+    """What becomes true with the seal: deliveries, their receipts, and new product versions."""
+    words = {name: creative["words_sha256"] for name, creative in creatives.items()}
+    receipts = rows.join(numbers.select("product", product_version="number"), on="product", how="left")
+    new = numbers.filter(pl.col("is_new")).select("product", "number", "digest", first_delivered_at=pl.lit(present()))
+    return {
+        "delivery": rows.select(
+            "message_id", "decision_id", "creative_id", "valid_until", batch_id=pl.lit(batch.batch_id)
+        ),
+        "receipt": receipts.select(
+            "message_id",
+            "product",
+            "product_version",
+            "level",
+            "facts",
+            as_of=pl.lit(batch.as_of),
+            words_sha256=pl.col("creative_id").replace_strict(words, return_dtype=pl.String),
+            consent_checked_at=pl.lit(consent_checked_at),
+        ),
+        "product_version": new,
+    }

@@ -1,0 +1,88 @@
+"""State targets: what a platform holds is compared with what it should hold, and told the difference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+import polars_hash  # noqa: F401  (registers the `chash` namespace on expressions)
+
+from flows.clock import present
+from flows.keys import draw
+from flows.ledger.claims import claim
+from flows.ledger.membership import forget_older, read_members, write_members
+from flows.ledger.runs import last_published
+from flows.ledger.store import open_ledger
+from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until
+from flows.line.planning import read_decisions
+from flows.line.request import Published
+from flows.stages.claims import MEMBERS, reconciled
+from flows.stages.delivery import Payload, shaped
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def publish_state(job: Job) -> Published:
+    """Publish additions and removals of one state target and brand; nothing where it holds already what it should.
+
+    Raises:
+        StateError: the published membership is missing from the state folder.
+    """
+    settings, target = job.workspace.settings, job.target
+    with open_ledger(settings) as ledger:
+        last = last_published(ledger, target.name, job.brand)
+    published = read_members(settings, target.name, job.brand, last, MEMBERS)
+    rows, consent_checked_at = checked(job, job.planned())
+    free = rows.filter(pl.col("reason").is_null())
+    content = shaped(free, job.creatives(free), target, job.plan.order.starts_at)
+    difference = reconciled(
+        published, _members(free, content), _barred(job, published), _products(job, published), present()
+    )
+    added = content.join(difference.additions, on="message_id", how="semi", maintain_order="left")
+    removed = target.removals(difference.removals) if target.removals else difference.removals.clear()
+    unchanged, dropped = difference.unchanged, reasons_of(rows)
+    if added.is_empty() and removed.is_empty():
+        return Published(target.name, job.brand, None, unchanged=unchanged, dropped=dropped)
+    new = free.join(difference.additions, on="message_id", how="semi")
+    with open_ledger(settings) as ledger, ledger.transaction():
+        nothing = claims_wanted(job, new.clear())
+        changes = added.height + removed.height
+        batch = claim(ledger, job.header(), nothing, valid_until(difference.members), row_count=changes)
+    write_members(settings, target.name, job.brand, batch.batch_id, difference.members)
+    files = [Payload("removals", "remove", removed), Payload("additions", "append", added)]
+    folder = publish_batch(job, batch, new, job.creatives(new), files, consent_checked_at)
+    forget_older(settings, target.name, job.brand, batch.batch_id)
+    return Published(target.name, job.brand, folder, batch.row_count, removed.height, unchanged, dropped)
+
+
+def _members(rows: pl.DataFrame, content: pl.DataFrame) -> pl.DataFrame:
+    """The wanted rows as members, with a digest of what the file says of each."""
+    digest: pl.Expr = pl.struct(pl.all()).struct.json_encode().chash.sha2_256()  # type: ignore[attr-defined]
+    payloads = content.select("message_id", payload_sha256=digest)
+    return rows.join(payloads, on="message_id", how="left").select(MEMBERS.names())
+
+
+def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
+    """`message_id` of what must not be held any more: barred now, held out, or of a product that speaks no more."""
+    workspace, as_of = job.workspace, job.plan.order.as_of
+    settings = workspace.settings
+    known = published.filter(pl.col("product").is_in(list(workspace.products)))
+    rows, _ = checked(job, known)
+    is_held = draw(f"{settings.name}/global_holdout", pl.col("customer_id")) < settings.global_holdout
+    held_wins = read_decisions(job.folder).filter(pl.col("reason") == "HOLDOUT")
+    live = [product.name for product in workspace.live(as_of)]
+    barred = [
+        rows.filter(pl.col("reason").is_not_null()),
+        published.filter((pl.col("message_type") == "marketing") & is_held),
+        published.join(held_wins, on=["customer_id", "brand", "product"], how="semi"),
+        published.filter(~pl.col("product").is_in(live)),
+    ]
+    return pl.concat([frame.select("message_id") for frame in barred]).unique()
+
+
+def _products(job: Job, published: pl.DataFrame) -> Collection[str]:
+    """What a run looks at: a whole run everything that is held, a narrowed one only what it delivers."""
+    if job.plan.order.is_narrowed:
+        return job.plan.order.products
+    return {*job.workspace.products, *published["product"].unique()}
