@@ -47,11 +47,10 @@ with given as (
     from members where draw(m, 'unknown state') < 0.002
 ),
 numbered as (
-    select *, days_ago(days) as happened_at, m || '-' || channel || '-' || topic || '-' || source || '-' || state as event
-    from given
+    select *, days_ago(days) as happened_at from given
 )
 select
-    'E' || lpad(to_hex(hash(event)), 16, '0'), customer_id, brand, channel, topic, state, happened_at,
+    'E' || hash(hash(m, channel, topic, source, state)), customer_id, brand, channel, topic, state, happened_at,
     days_after(happened_at, until_days), source, if(source = 'import', null, source || ' 3'), known_from(happened_at, m)
 from numbered;
 

@@ -3,10 +3,9 @@
 -- A shop that grows: half of the orders fall into the last two fifths of a customer's time.
 create temp table bought as
 with placed as (
-    select n * 16 + k as o, p.*
-    from (
-        select n, customer_id, people, first_brand, second_brand, has_both, registered_days, order_count from people
-    ) as p, unnest(range(order_count)) as t(k)
+    select
+        n, n * 16 + unnest(range(order_count)) as o, customer_id, people, first_brand, second_brand, has_both, registered_days
+    from people
 )
 select
     o, n, order_name(o) as order_id, customer_id, people,
@@ -37,7 +36,7 @@ lines as (
     select
         o, order_id, ordered_at, l + 1 as line_number, o * 4 + l as line,
         floor(pow(draw(o * 4 + l, 'item'), 1.5) * getvariable('item_count'))::integer as place
-    from (select o, order_id, ordered_at, line_count from bought), unnest(range(line_count)) as t(l)
+    from (select o, order_id, ordered_at, unnest(range(line_count)) as l from bought)
 )
 select
     l.order_id, l.line_number,
@@ -50,10 +49,9 @@ join goods as g using (place);
 -- One order in twenty-five comes in two parcels; one parcel in six is late by one to twelve days.
 create temp table parcels as
 with sent as (
-    select b.*, o * 2 + k as parcel, k + 1 as parcel_number, 3 + pick(o, 'promise', 3) as promised_days,
+    select *, o * 2 + k as parcel, k + 1 as parcel_number, 3 + pick(o, 'promise', 3) as promised_days,
         draw(o * 2 + k, 'late') < 0.17 as is_late
-    from bought as b, unnest(range(if(draw(o, 'parcels') < 0.04, 2, 1))) as t(k)
-    where is_online
+    from (select *, unnest(range(if(draw(o, 'parcels') < 0.04, 2, 1))) as k from bought where is_online)
 ),
 timed as (
     select *, if(

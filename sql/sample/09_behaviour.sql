@@ -2,17 +2,25 @@
 
 -- The last sixty days, most of it lately. Bots: one in a thousand customers, 1,500 to 3,500 views within a day.
 insert into page_views
-with people_seen as (
-    select n, customer_id, first_brand, second_brand, has_both, registered_days, is_bot from people
-),
-seen as (
+with opened as (
     select
-        p.*, n * 32 + v as view_id, days_ago(least(registered_days, 60) * pow(draw(n * 32 + v, 'viewed'), 2)) as viewed_at
-    from people_seen as p, unnest(range(least(31, count_about(n, 'views', 5)))) as t(v)
+        n, customer_id, first_brand, second_brand, has_both, registered_days, false as is_bot,
+        n * 32 + unnest(range(least(31, count_about(n, 'views', 5)))) as view_id
+    from people
     union all
     select
-        p.*, 1000000000 + n * 5000 + v, days_ago(1 + least(registered_days - 1, 20) * draw(n, 'bot day') - 0.00015 * v)
-    from (from people_seen where is_bot) as p, unnest(range(1500 + pick(n, 'bot views', 2000))) as t(v)
+        n, customer_id, first_brand, second_brand, has_both, registered_days, true,
+        1000000000 + n * 5000 + unnest(range(1500 + pick(n, 'bot views', 2000)))
+    from people
+    where is_bot
+),
+seen as (
+    select *, if(
+        is_bot,
+        days_ago(1 + least(registered_days - 1, 20) * draw(n, 'bot day') - 0.00015 * (view_id - 1000000000 - n * 5000)),
+        days_ago(least(registered_days, 60) * pow(draw(view_id, 'viewed'), 2))
+    ) as viewed_at
+    from opened
 ),
 placed as (
     select *, pick(view_id, 'page', 7) as page_k from seen
@@ -43,11 +51,11 @@ select
     customer_id, first_brand, ['phone', 'phone', 'computer', 'app', 'tablet'][1 + pick(login, 'device', 5)],
     logged_in_at, known_from(logged_in_at, login)
 from (
-    select
-        customer_id, first_brand, n * 8 + k as login,
-        days_ago(least(registered_days, 180) * pow(draw(n * 8 + k, 'login'), 2)) as logged_in_at
-    from (select n, customer_id, first_brand, registered_days from people),
-        unnest(range(least(7, count_about(n, 'logins', 2)))) as t(k)
+    select *, days_ago(least(registered_days, 180) * pow(draw(login, 'login'), 2)) as logged_in_at
+    from (
+        select customer_id, first_brand, registered_days, n * 8 + unnest(range(least(7, count_about(n, 'logins', 2)))) as login
+        from people
+    )
 );
 
 create temp table filled as
@@ -67,4 +75,4 @@ insert into basket_lines
 select
     basket_id, k + 1, item_name(pick(n * 4 + k, 'basket item', getvariable('item_count'))),
     1 + pick(n * 4 + k, 'basket quantity', 2), days_after(created_at, 0.01 * k), known_from(created_at, n)
-from filled, unnest(range(1 + pick(n, 'basket lines', 3))) as t(k);
+from (select *, unnest(range(1 + pick(n, 'basket lines', 3))) as k from filled);
