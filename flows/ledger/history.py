@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from flows.ledger.store import Ledger
 
 
-def read_history(ledger: Ledger, since: date) -> pl.DataFrame:
-    """Claims, and held-out wins, of `since` and later: `schemas.HISTORY`.
+def read_history(ledger: Ledger, since: date, today: date) -> pl.DataFrame:
+    """Claims, and held-out wins, of `since` and later, and all that was decided `today`: `schemas.HISTORY`.
 
-    Decisions of dates in the future count as well, so that a clock that is set back loosens nothing.
+    Decisions of dates in the future count as well, so that a clock that is set back loosens nothing. A decision of today counts
+    without a claim too, or a second run would decide anew for whom another customer of the same address got the message;
+    not so those of a run whose plan expired before all of it was delivered.
     """
     rows = ledger.rows(
         """
@@ -26,8 +28,11 @@ def read_history(ledger: Ledger, since: date) -> pl.DataFrame:
         UNION
         SELECT person_key, brand, product, message_type, subject_key, as_of FROM decision
         WHERE as_of >= $since AND reason = 'HOLDOUT'
+        UNION
+        SELECT person_key, brand, product, message_type, subject_key, d.as_of FROM decision d JOIN run USING (run_id)
+        WHERE d.as_of = $today AND state <> 'expired'
         """,
-        {"since": since},
+        {"since": since, "today": today},
     )
     return rows.cast(HISTORY)
 

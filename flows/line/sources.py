@@ -106,12 +106,12 @@ def recent_history(settings: Settings, products: Sequence[Product], as_of: date)
     """`schemas.HISTORY` as far back as any product's `once_every` reaches."""
     longest = max((product.once_every.every for product in products), default=timedelta(0))
     with open_ledger(settings) as ledger:
-        return read_history(ledger, as_of - longest - timedelta(days=1))
+        return read_history(ledger, as_of - longest - timedelta(days=1), as_of)
 
 
 def bars_of_deliveries(workspace: Workspace, path: Path, moment: Moment, deliveries: pl.DataFrame) -> Bars:
     """What bars planned deliveries now; the addresses are those of the plan, so nobody is read but what they said."""
-    settings, queries = workspace.settings, workspace.queries
+    settings, queries, moment = workspace.settings, workspace.queries, _at_present(moment)
     with open_scoped(path, workspace.catalogue, Scope(), moment.present, memory=settings.memory) as connection:
         said = latest_consent(consent(connection, queries, moment), moment.present)
         excluded = exclusions(connection, queries, moment)
