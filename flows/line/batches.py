@@ -73,6 +73,8 @@ def checked(job: Job, rows: pl.DataFrame) -> tuple[pl.DataFrame, datetime]:
     """`rows` with what bars each now, and the instant as of which that was read: never older than the claim."""
     settings = job.workspace.settings
     moment = replace(job.plan.order.moment, present=present())
+    if rows.is_empty():
+        return rows.with_columns(reason=pl.lit(None, dtype=pl.String)), moment.present
     bars = bars_of_deliveries(job.workspace, database(settings, job.plan.order.as_of), moment, rows)
     now = rechecked(rows, bars, job.workspace.products, CHANNELS, settings.targets, moment.present)
     return now, moment.present
