@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -97,7 +98,7 @@ class Field_(_Strict):  # noqa: N801  (pydantic's own Field is in use here)
     """
 
     dimension: str | None
-    examples: list[str | int | float | bool | None] = []
+    examples: list[str | int | float | bool | date | None] = []
 
 
 class Segment(_Strict):

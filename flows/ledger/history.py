@@ -46,3 +46,16 @@ def last_source_rows(ledger: Ledger) -> dict[str, int]:
     """Table -> rows at the last run that delivered; empty before the first."""
     rows = ledger.rows("SELECT source_rows::varchar AS source_rows FROM run ORDER BY started_at DESC LIMIT 1")
     return {} if rows.is_empty() else {str(name): int(count) for name, count in json.loads(rows.item()).items()}
+
+
+def messages_to(ledger: Ledger, person_key: str) -> pl.DataFrame:
+    """What one person was sent: `as_of, product, brand, channel, facts, product_version, batch_id, state`, the latest first."""
+    return ledger.rows(
+        """
+        SELECT c.as_of, c.product, c.brand, c.channel, r.facts, r.product_version, c.batch_id, b.state
+        FROM claim c JOIN batch b USING (batch_id) LEFT JOIN receipt r USING (message_id)
+        WHERE c.person_key = $person
+        ORDER BY c.as_of DESC, c.product, c.channel
+        """,
+        {"person": person_key},
+    )

@@ -13,7 +13,9 @@ from flows.ledger.lock import run_lock
 from flows.ledger.publishing import check_folders, recover
 from flows.ledger.runs import end_run, unfinished_runs
 from flows.ledger.store import open_ledger
+from flows.line.checking import check
 from flows.line.delivering import finish, pairs, publish, start
+from flows.line.explaining import explain
 from flows.line.planning import begin, plan_part, settle
 from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
 
@@ -28,7 +30,9 @@ __all__ = [
     "Published",
     "Request",
     "begin",
+    "check",
     "deliver",
+    "explain",
     "finish",
     "pairs",
     "plan",

@@ -23,6 +23,7 @@ from flows.plan import (
     new_run_id,
     plan_folder,
     read_order,
+    read_plan,
     save_order,
     save_plan,
 )
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
 
 _LANE = (*KEYS, "lane")
+_ROUTED = "routed"  # the folder of what is not worded yet
 
 
 def begin(workspace: Workspace, request: Request) -> Order:
@@ -107,12 +109,14 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
             fields = workspace.fields(product)
             facts = guarded(mine, frames[product.name], product, fields, workspace.catalogue, bars.consent, moment)
             wanted = routed(facts, product, settings, fields).filter(pl.col("target").is_in(list(order.targets)))
-            _save(wanted, folder / "routed" / f"{part:04}-{product.name}.parquet")
+            _save(wanted, folder / _ROUTED / f"{part:04}-{product.name}.parquet")
     return {"people": bars.people.height, **{name: frame.height for name, frame in frames.items()}}
 
 
 def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -> Plan:
     """Bring the parts together: one message per address, the words, both waterfalls; then the plan is done.
+
+    Harmless when repeated.
 
     Args:
         workspace: as it was when the run began.
@@ -125,6 +129,8 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     """
     settings = workspace.settings
     folder, order = plan_folder(settings, run_id), read_order(settings, run_id)
+    if (folder / "plan.json").exists():
+        return read_plan(settings, run_id)
     totals = _added(parts)
     if not totals.pop("people"):
         raise SourceError(
@@ -133,7 +139,7 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     dropped = _doubled(folder)
     creatives: dict[str, dict[str, object]] = {}
     key = load_key(settings.key_file)
-    for file in sorted((folder / "routed").glob("*.parquet")):
+    for file in sorted((folder / _ROUTED).glob("*.parquet")):
         product = workspace.products[file.stem.partition("-")[2]]
         rows = pl.read_parquet(file).join(dropped, on=_LANE, how="left", nulls_equal=True, maintain_order="left")
         rows = rows.with_columns(pl.coalesce("reason", "dropped").alias("reason")).drop("dropped")
@@ -141,11 +147,11 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
         barred = rows.filter(pl.col("reason").is_not_null()).select(ROUTED.names())
         _save(pl.concat([words.rows, barred], how="diagonal"), folder / "deliveries" / file.name)
         creatives |= words.creatives
-    shutil.rmtree(folder / "routed", ignore_errors=True)
     lines = (json.dumps(creatives[name], ensure_ascii=False) + "\n" for name in sorted(creatives))
     write_bytes(folder / "creatives.ndjson", "".join(lines).encode())
     plan = _counted(folder, order, totals, present() + settings.plan_expires)
     save_plan(folder, plan)
+    shutil.rmtree(folder / _ROUTED, ignore_errors=True)  # last, so that a settling that failed half-way can be repeated
     return plan
 
 
@@ -166,7 +172,7 @@ def _doubled(folder: Path) -> pl.DataFrame:
     Source: CONTRACTS, Channels: on a shared address the highest score wins, then the lowest customer_id. Service messages
     are compared only with those about the same subject of the same product.
     """
-    files = sorted((folder / "routed").glob("*.parquet"))
+    files = sorted((folder / _ROUTED).glob("*.parquet"))
     columns = [*_LANE, "message_type", "channel", "address_match", "score", "reason"]
     frames = [pl.scan_parquet(file).select(columns) for file in files]
     rows = pl.concat(frames).collect() if frames else ROUTED.to_frame().select(columns)
@@ -192,7 +198,7 @@ def _counted(folder: Path, order: Order, candidates_by_product: dict[str, int], 
         deliveries=_waterfalls(deliveries),
         candidates=candidates_by_product,
         counts=tuple(Count.model_validate(row) for row in counts.iter_rows(named=True)),
-        files=digests(folder),
+        files={name: digest for name, digest in digests(folder).items() if not name.startswith(f"{_ROUTED}/")},
     )
     _check_balance(plan, decisions)
     return plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from flows.warehouse.scope import Scope, count_rows, open_scoped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from flows.clock import Moment
@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from flows.settings import Settings
     from flows.workspace import Workspace
 
-_SAMPLE_KEEPS_DAYS = 3
+_SAMPLE_KEEPS = timedelta(days=3)
+
+
+def existing_database(settings: Settings, as_of: date) -> Path | None:
+    """The workspace's warehouse, or a sample that is fresh enough for `as_of`; None where one would have to be built."""
+    if settings.database is not None:
+        return settings.database
+    built = sorted(settings.folder("sample").glob("????-??-??.duckdb"), reverse=True)
+    fresh = [path for path in built if timedelta(0) <= as_of - date.fromisoformat(path.stem) <= _SAMPLE_KEEPS]
+    return fresh[0] if fresh else None
 
 
 def database(settings: Settings, as_of: date) -> Path:
@@ -36,18 +45,15 @@ def database(settings: Settings, as_of: date) -> Path:
     Raises:
         SourceError: the workspace has neither a database nor a sample.
     """
-    if settings.database is not None:
-        return settings.database
-    folder = settings.folder("sample")
-    built = sorted(folder.glob("????-??-??.duckdb"), reverse=True)
-    for path in built:
-        if timedelta(0) <= as_of - date.fromisoformat(path.stem) <= timedelta(days=_SAMPLE_KEEPS_DAYS):
-            return path
-    sql = settings.workspace / "sql"
-    if not (sql / "sample").is_dir():
-        raise SourceError("pyproject.toml: tool.justenough", "there is no `database`", "name your DuckDB file there")
-    path = folder / f"{as_of}.duckdb"
-    build_sample(path, sql, as_of=as_of)
+    path = existing_database(settings, as_of)
+    if path is None:
+        sql = settings.workspace / "sql"
+        if not (sql / "sample").is_dir():
+            raise SourceError(
+                "pyproject.toml: tool.justenough", "there is no `database`", "name your DuckDB file there"
+            )
+        path = settings.folder("sample", f"{as_of}.duckdb")
+        build_sample(path, sql, as_of=as_of)
     return path
 
 
@@ -80,7 +86,7 @@ def read_bars(workspace: Workspace, path: Path, scope: Scope, moment: Moment, ke
     Raises:
         DataError, StatementError: a query of the workspace does not yield what it should.
     """
-    settings, queries = workspace.settings, workspace.queries
+    settings, queries, moment = workspace.settings, workspace.queries, _at_present(moment)
     with open_scoped(path, workspace.catalogue, scope, moment.present, memory=settings.memory) as connection:
         people = _people(customers(connection, queries, moment), settings, key)
         said = latest_consent(consent(connection, queries, moment), moment.present)
@@ -141,6 +147,6 @@ def _erased(settings: Settings) -> pl.DataFrame:
         return erased_people(ledger)
 
 
-def checked_at(moment: Moment) -> datetime:
-    """The instant as of which consent was read."""
-    return moment.present
+def _at_present(moment: Moment) -> Moment:
+    """The same run, with `$now` at the true present: what people have said since a past `as_of` counts."""
+    return replace(moment, now=moment.present)

@@ -36,6 +36,20 @@ class Queries:
     exclusions: dict[str, str]
     segments: dict[str, str]
 
+    def without_rows(self) -> Queries:
+        """The same queries, to be bound to the tables but not to read them."""
+
+        def bare(text: str) -> str:
+            return f"SELECT * FROM ({text}\n) LIMIT 0"
+
+        return Queries(
+            customers=bare(self.customers),
+            consent=bare(self.consent) if self.consent else None,
+            suppressions=bare(self.suppressions) if self.suppressions else None,
+            exclusions={name: bare(text) for name, text in self.exclusions.items()},
+            segments={name: bare(text) for name, text in self.segments.items()},
+        )
+
 
 def read_queries(sql: Path, segments: Iterable[str], catalogue: Catalogue) -> Queries:
     """Read and check every file in sql/ that the line runs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import sqlglot
@@ -9,6 +10,7 @@ from sqlglot import exp
 
 from flows.catalogue import Catalogue, Via
 from flows.errors import StatementError, nearest
+from flows.warehouse.connection import connect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,8 +53,12 @@ def check_statement(text: str, name: str, catalogue: Catalogue, *, extra_tables:
                 name, f"'${asked}' is not a parameter", "there are $as_of (a date) and $now (a UTC timestamp)"
             )
     people = _columns_of_people(catalogue)
+    impersonal = {name.lower() for name, table in catalogue.tables.items() if not table.personal}
+    for part in tree.walk():
+        _check_whole(part, name, impersonal)
     for select in tree.find_all(exp.Select):
-        _check_per_person(select, name, catalogue, people)
+        if _reads_people(select, impersonal):
+            _check_per_person(select, name, people)
 
 
 def _parse(text: str, name: str) -> exp.Expr:
@@ -90,35 +96,66 @@ def _columns_of_people(catalogue: Catalogue) -> set[str]:
     return columns
 
 
-def _check_per_person(select: exp.Select, name: str, catalogue: Catalogue, people: set[str]) -> None:
-    if not _reads_people(select, catalogue):
-        return
-    if select.args.get("limit") or select.args.get("offset"):
+def _check_whole(part: exp.Expr, name: str, impersonal: set[str]) -> None:
+    """Refuse what takes some rows of all people's, wherever it stands: on a SELECT, a UNION or in parentheses."""
+    if isinstance(part, exp.TableSample):
+        raise StatementError(name, "a sample takes rows by chance", "draw by a hash of customer_id, or take all rows")
+    people = any(table.name.lower() not in impersonal for table in part.find_all(exp.Table))
+    if isinstance(part, exp.Query) and people and (part.args.get("limit") or part.args.get("offset")):
         raise StatementError(
             name, "LIMIT counts rows of several people", "use QUALIFY row_number() OVER (PARTITION BY customer_id …)"
         )
-    own = [node for node in select.find_all(exp.AggFunc, exp.Window) if node.find_ancestor(exp.Select) is select]
-    windows = [node for node in own if isinstance(node, exp.Window)]
-    for window in windows:
-        if not _names(window.args.get("partition_by") or []) & people:
+    if isinstance(part, exp.Pivot) and not part.args.get("unpivot"):
+        hint = "use sum(…) FILTER (WHERE …) with GROUP BY customer_id"
+        raise StatementError(name, "PIVOT puts several people's rows together", hint)
+
+
+def _check_per_person(select: exp.Select, name: str, people: set[str]) -> None:
+    distinct = select.args.get("distinct")
+    if distinct and distinct.args.get("on") and not _bare(distinct.args["on"].expressions) & people:
+        raise StatementError(name, "DISTINCT ON keeps one row of several people", "add customer_id to its columns")
+    own = [node for node in select.find_all(exp.Func, exp.Window) if node.find_ancestor(exp.Select) is select]
+    for window in own:
+        if isinstance(window, exp.Window) and not _bare(_partition(window, select)) & people:
             what = f"the window over {window.this.sql(dialect='duckdb')[:60]} goes over several people"
             raise StatementError(name, what, "add PARTITION BY customer_id; what needs everybody goes to sql/shared/")
-    plain = [node for node in own if isinstance(node, exp.AggFunc) and not node.find_ancestor(exp.Window)]
-    grouped = _names(_grouping(select)) & people
-    if plain and not grouped and not _is_correlated(select, people):
+    grouping = _grouping(select)
+    if any(isinstance(by, exp.Rollup | exp.Cube | exp.GroupingSets) for by in grouping):
+        raise StatementError(name, "GROUP BY adds rows over several people", "group by plain columns only")
+    plain = [node for node in own if _is_aggregate(node) and not node.find_ancestor(exp.Window)]
+    if plain and not _bare(grouping) & people and not _is_correlated(select, people):
         what = f"{plain[0].sql(dialect='duckdb')[:60]} goes over several people"
         raise StatementError(name, what, "add GROUP BY customer_id; what needs everybody goes to sql/shared/")
 
 
-def _reads_people(select: exp.Select, catalogue: Catalogue) -> bool:
+def _reads_people(select: exp.Select, impersonal: set[str]) -> bool:
     """Whether it reads anything but tables without personal data; a CTE or a subquery may hold people."""
     sources = [select.args.get("from_") or select.args.get("from"), *select.args.get("joins", [])]
-    impersonal = {name.lower() for name, table in catalogue.tables.items() if not table.personal}
     return any(
         not isinstance(source.this, exp.Table) or source.this.name.lower() not in impersonal
         for source in sources
         if source
     )
+
+
+def _is_aggregate(node: exp.Expr) -> bool:
+    """Whether a function makes one value of several rows; those that the parser does not know are DuckDB's own."""
+    return isinstance(node, exp.AggFunc) or (
+        isinstance(node, exp.Anonymous) and node.name.lower() in _aggregates_of_duckdb()
+    )
+
+
+@cache
+def _aggregates_of_duckdb() -> frozenset[str]:
+    rows = connect().execute("SELECT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'")
+    return frozenset(name for (name,) in rows.fetchall())
+
+
+def _partition(window: exp.Window, select: exp.Select) -> list[exp.Expr]:
+    """What a window is partitioned by; `OVER w` looks at `WINDOW w AS (…)`."""
+    named = {other.name.lower(): other for other in select.args.get("windows") or []}
+    other = named.get(window.alias.lower(), window)
+    return other.args.get("partition_by") or []
 
 
 def _grouping(select: exp.Select) -> list[exp.Expr]:
@@ -127,25 +164,32 @@ def _grouping(select: exp.Select) -> list[exp.Expr]:
     if group is None:
         return []
     if group.args.get("all"):
-        return [selected for selected in select.selects if not selected.find(exp.AggFunc)]
-    return [
-        select.selects[int(by.name) - 1] if isinstance(by, exp.Literal) and by.is_int else by
-        for by in group.expressions
-    ]
+        return [selected for selected in select.selects if not any(map(_is_aggregate, selected.walk()))]
+    places = {str(place): selected for place, selected in enumerate(select.selects, start=1)}
+    return [places.get(by.name, by) if isinstance(by, exp.Literal) else by for by in group.expressions]
 
 
-def _names(expressions: list[exp.Expr]) -> set[str]:
-    return {column.name.lower() for expression in expressions for column in expression.find_all(exp.Column)}
+def _bare(expressions: list[exp.Expr]) -> set[str]:
+    """The names of those that are a column and nothing else: `customer_id % 10` has many people in each group."""
+    plain = (expression.unalias().unnest() for expression in expressions)
+    return {column.name.lower() for column in plain if isinstance(column, exp.Column)}
 
 
 def _is_correlated(select: exp.Select, people: set[str]) -> bool:
-    """A scalar subquery bound to its outer row's person: `WHERE r.customer_id = c.customer_id`."""
+    """A scalar subquery bound to its outer row's person: `WHERE r.customer_id = c.customer_id`, r its own and c not."""
     where = select.args.get("where")
     if where is None or select.parent_select is None:
         return False
+    sources = [select.args.get("from_") or select.args.get("from"), *select.args.get("joins", [])]
+    own = {source.this.alias_or_name.lower() for source in sources if source}
+    conditions = where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
+    equals = (
+        c for c in conditions if isinstance(c, exp.EQ) and all(isinstance(side, exp.Column) for side in c.args.values())
+    )
     return any(
-        isinstance(equal.left, exp.Column)
-        and isinstance(equal.right, exp.Column)
-        and {equal.left.name.lower(), equal.right.name.lower()} <= people
-        for equal in where.find_all(exp.EQ)
+        {equal.left.name.lower(), equal.right.name.lower()} <= people
+        and len({side.table.lower() for side in (equal.left, equal.right) if side.table} & own) == 1
+        and equal.left.table
+        and equal.right.table
+        for equal in equals
     )

@@ -1,0 +1,129 @@
+"""What can be known of a workspace without customer data: words tried on examples, SQL bound to the warehouse's tables."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from flows.channels import CHANNELS
+from flows.clock import moment
+from flows.errors import TemplateError
+from flows.line.sources import existing_database
+from flows.warehouse.queries import consent, customers, exclusions, segment, suppressions
+from flows.warehouse.scope import Scope, open_scoped
+from flows.words import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flows.budget import Usage
+    from flows.clock import Moment
+    from flows.product import Product
+    from flows.workspace import WordsKey, Workspace
+
+_LEFT_OVERS = re.compile(r"\b(None|nan|Undefined)\b|\{\{|object at 0x")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found of one template file."""
+
+    product: str
+    channel: str
+    variant: str | None
+    locale: str | None
+    shown: tuple[str, ...]
+    branched: tuple[str, ...]
+    because: tuple[str, ...]
+    wordings: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check` found: a row per template file, warnings, and whether the SQL was bound to a warehouse."""
+
+    files: tuple[Checked, ...]
+    warnings: tuple[str, ...]
+    is_bound: bool
+
+
+def check(workspace: Workspace) -> Report:
+    """Check a workspace that could be loaded at all.
+
+    Raises:
+        TemplateError: some wording cannot be rendered, or comes out broken.
+        StatementError, DataError: the SQL does not fit the warehouse's tables.
+    """
+    now = moment(None, workspace.settings.zone)
+    files = [
+        _checked(workspace, product, key, usage)
+        for product in workspace.products.values()
+        for key, usage in workspace.usages(product).items()
+    ]
+    return Report(tuple(files), tuple(_warnings(workspace, now)), _bind(workspace, now))
+
+
+def _checked(workspace: Workspace, product: Product, key: WordsKey, usage: Usage) -> Checked:
+    """Render every set of facts that can occur, with the segment's examples."""
+    words = workspace.words[product.name][key]
+    declared = workspace.segments[product.segment].fields
+    dimensions = sorted(usage.used)
+    wordings = 0
+    for size in range(len(dimensions) + 1):
+        for facts in combinations(dimensions, size):
+            values = {name: _example(declared[name].examples, declared[name].dimension, facts) for name in words.fields}
+            for part in CHANNELS[key.channel].parts:
+                text = plain(words, part.name, values)
+                if left := _LEFT_OVERS.search(text):
+                    what = f"with {', '.join(facts) or 'no'} facts, part '{part.name}' prints '{left[0]}'"
+                    raise TemplateError(words.name, what, "give that case words of its own")
+            wordings += 1
+    return Checked(
+        product=product.name,
+        channel=key.channel,
+        variant=key.variant,
+        locale=key.locale,
+        shown=tuple(sorted(usage.shown)),
+        branched=tuple(sorted(usage.branched)),
+        because=tuple(product.because),
+        wordings=wordings,
+    )
+
+
+def _example(examples: list[Any], dimension: str | None, facts: tuple[str, ...]) -> object:
+    is_known = dimension is None or dimension in facts
+    return examples[0] if is_known and examples else None
+
+
+def _warnings(workspace: Workspace, now: Moment) -> Iterator[str]:
+    for product in workspace.products.values():
+        where = f"templates/{product.name}/product.yaml"
+        if product.review_by < now.as_of:
+            yield f"{where}: review_by {product.review_by} has passed; look at the product and set a new date"
+        for name, field in workspace.segments[product.segment].fields.items():
+            if not field.examples:
+                yield f"sql/segments/{product.segment}.yaml: field '{name}' has no examples, so its wording was not tried"
+        for brand in product.brands:
+            missing = [c for c in product.channels.all if c not in workspace.settings.targets.get(brand, {})]
+            if missing:
+                yield f"{where}: brand '{brand}' has no target for {', '.join(missing)}; nobody is reached there"
+
+
+def _bind(workspace: Workspace, now: Moment) -> bool:
+    """Have DuckDB bind every query to the tables, without reading a row. False where there is no warehouse yet."""
+    path = existing_database(workspace.settings, now.as_of)
+    if path is None:
+        return False
+    settings, queries = workspace.settings, workspace.queries.without_rows()
+    with open_scoped(path, workspace.catalogue, Scope(), now.present, memory=settings.memory) as connection:
+        customers(connection, queries, now)
+        consent(connection, queries, now)
+        exclusions(connection, queries, now)
+        for name, declared in workspace.segments.items():
+            signals = [s for p in workspace.products.values() if p.segment == name for s in p.signals]
+            segment(connection, queries, name, now, fields=list(declared.fields), signals=signals)
+    with open_scoped(path, workspace.catalogue, Scope(), now.present, memory=settings.memory, lists=True) as connection:
+        suppressions(connection, queries, now)
+    return True

@@ -1,0 +1,157 @@
+"""What the command line prints: what was done, in numbers that add up, and what comes next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from flows.reasons import CODES, MEANING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+    from flows.line.checking import Report
+    from flows.line.explaining import Explanation
+    from flows.line.request import Delivered, Outcome
+    from flows.plan import Plan, Waterfall
+
+
+def outcome(done: Outcome, outbox: Path) -> RenderableType:
+    """What a run did."""
+    lines: list[RenderableType] = [_counted(done.plan)]
+    lines[:0] = [Text(f"{found.batch_id}: {found.state}, because {found.reason}") for found in done.recovered]
+    lines += [
+        Text(f"Finished the plan {old.plan.order.run_id}, which an earlier run had left.") for old in done.resumed
+    ]
+    if done.delivered is None:
+        lines.append(_to_deliver(done.plan))
+    else:
+        lines.append(delivered(done.delivered, outbox))
+    return Group(*lines)
+
+
+def planned(settled: Plan) -> RenderableType:
+    """A plan, and how to deliver it."""
+    return Group(_counted(settled), _to_deliver(settled))
+
+
+def _counted(settled: Plan) -> RenderableType:
+    """Where the people and the deliveries went."""
+    order = settled.order
+    title = Text(f"Plan {order.run_id} for {order.as_of}", style="bold")
+    people = _waterfall("People in the segments of live products", "get something", settled.people)
+    wanted = _waterfall("Deliveries wanted for them", "can leave", settled.deliveries)
+    return Group(title, people, wanted)
+
+
+def delivered(done: Delivered, outbox: Path) -> RenderableType:
+    """What a delivery published, and where it is."""
+    if not any(batch.folder for batch in done.published):
+        note = "Nothing to deliver: everybody who is due has had their decision today." if not done.held else ""
+        return Group(Text(note), *_held(done))
+    table = _table("Delivered to", "brand", "rows", "removed", "unchanged", "folder")
+    for batch in done.published:
+        folder = f"{outbox.name}/{batch.folder.relative_to(outbox)}" if batch.folder else "–"
+        table.add_row(
+            batch.target, batch.brand, f"{batch.rows:,}", f"{batch.removed:,}", f"{batch.unchanged:,}", folder
+        )
+    fallen = {code: sum(batch.dropped.get(code, 0) for batch in done.published) for code in CODES}
+    dropped = [
+        Text(f"{count:,} fell away since the plan: {MEANING[code]} ({code})") for code, count in fallen.items() if count
+    ]
+    return Group(
+        table, *dropped, *_held(done), _next("justenough explain CUSTOMER tells what one customer gets, and why")
+    )
+
+
+def checked(report: Report) -> RenderableType:
+    """What a check found: per template file what its words use, then the warnings."""
+    table = _table("Product", "channel", "variant", "locale", "shows", "branches on", "given away", "wordings tried")
+    for file in report.files:
+        dimensions = (", ".join(some) or "–" for some in (file.shown, file.branched, file.because))
+        table.add_row(
+            file.product, file.channel, file.variant or "–", file.locale or "–", *dimensions, str(file.wordings)
+        )
+    warnings = [Text(f"warning: {warning}", style="yellow") for warning in report.warnings]
+    bound = "The SQL fits the warehouse." if report.is_bound else "The SQL was not tried: there is no warehouse yet."
+    return Group(table, *warnings, Text(bound), _next("justenough plan shows who would get what"))
+
+
+def explained(found: Explanation) -> RenderableType:
+    """One customer's decision in sentences."""
+    lines = [Text(f"{found.customer_id} in plan {found.run_id}", style="bold")]
+    lines += [Text(line) for row in found.candidates for line in _candidate(row)]
+    if not found.candidates:
+        lines.append(Text("No live product's segment has this customer."))
+    lines += [Text(_delivery(row)) for row in found.deliveries]
+    lines += [Text(_message(row)) for row in found.messages]
+    return Group(*lines)
+
+
+def _candidate(row: dict[str, Any]) -> list[str]:
+    about = f" about {row['subject_id']}" if row["subject_id"] else ""
+    reason = row["reason"]
+    verdict = "was decided on" if reason is None else f"was not, since {MEANING[reason]} ({reason})"
+    terms = ", ".join(f"{term['name']} {term['log_odds']:+.2f}" for term in row["terms"])
+    score = f" (score {row['score']:.2f}{': ' + terms if terms else ''})"
+    return [f"{row['brand']}: {row['product']}{about} {verdict}{score}"]
+
+
+def _delivery(row: dict[str, Any]) -> str:
+    if row["reason"]:
+        return (
+            f"  {row['channel']} of {row['product']} does not leave, since {MEANING[row['reason']]} ({row['reason']})"
+        )
+    facts = ", ".join(row["facts"]) or "no customer data"
+    until = f"{row['valid_until']:%Y-%m-%d %H:%M} UTC"
+    return f"  {row['channel']} of {row['product']} to {row['target']}, using {facts}, good until {until}"
+
+
+def _message(row: dict[str, Any]) -> str:
+    facts = ", ".join(row["facts"] or []) or "no customer data"
+    version = f" version {row['product_version']}" if row["product_version"] else ""
+    return f"  {row['as_of']}: {row['channel']} of {row['brand']} with {row['product']}{version}, using {facts} ({row['state']})"
+
+
+def _waterfall(base: str, passed: str, falls: dict[str, Waterfall]) -> Table:
+    table = _table(base, *falls)
+    table.add_row("", *(f"{fall.base:,}" for fall in falls.values()))
+    for code in CODES:
+        counts = [fall.reasons.get(code, 0) for fall in falls.values()]
+        if any(counts):
+            table.add_row(f"{MEANING[code]} ({code})", *(f"−{count:,}" if count else "" for count in counts))
+    table.add_row(passed, *(f"{fall.passed:,}" for fall in falls.values()), style="bold")
+    return table
+
+
+def _held(done: Delivered) -> list[Text]:
+    return [
+        Text(f"{batch_id} is on hold: the machine restarted while it was published.", style="red")
+        for batch_id in done.held
+    ]
+
+
+def _to_deliver(settled: Plan) -> Text:
+    return _next(
+        f"nothing is delivered yet; to do so: justenough deliver {settled.order.run_id} --expect {settled.people_count}"
+    )
+
+
+def _next(step: str) -> Text:
+    return Text(f"Next: {step}", style="dim")
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
+    table.add_column(first)
+    for other in others:
+        table.add_column(other, justify="right" if other in _NUMBERS else "left")
+    return table
+
+
+_NUMBERS = {"marketing", "service", "rows", "removed", "unchanged", "wordings tried"}
