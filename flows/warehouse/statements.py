@@ -183,13 +183,11 @@ def _is_correlated(select: exp.Select, people: set[str]) -> bool:
     sources = [select.args.get("from_") or select.args.get("from"), *select.args.get("joins", [])]
     own = {source.this.alias_or_name.lower() for source in sources if source}
     conditions = where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
-    equals = (
-        c for c in conditions if isinstance(c, exp.EQ) and all(isinstance(side, exp.Column) for side in c.args.values())
-    )
-    return any(
-        {equal.left.name.lower(), equal.right.name.lower()} <= people
-        and len({side.table.lower() for side in (equal.left, equal.right) if side.table} & own) == 1
-        and equal.left.table
-        and equal.right.table
-        for equal in equals
-    )
+    return any(_binds(condition, own, people) for condition in conditions)
+
+
+def _binds(condition: exp.Expr, own: set[str], people: set[str]) -> bool:
+    sides = [condition.left, condition.right] if isinstance(condition, exp.EQ) else []
+    columns = [side for side in sides if isinstance(side, exp.Column) and side.table]
+    is_of_one_person = len(columns) == 2 and {column.name.lower() for column in columns} <= people
+    return is_of_one_person and sum(column.table.lower() in own for column in columns) == 1
