@@ -71,12 +71,11 @@ def delivered(done: Delivered, outbox: Path) -> RenderableType:
 
 def checked(report: Report) -> RenderableType:
     """What a check found: per template file what its words use, then the warnings."""
-    table = _table("Product", "channel", "variant", "locale", "shows", "branches on", "given away", "wordings tried")
+    table = _table("Message", "uses", "given away", "wordings tried")
     for file in report.files:
-        dimensions = (", ".join(some) or "–" for some in (file.shown, file.branched, file.because))
-        table.add_row(
-            file.product, file.channel, file.variant or "–", file.locale or "–", *dimensions, str(file.wordings)
-        )
+        name = "/".join((file.product, ".".join(filter(None, (file.channel, file.variant, file.locale)))))
+        used = sorted({*file.shown, *file.branched})
+        table.add_row(name, ", ".join(used) or "–", ", ".join(file.because) or "–", str(file.wordings))
     warnings = [Text(f"warning: {warning}", style="yellow") for warning in report.warnings]
     bound = "The SQL fits the warehouse." if report.is_bound else "The SQL was not tried: there is no warehouse yet."
     return Group(table, *warnings, Text(bound), _next("justenough plan shows who would get what"))
@@ -148,9 +147,9 @@ def _next(step: str) -> Text:
 
 def _table(first: str, *others: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
-    table.add_column(first)
+    table.add_column(first, overflow="fold")
     for other in others:
-        table.add_column(other, justify="right" if other in _NUMBERS else "left")
+        table.add_column(other, justify="right" if other in _NUMBERS else "left", overflow="fold")
     return table
 
 
