@@ -58,6 +58,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     """
     settings = workspace.settings
     moment = moment_of(request.as_of, settings.zone)
+    load_key(settings.key_file)  # made here where there is none: parts may start at the same time
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
     order = Order(
