@@ -37,14 +37,18 @@ def read_document(
     except (OSError, UnicodeDecodeError):
         raise error(name, "this file is missing, or is not UTF-8 text", "write it; CONTRIBUTING.md shows one") from None
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Loader)
         lines = dict(_lines(root)) if root else {}
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise error(
             f"{name}:{line}", f"this is not YAML: {problem.problem}", "mend the line, or the one above it"
         ) from None
+    except RecursionError:
+        raise error(name, "an anchor in this file refers to itself", "write the value out") from None
+    except yaml.YAMLError:
+        raise error(name, "this is not YAML: it holds a character that no text has", "take it out") from None
     except _DoubledKeyError as problem:
         raise error(f"{name}:{problem.line}", f"the key '{problem.key}' stands twice", "keep one of them") from None
     if content is None:
@@ -59,6 +63,15 @@ def read_document(
         raise explained(problems, model, lines, name, error) from None
 
 
+class _Loader(yaml.SafeLoader):
+    """Leaves dates as they are written: the model reads them, and refuses 2027-02-30 with its place."""
+
+    yaml_constructors = {  # noqa: RUF012  (as PyYAML has it)
+        **yaml.SafeLoader.yaml_constructors,
+        "tag:yaml.org,2002:timestamp": yaml.SafeLoader.construct_yaml_str,
+    }
+
+
 class _DoubledKeyError(Exception):
     def __init__(self, key: str, line: int) -> None:
         super().__init__(key)
@@ -70,6 +83,8 @@ def _lines(node: yaml.Node, place: Place = ()) -> Iterator[tuple[Place, int]]:
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key is a word", problem_mark=key.start_mark)
             if key.value in seen:
                 raise _DoubledKeyError(key.value, key.start_mark.line + 1)
             seen.add(key.value)
