@@ -76,16 +76,18 @@ def check_product(product: Product, files: Iterable[Usage], catalogue: Catalogue
         if entry.sensitive and entry.lawful_basis is None:
             what = f"the dimension '{dimension}' is sensitive and its entry names no lawful basis"
             raise CatalogueError(where, what, "do without it, or name the basis in sql/dimensions.yaml")
+    files = list(files)
+    for file in files:
+        if file.lines:
+            dimension, place = list(file.lines.items())[-1]
+            extra = f"{place} brings in {dimension}; drop it, or move it to a product of its own"
+            _check_count(place, "the message uses", [*file.used, *product.because], extra)
     _check_count(where, "the product uses", [*product.dimensions, *product.because], "drop the last of `dimensions`")
     for file in files:
         for dimension, place in file.lines.items():
             if dimension not in product.dimensions:
                 what = f"the dimension '{dimension}' is used here, and product.yaml does not list it"
                 raise DimensionLimitError(place, what, "take the field out, or list its dimension under `dimensions`")
-        places = list(file.lines.values())
-        if places:
-            extra = f"{places[-1]} brings in {list(file.lines)[-1]}; drop it, or move it to a product of its own"
-            _check_count(where, "a message shows", [*file.used, *product.because], extra)
 
 
 def _check_count(where: str, who: str, dimensions: list[str], hint: str) -> None:

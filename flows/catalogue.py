@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from flows.documents import read_document
 from flows.durations import Duration
 from flows.errors import CatalogueError, nearest
+from flows.schemas import is_taken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +126,9 @@ def read_segment(sql: Path, name: str, catalogue: Catalogue) -> Segment:
     where = f"sql/segments/{name}.yaml"
     segment = read_document(sql / "segments" / f"{name}.yaml", Segment, CatalogueError, name=where)
     for field, entry in segment.fields.items():
+        if is_taken(field):
+            hint = f"give the column a name of its own in the query, such as {name}_{field.strip('_')}"
+            raise CatalogueError(where, f"'{field}' is a column of the line itself, and cannot be a field", hint)
         if entry.dimension is not None and entry.dimension not in catalogue.dimensions:
             hint = nearest(entry.dimension, catalogue.dimensions)
             raise CatalogueError(where, f"field '{field}' has the unknown dimension '{entry.dimension}'", hint)

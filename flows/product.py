@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from flows.documents import read_document
 from flows.durations import Duration, Share
 from flows.errors import ProductError
+from flows.schemas import is_taken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +85,7 @@ class Term(_Strict):
     """One addend of the relevance, in log-odds: a signal's weight, and the half-life of an `…_at` signal."""
 
     strength: Literal["low", "medium", "high"] | None = None
-    weight: float | None = None
+    weight: float | None = Field(default=None, allow_inf_nan=False)
     fades_in: Duration | None = None
 
     @model_validator(mode="after")
@@ -103,7 +104,7 @@ class Relevance(_Strict):
     """A logistic score: base and terms in log-odds, and the score below which nothing is said."""
 
     terms: dict[str, Term] = {}
-    base: float = -2.0
+    base: float = Field(default=-2.0, allow_inf_nan=False)
     threshold: float = Field(default=0.25, ge=0, le=1)
 
     @model_validator(mode="before")
@@ -113,6 +114,13 @@ class Relevance(_Strict):
             return value
         numbers = {key: value[key] for key in ("base", "threshold") if key in value}
         return {**numbers, "terms": {key: term for key, term in value.items() if key not in numbers}}
+
+    @model_validator(mode="after")
+    def _signals_have_names_of_their_own(self) -> Relevance:
+        for name in self.terms:
+            if is_taken(name):
+                raise ValueError(f"'{name}' is a column of the line itself | rename the signal in the query")
+        return self
 
 
 class Success(_Strict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,32 @@ ROUTED = frame_schema(
     "address_match",
     "reason",
 )
+
+
+# Columns that the stages put beside a segment's own for a while.
+_PASSING = frozenset(
+    [
+        "is_excluded",
+        "is_erased",
+        "is_named",
+        "is_listed",
+        "is_past",
+        "is_granted",
+        "has_no",
+        "has_yes",
+        "dropped",
+        "sender",
+        "words",
+        "key",
+        "unsubscribe_url",
+    ]
+)
+_OF_A_CHANNEL = re.compile(r"(email|sms|push|web|ads)_(reason|address|match|fault)|s\d+|_.*")
+
+
+def is_taken(name: str) -> bool:
+    """Whether the line has a column of this name itself, so that a field or signal cannot have it."""
+    return name in COLUMNS or name in _PASSING or _OF_A_CHANNEL.fullmatch(name) is not None
 
 
 def conform(frame: pl.DataFrame, schema: pl.Schema, *, where: str, optional: Iterable[str] = ()) -> pl.DataFrame:
