@@ -44,6 +44,7 @@ def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
     """The latest state per person, brand, channel and topic; ties between states are a no.
 
     A snooze counts as a no until it ends, and then as if it had never been; a yes that has run out is neither yes nor no.
+    Where it is not known when something was said, a no counts as said just now, and anything else as never said.
 
     Args:
         events: `schemas.CONSENT`.
@@ -61,9 +62,12 @@ def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
         .then(pl.lit("yes"))
         .otherwise(pl.lit(_NEITHER))
     )
+    is_over_snooze = pl.col("state").eq_missing("snooze") & over
+    happened_at = pl.when(state == "no").then(pl.col("happened_at").fill_null(present)).otherwise("happened_at")
     return (
-        events.filter(~((pl.col("state") == "snooze") & over) & (pl.col("happened_at") <= present))
-        .with_columns(state=state)
+        events.filter(~is_over_snooze)
+        .with_columns(state=state, happened_at=happened_at)
+        .filter(pl.col("happened_at") <= present)
         .filter(pl.col("happened_at") == pl.col("happened_at").max().over(scope))
         .group_by(scope)
         .agg(state=pl.when(pl.col("state").n_unique() > 1).then(pl.lit("no")).otherwise(pl.col("state").first()))

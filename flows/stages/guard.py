@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.product import MOST_DIMENSIONS
 from flows.schemas import COLUMNS, INSTANT
 from flows.words import clean
 
@@ -47,9 +48,10 @@ def guarded(
         The columns of `decided`, the channels' columns of `candidates`, `level` (Int8, 0..3), `facts` (the dimensions used,
         in the product's order), and the fields.
     """
-    contacts = [name for name in candidates.columns if name.endswith(("_reason", "_address", "_match"))]
+    others = [name for name in candidates.columns if name not in fields]
+    contacts = [name for name in others if name.endswith(("_reason", "_address", "_match"))]
     contacts += ["country", "locale", "time_zone"]
-    as_of = [name for name in candidates.columns if name.endswith("_as_of")]
+    as_of = [name for name in others if name.endswith("_as_of")]
     rows = decided.join(
         candidates.select("customer_id", "brand", "subject_id", *contacts, *as_of, *fields),
         on=["customer_id", "brand", "subject_id"],
@@ -59,7 +61,7 @@ def guarded(
         validate="1:1",
     )
     rows = rows.with_columns(_presentable(name, rows.schema[name]) for name in fields)
-    level = len(product.dimensions)
+    level = _level(product)
     used = {
         dimension: _is_usable(dimension, fields, rows, catalogue, consent, moment)
         for dimension in product.dimensions[:level]
@@ -78,9 +80,17 @@ def guarded(
     ).drop(as_of)
 
 
+def _level(product: Product) -> int:
+    """How many of the product's dimensions may be used: three, less those that people can tell from getting it at all."""
+    told = set(product.because) - set(product.dimensions)
+    return max(0, min(len(product.dimensions), MOST_DIMENSIONS - len(told)))
+
+
 def _presentable(name: str, kind: pl.DataType) -> pl.Expr:
-    """Text cleaned of what no reader should see; blank, or a placeholder for nothing, is null."""
+    """Text cleaned of what no reader should see; blank, a placeholder for nothing, or no number, is null."""
     column = pl.col(name)
+    if kind.is_float():
+        return pl.when(column.is_finite()).then(column).alias(name)
     if kind != pl.String:
         return column
     text = clean(column)
