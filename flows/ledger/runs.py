@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run_state(ledger: Ledger, run_id: str) -> str | None:
-    """delivering, delivered or expired; None where the run never began to deliver."""
+    """delivering, delivered or abandoned; None where the run never began to deliver."""
     states = ledger.rows("SELECT state FROM run WHERE run_id = $run", {"run": run_id})["state"].to_list()
     return states[0] if states else None
 
@@ -58,7 +58,7 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
 
 
 def end_run(ledger: Ledger, run_id: str, state: str) -> None:
-    """Note that a run has delivered, or that its plan expired before it could."""
+    """Note that a run has delivered, or that its plan could not be finished any more."""
     with ledger.transaction():
         ledger.execute(
             "UPDATE run SET state = $state, ended_at = $at WHERE run_id = $run",

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.clock import present
+from flows.errors import PlanError
 from flows.ledger.lock import run_lock
-from flows.ledger.publishing import check_folders, recover
+from flows.ledger.publishing import Recovered, check_folders, recover
 from flows.ledger.runs import end_run, unfinished_runs
 from flows.ledger.store import open_ledger
 from flows.line.checking import check
@@ -20,7 +21,6 @@ from flows.line.planning import begin, plan_part, settle
 from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
 
 if TYPE_CHECKING:
-    from flows.ledger.publishing import Recovered
     from flows.plan import Plan
     from flows.workspace import Workspace
 
@@ -53,12 +53,13 @@ def run(workspace: Workspace, request: Request, progress: Progress = silent, *, 
         LockedError: another run holds the workspace.
         JustEnoughError: see `begin`, `plan_part`, `settle`, `start`, `publish`.
     """
+    if dry_run:
+        return Outcome((), (), plan(workspace, request, progress), None)
     with run_lock(workspace.settings, "justenough run"):
         recovered, resumed = prepare(workspace, progress)
         planned = _planned(workspace, request, progress)
-        delivered = None
-        if not dry_run:
-            delivered = _delivered(workspace, planned.order.run_id, planned.people_count, progress, request.allow_past)
+        approved = planned.people_count
+        delivered = _delivered(workspace, planned.order.run_id, approved, progress, allow_past=request.allow_past)
     return Outcome(tuple(recovered), tuple(resumed), planned, delivered)
 
 
@@ -86,7 +87,7 @@ def deliver(
     with run_lock(workspace.settings, f"justenough deliver {run_id}"):
         check_folders(workspace.settings)
         recover(workspace.settings)
-        return _delivered(workspace, run_id, expected, progress, allow_past)
+        return _delivered(workspace, run_id, expected, progress, allow_past=allow_past)
 
 
 def prepare(workspace: Workspace, progress: Progress = silent) -> tuple[list[Recovered], list[Delivered]]:
@@ -99,14 +100,25 @@ def prepare(workspace: Workspace, progress: Progress = silent) -> tuple[list[Rec
     recovered = recover(settings)
     with open_ledger(settings) as ledger:
         unfinished = unfinished_runs(ledger)
-    resumed = []
+    resumed: list[Delivered] = []
     for run_id, expires_at in unfinished.iter_rows():
-        if present() < expires_at:
+        obstacle = "its plan has expired" if present() >= expires_at else _obstacle(workspace, run_id)
+        if obstacle is None:
             resumed.append(_delivered(workspace, run_id, None, progress, allow_past=True))
         else:
             with open_ledger(settings) as ledger:
-                end_run(ledger, run_id, "expired")
+                end_run(ledger, run_id, "abandoned")
+            recovered.append(Recovered(run_id, "abandoned", obstacle))
     return recovered, resumed
+
+
+def _obstacle(workspace: Workspace, run_id: str) -> str | None:
+    """Why a plan that was half delivered cannot be finished; None where it can. A new plan then takes its place."""
+    try:
+        start(workspace, run_id, expected=None, allow_past=True)
+    except PlanError as refused:
+        return refused.what
+    return None
 
 
 def _planned(workspace: Workspace, request: Request, progress: Progress) -> Plan:
@@ -123,11 +135,7 @@ def _planned(workspace: Workspace, request: Request, progress: Progress) -> Plan
 
 
 def _delivered(
-    workspace: Workspace,
-    run_id: str,
-    expected: int | None,
-    progress: Progress,
-    allow_past: bool,  # noqa: FBT001
+    workspace: Workspace, run_id: str, expected: int | None, progress: Progress, *, allow_past: bool
 ) -> Delivered:
     taken = start(workspace, run_id, expected=expected, allow_past=allow_past)
     waiting = pairs(workspace, run_id)

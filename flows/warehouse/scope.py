@@ -83,9 +83,10 @@ def count_rows(database: Path, catalogue: Catalogue) -> dict[str, int]:
 
 
 def _tables(connection: Connection) -> set[str]:
+    listed = "SELECT table_name, database_name, schema_name FROM duckdb_tables() UNION ALL "
+    listed += "SELECT view_name, database_name, schema_name FROM duckdb_views()"
     rows = connection.execute(
-        "SELECT table_name FROM information_schema.tables WHERE table_catalog = $1 AND table_schema = 'main'",
-        [_WAREHOUSE],
+        f"SELECT table_name FROM ({listed}) WHERE database_name = $1 AND schema_name = 'main'", [_WAREHOUSE]
     ).fetchall()
     return {name for (name,) in rows}
 

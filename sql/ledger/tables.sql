@@ -3,7 +3,7 @@
 
 CREATE TABLE IF NOT EXISTS schema_version (number INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL);
 
--- One row per run that delivers. state: delivering, delivered.
+-- One row per run that delivers. state: delivering, delivered, abandoned (its plan could not be finished any more).
 CREATE TABLE IF NOT EXISTS run (
     run_id VARCHAR NOT NULL,
     workspace VARCHAR NOT NULL,
