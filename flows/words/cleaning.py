@@ -41,7 +41,7 @@ def clean(text: pl.Expr) -> pl.Expr:
     In this order: NFC; each run of line breaks and tabs becomes one space; control, direction and invisible characters are
     dropped, with joiners kept inside emoji and between letters of scripts that join; at most three combining marks on a
     letter; no space at the ends; at most 80 characters as people count them.
-    Most texts are ordinary, and only the others pay: 200,000 names take 0.02 s instead of 0.5 s.
+    Most texts are ordinary, and only the others pay: 200,000 names take 0.02 s instead of 0.7 s.
     """
     return text.map_batches(_cleaned, return_dtype=pl.String)
 

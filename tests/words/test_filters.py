@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from flows.words.filters import FILTERS, LONGEST, TESTS
+
+DAY = dt.date(2026, 11, 22)
+
+CASES = [
+    ("capitalize", ["aNN"], "Ann"),
+    ("date", [DAY], "22 November"),
+    ("date", [dt.datetime(2026, 3, 1, 9, tzinfo=dt.UTC)], "1 March"),
+    ("date", [DAY, "weekday"], "Sunday"),
+    ("date", [DAY, "weekday_day_month"], "Sunday 22 November"),
+    ("date", [DAY, "full"], "22 November 2026"),
+    ("date", [dt.date(999, 1, 2), "iso"], "0999-01-02"),
+    ("default", [None, "kit"], "kit"),
+    ("default", ["", "kit"], ""),
+    ("default", ["", "kit", True], "kit"),
+    ("first", [["a", "b"]], "a"),
+    ("first", [[]], None),
+    ("last", [["a", "b"]], "b"),
+    ("last", [[]], None),
+    ("join", [["a", None, 1], ", "], "a, , 1"),
+    ("length", [["a", "b"]], 2),
+    ("lower", ["ÄÖ"], "äö"),
+    ("upper", ["straße"], "STRASSE"),
+    ("title", ["big o'brien tent"], "Big O'brien Tent"),
+    ("trim", [" a "], "a"),
+    ("number", [1234567], "1,234,567"),
+    ("number", [1234.5, 2], "1,234.50"),
+    ("replace", ["a-b-c", "-", " "], "a b c"),
+    ("truncate", ["three season tent", 13], "three season…"),
+    ("truncate", ["short", 13], "short"),
+    ("truncate", ["unbreakable", 5], "unbr…"),
+    ("urlencode", ["a b/ü&"], "a%20b%2F%C3%BC%26"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "wanted"), CASES)
+def test_each_filter_prints_what_its_docstring_says(name: str, arguments: list[object], wanted: object) -> None:
+    assert FILTERS[name](*arguments) == wanted
+
+
+def test_every_filter_has_a_case() -> None:
+    assert {name for name, _, _ in CASES} == set(FILTERS)
+
+
+@pytest.mark.parametrize("name", sorted(set(FILTERS) - {"default"}))
+def test_what_is_absent_stays_absent(name: str) -> None:
+    assert FILTERS[name](None) is None
+
+
+def test_no_filter_lets_a_text_grow_without_bound() -> None:
+    with pytest.raises(ValueError, match="too long"):
+        FILTERS["replace"]("a" * 100, "a", "b" * 100 + "c")
+    with pytest.raises(ValueError, match="too long"):
+        FILTERS["join"](["a"] * 100, "b" * LONGEST)
+
+
+def test_wrong_types_and_styles_fail() -> None:
+    for name, arguments in [("number", ["12"]), ("date", [DAY, "soon"]), ("date", ["2026"]), ("number", [1.5, 99])]:
+        with pytest.raises((TypeError, KeyError, AttributeError, ValueError)):
+            FILTERS[name](*arguments)
+
+
+def test_the_tests() -> None:
+    assert TESTS["none"](None)
+    assert not TESTS["none"]("")
+    assert TESTS["even"](2)
+    assert TESTS["odd"](1)
