@@ -8,10 +8,12 @@ from __future__ import annotations
 import polars as pl
 
 from flows.channels import Target
+from flows.words.creatives import is_words_slot
 
 
 def _rows(worded: pl.DataFrame) -> pl.DataFrame:
-    slots = [name for name in worded.columns if name.startswith("s") and name[1:].isdigit()]
+    # Beside s1 there is s1_html where a layout prints a text part, such as the subject, in its HTML.
+    slots = [name for name in worded.columns if is_words_slot(name)]
     return worded.select(
         "message_id",
         "customer_id",
