@@ -1,0 +1,453 @@
+from datetime import timedelta
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from flows.channels import CHANNELS
+from flows.clock import Moment
+from flows.product import Product
+from flows.schemas import CONSENT
+from flows.stages.eligibility import Bars, eligible, latest_consent, rechecked, standing
+from tests.stages.making import (
+    MOMENT,
+    NOW,
+    TARGETS,
+    TODAY,
+    bars,
+    candidates,
+    channels,
+    history,
+    people,
+    product,
+    said,
+)
+
+AGO = [NOW - timedelta(days=days) for days in range(10)]
+LATER = NOW + timedelta(days=1)
+SERVICE = {"message_type": "service", "topic": "orders"}
+
+
+def reasons(found: Bars, of: Product | None = None, past: pl.DataFrame | None = None) -> dict[str, str | None]:
+    """Customer -> reason, for one candidate per person."""
+    of = of or product()
+    rows = candidates(*found.people.select("customer_id", "brand").to_dicts(), of=of)
+    got = eligible(rows, found, history() if past is None else past, of, channels(of), TARGETS, MOMENT)
+    return dict(got.select("customer_id", "reason").iter_rows())
+
+
+def reason(found: Bars, of: Product | None = None, past: pl.DataFrame | None = None) -> str | None:
+    return reasons(found, of, past)["c1"]
+
+
+def state(*events: dict) -> str | None:
+    found = latest_consent(said(*events), NOW)
+    return found["state"].item() if found.height else None
+
+
+# What was said last.
+
+
+def test_the_latest_of_each_scope_holds():
+    found = latest_consent(
+        said(
+            {"happened_at": AGO[3]},
+            {"happened_at": AGO[1], "state": "no"},
+            {"happened_at": AGO[2], "channel": "email"},
+            {"happened_at": AGO[2], "topic": "care", "state": "no"},
+            {"happened_at": AGO[1], "topic": "care"},
+            {"happened_at": AGO[9], "brand": "seewind"},
+        ),
+        NOW,
+    )
+    expected = pl.DataFrame(
+        {
+            "customer_id": "c1",
+            "brand": ["nordtal", "nordtal", "nordtal", "seewind"],
+            "channel": ["*", "*", "email", "*"],
+            "topic": ["*", "care", "*", "*"],
+            "state": ["no", "yes", "yes", "yes"],
+        }
+    )
+    assert_frame_equal(found, expected, check_row_order=False)
+
+
+@pytest.mark.parametrize(("one", "other"), [("yes", "no"), ("no", "yes"), ("yes", "pending"), ("pending", "no")])
+def test_two_things_said_at_the_same_instant_are_a_no(one, other):
+    assert state({"state": one, "happened_at": AGO[1]}, {"state": other, "happened_at": AGO[1]}) == "no"
+
+
+def test_the_same_thing_said_twice_at_an_instant_stands():
+    assert state({"happened_at": AGO[1]}, {"happened_at": AGO[1]}) == "yes"
+
+
+@pytest.mark.parametrize("given", ["pending", "maybe", "", "YES", None])
+def test_a_state_that_is_neither_yes_nor_no_is_neither_and_ends_an_earlier_yes(given):
+    assert state({"happened_at": AGO[2]}, {"happened_at": AGO[1], "state": given}) == "neither"
+
+
+def test_a_snooze_is_a_no_until_it_ends_and_then_as_if_it_had_never_been():
+    before = {"happened_at": AGO[5]}
+    assert state(before, {"state": "snooze", "happened_at": AGO[1], "until": LATER}) == "no"
+    assert state(before, {"state": "snooze", "happened_at": AGO[1], "until": None}) == "no"
+    assert state(before, {"state": "snooze", "happened_at": AGO[1], "until": NOW}) == "yes"
+    assert state({"state": "snooze", "happened_at": AGO[1], "until": NOW}) is None
+
+
+def test_a_yes_runs_out_and_a_no_does_not():
+    assert state({"until": LATER}) == "yes"
+    assert state({"until": NOW}) == "neither"
+    assert state({"state": "no", "until": AGO[1]}) == "no"
+
+
+def test_what_is_said_later_than_now_was_not_said():
+    assert state({"happened_at": AGO[1]}, {"happened_at": LATER, "state": "no"}) == "yes"
+    assert state({"happened_at": AGO[1]}, {"happened_at": NOW, "state": "no"}) == "no"
+
+
+def test_a_no_without_a_time_holds_and_a_yes_without_one_was_never_said():
+    assert state({"happened_at": AGO[1]}, {"happened_at": None, "state": "no"}) == "no"
+    assert state({"happened_at": None, "state": "no"}) == "no"
+    assert state({"happened_at": None}) is None
+    assert state({"happened_at": AGO[1], "state": "no"}, {"happened_at": None}) == "no"
+
+
+def test_nothing_said_is_no_state_of_anybody():
+    assert latest_consent(CONSENT.to_frame(), NOW).is_empty()
+
+
+# Whom consent lets be spoken to.
+
+ANYTHING, MAIL, CARE = {}, {"channel": "email"}, {"topic": "care"}
+EXACT = {"channel": "email", "topic": "care"}
+MARKETING_BY_MAIL = [
+    ((), "NO_CONSENT"),
+    ((ANYTHING,), None),
+    ((MAIL,), None),
+    ((CARE,), None),
+    ((EXACT,), None),
+    (({"channel": "sms"},), "NO_CONSENT"),
+    (({"topic": "offers"},), "NO_CONSENT"),
+    (({"brand": "seewind"},), "NO_CONSENT"),
+    (({"customer_id": "c2"},), "NO_CONSENT"),
+    (({"state": "pending"},), "NO_CONSENT"),
+    ((EXACT, {"state": "no", "happened_at": AGO[9]}), "NO_CONSENT"),
+    ((ANYTHING, EXACT | {"state": "no", "happened_at": AGO[9]}), "NO_CONSENT"),
+    ((ANYTHING, MAIL | {"state": "no"}), "NO_CONSENT"),
+    ((ANYTHING, CARE | {"state": "no"}), "NO_CONSENT"),
+    ((ANYTHING, {"channel": "sms", "state": "no"}), None),
+    ((ANYTHING, {"topic": "offers", "state": "no"}), None),
+    ((ANYTHING, {"brand": "seewind", "state": "no"}), None),
+    ((ANYTHING, EXACT | {"state": "pending"}), None),
+]
+
+
+@pytest.mark.parametrize(("events", "expected"), MARKETING_BY_MAIL)
+def test_marketing_needs_a_yes_to_its_topic_or_all_and_no_matching_no(events, expected):
+    by_mail = product(channels={"first_of": ["email"]})
+    nobody_else = events or ({"customer_id": "c9"},)
+    assert reason(bars(people("c1"), *nobody_else), by_mail) == expected
+
+
+SERVICE_BY_MAIL = [
+    (({"customer_id": "c2"},), None),
+    (({"state": "pending"},), None),
+    (({"state": "no"},), "NO_CONSENT"),
+    (({"topic": "orders", "state": "no"},), "NO_CONSENT"),
+    (({"topic": "orders", "channel": "email", "state": "no"},), "NO_CONSENT"),
+    (({"topic": "care", "state": "no"},), None),
+    (({"channel": "sms", "state": "no"},), None),
+    (({"state": "snooze", "until": LATER},), "NO_CONSENT"),
+]
+
+
+@pytest.mark.parametrize(("events", "expected"), SERVICE_BY_MAIL)
+def test_service_needs_no_yes_and_a_no_to_its_topic_or_all_stops_it(events, expected):
+    by_mail = product(**SERVICE, channels={"first_of": ["email"]})
+    assert reason(bars(people("c1"), *events), by_mail) == expected
+
+
+def test_consent_is_looked_at_channel_by_channel():
+    found = bars(people("c1"), {}, {"channel": "email", "state": "no"})
+    got = standing(candidates({}), found, product(), channels(product()), TARGETS, NOW)
+    names = ["email_reason", "sms_reason", "web_reason"]
+    assert got.select(names).row(0) == ("NO_CONSENT", None, None)
+
+
+# Addresses.
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (("email", "c1@example.com", "nordtal"), "SUPPRESSED"),
+        (("email", "c1@example.com", "*"), "SUPPRESSED"),
+        (("*", "c1@example.com", "*"), "SUPPRESSED"),
+        (("*", "c1@example.com", "nordtal"), "SUPPRESSED"),
+        (("email", "c1@example.com", "seewind"), None),
+        (("sms", "c1@example.com", "*"), None),
+        (("email", "c2@example.com", "*"), None),
+    ],
+)
+def test_an_address_is_suppressed_for_a_brand_or_all_on_a_channel_or_all(entry, expected):
+    by_mail = product(channels={"first_of": ["email"]})
+    assert reason(bars(people("c1"), suppressed=[entry]), by_mail) == expected
+
+
+def test_a_suppression_bars_whoever_has_the_address():
+    who = people("c1", {"customer_id": "c2", "email_match": "c1@example.com"}, "c3")
+    found = bars(who, suppressed=[("email", "c1@example.com", "*"), ("email", "c1@example.com", "nordtal")])
+    by_mail = product(channels={"first_of": ["email"]})
+    assert reasons(found, by_mail) == {"c1": "SUPPRESSED", "c2": "SUPPRESSED", "c3": None}
+
+
+def test_an_address_that_cannot_be_one_and_none_at_all_are_told_apart():
+    none = {"email": None, "email_match": None}
+    who = people(
+        {"customer_id": "c1", **none, "email_fault": "syntax"},
+        {"customer_id": "c2", **none, "email_fault": "absent"},
+        "c3",
+    )
+    by_mail = product(channels={"first_of": ["email"]})
+    assert reasons(bars(who), by_mail) == {"c1": "BAD_ADDRESS", "c2": "UNREACHABLE", "c3": None}
+
+
+def test_an_app_without_a_token_cannot_be_reached():
+    who = people({"customer_id": "c1", "push_token": None}, "c2")
+    assert reasons(bars(who), product(channels={"first_of": ["push"]})) == {"c1": "UNREACHABLE", "c2": None}
+
+
+def test_on_a_channel_for_which_the_brand_has_no_target_nobody_is_reached():
+    who = people("c1", brand="seewind")
+    assert reason(bars(who), product(channels={"first_of": ["sms"]})) == "UNREACHABLE"
+    assert reason(bars(who), product(channels={"first_of": ["sms", "email"]})) is None
+
+
+def test_who_is_in_a_segment_but_not_among_the_customers_is_unreachable():
+    found = bars(people("c2"), {"customer_id": "c1"})
+    of = product()
+    got = eligible(candidates({}, of=of), found, history(), of, channels(of), TARGETS, MOMENT)
+    names = ["reason", "person_key", "email_address", "country"]
+    assert got.select(names).row(0) == ("UNREACHABLE", None, None, None)
+
+
+# Exclusions.
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({}, "EXCLUDED"),
+        ({"brand": "nordtal"}, "EXCLUDED"),
+        ({"brand": "seewind"}, None),
+        ({"product": "care_guide"}, "EXCLUDED"),
+        ({"product": "other"}, None),
+        ({"message_type": "marketing"}, "EXCLUDED"),
+        ({"message_type": "service"}, None),
+        ({"until": LATER}, "EXCLUDED"),
+        ({"until": NOW}, None),
+        ({"until": AGO[1]}, None),
+        ({"channel": "email"}, None),
+        ({"customer_id": "c2"}, None),
+    ],
+)
+def test_an_exclusion_bars_whom_and_what_it_names(entry, expected):
+    assert reason(bars(people("c1"), excluded=[{"customer_id": "c1"} | entry])) == expected
+
+
+def test_an_exclusion_from_one_channel_leaves_the_others_open():
+    found = bars(people("c1"), excluded=[{"customer_id": "c1", "channel": "email", "brand": "nordtal"}])
+    got = standing(candidates({}), found, product(), channels(product()), TARGETS, NOW)
+    names = ["reason", "email_reason", "sms_reason", "web_reason"]
+    assert got.select(names).row(0) == (None, "EXCLUDED", None, None)
+    assert reason(found, product(channels={"first_of": ["email"]})) == "EXCLUDED"
+
+
+# Which reason is told.
+
+
+def test_of_several_reasons_the_first_in_the_precedence_is_told():
+    nothing = {"email": None, "email_match": "c1@example.com", "email_fault": "syntax"}
+    who = people({"customer_id": "c1", **nothing})
+    by_mail = product(channels={"first_of": ["email"]})
+    no = {"state": "no"}
+    suppressed = [("email", "c1@example.com", "*")]
+    excluded = [{"customer_id": "c1"}]
+    past = history({})
+    assert reason(bars(who, no, suppressed=suppressed, excluded=excluded, erased=["c1"]), by_mail, past) == "ERASED"
+    assert reason(bars(who, no, suppressed=suppressed, excluded=excluded), by_mail, past) == "EXCLUDED"
+    assert reason(bars(who, no, suppressed=suppressed), by_mail, past) == "SUPPRESSED"
+    assert reason(bars(who, no), by_mail, past) == "NO_CONSENT"
+    assert reason(bars(who), by_mail, past) == "BAD_ADDRESS"
+    assert reason(bars(people("c1")), by_mail, past) == "REPEATED"
+
+
+def test_with_every_channel_closed_the_reason_of_the_one_that_got_furthest_is_told():
+    who = people({"customer_id": "c1", "phone": None, "phone_match": None, "phone_fault": "absent"})
+    found = bars(who, {}, {"channel": "email", "state": "no"})
+    assert reason(found) == "UNREACHABLE"
+    assert reason(found, product(channels={"first_of": ["email"], "also": ["web"]})) == "NO_CONSENT"
+
+
+def test_one_open_channel_is_enough_and_those_that_go_along_do_not_count():
+    found = bars(people("c1"), {"channel": "sms"})
+    assert reason(found) is None
+    assert reason(found, product(channels={"first_of": ["email"], "also": ["sms"]})) == "NO_CONSENT"
+
+
+def test_a_product_that_only_goes_along_needs_one_of_those_channels():
+    also = product(channels={"also": ["web", "push"]})
+    assert reason(bars(people("c1")), also) is None
+    assert reason(bars(people("c1"), {"channel": "push"}), also) is None
+    assert reason(bars(people("c1"), {"channel": "email"}), also) == "NO_CONSENT"
+
+
+def test_an_occasion_that_is_over_is_told_before_a_repetition():
+    of = product()
+    ends = [NOW, NOW + timedelta(microseconds=1), AGO[1]]
+    rows = candidates(*({"customer_id": f"c{n}", "valid_until": end} for n, end in enumerate(ends)), of=of)
+    found = bars(people("c0", "c1", "c2"))
+    got = eligible(rows, found, history({"customer": "c2"}), of, channels(of), TARGETS, MOMENT)
+    assert got["reason"].to_list() == ["STALE_CONTEXT", None, "STALE_CONTEXT"]
+
+
+def test_rows_keep_their_order_and_their_columns():
+    of = product()
+    rows = candidates(*({"customer_id": f"c{n}", "item": f"i{n}"} for n in (3, 1, 2)), of=of)
+    got = eligible(rows, bars(people("c1", "c2", "c3")), history(), of, channels(of), TARGETS, MOMENT)
+    assert_frame_equal(got.select(rows.columns), rows)
+    contacts = [f"{c}_{what}" for c in ("email", "sms", "web") for what in ("address", "match", "reason")]
+    assert set(got.columns) == {*rows.columns, "reason", "person_key", "country", "locale", "time_zone", *contacts}
+    assert got["sms_address"].to_list() == ["+49c3", "+49c1", "+49c2"]
+    assert got["web_match"].to_list() == ["c3", "c1", "c2"]
+
+
+def test_nobody_is_eligible_where_there_are_no_candidates():
+    of = product()
+    got = eligible(candidates({}, of=of).clear(), bars(people("c1")), history(), of, channels(of), TARGETS, MOMENT)
+    assert got.is_empty()
+
+
+# Nothing twice.
+
+
+def days_ago(days: int) -> dict:
+    return {"as_of": TODAY - timedelta(days=days)}
+
+
+def test_the_same_help_comes_again_once_the_time_is_over_and_not_a_day_before():
+    for days, expected in [(1, "REPEATED"), (59, "REPEATED"), (60, None), (61, None)]:
+        assert reason(bars(people("c1")), past=history(days_ago(days))) == expected
+
+
+def test_hours_count_in_whole_days():
+    often = product(once_every={"every": "36 hours"})
+    for days, expected in [(1, "REPEATED"), (2, None)]:
+        assert reason(bars(people("c1")), often, history(days_ago(days))) == expected
+
+
+@pytest.mark.parametrize("other", [{"customer": "c2"}, {"brand": "seewind"}, {"product": "other"}])
+def test_what_another_person_brand_or_product_had_is_no_repetition(other):
+    assert reason(bars(people("c1")), past=history(other)) is None
+
+
+def test_per_subject_another_order_may_have_its_help_and_per_person_not():
+    past = history({"subject": "o1"} | days_ago(3))
+    for per, expected in [("subject", ["REPEATED", None]), ("person", ["REPEATED", "REPEATED"])]:
+        of = product(once_every={"every": "60 days", "per": per})
+        rows = candidates({"subject_id": "o1"}, {"subject_id": "o2"}, of=of)
+        got = eligible(rows, bars(people("c1")), past, of, channels(of), TARGETS, MOMENT)
+        assert got["reason"].to_list() == expected
+
+
+def test_per_subject_a_help_about_the_person_has_the_person_as_its_subject():
+    of = product(once_every={"every": "60 days", "per": "subject"})
+    assert reason(bars(people("c1")), of, history(days_ago(3))) == "REPEATED"
+    assert reason(bars(people("c1")), of, history({"subject": "o1"} | days_ago(3))) is None
+
+
+def test_there_is_one_marketing_decision_a_day_for_a_person_and_brand():
+    today = {"as_of": TODAY, "product": "other"}
+    assert reason(bars(people("c1")), past=history(today)) == "REPEATED"
+    assert reason(bars(people("c1")), past=history(today | {"message_type": "service"})) is None
+    assert reason(bars(people("c1", brand="seewind")), past=history(today)) is None
+    assert reason(bars(people("c1")), product(**SERVICE), history(today)) is None
+
+
+# The last look before a claim.
+
+
+def deliveries(*rows: dict) -> pl.DataFrame:
+    """Planned messages by e-mail to a@example.com, not c1's address any more; the web knows people by their id."""
+    made = candidates(*({"valid_until": LATER, "product": "care_guide", "channel": "email"} | row for row in rows))
+    planned = pl.Series("product", [row.get("product", "care_guide") for row in rows])
+    keys = people(*made["customer_id"].unique().to_list()).select("customer_id", "person_key")
+    address = pl.when(pl.col("channel") == "web").then("customer_id").otherwise(pl.lit("a@example.com"))
+    return made.join(keys, on="customer_id", how="left", maintain_order="left").with_columns(
+        planned, address=address, address_match=address, message_id=pl.format("m{}", pl.int_range(pl.len()))
+    )
+
+
+def checked(rows: pl.DataFrame, found: Bars, *products: Product, present=NOW) -> list[str | None]:
+    by_name = {p.name: p for p in products or (product(),)}
+    return rechecked(rows, found, by_name, CHANNELS, TARGETS, present)["reason"].to_list()
+
+
+def test_what_was_planned_and_is_still_free_stays_as_it_was():
+    rows = deliveries({"customer_id": "c2"}, {"customer_id": "c1"}, {"customer_id": "c1", "channel": "web"})
+    found = bars(people("c1", "c2"))
+    expected = rows.with_columns(reason=pl.lit(None, pl.String)).sort("customer_id", "brand", "product", "message_id")
+    assert_frame_equal(rechecked(rows, found, {"care_guide": product()}, CHANNELS, TARGETS, NOW), expected)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ({"erased": ["c1"]}, "ERASED"),
+        ({"excluded": [{"customer_id": "c1"}]}, "EXCLUDED"),
+        ({"excluded": [{"customer_id": "c1", "channel": "email"}]}, "EXCLUDED"),
+        ({"excluded": [{"customer_id": "c1", "channel": "sms"}]}, None),
+        ({"suppressed": [("email", "a@example.com", "*")]}, "SUPPRESSED"),
+        ({"suppressed": [("email", "c1@example.com", "*")]}, None),
+    ],
+)
+def test_what_bars_a_planned_message_by_now_is_told_at_the_address_it_was_planned_for(now, expected):
+    assert checked(deliveries({}), bars(people("c1"), **now)) == [expected]
+
+
+def test_an_opt_out_since_the_plan_stops_the_message_on_its_channel_only():
+    rows = deliveries({}, {"channel": "sms"}, {"channel": "web"})
+    found = bars(people("c1"), {}, {"state": "no", "channel": "email", "happened_at": NOW})
+    assert checked(rows, found) == ["NO_CONSENT", None, None]
+
+
+def test_service_and_marketing_are_each_looked_at_by_their_own_rules():
+    service = product("late", **SERVICE)
+    rows = deliveries({}, {"product": "late", "subject_id": "o1"}, {"product": "late", "subject_id": "o2"})
+    assert checked(rows, bars(people("c1"), {"customer_id": "c9"}), product(), service) == ["NO_CONSENT", None, None]
+
+
+def test_a_message_that_has_lost_its_occasion_by_now_falls_away():
+    rows = deliveries({"valid_until": NOW}, {"channel": "sms", "valid_until": LATER})
+    assert checked(rows, bars(people("c1"))) == ["STALE_CONTEXT", None]
+    assert checked(rows, bars(people("c1"), {"state": "no"})) == ["NO_CONSENT", "NO_CONSENT"]
+
+
+def test_the_same_address_at_two_brands_is_looked_at_for_each():
+    rows = deliveries({}, {"brand": "seewind"})
+    both = bars(people("c1"), {}, {"brand": "seewind"}, suppressed=[("email", "a@example.com", "seewind")])
+    assert checked(rows, both) == [None, "SUPPRESSED"]
+
+
+def test_nothing_planned_is_nothing_to_look_at():
+    none = deliveries({}).clear()
+    got = rechecked(none, bars(people("c1")), {"care_guide": product()}, CHANNELS, TARGETS, NOW)
+    assert_frame_equal(got, none.with_columns(reason=pl.lit(None, pl.String)))
+
+
+def test_the_present_counts_for_exclusions_even_in_a_run_about_the_past():
+    past = Moment(TODAY - timedelta(days=5), AGO[5], NOW, AGO[5])
+    of = product()
+    found = bars(people("c1"), excluded=[{"customer_id": "c1", "until": AGO[2]}])
+    got = eligible(candidates({}, of=of), found, history(), of, channels(of), TARGETS, past)
+    assert got["reason"].item() is None
