@@ -6,10 +6,11 @@ Counts, names of products, targets and folders only: it is kept where Prefect ke
 from __future__ import annotations
 
 import base64
+import shlex
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from flows.reasons import MEANING
+from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,12 +44,13 @@ def plan_page(plan: Plan, *, workspace: str) -> str:
 def to_deliver(plan: Plan, folder: str) -> str:
     """The next step after a plan that was only made: how to deliver just this one."""
     run_id, people = plan.order.run_id, plan.people_count
-    form = f"-p workspace='{folder}' -p what='deliver a plan' -p run_id={run_id} -p expect={people}"
+    folder = shlex.quote(folder)
+    form = f"-p workspace={folder} -p what='deliver a plan' -p run_id={run_id} -p expect={people}"
     past = " --allow-past" if plan.order.moment.is_past else ""
     form += " -p allow_past=true" if past else ""
     return (
         "\n## Nothing was delivered\n\nTo deliver what you see here, or less, never more:\n\n"
-        f"```\njustenough deliver {run_id} --expect {people}{past} --workspace '{folder}'\n```\n\nor\n\n"
+        f"```\njustenough deliver {run_id} --expect {people}{past} --workspace {folder}\n```\n\nor\n\n"
         f"```\nprefect deployment run personalise/manual {form}\n```\n"
     )
 
@@ -94,14 +96,11 @@ def waterfalls(found: dict[str, Waterfall], passed: str) -> str:
     """
     kinds = [kind for kind in found if found[kind].base]
     if not kinds:
-        return "There was nobody to decide about."
-    reasons = sorted(
-        {reason for kind in kinds for reason in found[kind].reasons},
-        key=lambda reason: -sum(found[kind].reasons.get(reason, 0) for kind in kinds),
-    )
+        return "There is nothing to show."
+    reasons = [code for code in CODES if any(code in found[kind].reasons for kind in kinds)]
     rows: list[Sequence[str]] = [("all", "", *(_number(found[kind].base) for kind in kinds))]
     rows += [
-        (f"{reason}", MEANING[reason], *(_number(found[kind].reasons.get(reason, 0)) for kind in kinds))
+        (reason, MEANING[reason], *(_number(found[kind].reasons.get(reason, 0)) for kind in kinds))
         for reason in reasons
     ]
     rows += [(f"**{passed}**", "", *(f"**{_number(found[kind].passed)}**" for kind in kinds))]
