@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from flows.documents import read_document
 from flows.durations import Duration
@@ -13,6 +14,7 @@ from flows.errors import CatalogueError, nearest
 from flows.schemas import is_taken
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 
@@ -89,17 +91,30 @@ class Catalogue(_Strict):
                 table = self.tables[table.person.to]  # noqa: PLW2901
         return self
 
+    def without(self, names: Collection[str]) -> Catalogue:
+        """The catalogue less some tables."""
+        kept = {name: table for name, table in self.tables.items() if name not in names}
+        return self.model_copy(update={"tables": kept})
+
+
+def _dated(value: object) -> object:
+    is_date = isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)
+    return date.fromisoformat(value) if is_date else value  # type: ignore[arg-type]
+
+
+Example = Annotated[date | str | int | float | bool | None, BeforeValidator(_dated)]
+
 
 class Field_(_Strict):  # noqa: N801  (pydantic's own Field is in use here)
     """A column of a segment that templates may print or branch on.
 
     Attributes:
         dimension: the dimension it shows; null where it says nothing about the person.
-        examples: values for check and preview.
+        examples: values for check and preview; what is written like a date is one.
     """
 
     dimension: str | None
-    examples: list[str | int | float | bool | date | None] = []
+    examples: list[Example] = []
 
 
 class Segment(_Strict):

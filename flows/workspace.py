@@ -66,6 +66,13 @@ class Workspace:
         named = sorted({field for words in self.words[product.name].values() for field in words.fields})
         return {field: declared[field].dimension for field in named}
 
+    def signals(self, segment: str) -> list[str]:
+        """The columns of a segment that any product's relevance reads."""
+        found = (
+            signal for product in self.products.values() if product.segment == segment for signal in product.signals
+        )
+        return list(dict.fromkeys(found))
+
     def usages(self, product: Product) -> dict[WordsKey, Usage]:
         """The dimensions that each of a product's template files uses."""
         segment = self.segments[product.segment]

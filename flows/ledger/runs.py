@@ -87,11 +87,11 @@ def claims_of(ledger: Ledger, run_id: str) -> int:
 
 
 def last_published(ledger: Ledger, target: str, brand: str) -> str | None:
-    """The batch that a state target holds now."""
+    """The batch that a state target holds now: the last to be claimed, which a run for a past day may have been."""
     rows = ledger.rows(
         """
         SELECT batch_id FROM batch WHERE target = $target AND brand = $brand AND state = 'published'
-        ORDER BY as_of DESC, number DESC LIMIT 1
+        ORDER BY rowid DESC LIMIT 1
         """,
         {"target": target, "brand": brand},
     )

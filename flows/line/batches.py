@@ -16,8 +16,8 @@ from flows.ledger.claims import Batch, Header
 from flows.ledger.publishing import publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, versions
 from flows.ledger.store import open_ledger
-from flows.line.planning import scan_deliveries
-from flows.line.sources import bars_of_deliveries, database
+from flows.line.planning import scan_deliveries, source_of
+from flows.line.sources import bars_of_deliveries
 from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
 from flows.stages.delivery import Payload, header, write_batch
@@ -71,13 +71,12 @@ class Job:
 
 def checked(job: Job, rows: pl.DataFrame) -> tuple[pl.DataFrame, datetime]:
     """`rows` with what bars each now, and the instant as of which that was read: never older than the claim."""
-    settings = job.workspace.settings
-    moment = replace(job.plan.order.moment, present=present())
+    at = present()
     if rows.is_empty():
-        return rows.with_columns(reason=pl.lit(None, dtype=pl.String)), moment.present
-    bars = bars_of_deliveries(job.workspace, database(settings, job.plan.order.as_of), moment, rows)
-    now = rechecked(rows, bars, job.workspace.products, CHANNELS, settings.targets, moment.present)
-    return now, moment.present
+        return rows.with_columns(reason=pl.lit(None, dtype=pl.String)), at
+    source = source_of(job.workspace, job.plan.order)
+    bars = bars_of_deliveries(replace(source, moment=replace(source.moment, present=at)), rows)
+    return rechecked(rows, bars, job.workspace.products, CHANNELS, job.workspace.settings.targets, at), at
 
 
 def claims_wanted(job: Job, rows: pl.DataFrame) -> pl.DataFrame:

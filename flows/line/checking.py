@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from flows.channels import CHANNELS
 from flows.clock import moment
 from flows.errors import TemplateError
-from flows.line.sources import existing_database
-from flows.warehouse.queries import consent, customers, exclusions, segment, suppressions
-from flows.warehouse.scope import Scope, open_scoped
+from flows.line.sources import Source, existing_database, read_segment_rows, read_shared
+from flows.warehouse.queries import consent, customers, exclusions, suppressions
+from flows.warehouse.scope import Scope
 from flows.words import plain
 
 if TYPE_CHECKING:
@@ -116,14 +116,14 @@ def _bind(workspace: Workspace, now: Moment) -> bool:
     path = existing_database(workspace.settings, now.as_of)
     if path is None:
         return False
-    settings, queries = workspace.settings, workspace.queries.without_rows()
-    with open_scoped(path, workspace.catalogue, Scope(), now.present, memory=settings.memory) as connection:
-        customers(connection, queries, now)
-        consent(connection, queries, now)
-        exclusions(connection, queries, now)
-        for name, declared in workspace.segments.items():
-            signals = [s for p in workspace.products.values() if p.segment == name for s in p.signals]
-            segment(connection, queries, name, now, fields=list(declared.fields), signals=signals)
-    with open_scoped(path, workspace.catalogue, Scope(), now.present, memory=settings.memory, lists=True) as connection:
-        suppressions(connection, queries, now)
+    bare = replace(workspace, queries=workspace.queries.without_rows())
+    source = Source(bare, path, now, read_shared(bare, path, now))
+    with source.open(Scope(), now.present) as connection:
+        customers(connection, bare.queries, now)
+        consent(connection, bare.queries, now)
+        exclusions(connection, bare.queries, now)
+    for name in workspace.segments:
+        read_segment_rows(source, Scope(), name)
+    with source.open(Scope(), now.present, lists=True) as connection:
+        suppressions(connection, bare.queries, now)
     return True

@@ -13,7 +13,7 @@ from flows.clock import present
 from flows.durable import private_folder, sync_file, write_bytes
 from flows.errors import BalanceError, SourceError, UsageError, nearest
 from flows.keys import load_key
-from flows.line.sources import database, healthy_rows, read_bars, read_segment_rows, recent_history
+from flows.line.sources import Source, database, healthy_rows, read_bars, read_segment_rows, read_shared, recent_history
 from flows.plan import (
     Count,
     Order,
@@ -58,6 +58,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     """
     settings = workspace.settings
     moment = moment_of(request.as_of, settings.zone)
+    path = database(settings, moment.as_of)
     load_key(settings.key_file)  # made here where there is none: parts may start at the same time
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
@@ -72,9 +73,12 @@ def begin(workspace: Workspace, request: Request) -> Order:
         targets=_chosen(request.targets, targets, "--target", "target of this workspace"),
         is_narrowed=bool(request.products or request.targets),
         inputs_digest=workspace.inputs_digest,
-        source_rows=healthy_rows(database(settings, moment.as_of), workspace),
+        source_rows=healthy_rows(path, workspace),
     )
+    shared = read_shared(workspace, path, moment)
     folder = save_order(settings, order)
+    for name, rows in shared.items():
+        _save(rows, folder / "shared" / f"{name}.parquet")
     history = recent_history(settings, workspace.live(moment.as_of), moment.as_of)
     _save(history, folder / "history.parquet")
     return order
@@ -92,11 +96,11 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     folder = plan_folder(settings, run_id)
     order = read_order(settings, run_id)
     moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts)
-    path = database(settings, order.as_of)
-    bars = read_bars(workspace, path, scope, moment, key)
+    source = source_of(workspace, order)
+    bars = read_bars(source, scope, key)
     history = pl.read_parquet(folder / "history.parquet")
     live = workspace.live(order.as_of)
-    rows = {name: read_segment_rows(workspace, path, scope, moment, name) for name in sorted({p.segment for p in live})}
+    rows = {name: read_segment_rows(source, scope, name) for name in sorted({p.segment for p in live})}
     frames: dict[str, pl.DataFrame] = {}
     for product in live:
         about = candidates(rows[product.segment], product, moment, key)
@@ -154,6 +158,13 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     save_plan(folder, plan)
     shutil.rmtree(folder / _ROUTED, ignore_errors=True)  # last, so that a settling that failed half-way can be repeated
     return plan
+
+
+def source_of(workspace: Workspace, order: Order) -> Source:
+    """The warehouse of a run, with what `begin` has read of sql/shared/."""
+    files = sorted((plan_folder(workspace.settings, order.run_id) / "shared").glob("*.parquet"))
+    shared = {file.stem: pl.read_parquet(file) for file in files}
+    return Source(workspace, database(workspace.settings, order.as_of), order.moment, shared)
 
 
 def scan_deliveries(folder: Path) -> pl.LazyFrame:

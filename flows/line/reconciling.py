@@ -48,7 +48,10 @@ def publish_state(job: Job) -> Published:
     with open_ledger(settings) as ledger, ledger.transaction():
         nothing = claims_wanted(job, new.clear())
         changes = added.height + removed.height
-        batch = claim(ledger, job.header(), nothing, valid_until(difference.members), row_count=changes)
+        ends_at = valid_until(difference.members)
+        if removed.height:  # what is taken away stays so: such a batch must be loaded though nobody may be left
+            ends_at = max(ends_at, present() + settings.plan_expires)
+        batch = claim(ledger, job.header(), nothing, ends_at, row_count=changes)
     write_members(settings, target.name, job.brand, batch.batch_id, difference.members)
     files = [Payload("removals", "remove", removed), Payload("additions", "append", added)]
     folder = publish_batch(job, batch, new, job.creatives(new), files, consent_checked_at)

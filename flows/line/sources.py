@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,17 +14,19 @@ from flows.ledger.history import erased_people, last_source_rows, read_history
 from flows.ledger.store import open_ledger
 from flows.sample import build_sample
 from flows.stages.eligibility import Bars, latest_consent
-from flows.warehouse.queries import consent, customers, exclusions, segment, suppressions
+from flows.warehouse.queries import consent, customers, exclusions, segment, shared_tables, suppressions
 from flows.warehouse.scope import Scope, count_rows, open_scoped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from flows.clock import Moment
     from flows.keys import Key
     from flows.product import Product
     from flows.settings import Settings
+    from flows.warehouse.connection import Connection
     from flows.workspace import Workspace
 
 _SAMPLE_KEEPS = timedelta(days=3)
@@ -80,32 +82,67 @@ def healthy_rows(path: Path, workspace: Workspace) -> dict[str, int]:
     return counts
 
 
-def read_bars(workspace: Workspace, path: Path, scope: Scope, moment: Moment, key: Key) -> Bars:
+@dataclass(frozen=True)
+class Source:
+    """The warehouse of a run.
+
+    Attributes:
+        workspace: gives catalogue, queries and memory.
+        path: the DuckDB file.
+        moment: of the run.
+        shared: what sql/shared/ has yielded, by table.
+    """
+
+    workspace: Workspace
+    path: Path
+    moment: Moment
+    shared: dict[str, pl.DataFrame]
+
+    def open(self, scope: Scope, until: datetime, *, lists: bool = False) -> Connection:
+        """A locked connection for the workspace's SQL: see `open_scoped`."""
+        memory = self.workspace.settings.memory
+        catalogue = self.workspace.catalogue
+        return open_scoped(self.path, catalogue, scope, until, memory=memory, lists=lists, shared=self.shared)
+
+    def at_present(self) -> Source:
+        """The same run, with `$now` at the true present: what people have said since a past `as_of` counts."""
+        return replace(self, moment=replace(self.moment, now=self.moment.present))
+
+
+def read_shared(workspace: Workspace, path: Path, moment: Moment) -> dict[str, pl.DataFrame]:
+    """What needs everybody, by table: read once per run, over the full scope. Raises as `queries.shared_tables`."""
+    catalogue = workspace.catalogue.without(workspace.queries.shared)
+    with open_scoped(path, catalogue, Scope(), moment.now, memory=workspace.settings.memory) as connection:
+        return shared_tables(connection, workspace.queries, workspace.catalogue, moment)
+
+
+def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
     """Who the people are and what bars speaking to them, as of the true present.
 
     Raises:
         DataError, StatementError: a query of the workspace does not yield what it should.
     """
-    settings, queries, moment = workspace.settings, workspace.queries, _at_present(moment)
-    with open_scoped(path, workspace.catalogue, scope, moment.present, memory=settings.memory) as connection:
+    source = source.at_present()
+    queries, settings, moment = source.workspace.queries, source.workspace.settings, source.moment
+    with source.open(scope, moment.present) as connection:
         people = _people(customers(connection, queries, moment), settings, key)
         said = latest_consent(consent(connection, queries, moment), moment.present)
         excluded = exclusions(connection, queries, moment)
-    return Bars(
-        people=people,
-        consent=said,
-        suppressed=_suppressed(workspace, path, moment, people),
-        exclusions=excluded,
-        erased=_erased(settings),
-    )
+    return Bars(people, said, _suppressed(source, people), excluded, _erased(settings))
 
 
-def read_segment_rows(workspace: Workspace, path: Path, scope: Scope, moment: Moment, name: str) -> pl.DataFrame:
+def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
     """The rows of a segment, with every field that its .yaml declares and every signal that a product reads."""
-    declared = list(workspace.segments[name].fields)
-    signals = [s for product in workspace.products.values() if product.segment == name for s in product.signals]
-    with open_scoped(path, workspace.catalogue, scope, moment.now, memory=workspace.settings.memory) as connection:
-        return segment(connection, workspace.queries, name, moment, fields=declared, signals=signals)
+    workspace = source.workspace
+    with source.open(scope, source.moment.now) as connection:
+        return segment(
+            connection,
+            workspace.queries,
+            name,
+            source.moment,
+            fields=list(workspace.segments[name].fields),
+            signals=workspace.signals(name),
+        )
 
 
 def recent_history(settings: Settings, products: Sequence[Product], as_of: date) -> pl.DataFrame:
@@ -115,14 +152,15 @@ def recent_history(settings: Settings, products: Sequence[Product], as_of: date)
         return read_history(ledger, as_of - longest - timedelta(days=1), as_of)
 
 
-def bars_of_deliveries(workspace: Workspace, path: Path, moment: Moment, deliveries: pl.DataFrame) -> Bars:
+def bars_of_deliveries(source: Source, deliveries: pl.DataFrame) -> Bars:
     """What bars planned deliveries now; the addresses are those of the plan, so nobody is read but what they said."""
-    settings, queries, moment = workspace.settings, workspace.queries, _at_present(moment)
-    with open_scoped(path, workspace.catalogue, Scope(), moment.present, memory=settings.memory) as connection:
+    source = source.at_present()
+    queries, moment = source.workspace.queries, source.moment
+    with source.open(Scope(), moment.present) as connection:
         said = latest_consent(consent(connection, queries, moment), moment.present)
         excluded = exclusions(connection, queries, moment)
     people = deliveries.select("customer_id", "brand", phone_match="address_match")
-    return Bars(people, said, _suppressed(workspace, path, moment, people), excluded, _erased(settings))
+    return Bars(people, said, _suppressed(source, people), excluded, _erased(source.workspace.settings))
 
 
 def _people(rows: pl.DataFrame, settings: Settings, key: Key) -> pl.DataFrame:
@@ -132,21 +170,13 @@ def _people(rows: pl.DataFrame, settings: Settings, key: Key) -> pl.DataFrame:
     return read.with_columns(rows["country"], person_key=key.of(pl.col("customer_id")))
 
 
-def _suppressed(workspace: Workspace, path: Path, moment: Moment, people: pl.DataFrame) -> pl.DataFrame:
-    settings = workspace.settings
-    with open_scoped(
-        path, workspace.catalogue, Scope(), moment.present, memory=settings.memory, lists=True
-    ) as connection:
-        listed = suppressions(connection, workspace.queries, moment)
-    keyed = suppression_keys(listed, people, settings.folder("addresses"))
+def _suppressed(source: Source, people: pl.DataFrame) -> pl.DataFrame:
+    with source.open(Scope(), source.moment.present, lists=True) as connection:
+        listed = suppressions(connection, source.workspace.queries, source.moment)
+    keyed = suppression_keys(listed, people, source.workspace.settings.folder("addresses"))
     return keyed.select("channel", "address_match", pl.col("brand").fill_null("*"))
 
 
 def _erased(settings: Settings) -> pl.DataFrame:
     with open_ledger(settings) as ledger:
         return erased_people(ledger)
-
-
-def _at_present(moment: Moment) -> Moment:
-    """The same run, with `$now` at the true present: what people have said since a past `as_of` counts."""
-    return replace(moment, now=moment.present)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.errors import DataError
+from flows.errors import DataError, StatementError
 from flows.schemas import CONSENT, CUSTOMERS, EXCLUSIONS, INSTANT, SEGMENT, SUPPRESSIONS, conform
 from flows.warehouse.connection import Connection, query
-from flows.warehouse.statements import check_statement, read_statement
+from flows.warehouse.statements import check_statement, columns_of_people, read_statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,6 +28,7 @@ class Queries:
         customers, consent, suppressions: the statements of these files; the latter two may be missing.
         exclusions: file name -> statement.
         segments: segment -> statement.
+        shared: table -> the statement that yields it, over everybody and once a run.
     """
 
     customers: str
@@ -35,6 +36,7 @@ class Queries:
     suppressions: str | None
     exclusions: dict[str, str]
     segments: dict[str, str]
+    shared: dict[str, str]
 
     def without_rows(self) -> Queries:
         """The same queries, to be bound to the tables but not to read them."""
@@ -48,6 +50,7 @@ class Queries:
             suppressions=bare(self.suppressions) if self.suppressions else None,
             exclusions={name: bare(text) for name, text in self.exclusions.items()},
             segments={name: bare(text) for name, text in self.segments.items()},
+            shared={name: bare(text) for name, text in self.shared.items()},
         )
 
 
@@ -58,10 +61,10 @@ def read_queries(sql: Path, segments: Iterable[str], catalogue: Catalogue) -> Qu
         StatementError: a file is missing, or may not do what it does.
     """
 
-    def checked(*names: str) -> str:
+    def checked(*names: str, is_shared: bool = False) -> str:
         name = "/".join(("sql", *names))
         text = read_statement(sql.joinpath(*names), name)
-        check_statement(text, name, catalogue)
+        check_statement(text, name, catalogue, is_shared=is_shared)
         return text
 
     return Queries(
@@ -70,7 +73,31 @@ def read_queries(sql: Path, segments: Iterable[str], catalogue: Catalogue) -> Qu
         suppressions=checked("suppressions.sql") if (sql / "suppressions.sql").exists() else None,
         exclusions={file.stem: checked("exclusions", file.name) for file in sorted(sql.glob("exclusions/*.sql"))},
         segments={name: checked("segments", f"{name}.sql") for name in sorted(set(segments))},
+        shared={file.stem: checked("shared", file.name, is_shared=True) for file in sorted(sql.glob("shared/*.sql"))},
     )
+
+
+def shared_tables(
+    connection: Connection, queries: Queries, catalogue: Catalogue, moment: Moment
+) -> dict[str, pl.DataFrame]:
+    """What needs everybody (popularity, medians), by table: the rows of each file of sql/shared/.
+
+    Raises:
+        StatementError: DuckDB refuses the query, it yields a person's key, or the catalogue has no entry for it.
+    """
+    found = {}
+    for name, text in queries.shared.items():
+        where = f"sql/shared/{name}.sql"
+        if name not in catalogue.tables or catalogue.tables[name].personal:
+            raise StatementError(
+                where, f"the catalogue has no entry '{name}'", f"add to tables: {name}: {{personal: false}}"
+            )
+        found[name] = _run(connection, text, where, moment)
+        for column in found[name].columns:
+            if column.lower() in columns_of_people(catalogue):
+                hint = "yield what is true of everybody; what belongs to a person goes to the segment"
+                raise StatementError(where, f"the column '{column}' is the key of a person", hint)
+    return found
 
 
 def customers(connection: Connection, queries: Queries, moment: Moment) -> pl.DataFrame:

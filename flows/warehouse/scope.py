@@ -14,8 +14,11 @@ from flows.errors import StatementError
 from flows.warehouse.connection import Connection, attach, connect, quote, translated
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
+
+    import polars as pl
 
 _WAREHOUSE = "warehouse"
 
@@ -36,7 +39,14 @@ class Scope:
 
 
 def open_scoped(
-    database: Path, catalogue: Catalogue, scope: Scope, until: datetime, *, memory: str, lists: bool = False
+    database: Path,
+    catalogue: Catalogue,
+    scope: Scope,
+    until: datetime,
+    *,
+    memory: str,
+    lists: bool = False,
+    shared: Mapping[str, pl.DataFrame] | None = None,
 ) -> Connection:
     """A locked connection on which the catalogue's tables are views of what is in scope and happened by `until`.
 
@@ -47,6 +57,7 @@ def open_scoped(
         until: UTC instant; rows that happened later are hidden.
         memory: DuckDB's memory limit.
         lists: show the lists of addresses (suppressions), and not the tables of people.
+        shared: what sql/shared/ has yielded: tables beside those of the database.
 
     Raises:
         SourceError: the database is missing or unreadable.
@@ -58,7 +69,11 @@ def open_scoped(
         connection.execute(f"SET memory_limit = '{quote(memory)}'")
     attach(connection, database, _WAREHOUSE)
     present = _tables(connection)
-    for name, table in catalogue.tables.items():
+    for name, rows in (shared or {}).items():
+        connection.register("rows", rows.to_arrow())
+        connection.execute(f'CREATE TABLE "{name}" AS FROM rows')
+        connection.unregister("rows")
+    for name, table in catalogue.without(shared or {}).tables.items():
         if name not in present:
             what = f"the table '{name}' is in the catalogue but not in the database"
             raise StatementError("sql/dimensions.yaml", what, "take it out, or load it")

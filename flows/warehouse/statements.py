@@ -28,14 +28,14 @@ def read_statement(path: Path, name: str) -> str:
         ) from None
 
 
-def check_statement(text: str, name: str, catalogue: Catalogue, *, extra_tables: frozenset[str] = frozenset()) -> None:
+def check_statement(text: str, name: str, catalogue: Catalogue, *, is_shared: bool = False) -> None:
     """Refuse what a workspace's SQL may not do.
 
     Args:
         text: the statement.
         name: the file that errors name.
         catalogue: the tables that may be read.
-        extra_tables: what sql/shared/ has materialised.
+        is_shared: whether it is a file of sql/shared/, which may put everybody's rows together.
 
     Raises:
         StatementError: it is not one SELECT; names a database, a schema, an unknown table or a table function; or puts
@@ -43,7 +43,7 @@ def check_statement(text: str, name: str, catalogue: Catalogue, *, extra_tables:
     """
     tree = _parse(text, name)
     common = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
-    known = {table.lower() for table in catalogue.tables} | {table.lower() for table in extra_tables}
+    known = {table.lower() for table in catalogue.tables}
     for table in tree.find_all(exp.Table):
         _check_table(table, name, common, known)
     for parameter in tree.find_all(exp.Parameter, exp.Placeholder):
@@ -52,7 +52,9 @@ def check_statement(text: str, name: str, catalogue: Catalogue, *, extra_tables:
             raise StatementError(
                 name, f"'${asked}' is not a parameter", "there are $as_of (a date) and $now (a UTC timestamp)"
             )
-    people = _columns_of_people(catalogue)
+    if is_shared:
+        return
+    people = columns_of_people(catalogue)
     impersonal = {name.lower() for name, table in catalogue.tables.items() if not table.personal}
     for part in tree.walk():
         _check_whole(part, name, impersonal)
@@ -85,7 +87,7 @@ def _check_table(table: exp.Table, name: str, common: set[str], known: set[str])
         raise StatementError(name, f"'{shown}' is in no entry of the catalogue", nearest(table.name, known))
 
 
-def _columns_of_people(catalogue: Catalogue) -> set[str]:
+def columns_of_people(catalogue: Catalogue) -> set[str]:
     """Columns whose equal values belong to one person: customer ids, and the keys by which rows lead to one."""
     columns = set()
     for table in catalogue.tables.values():

@@ -67,6 +67,7 @@ class _Composing:
     def __init__(self, words: Words, frame: pl.DataFrame) -> None:
         self.words, self.frame = words, frame
         self.paths: dict[int, _Path] = {}
+        self.closed: dict[tuple[object, ...], Closed] = {}  # by formula and what its names stand for
         self.path_of = pl.Series("path", [], dtype=pl.UInt32)
         self.kept: dict[
             str, tuple[nodes.Assign, tuple[nodes.Assign, ...]]
@@ -131,6 +132,12 @@ class _Composing:
 
     def _closed(self, formula: Formula, path: _Path, *, is_html: bool | None) -> Closed:
         bound = {name: path.sets[name] for name in formula.names if name in path.sets}
+        key = (id(formula), is_html, *(repr(value) for value in bound.values()))
+        if key not in self.closed:
+            self.closed[key] = self._close(formula, bound, is_html=is_html)
+        return self.closed[key]
+
+    def _close(self, formula: Formula, bound: Mapping[str, nodes.Expr], *, is_html: bool | None) -> Closed:
         node = formula.node
         if isinstance(node, nodes.For):
             targets: list[nodes.Expr] = [nodes.Name(name, "store") for name in bound]

@@ -6,6 +6,7 @@ decides what comes out, and the rows only look it up.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ class Closed:
     line: int
     is_html: bool | None
 
-    @property
+    @functools.cached_property
     def identity(self) -> tuple[str, bool | None]:
         """Equal for formulas that always come out the same (the names of sets are unique)."""
         return repr(self.node), self.is_html
