@@ -19,8 +19,8 @@ CATALOGUE = Catalogue.model_validate(
 )
 
 
-def check(text: str, extra: frozenset[str] = frozenset()) -> None:
-    check_statement(text, "sql/segments/s.sql", CATALOGUE, extra_tables=extra)
+def check(text: str, *, is_shared: bool = False) -> None:
+    check_statement(text, "sql/segments/s.sql", CATALOGUE, is_shared=is_shared)
 
 
 def refused(text: str) -> StatementError:
@@ -188,8 +188,13 @@ def test_an_unknown_table_gets_the_nearest_name():
     assert (error.what, error.hint) == ("'order_line' is in no entry of the catalogue", "did you mean 'order_lines'?")
 
 
-def test_what_shared_sql_has_made_may_be_read():
-    check("SELECT customer_id FROM orders JOIN popular USING (item_id)", extra=frozenset({"popular"}))
+def test_shared_sql_may_put_everybody_together():
+    check("SELECT item_id, count(*) AS sold FROM order_lines GROUP BY item_id", is_shared=True)
+
+
+def test_shared_sql_reads_only_what_the_catalogue_has():
+    with pytest.raises(StatementError, match="is in no entry of the catalogue"):
+        check_statement("SELECT * FROM secrets", "sql/shared/s.sql", CATALOGUE, is_shared=True)
 
 
 @pytest.mark.parametrize(("text", "shown"), [("$today", "$today"), ("$1", "$1")])
