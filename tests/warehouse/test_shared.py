@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MOMENT = Moment(date(2026, 11, 22), NOW, NOW, NOW)
 CATALOGUE = Catalogue.model_validate(
     {
-        "tables": {"bought": {"person": "customer_id", "happened_at": "at"}, "popular": {"personal": False}},
+        "tables": {"bought": {"person": "customer_id", "happened_at": "happened_at"}, "popular": {"personal": False}},
         "dimensions": {},
     }
 )
@@ -34,7 +34,7 @@ def database(tmp_path):
             CREATE TABLE bought AS FROM (VALUES
                 ('a', 'tent', TIMESTAMP '2026-11-01'), ('b', 'tent', TIMESTAMP '2026-11-02'),
                 ('b', 'stove', TIMESTAMP '2026-11-02'), ('c', 'tent', TIMESTAMP '2026-12-24')
-            ) t(customer_id, item, at)
+            ) t(customer_id, item, happened_at)
         """)
     return path
 
