@@ -20,7 +20,7 @@ def read_history(ledger: Ledger, since: date, today: date) -> pl.DataFrame:
 
     Decisions of dates in the future count as well, so that a clock that is set back loosens nothing. A decision of today counts
     without a claim too, or a second run would decide anew for whom another customer of the same address got the message;
-    not so those of a run whose plan expired before all of it was delivered.
+    not so those of a run that was abandoned before all of it was delivered.
     """
     rows = ledger.rows(
         """
@@ -30,7 +30,7 @@ def read_history(ledger: Ledger, since: date, today: date) -> pl.DataFrame:
         WHERE as_of >= $since AND reason = 'HOLDOUT'
         UNION
         SELECT person_key, brand, product, message_type, subject_key, d.as_of FROM decision d JOIN run USING (run_id)
-        WHERE d.as_of = $today AND state <> 'expired'
+        WHERE d.as_of = $today AND state <> 'abandoned'
         """,
         {"since": since, "today": today},
     )
