@@ -6,15 +6,19 @@
     outcome = tiny.run(at=day(1), products=("care",))
     tiny.batches(), tiny.history("SELECT …")     # what can be seen, read without any code of flows/
 
-`care` is marketing (e-mail, else SMS; web goes along), one row per person of table `needs`; `late` is service, one row per order of
-table `late_orders`. A need's `interest` makes its score: 1 / (1 + e^(2 - interest)); 3 and 4 pass, 0 is below the threshold.
+`care` is marketing (e-mail, else SMS; web goes along), one row per person of table `needs`; `late` is service, one row per
+order of table `late_orders`. A need's `interest` makes its score: 1 / (1 + e^(2 - interest)); 3 and 4 pass, 0 is below the
+threshold.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import os
+import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,7 +31,7 @@ from flows.line.request import Request
 from flows.workspace import load_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from flows.line.request import Delivered, Outcome
@@ -266,6 +270,10 @@ class Tiny:
     def state(self) -> Path:
         return self.folder / ".justenough"
 
+    def copy(self, to: Path) -> Tiny:
+        """The same workspace with all its state in another folder: the line goes on there."""
+        return Tiny(shutil.copytree(self.folder, to))
+
     def load(self) -> Workspace:
         return load_workspace(self.folder)
 
@@ -291,8 +299,8 @@ class Tiny:
     def says(self, customer: str, state: str = "no", *, channel: str = "*", at: datetime = MORNING) -> None:
         """Add a consent event for every topic of every brand."""
         self.warehouse(
-            f"INSERT INTO consents SELECT 'n' || count(*), '{customer}', b, '{channel}', '*', '{state}', '{at:%F %T}' "
-            "FROM consents CROSS JOIN (VALUES ('north'), ('south')) brands (b) GROUP BY b"
+            f"INSERT INTO consents SELECT 'said', '{customer}', b, '{channel}', '*', '{state}', '{at:%F %T}' "
+            "FROM (VALUES ('north'), ('south')) brands (b)"
         )
 
     def history(self, statement: str) -> list[tuple[Any, ...]]:
@@ -324,13 +332,20 @@ class Tiny:
         self.edit("pyproject.toml", "[tool.justenough]\n", f"[tool.justenough]\n{lines}")
 
 
-def make(folder: Path, *, people: Iterable[tuple[Any, ...]] = PEOPLE, late: Iterable[tuple[Any, ...]] = LATE) -> Tiny:
+def make(
+    folder: Path,
+    *,
+    people: Iterable[tuple[Any, ...]] = PEOPLE,
+    late: Iterable[tuple[Any, ...]] = LATE,
+    brands: Sequence[str] = ("north", "south"),
+) -> Tiny:
     """Make a tiny workspace in `folder`, which is created.
 
     Args:
         folder: where.
         people: rows as in `PEOPLE`.
         late: rows as in `LATE`.
+        brands: for which there are targets; with one brand a run takes half the time.
     """
     for name, text in FILES.items():
         path = folder / name
@@ -359,7 +374,13 @@ def make(folder: Path, *, people: Iterable[tuple[Any, ...]] = PEOPLE, late: Iter
             "INSERT INTO suppressed SELECT 'email', email, '*', 'complaint', TIMESTAMP '2026-01-01' "
             "FROM people WHERE customer_id = 'c11'"
         )
-    return Tiny(folder)
+    tiny = Tiny(folder)
+    if "south" not in brands:
+        start, end = SETTINGS.index("[tool.justenough.targets.south]"), SETTINGS.index("[tool.justenough.brands.north")
+        tiny.edit("pyproject.toml", SETTINGS[start:end], "")
+        for product in ("care", "late"):
+            tiny.edit(f"templates/{product}/product.yaml", "brands: [north, south]", "brands: [north]")
+    return tiny
 
 
 def crowd(count: int) -> list[tuple[Any, ...]]:
@@ -418,9 +439,6 @@ def payloads(batches: Iterable[Seen]) -> dict[tuple[str, str, str, str], bytes]:
 
 
 def _parsed(name: str, content: bytes) -> list[dict[str, Any]]:
-    import csv
-    import io
-
     if name.endswith(".csv"):
         return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
     return [json.loads(text) for text in content.decode().split("\n") if text]
