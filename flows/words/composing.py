@@ -132,7 +132,7 @@ class _Composing:
 
     def _closed(self, formula: Formula, path: _Path, *, is_html: bool | None) -> Closed:
         bound = {name: path.sets[name] for name in formula.names if name in path.sets}
-        key = (id(formula), is_html, *(repr(value) for value in bound.values()))
+        key = (id(formula), is_html, *((name, repr(value)) for name, value in bound.items()))
         if key not in self.closed:
             self.closed[key] = self._close(formula, bound, is_html=is_html)
         return self.closed[key]

@@ -188,3 +188,11 @@ def test_one_compilation_serves_frames_whose_paths_come_in_another_order(tmp_pat
     words = words_from(tmp_path, source, TEXT)
     for flags in ([True, False], [False, True], [False, False]):
         assert_as_plain(words, pl.DataFrame({"a": flags, "b": ["Ann", "Bo"]}))
+
+
+def test_names_set_to_the_same_on_different_paths_are_kept_apart(tmp_path: Path) -> None:
+    source = "{% block text %}{% if a %}{% set x = c %}{% else %}{% set y = c %}{% endif %}{{ x or y }}{{ x == y }}{% endblock %}"
+    frame = pl.DataFrame({"a": [True, False], "c": ["c", "c"], "x": ["x", None], "y": ["y", "y"]})
+    assert_as_plain(words_from(tmp_path, source, TEXT), frame)
+    unlike = "{% block text %}{% if a %}{% set x = c %}{% else %}{% set y = c %}{% endif %}{{ x == 'c' and y }}{% endblock %}"
+    assert_as_plain(words_from(tmp_path, unlike, TEXT), frame)
