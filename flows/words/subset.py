@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
-LARGEST_FILE = 256_000
+LARGEST_FILE = 128_000
 DEEPEST = 12
 """Levels of nested conditions, and of nested expressions."""
 
