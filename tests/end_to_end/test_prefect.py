@@ -1,0 +1,288 @@
+"""The shipped deployments on a real server and worker: a run by the scheduler, one by hand, and plain calls.
+
+Each runs in a workspace of its own with the same key file and clock, and must write the same payload as the command line.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import csv
+import hashlib
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows.keys import load_key
+from flows.ledger.lock import run_lock
+from flows.settings import load_settings
+from tests.end_to_end.prefect_processes import ROOT, Processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.end_to_end
+
+NOW = "2026-11-20T09:00:00+00:00"
+NIGHTLY, SHORT = 'cron: "30 4 * * *"', "interval: 20"
+
+
+@dataclass(frozen=True)
+class Happened:
+    """What the processes did: runs as the server tells them, and the workspaces they ran in."""
+
+    processes: Processes
+    folders: dict[str, Path]
+    scheduled: dict[str, Any]
+    by_hand: dict[str, Any]
+    second: dict[str, Any]
+    plain: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def happened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Happened]:
+    folder = tmp_path_factory.mktemp("prefect")
+    names = ("command_line", "scheduled", "by_hand", "looked_at", "broken")
+    folders = {name: _workspace(folder / name) for name in names}
+    broken = folders["broken"] / "sql" / "customers.sql"
+    _replace(broken, "c.email,", "cast(c.email as integer) as email,")
+    _replace(folders["scheduled"] / "prefect.yaml", NIGHTLY, SHORT)
+    load_key(folder / "key")
+    environment = {
+        "JUSTENOUGH_HOME": str(folders["scheduled"]),
+        "JUSTENOUGH_KEY_FILE": str(folder / "key"),
+        "JUSTENOUGH_NOW": NOW,
+    }
+    processes = Processes(folder, environment)
+    try:
+        yield _everything(processes, folders)
+    finally:
+        processes.stop()
+
+
+@pytest.fixture(autouse=True)
+def said(happened: Happened) -> Iterator[None]:
+    """What server and worker said; pytest shows it where a test fails."""
+    yield
+    print(happened.processes.said())  # noqa: T201
+
+
+def _everything(processes: Processes, folders: dict[str, Path]) -> Happened:
+    """All that is looked at below, side by side where it can be: a start of Python with Prefect takes seconds."""
+    home = folders["scheduled"]
+    processes.start("server", "-m", "prefect", "server", "start", "--port", processes.port, cwd=home)
+    processes.start("command_line", "-m", "flows.cli", "run", "--workspace", str(folders["command_line"]), cwd=home)
+    processes.until("server", lambda: processes.ask("health"))
+    pool = ("work-pool", "create", "local-process", "--type", "process", "--overwrite")
+    processes.prefect("pool", "--no-prompt", *pool, cwd=home)
+    held = load_settings(folders["by_hand"])
+    with contextlib.ExitStack() as lock:
+        lock.enter_context(run_lock(held, "the test of two runs"))
+        calls = [str(folders[name]) for name in ("looked_at", "by_hand", "broken")]
+        processes.start("plain_calls", str(Path(__file__).with_name("plain_calls.py")), *calls, cwd=home)
+        processes.prefect("deploy", "--no-prompt", "deploy", "--all", cwd=home)
+        # The workspace is held, so this run waits in state Running, and the next one meets it there.
+        worker = ("-m", "prefect", "worker", "start", "--pool", "local-process")
+        processes.start("worker", *worker, cwd=home, JUSTENOUGH_LOCK_WAIT_SECONDS="120")
+        asked = ("-p", f"workspace={folders['by_hand']}", "-p", "parts=3", "-p", "as_of=2026-11-20")
+        said = processes.prefect("by_hand", "deployment", "run", "personalise/manual", *asked, cwd=home)
+        by_hand = re.search(r"UUID: (\S+)", said)[1]  # type: ignore[index]
+        processes.run_in(by_hand, "RUNNING")
+        second = processes.run_in(_run_by_hand(processes, workspace=str(folders["by_hand"])))
+        nightly = processes.ask("deployments/name/personalise/nightly")["id"]
+        scheduled = processes.until("run of the schedule", lambda: _first_of_schedule(processes, nightly))
+        processes.ask(f"deployments/{nightly}/pause_deployment", {})
+        plain = processes.finish("plain_calls")
+    processes.finish("command_line")
+    return Happened(
+        processes=processes,
+        folders=folders,
+        scheduled=processes.run_in(scheduled),
+        by_hand=processes.run_in(by_hand),
+        second=second,
+        plain=json.loads(plain.rpartition("FOUND ")[2].splitlines()[0]),
+    )
+
+
+def _run_by_hand(processes: Processes, **parameters: object) -> str:
+    manual = processes.ask("deployments/name/personalise/manual")["id"]
+    asked = {"parameters": parameters, "idempotency_key": "second"}
+    run: dict[str, str] = processes.ask(f"deployments/{manual}/create_flow_run", asked)
+    return run["id"]
+
+
+def _first_of_schedule(processes: Processes, deployment: str) -> str | None:
+    chosen = {"deployments": {"id": {"any_": [deployment]}}, "flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
+    runs = processes.ask("flow_runs/filter", chosen)
+    return runs[0]["id"] if runs else None
+
+
+# ---- the same payload, whoever starts the run
+
+
+def test_a_run_that_the_scheduler_made_delivers_what_the_command_line_delivers(happened: Happened):
+    states = happened.processes.ask(f"flow_run_states/?flow_run_id={happened.scheduled['id']}")
+    assert happened.scheduled["auto_scheduled"] is True
+    assert happened.scheduled["created_by"]["type"] == "SCHEDULE"
+    assert [state["type"] for state in states][::2] == ["SCHEDULED", "RUNNING"]
+    assert happened.scheduled["state"]["type"] == "COMPLETED", happened.scheduled["state"]
+    assert _payload(happened.folders["scheduled"]) == _payload(happened.folders["command_line"])
+
+
+def test_a_run_by_hand_in_three_parts_delivers_what_the_command_line_delivers(happened: Happened):
+    assert happened.by_hand["auto_scheduled"] is False
+    assert happened.by_hand["state"]["type"] == "COMPLETED", happened.by_hand["state"]
+    assert _payload(happened.folders["by_hand"]) == _payload(happened.folders["command_line"])
+
+
+def test_a_plan_that_was_looked_at_is_delivered_by_its_name(happened: Happened):
+    assert happened.plain["files_before_delivery"] == []
+    assert _payload(happened.folders["looked_at"]) == _payload(happened.folders["command_line"])
+
+
+def test_there_was_something_to_compare(happened: Happened):
+    payload = _payload(happened.folders["command_line"])
+    assert len(payload) >= 6
+    assert happened.plain["people"] > 100
+    assert sum(1 for name in payload if name.startswith("web_profiles/")) == 2
+
+
+# ---- one run at a time
+
+
+def test_a_second_run_by_hand_is_cancelled_while_one_is_going_on(happened: Happened):
+    assert happened.second["state"]["type"] == "CANCELLED"
+    assert "concurrency limit" in happened.second["state"]["message"]
+
+
+def test_a_run_beside_the_deployments_is_told_who_holds_the_workspace(happened: Happened):
+    assert happened.plain["held"].startswith("LockedError")
+    assert "the test of two runs, process" in happened.plain["held"]
+    failed = [run["state"]["message"] for run in _runs(happened) if run["state"]["type"] == "FAILED"]
+    assert any("holds the lock" in message for message in failed)
+
+
+# ---- what people see
+
+
+def test_the_page_of_a_plan_shows_both_waterfalls_the_counts_and_a_chart(happened: Happened):
+    page = _artifacts(happened, happened.by_hand["id"], "personalise-plan")[0]
+    assert "## People\n\n|  | because | marketing | service |" in page
+    assert "## Deliveries\n\n|  | because | marketing | service |" in page
+    assert "| **get something** |" in page
+    assert "| **can leave** |" in page
+    assert "| care_guide | email_file | nordtal |" in page
+    assert "](data:image/svg+xml;base64," in page
+    assert "Nothing was delivered" not in page
+
+
+def test_the_page_of_a_plan_that_was_only_made_says_how_to_deliver_it(happened: Happened):
+    pages = [page for run in _runs(happened) for page in _artifacts(happened, run["id"], "personalise-plan")]
+    wanted = f"justenough deliver {happened.plain['run_id']} --expect {happened.plain['people']} --allow-past"
+    assert sum("Nothing was delivered" in page for page in pages) == 1
+    assert any(wanted.removesuffix(" --allow-past") in page for page in pages)
+
+
+def test_the_page_of_a_delivery_names_each_batch(happened: Happened):
+    page = _artifacts(happened, happened.scheduled["id"], "personalise-delivery")[0]
+    assert "| email_file | nordtal | `2026-11-20-1` |" in page
+    assert "| web_profiles | seewind |" in page
+
+
+def test_progress_is_seen_in_the_log_and_as_a_bar(happened: Happened):
+    logs = happened.processes.ask("logs/filter", {"logs": {"flow_run_id": {"any_": [happened.by_hand["id"]]}}})
+    messages = [line["message"] for line in logs]
+    assert [f"planned {done} of 3 parts" in messages for done in (1, 2, 3)] == [True] * 3
+    assert any(message.startswith("published 1 of 6: ") for message in messages)
+    assert _artifacts(happened, happened.by_hand["id"], "personalise-progress")[-1] == 100
+
+
+def test_a_broken_query_fails_the_run_with_its_place_and_without_a_value(happened: Happened):
+    assert happened.plain["broken"].startswith("DataError sql/customers.sql: a value cannot be cast")
+
+
+# ---- what Prefect must not know
+
+
+def test_nothing_that_prefect_keeps_or_says_holds_a_customers_data(happened: Happened):
+    canaries = _identities(happened.folders["command_line"])
+    assert len(canaries) > 500
+    kept = [path for path in happened.processes.home.rglob("*") if path.is_file()]
+    assert any(path.name == "prefect.db" for path in kept)
+    assert any(path.parent.name == "storage" for path in kept)  # errors are kept there, in base64
+    held = [path.read_bytes() for path in [*kept, *happened.processes.logs.iterdir()]]
+    held += [base64.b64decode(content) for path in kept if path.parent.name == "storage" for content in _results(path)]
+    words = {word for content in held for word in re.findall(rb"[\w.+@-]+", content)}
+    found = {word for word in words if word.strip(b".+-").decode(errors="replace") in canaries}
+    assert not found, f"{len(found)} of a customer's data are known to Prefect"
+    everything = b"\n".join(held)
+    addresses = [name.encode() for name in canaries if "@" in name or name.startswith("+")]
+    assert not [1 for address in addresses if address in everything]
+
+
+def test_the_parameters_of_all_runs_are_paths_dates_and_names(happened: Happened):
+    known = {"workspace", "what", "as_of", "products", "targets", "parts", "allow_past", "run_id", "expect"}
+    assert {name for run in _runs(happened) for name in run["parameters"]} <= known
+
+
+def _runs(happened: Happened) -> list[dict[str, Any]]:
+    runs: list[dict[str, Any]] = happened.processes.ask("flow_runs/filter", {})
+    return runs
+
+
+def _artifacts(happened: Happened, run_id: str, key: str) -> list[Any]:
+    chosen = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "key": {"any_": [key]}}}
+    return [artifact["data"] for artifact in happened.processes.ask("artifacts/filter", chosen)]
+
+
+def _results(path: Path) -> list[str]:
+    """The payloads in a file of results: it is JSON, or base64 as it is."""
+    text = path.read_text("utf-8")
+    with contextlib.suppress(ValueError):
+        return [str(json.loads(text)["result"])]
+    return [text]
+
+
+# ---- workspaces
+
+
+def _workspace(folder: Path) -> Path:
+    """A copy of the repository's workspace and of its prefect.yaml."""
+    folder.mkdir()
+    for name in ("pyproject.toml", "prefect.yaml"):
+        shutil.copy(ROOT / name, folder / name)
+    for name in ("sql", "templates"):
+        shutil.copytree(ROOT / name, folder / name)
+    return folder
+
+
+def _replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text("utf-8")
+    assert text.count(old) == 1, f"{file.name} has {text.count(old)} times {old!r}"
+    file.write_text(text.replace(old, new), "utf-8")
+
+
+def _payload(folder: Path) -> dict[str, str]:
+    """File in the outbox -> SHA-256; the manifests, which hold times and run ids, apart."""
+    outbox = folder / "outbox"
+    files = [path for path in outbox.rglob("*") if path.is_file() and path.name != "manifest.json"]
+    return {str(file.relative_to(outbox)): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
+
+
+def _identities(folder: Path) -> set[str]:
+    """Ids, addresses, telephone numbers and long first names of those who get something."""
+    found: set[str] = set()
+    for file in (folder / "outbox").rglob("recipients-*.csv"):
+        with file.open(encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines):
+                found |= {row["customer_id"], row.get("email") or row["to"]}
+    for file in (folder / "outbox" / "web_profiles").rglob("additions-*.ndjson"):
+        for line in file.read_text("utf-8").splitlines():
+            greeting = re.match(r"([A-Z][a-z]{6,}), ", json.loads(line)["payload"]["body"])
+            found |= {greeting[1]} if greeting else set()
+    return found
