@@ -1,0 +1,290 @@
+import csv
+import hashlib
+import json
+import os
+import resource
+import stat
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from flows.channels import Target
+from flows.channels.email_file import TARGET as EMAIL_FILE
+from flows.errors import OutboxError
+from flows.ledger.claims import Batch
+from flows.stages.delivery import Payload, header, shaped, write_batch
+from tests.stages.making import MOMENT
+
+NASTY = [
+    "plain",
+    'say "hi"',
+    "a,b",
+    "two\nlines",
+    "carriage\r\nreturn",
+    "00123",
+    "+4915112345678",
+    "=SUM(A1)",
+    " spaces ",
+    "Zoë 👩‍👩‍👧",
+    "{{{s1}}}",
+    "1e5",
+    "null",
+    "\\N",
+    "\ttab",
+    "'",
+]
+ROWS = pl.DataFrame({"customer_id": [f"c{n:02}" for n in range(len(NASTY))], "text": NASTY})
+
+
+def to(file_format: str = "csv", most_rows: int = 10**6, *, merges: bool = True, channel: str = "web") -> Target:
+    return Target("t", channel, "message", file_format, most_rows, merges=merges, rows=lambda frame: frame)
+
+
+def write(folder: Path, *payloads: Payload, target: Target | None = None, creatives=(), head=None) -> dict:
+    """A batch's manifest, once it is written."""
+    rows = write_batch(folder, payloads, creatives, target or to(), head or {})
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert manifest["rows"] == rows
+    return manifest
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# Files.
+
+
+@pytest.mark.oracle
+def test_a_csv_file_read_by_pythons_own_reader_as_text_is_the_frame(tmp_path):
+    write(tmp_path / "b", Payload("recipients", "append", ROWS))
+    assert read_csv(tmp_path / "b/recipients-0001.csv") == ROWS.to_dicts()
+
+
+def test_nothing_is_an_empty_cell(tmp_path):
+    rows = pl.DataFrame({"customer_id": ["c1", "c2"], "text": [None, "x"], "more": ["", None]})
+    write(tmp_path / "b", Payload("recipients", "append", rows))
+    assert (tmp_path / "b/recipients-0001.csv").read_text("utf-8").startswith("customer_id,text,more\nc1,")
+    assert [list(row.values()) for row in read_csv(tmp_path / "b/recipients-0001.csv")] == [
+        ["c1", "", ""],
+        ["c2", "x", ""],
+    ]
+
+
+@pytest.mark.oracle
+def test_a_file_of_json_lines_is_the_frame(tmp_path):
+    rows = ROWS.with_columns(payload=pl.struct(headline="text", url=pl.lit(None, pl.String)))
+    write(tmp_path / "b", Payload("additions", "append", rows), target=to("ndjson"))
+    text = (tmp_path / "b/additions-0001.ndjson").read_text("utf-8")
+    assert [json.loads(line) for line in text.split("\n") if line] == rows.to_dicts()
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(16, [16]), (15, [15, 1]), (8, [8, 8]), (5, [5, 5, 5, 1]), (1, [1] * 16)])
+def test_rows_are_split_by_the_platforms_cap_into_numbered_parts(tmp_path, most, sizes):
+    manifest = write(tmp_path / "b", Payload("recipients", "append", ROWS), target=to(most_rows=most))
+    names = [f"recipients-{number:04}.csv" for number in range(1, len(sizes) + 1)]
+    assert [(entry["name"], entry["rows"]) for entry in manifest["files"]] == list(zip(names, sizes, strict=True))
+    assert [row for name in names for row in read_csv(tmp_path / "b" / name)] == ROWS.to_dicts()
+
+
+def test_the_manifest_says_what_is_on_disk(tmp_path):
+    creatives = [{"creative_id": "b", "parts": {"x": "ü"}}, {"creative_id": "a", "parts": {"x": "y"}}]
+    payloads = [Payload("removals", "remove", ROWS[:3]), Payload("additions", "append", ROWS)]
+    manifest = write(tmp_path / "b", *payloads, target=to(most_rows=10), creatives=creatives)
+    modes = [(entry["name"], entry["mode"], entry["rows"], entry["columns"]) for entry in manifest["files"]]
+    assert modes == [
+        ("removals-0001.csv", "remove", 3, ["customer_id", "text"]),
+        ("additions-0001.csv", "append", 10, ["customer_id", "text"]),
+        ("additions-0002.csv", "append", 6, ["customer_id", "text"]),
+        ("creatives.ndjson", "replace", 2, ["creative_id", "parts"]),
+    ]
+    for entry in manifest["files"]:
+        content = (tmp_path / "b" / entry["name"]).read_bytes()
+        assert (entry["bytes"], entry["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+    assert {path.name for path in (tmp_path / "b").iterdir()} == {"manifest.json", *(name for name, *_ in modes)}
+    assert manifest["rows"] == 19
+    assert manifest["schema_version"] == 1
+
+
+def test_creatives_are_one_a_line_in_the_order_of_their_names(tmp_path):
+    creatives = [{"creative_id": "b", "text": "two\nlines ü"}, {"creative_id": "a", "text": "x"}]
+    write(tmp_path / "b", Payload("recipients", "append", ROWS), creatives=creatives)
+    lines = (tmp_path / "b/creatives.ndjson").read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [creatives[1], creatives[0]]
+
+
+def test_a_payload_without_rows_is_no_file(tmp_path):
+    manifest = write(tmp_path / "b", Payload("removals", "remove", ROWS.clear()), Payload("additions", "append", ROWS))
+    assert [entry["name"] for entry in manifest["files"]] == ["additions-0001.csv"]
+
+
+def test_the_folder_and_its_files_are_private_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        write(tmp_path / "staging" / "b", Payload("recipients", "append", ROWS), creatives=[{"creative_id": "a"}])
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "staging").rglob("*")}
+    assert modes == {"b": 0o700, "recipients-0001.csv": 0o600, "creatives.ndjson": 0o600, "manifest.json": 0o600}
+    assert stat.S_IMODE((tmp_path / "staging").stat().st_mode) == 0o700
+
+
+def test_the_same_rows_are_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        write(tmp_path / name, Payload("recipients", "append", ROWS))
+    one, two = ((tmp_path / name / "recipients-0001.csv").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_no_personal_data_is_in_the_manifest_nor_in_a_files_name(tmp_path):
+    secrets = ["anna@example.com", "c-4711", "+4915112345678", "Anna"]
+    rows = pl.DataFrame({"customer_id": secrets[1:2], "email": secrets[:1], "to": secrets[2:3], "s1": secrets[3:]})
+    write(tmp_path / "b", Payload("recipients", "append", rows), head=head())
+    text = (tmp_path / "b/manifest.json").read_text("utf-8") + " ".join(
+        path.name for path in (tmp_path / "b").iterdir()
+    )
+    assert [secret for secret in secrets if secret in text] == []
+
+
+def test_a_batch_is_not_written_over_another(tmp_path):
+    write(tmp_path / "b", Payload("recipients", "append", ROWS))
+    with pytest.raises(OutboxError) as caught:
+        write(tmp_path / "b", Payload("recipients", "append", ROWS))
+    assert "a file cannot be written" in caught.value.what
+
+
+def test_a_file_that_cannot_grow_is_an_error_that_says_so(tmp_path):
+    many = pl.DataFrame({"customer_id": ["c" * 1000] * 200})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        for file_format in ("csv", "ndjson"):
+            with pytest.raises(OutboxError) as caught:
+                write(tmp_path / file_format, Payload("recipients", "append", many), target=to(file_format))
+            assert "cccc" not in str(caught.value)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+# The head of a manifest.
+
+
+def head() -> dict:
+    batch = Batch(
+        batch_id="20261122-b1",
+        run_id="20261122-r1",
+        target="email_file",
+        brand="nordtal",
+        channel="email",
+        kind="message",
+        as_of=date(2026, 11, 22),
+        number=1,
+        row_count=3,
+        valid_until=datetime(2026, 11, 24, 9, 30, tzinfo=UTC),
+    )
+    checked = datetime(2026, 11, 22, 9, 1, tzinfo=UTC)
+    return header(batch, "shop", "digest", checked, [{"name": "care", "rows": 3}])
+
+
+def test_the_head_says_what_the_batch_is(monkeypatch):
+    monkeypatch.setenv("JUSTENOUGH_NOW", "2026-11-22T10:00:00+01:00")
+    assert head() == {
+        "batch_id": "20261122-b1",
+        "run_id": "20261122-r1",
+        "workspace": "shop",
+        "environment": "production",
+        "brand": "nordtal",
+        "target": "email_file",
+        "channel": "email",
+        "kind": "message",
+        "as_of": "2026-11-22",
+        "created_at": "2026-11-22T09:00:00Z",
+        "valid_until": "2026-11-24T09:30:00Z",
+        "consent_checked_at": "2026-11-22T09:01:00Z",
+        "plan_digest": "digest",
+        "products": [{"name": "care", "rows": 3}],
+        "seed_rows": 0,
+        "replaces": None,
+        "recalls": None,
+        "corrects": None,
+    }
+
+
+def test_the_keys_of_a_manifest_are_those_of_the_design(tmp_path):
+    names = (
+        "schema_version batch_id run_id workspace brand target channel kind as_of created_at valid_until "
+        "consent_checked_at rows files products environment plan_digest seed_rows replaces recalls corrects"
+    )
+    assert set(write(tmp_path / "b", Payload("recipients", "append", ROWS), head=head())) == set(names.split())
+
+
+# Shapes.
+
+SENDER = {
+    name: f"{name} of it"
+    for name in ["sender_name", "sender_email", "reply_to", "sms_sender", "action_label", "action_url"]
+}
+CREATIVES = {
+    "k1": {
+        "creative_id": "k1",
+        **SENDER,
+        "parts": {"headline": "Your {{{s1}}}", "body": "{{{lbrace}}}{{{s2}}}{{{rbrace}}}"},
+    },
+    "k2": {"creative_id": "k2", **SENDER, "sender_name": "other", "parts": {"headline": "New", "body": "For all"}},
+}
+WORDED = pl.DataFrame(
+    {
+        "customer_id": ["c3", "c1", "c2", "c1"],
+        "message_id": ["m3", "m2", "m4", "m1"],
+        "creative_id": ["k1", "k2", "k1", "k1"],
+        "s1": ["tent", None, "rope", "a&b"],
+        "s2": ["{x}", None, "y", "z"],
+    }
+)
+
+
+def test_rows_are_sorted_by_customer_and_then_by_message():
+    found = shaped(WORDED, CREATIVES, to(), MOMENT.starts_at)
+    assert found.select("customer_id", "message_id").rows() == [("c1", "m1"), ("c1", "m2"), ("c2", "m4"), ("c3", "m3")]
+    assert found["valid_from"].unique().to_list() == [MOMENT.starts_at]
+
+
+def test_rows_get_the_sender_of_their_creative():
+    found = shaped(WORDED, CREATIVES, to(), MOMENT.starts_at)
+    assert found["sender_name"].to_list() == ["sender_name of it", "other", "sender_name of it", "sender_name of it"]
+    assert set(SENDER) <= set(found.columns)
+
+
+def test_a_target_that_merges_gets_slots_and_one_that_does_not_gets_whole_texts():
+    assert not {"headline", "body"} & set(shaped(WORDED, CREATIVES, to(), MOMENT.starts_at).columns)
+    found = shaped(WORDED, CREATIVES, to(merges=False), MOMENT.starts_at)
+    assert found["headline"].to_list() == ["Your a&b", "New", "Your rope", "Your tent"]
+    assert found["body"].to_list() == ["{z}", "For all", "{y}", "{{x}}"]
+
+
+def test_the_order_of_the_deliveries_does_not_matter():
+    one, other = (shaped(rows, CREATIVES, to(merges=False), MOMENT.starts_at) for rows in (WORDED, WORDED.reverse()))
+    assert_frame_equal(one, other)
+
+
+def test_creatives_that_nobody_here_gets_are_no_matter():
+    more = {**CREATIVES, "k9": {**CREATIVES["k1"], "creative_id": "k9"}}
+    one, other = (shaped(WORDED, made, to(merges=False), MOMENT.starts_at) for made in (CREATIVES, more))
+    assert_frame_equal(one, other)
+
+
+def test_nobody_has_no_rows():
+    found = shaped(WORDED.clear(), {}, to(merges=False), MOMENT.starts_at)
+    assert (found.height, {"headline", "body"} <= set(found.columns)) == (0, True)
+
+
+def test_the_targets_own_columns_are_what_is_written():
+    rows = WORDED.with_columns(
+        address=pl.lit("a@example.com"), valid_until=pl.lit(MOMENT.now), unsubscribe_url=pl.lit("u")
+    )
+    columns = ["message_id", "customer_id", "email", "creative_id", "valid_until", "unsubscribe_url", "s1", "s2"]
+    assert shaped(rows, CREATIVES, EMAIL_FILE, MOMENT.starts_at).columns == columns
