@@ -1,0 +1,213 @@
+"""One contract for every target of the registry: a new file in flows/channels/ is tested by being there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from flows.channels import CHANNELS, Target, target, targets
+from flows.errors import SettingError
+from flows.stages.claims import MEMBERS
+from flows.stages.delivery import shaped
+from tests.stages.making import MOMENT, SOON
+
+NAMES = sorted(targets())
+OPTIONAL = {"variant", "unsubscribe_url"}
+"""What a file may leave empty: without a test there is no variant, and a service message has nothing to unsubscribe from."""
+ADDRESS = {
+    "email": "a{}@example.com",
+    "sms": "+49151000000{}",
+    "push": "token{}",
+    "web": "c{}",
+    "ads": "a{}@example.com",
+}
+PEOPLE = (3, 1, 2)
+
+
+def creative(to: Target) -> dict:
+    parts = {part.name: f"{part.name} of {{{{{{s1}}}}}}" for part in CHANNELS[to.channel].parts}
+    who = ("sender_name", "sender_email", "reply_to", "sms_sender", "action_label", "action_url")
+    return {"creative_id": "k1", **{name: f"{name} of it" for name in who}, "parts": parts}
+
+
+def worded(to: Target) -> pl.DataFrame:
+    """Deliveries of three people as they come to a target, with everything that the line knows of them."""
+    rows = [
+        {
+            "customer_id": f"c{n}",
+            "brand": "nordtal",
+            "product": "care_guide",
+            "subject_id": "o1",
+            "message_type": "marketing",
+            "person_key": "secret person key",
+            "subject_key": "secret subject key",
+            "decision_id": f"d{n}",
+            "score": 0.5,
+            "variant": None,
+            "valid_until": SOON + timedelta(hours=n),
+            "level": 1,
+            "facts": ["name"],
+            "country": "DE",
+            "locale": "de-DE",
+            "time_zone": "Europe/Berlin",
+            "lane": "first",
+            "channel": to.channel,
+            "target": to.name,
+            "address": ADDRESS[to.channel].format(n),
+            "address_match": f"secret match {n}",
+            "reason": None,
+            "message_id": f"m{n}",
+            "creative_id": "k1",
+            "unsubscribe_url": f"https://x.example.com/m{n}",
+            "s1": f"<i>{n}</i>",
+        }
+        for n in PEOPLE
+    ]
+    return pl.DataFrame(rows, schema_overrides={"variant": pl.String, "reason": pl.String})
+
+
+def content(to: Target, rows: pl.DataFrame | None = None) -> pl.DataFrame:
+    return shaped(worded(to) if rows is None else rows, {"k1": creative(to)}, to, MOMENT.starts_at)
+
+
+@pytest.fixture(params=NAMES)
+def to(request) -> Target:
+    return target(request.param)
+
+
+def test_a_target_is_of_a_known_channel_kind_and_format_and_named_like_its_file(to):
+    assert to.channel in CHANNELS
+    assert to.kind in {"message", "state"}
+    assert to.file_format in {"csv", "ndjson"}
+    assert to.most_rows > 0
+    assert to.rows.__module__ == f"flows.channels.{to.name}"
+
+
+def test_what_holds_can_be_taken_away_and_what_is_sent_cannot(to):
+    assert (to.removals is not None) == (to.kind == "state")
+    assert (to.kind == "state") == (to.channel in {"web", "ads"})
+
+
+def test_each_delivery_is_one_row_in_the_order_of_the_customers(to):
+    found = content(to)
+    assert found["message_id"].to_list() == ["m1", "m2", "m3"]
+    assert found["customer_id"].to_list() == ["c1", "c2", "c3"]
+
+
+def test_no_row_lacks_what_a_platform_needs(to):
+    found = content(to)
+    assert [name for name in found.columns if name not in OPTIONAL and found[name].null_count()] == []
+
+
+def test_the_address_is_in_the_row_that_it_belongs_to(to):
+    values = [" ".join(map(str, row)) for row in content(to).rows()]
+    for number, text in zip((1, 2, 3), values, strict=True):
+        assert ADDRESS[to.channel].format(number) in text
+
+
+def test_a_target_that_does_not_merge_has_every_part_with_its_slots_filled(to):
+    written = content(to).write_ndjson()
+    if to.merges:
+        assert "s1" in content(to).columns
+        return
+    for part in CHANNELS[to.channel].parts:
+        assert f"{part.name} of <i>1</i>" in written
+    assert "{{{" not in written
+
+
+def test_no_key_and_no_form_for_comparing_leaves_the_house(to):
+    assert "secret" not in content(to).write_ndjson()
+
+
+def test_every_row_says_until_when_it_is_true(to):
+    ends = [f"2026-11-23T{9 + n:02}:00:00Z" for n in (1, 2, 3)]
+    name = "valid_to" if "valid_to" in content(to).columns else "valid_until"
+    assert content(to)[name].to_list() == ends
+
+
+def test_the_columns_are_the_same_for_nobody(to):
+    nobody = content(to, worded(to).clear())
+    assert (nobody.height, nobody.columns) == (0, content(to).columns)
+
+
+def test_a_csv_file_holds_plain_values_only(to):
+    nested = [name for name, kind in content(to).schema.items() if kind.is_nested()]
+    assert to.file_format == "ndjson" or not nested
+
+
+def test_removals_are_one_row_for_each_that_goes(to):
+    if to.removals is None:
+        return
+    members = worded(to).with_columns(payload_sha256=pl.lit("x")).select(MEMBERS.names())
+    found = to.removals(members)
+    assert found["message_id"].to_list() == members["message_id"].to_list()
+    assert "secret" not in found.write_ndjson()
+    assert sum(found.null_count().row(0)) == 0
+
+
+# The ways themselves.
+
+
+def test_the_parts_of_each_channel_are_those_of_the_contract():
+    assert {name: tuple(part.name for part in way.parts) for name, way in CHANNELS.items()} == {
+        "email": ("subject", "preheader", "html", "text"),
+        "sms": ("body",),
+        "push": ("title", "body"),
+        "web": ("headline", "body"),
+        "ads": ("headline", "description"),
+    }
+    assert [(name, part.name) for name, way in CHANNELS.items() for part in way.parts if part.is_html] == [
+        ("email", "html")
+    ]
+
+
+def test_a_layout_wraps_parts_that_are_there():
+    for way in CHANNELS.values():
+        assert set(way.wrapped) <= {part.name for part in way.parts}
+        assert bool(way.wrapped) == (way.layout is not None)
+
+
+def test_an_unknown_target_gets_the_nearest_name():
+    with pytest.raises(SettingError) as caught:
+        target("email_fil", "pyproject.toml: x")
+    assert (caught.value.where, caught.value.hint) == ("pyproject.toml: x", "did you mean 'email_file'?")
+
+
+# What single targets have of their own.
+
+
+def test_a_short_message_is_counted_in_segments():
+    to = target("sms_file")
+    text = {"k1": {**creative(to), "parts": {"body": "{{{s1}}}"}}}
+    rows = worded(to).with_columns(s1=pl.Series(["a" * 160, "a" * 161, "ł"]))
+    found = shaped(rows, text, to, MOMENT.starts_at).select(
+        "customer_id", "to", "sender", "body", "encoding", "segments"
+    )
+    assert found.rows() == [
+        ("c1", "+491510000001", "sms_sender of it", "a" * 161, "GSM-7", 2),
+        ("c2", "+491510000002", "sms_sender of it", "ł", "UCS-2", 1),
+        ("c3", "+491510000003", "sms_sender of it", "a" * 160, "GSM-7", 1),
+    ]
+
+
+def test_a_web_profile_holds_the_words_and_where_they_lead():
+    found = content(target("web_profiles"))
+    assert found.columns == [
+        "customer_id",
+        "product",
+        "message_id",
+        "decision_id",
+        "variant",
+        "valid_from",
+        "valid_to",
+        "payload",
+    ]
+    assert found["valid_from"].unique().to_list() == ["2026-11-22T00:00:00Z"]
+    assert found["payload"][0] == {
+        "headline": "headline of <i>1</i>",
+        "body": "body of <i>1</i>",
+        "label": "action_label of it",
+        "url": "action_url of it",
+    }
