@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.addresses import normalised_customers, suppression_keys
-from flows.errors import SourceError
+from flows.errors import DataError, SourceError
 from flows.ledger.history import erased_people, last_source_rows, read_history
 from flows.ledger.store import open_ledger
 from flows.sample import build_sample
@@ -132,10 +132,14 @@ def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
 
 
 def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
-    """The rows of a segment, with every field that its .yaml declares and every signal that a product reads."""
+    """The rows of a segment, with every field that its .yaml declares and every signal that a product reads.
+
+    Raises:
+        DataError: a column is missing: of these, or the `<dimension>_as_of` by which a dimension is fresh.
+    """
     workspace = source.workspace
     with source.open(scope, source.moment.now) as connection:
-        return segment(
+        rows = segment(
             connection,
             workspace.queries,
             name,
@@ -143,6 +147,13 @@ def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
             fields=list(workspace.segments[name].fields),
             signals=workspace.signals(name),
         )
+    for dimension in sorted({field.dimension for field in workspace.segments[name].fields.values() if field.dimension}):
+        fresh_for, seen = workspace.catalogue.dimensions[dimension].fresh_for, f"{dimension}_as_of"
+        if fresh_for is not None and seen not in rows.columns:
+            what = f"the column '{seen}' is missing, and '{dimension}' counts only while it is fresh"
+            hint = f"select since when it is known, or take `fresh_for` from '{dimension}' in sql/dimensions.yaml"
+            raise DataError(f"sql/segments/{name}.sql", what, hint)
+    return rows
 
 
 def recent_history(settings: Settings, products: Sequence[Product], as_of: date) -> pl.DataFrame:

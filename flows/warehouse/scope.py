@@ -33,9 +33,14 @@ class Scope:
     def holds(self, column: str) -> str:
         """SQL that is true of the rows whose customer id, in `column`, is in the scope.
 
-        DuckDB's own hash may differ between versions; the cut into parts is never remembered, so it may.
+        DuckDB's own hash may differ between versions; the cut into parts is never remembered, so it may. The column is named
+        even where everybody is in scope: one that does not exist is then refused at once, and not by the first run in parts.
         """
-        return "true" if self.parts == 1 else f"hash({column}::varchar) % {self.parts} = {self.part}"
+        return (
+            f"({column} IS NULL OR true)"
+            if self.parts == 1
+            else f"hash({column}::varchar) % {self.parts} = {self.part}"
+        )
 
 
 def open_scoped(
