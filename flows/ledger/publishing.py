@@ -145,9 +145,10 @@ def is_whole(folder: Path, manifest_sha256: str) -> bool:
 def _undo(ledger: Ledger, batch_id: str, reason: str) -> Recovered:
     """State first; the folder is unlinked only after that, since its absence would mean that it was published."""
     with ledger.transaction():
+        # By the delivery, since a state target has receipts and deliveries but no claims.
         for table in ("receipt", "delivery"):
             ledger.execute(
-                f"DELETE FROM {table} WHERE message_id IN (SELECT message_id FROM claim WHERE batch_id = $batch)",
+                f"DELETE FROM {table} WHERE message_id IN (SELECT message_id FROM delivery WHERE batch_id = $batch)",
                 {"batch": batch_id},
             )
         ledger.execute("DELETE FROM claim WHERE batch_id = $batch", {"batch": batch_id})
