@@ -40,7 +40,9 @@ def test_what_is_delivered_is_what_was_planned(planned):
     delivered = tiny.deliver(plan.order.run_id, 10)
     assert sum(p.rows for p in delivered.published) == sum(count.rows for count in plan.counts) == 18
     assert len({row["message_id"] for batch in tiny.batches() for row in batch.rows}) == 18
-    again = pytest.raises(PlanError, tiny.deliver, plan.order.run_id).value
+    with pytest.raises(PlanError) as refused:
+        tiny.deliver(plan.order.run_id)
+    again = refused.value
     assert again.what == "this plan was delivered already"
     assert sum(len(batch.rows) for batch in tiny.batches()) == 18
 
@@ -101,15 +103,21 @@ def test_a_plan_for_a_past_day_is_delivered_only_when_that_is_said(planned):
 
 def test_a_day_in_the_future_is_refused(planned):
     tiny, _ = planned
-    error = pytest.raises(UsageError, tiny.plan, as_of=day(1).date()).value
+    with pytest.raises(UsageError) as refused:
+        tiny.plan(as_of=day(1).date())
+    error = refused.value
     assert error.what == "2026-11-23 is in the future; today is 2026-11-22"
 
 
 def test_an_unknown_plan_is_refused_with_the_nearest(planned):
     tiny, plan = planned
-    error = pytest.raises(PlanError, tiny.deliver, plan.order.run_id[:-1]).value
+    with pytest.raises(PlanError) as refused:
+        tiny.deliver(plan.order.run_id[:-1])
+    error = refused.value
     assert error.hint == f"did you mean '{plan.order.run_id}'?"
-    error = pytest.raises(PlanError, tiny.deliver, f"../plans/{plan.order.run_id}").value
+    with pytest.raises(PlanError) as refused:
+        tiny.deliver(f"../plans/{plan.order.run_id}")
+    error = refused.value
     assert error.what == "there is no plan of this name"
 
 
@@ -180,7 +188,9 @@ def test_a_run_that_another_process_holds_the_lock_of_is_told_who(planned):
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
         for attempt in (tiny.run, tiny.plan, lambda: tiny.deliver(plan.order.run_id)):
-            error = pytest.raises(LockedError, attempt).value
+            with pytest.raises(LockedError) as refused:
+                attempt()
+            error = refused.value
             assert error.what == f"justenough deliver that, process {holder.pid} holds the lock"
             assert error.exit_code == 75
         holder.stdin.close()
