@@ -18,7 +18,7 @@ SKIPS = os.environ.get("JUSTENOUGH_SKIPS", "")
 PREFECT_HOME = pytest.StashKey[str]()
 
 hypothesis.settings.register_profile("fast", derandomize=True, deadline=None)
-hypothesis.settings.register_profile("all", max_examples=2_000, deadline=None)
+hypothesis.settings.register_profile("all", max_examples=500, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 

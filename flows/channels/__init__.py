@@ -25,16 +25,16 @@ class Channel:
         name: email, sms, push, web or ads.
         address: the column of the customers' frame that holds its addresses.
         parts: the parts of the words it carries.
-        layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each of
-            `wrapped`; None where the words stand for themselves.
-        wrapped: the parts that the layout wraps.
+        one_line: the parts that must not break their line: headers, titles.
+        layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each part that
+            it wraps; None where the words stand for themselves.
     """
 
     name: str
     address: str
     parts: tuple[Part, ...]
+    one_line: tuple[str, ...] = ()
     layout: str | None = None
-    wrapped: tuple[str, ...] = ()
 
 
 # Source: CONTRACTS, Channels.
@@ -50,13 +50,20 @@ CHANNELS: dict[str, Channel] = {
                 Part("html", is_html=True),
                 Part("text", is_html=False),
             ),
+            one_line=("subject", "preheader"),
             layout="email_layout.j2",
-            wrapped=("html", "text"),
         ),
-        Channel("sms", "phone", (Part("body", is_html=False),), layout="sms_layout.j2", wrapped=("body",)),
-        Channel("push", "push_token", (Part("title", is_html=False), Part("body", is_html=False))),
-        Channel("web", "customer_id", (Part("headline", is_html=False), Part("body", is_html=False))),
-        Channel("ads", "email", (Part("headline", is_html=False), Part("description", is_html=False))),
+        Channel("sms", "phone", (Part("body", is_html=False),), layout="sms_layout.j2"),
+        Channel("push", "push_token", (Part("title", is_html=False), Part("body", is_html=False)), one_line=("title",)),
+        Channel(
+            "web", "customer_id", (Part("headline", is_html=False), Part("body", is_html=False)), one_line=("headline",)
+        ),
+        Channel(
+            "ads",
+            "email",
+            (Part("headline", is_html=False), Part("description", is_html=False)),
+            one_line=("headline", "description"),
+        ),
     )
 }
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from flows.channels import CHANNELS
+from flows.errors import TemplateError
 from flows.words import compose, generic, read_layout, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flows.channels import Channel
     from flows.keys import Key
     from flows.product import Product
     from flows.words import Creative, Layout
@@ -95,11 +97,13 @@ def _put(
     )
     kinds = keyed.select("key", "sender", "variant").unique().sort("key", "sender", "variant")
     creatives = []
+    for creative in composed.creatives.values():
+        _check_lines(creative, CHANNELS[words_key.channel], words.name)
     for key, sender, variant in kinds.iter_rows():
         about = {"product": product.name, "channel": words_key.channel, "variant": variant, "locale": locale}
         identity = _digest(*about.values(), sender, key)
-        creative = _described(composed.creatives[key], contexts[sender])
-        creatives.append({"creative_id": identity, **about, **creative, "words_sha256": words.digest})
+        described = _described(composed.creatives[key], contexts[sender])
+        creatives.append({"creative_id": identity, **about, **described, "words_sha256": words.digest})
     identities = pl.Series("creative_id", [creative["creative_id"] for creative in creatives], dtype=pl.String)
     named = keyed.join(
         kinds.with_columns(identities),
@@ -110,6 +114,18 @@ def _put(
     )
     finished = named.with_columns(_unsubscribe(contexts).alias(UNSUBSCRIBE)).drop("key", "sender")
     return finished.hstack(composed.rows.drop("key")), {creative["creative_id"]: creative for creative in creatives}
+
+
+def _check_lines(creative: Creative, channel: Channel, name: str) -> None:
+    """A subject or a title is one line: a header with a line break in it is refused, or worse, read as two.
+
+    Raises:
+        TemplateError: naming the part.
+    """
+    for part in channel.one_line:
+        if any(isinstance(piece, str) and ("\n" in piece or "\r" in piece) for piece in creative.parts[part]):
+            what = f"the part '{part}' goes over more than one line"
+            raise TemplateError(name, what, "write the block on one line, from its tag to its endblock")
 
 
 def _described(creative: Creative, context: Mapping[str, Any]) -> dict[str, Any]:
