@@ -145,13 +145,11 @@ def is_whole(folder: Path, manifest_sha256: str) -> bool:
 def _undo(ledger: Ledger, batch_id: str, reason: str) -> Recovered:
     """State first; the folder is unlinked only after that, since its absence would mean that it was published."""
     with ledger.transaction():
-        # By the delivery, since a state target has receipts and deliveries but no claims.
-        for table in ("receipt", "delivery"):
-            ledger.execute(
-                f"DELETE FROM {table} WHERE message_id IN (SELECT message_id FROM delivery WHERE batch_id = $batch)",
-                {"batch": batch_id},
-            )
-        ledger.execute("DELETE FROM claim WHERE batch_id = $batch", {"batch": batch_id})
+        # Receipts go by the delivery, since a state target has no claims.
+        delivered = "SELECT message_id FROM delivery WHERE batch_id = $batch"
+        ledger.execute(f"DELETE FROM receipt WHERE message_id IN ({delivered})", {"batch": batch_id})
+        for table in ("delivery", "claim"):
+            ledger.execute(f"DELETE FROM {table} WHERE batch_id = $batch", {"batch": batch_id})
         _set_state(ledger, batch_id, "aborted", reason)
     return Recovered(batch_id, "aborted", reason)
 

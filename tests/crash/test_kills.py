@@ -1,0 +1,88 @@
+"""A run is killed at a named point; the next run finishes or undoes: nothing is lost, nothing doubled, no half batch is seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.crash.killing import MAIL, WEB, Consumer, all_is_well, killed
+from tests.tiny import day
+
+pytestmark = pytest.mark.crash
+
+# The second day: additions, removals and messages, so that every target has something to publish.
+EARLY = ["order written", "part planned", "plan settled", "run noted, not committed", "run noted"]
+OF_A_MESSAGE = [
+    "message claims made, not committed",
+    "message claims committed",
+    "version archived",
+    "staging begun",
+    "payload staged",
+    "batch staged",
+    "sealing",
+    "sealed",
+    "renamed",
+    "outbox synced",
+    "publishing",
+    "published",
+]
+OF_A_STATE = [
+    "state batch opened, not committed",
+    "state batch committed",
+    "members written",
+    "version archived",
+    "staging begun",
+    "payload staged",
+    "batch staged",
+    "sealing",
+    "sealed",
+    "renamed",
+    "outbox synced",
+    "publishing",
+    "published",
+    "older members dropped",
+]
+LATE = ["before the end", "end noted"]
+CASES = [
+    *[(point, None) for point in EARLY],
+    *[(point, MAIL) for point in OF_A_MESSAGE],
+    *[(point, WEB) for point in OF_A_STATE],
+    *[(point, None) for point in LATE],
+]
+# What a kill proves at its neighbours too; the rest is slow.
+QUICK = {
+    ("plan settled", None),
+    ("run noted", None),
+    ("message claims made, not committed", MAIL),
+    ("message claims committed", MAIL),
+    ("payload staged", MAIL),
+    ("sealing", MAIL),
+    ("sealed", MAIL),
+    ("renamed", MAIL),
+    ("published", MAIL),
+    ("members written", WEB),
+    ("batch staged", WEB),
+    ("sealed", WEB),
+    ("renamed", WEB),
+    ("before the end", None),
+}
+
+
+@pytest.mark.parametrize(
+    ("point", "target", "greedy"),
+    [
+        pytest.param(
+            *case,
+            greedy,
+            id=f"{case[0]}-{case[1] or 'all'}-{'taken' if greedy else 'left'}",
+            marks=[] if case in QUICK and greedy == bool(number % 2) else [pytest.mark.slow],
+        )
+        for number, case in enumerate(CASES)
+        for greedy in (False, True)
+    ],
+)
+def test_a_killed_run_is_finished_by_the_next_one(second_day, unkilled, tmp_path, point, target, greedy):
+    tiny = second_day.copy(tmp_path / "tiny")
+    consumer = Consumer(tiny, greedy=greedy)
+    killed(tiny, point, target, consumer)
+    tiny.run(at=day(1))
+    all_is_well(tiny, consumer, unkilled)

@@ -1,0 +1,126 @@
+"""What the next run does with what a killed one has left: also after a restart, tampering, or a kill of its own."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from tests.crash.killing import MAIL, WEB, Consumer, all_is_well, killed
+from tests.tiny import day
+
+pytestmark = pytest.mark.crash
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("sealed", "undoing"),
+        ("sealed", "undone"),
+        ("sealed", "discarding"),
+        ("batch staged", "discarded"),
+        pytest.param("batch staged", "undone", marks=pytest.mark.slow),
+        pytest.param("renamed", "recovering", marks=pytest.mark.slow),
+        pytest.param("renamed", "recovered", marks=pytest.mark.slow),
+        pytest.param("sealed", "recovered", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("target", [MAIL, pytest.param(WEB, marks=pytest.mark.slow)])
+def test_a_recovery_that_is_killed_is_finished_by_the_next_one(second_day, unkilled, tmp_path, first, second, target):
+    tiny = second_day.copy(tmp_path / "tiny")
+    consumer = Consumer(tiny, greedy=True)
+    killed(tiny, first, target, consumer)
+    killed(tiny, second, None, consumer)
+    tiny.run(at=day(1))
+    all_is_well(tiny, consumer, unkilled)
+
+
+def sealed(second_day, tmp_path, target):
+    """A run that was killed after the seal of a target, before the rename."""
+    tiny = second_day.copy(tmp_path / "tiny")
+    killed(tiny, "sealed", target, Consumer(tiny, greedy=False))
+    [folder] = (tiny.state / "staging").iterdir()
+    return tiny, folder
+
+
+def test_after_a_restart_of_the_machine_a_sealed_message_batch_waits_for_a_person(second_day, tmp_path):
+    tiny, folder = sealed(second_day, tmp_path, MAIL)
+    restarted(tiny)
+    outcome = tiny.run(at=day(1))
+    assert [(r.batch_id, r.state, r.reason) for r in outcome.recovered] == [
+        (folder.name, "hold", "the machine restarted after the seal")
+    ]
+    assert outcome.resumed[0].held == (folder.name,)
+    # It is kept, it counts, and nothing of it is sent again, today or later.
+    assert folder.is_dir()
+    assert [b.target for b in tiny.batches() if b.manifest["as_of"] == "2026-11-23"] == ["sms_file", WEB]
+    assert tiny.run(at=day(2)).recovered == ()
+    assert folder.is_dir()
+    assert [b.target for b in tiny.batches() if b.target == MAIL and b.manifest["as_of"] > "2026-11-22"] == []
+
+
+def test_after_a_restart_of_the_machine_a_state_target_is_made_again(second_day, unkilled, tmp_path):
+    tiny, _ = sealed(second_day, tmp_path, WEB)
+    restarted(tiny)
+    tiny.run(at=day(1))
+    consumer = Consumer(tiny, greedy=False)
+    all_is_well(tiny, consumer, unkilled)
+
+
+def restarted(tiny):
+    """As after a restart: the ledger remembers another boot id than this machine's."""
+    with duckdb.connect(str(tiny.state / "ledger.duckdb")) as connection:
+        connection.execute("UPDATE batch SET boot_id = 'an earlier one' WHERE boot_id IS NOT NULL")
+
+
+@pytest.mark.parametrize(
+    "damage", ["changed", *(pytest.param(d, marks=pytest.mark.slow) for d in ("cut", "gone", "more", "manifest"))]
+)
+def test_a_staged_file_that_is_not_as_it_was_sealed_is_made_again(second_day, unkilled, tmp_path, damage):
+    tiny, folder = sealed(second_day, tmp_path, MAIL)
+    payload = folder / "recipients-0001.csv"
+    content = payload.read_bytes()
+    if damage == "gone":
+        payload.unlink()
+    elif damage == "more":
+        (folder / "recipients-0002.csv").write_bytes(content)
+    elif damage == "manifest":
+        (folder / "manifest.json").write_bytes((folder / "manifest.json").read_bytes() + b" ")
+    else:
+        payload.write_bytes(content[:-1] if damage == "cut" else content.replace(b"c21", b"c99"))
+    outcome = tiny.run(at=day(1))
+    assert [(r.state, r.reason) for r in outcome.recovered] == [("aborted", "a staged file is not as it was sealed")]
+    all_is_well(tiny, Consumer(tiny, greedy=False), unkilled)
+
+
+def test_an_opt_out_after_the_kill_is_honoured_by_the_run_that_finishes(second_day, tmp_path):
+    tiny, _ = sealed(second_day, tmp_path, MAIL)
+    tiny.says("c21", at=day(1))
+    outcome = tiny.run(at=day(1))
+    assert outcome.resumed[0].published[0].dropped == {"NO_CONSENT": 1}
+    second = [row["customer_id"] for b in tiny.batches() if b.manifest["as_of"] == "2026-11-23" for row in b.rows]
+    assert "c21" not in second
+
+
+def test_words_that_changed_after_the_kill_are_planned_anew_and_nobody_gets_both(second_day, tmp_path):
+    tiny = second_day.copy(tmp_path / "tiny")
+    killed(tiny, "message claims committed", "sms_file", Consumer(tiny, greedy=False))  # the e-mails are out already
+    tiny.edit("templates/care/sms.j2", "Dry your", "Do dry your")
+    tiny.run(at=day(1))
+    found = [b for b in tiny.batches() if b.manifest["as_of"] == "2026-11-23"]
+    ids = [row["message_id"] for b in found if b.manifest["kind"] == "message" for row in b.rows]
+    assert len(ids) == len(set(ids))
+    texts = [row["body"] for b in found if b.target == "sms_file" for row in b.rows if row["customer_id"] == "c22"]
+    assert len(texts) == 1
+    assert texts[0].startswith("North: Do dry your rope")
+
+
+def test_a_plan_that_has_expired_since_the_kill_is_not_delivered_and_a_new_one_is(second_day, tmp_path):
+    tiny = second_day.copy(tmp_path / "tiny")
+    killed(tiny, "run noted", None, Consumer(tiny, greedy=False))
+    outcome = tiny.run(at=day(2))
+    assert (outcome.resumed, len(outcome.recovered)) == ((), 1)
+    assert tiny.history("SELECT state, count(*) FROM run GROUP BY state ORDER BY state") == [
+        ("abandoned", 1),
+        ("delivered", 2),
+    ]
+    assert {b.manifest["as_of"] for b in tiny.batches()} == {"2026-11-22", "2026-11-24"}
