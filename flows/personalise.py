@@ -71,13 +71,10 @@ def without_data(where: str) -> Iterator[None]:
 
 
 def _place(problem: Exception) -> str:
-    """The innermost line of ours that an exception came through."""
-    ours = [
-        frame for frame in traceback.extract_tb(problem.__traceback__) if Path(frame.filename).is_relative_to(PACKAGE)
-    ]
-    if not ours:
-        return "an unknown place"
-    return f"{Path(ours[-1].filename).relative_to(PACKAGE.parent)}:{ours[-1].lineno}"
+    """The innermost line of ours that an exception came through; if no other, the one where it was caught."""
+    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(problem.__traceback__)]
+    file, line_number = [frame for frame in frames if frame[0].is_relative_to(PACKAGE)][-1]
+    return f"{file.relative_to(PACKAGE.parent)}:{line_number}"
 
 
 def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
