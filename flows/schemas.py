@@ -145,7 +145,7 @@ _PASSING = frozenset(
         "unsubscribe_url",
     ]
 )
-_OF_A_CHANNEL = re.compile(r"(email|sms|push|web|ads)_(reason|address|match|fault)|s\d+|_.*")
+_OF_A_CHANNEL = re.compile(r"(email|sms|push|web|ads)_(reason|address|match|fault)|s\d+(_html)?|_.*")
 
 
 def is_taken(name: str) -> bool:
