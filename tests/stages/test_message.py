@@ -104,7 +104,7 @@ def one_by_one(
         **parts,
         **{
             block: str(render_layout(layout, block, {**context, **parts, "content": parts[block]}))
-            for block in channel.wrapped
+            for block in layout.blocks
         },
     }
 
