@@ -37,7 +37,7 @@ def attach(connection: Connection, path: Path, name: str) -> None:
     if not path.exists():
         raise SourceError(path, "this database file does not exist", "check the setting `database`")
     with translated(path):
-        connection.execute(f"ATTACH '{quote(str(path))}' AS {name} (READ_ONLY)")
+        connection.execute(f"ATTACH '{quote(str(path))}' AS {name} (READ_ONLY, TYPE duckdb)")
 
 
 def query(
