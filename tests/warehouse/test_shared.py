@@ -53,7 +53,9 @@ def popular(database, found: Queries, catalogue: Catalogue = CATALOGUE) -> dict[
 
 
 def test_everybody_counts_up_to_now_and_a_part_of_the_customers_sees_the_same(database, tmp_path):
-    found = popular(database, queries(tmp_path, "SELECT item, count(*) AS sold FROM bought GROUP BY item ORDER BY item"))
+    found = popular(
+        database, queries(tmp_path, "SELECT item, count(*) AS sold FROM bought GROUP BY item ORDER BY item")
+    )
     expected = pl.DataFrame({"item": ["stove", "tent"], "sold": [1, 2]})
     assert_frame_equal(found["popular"], expected)
     for part in (0, 1):

@@ -44,11 +44,13 @@ HONEST = {
     "qualify": "FROM orders QUALIFY row_number() OVER (PARTITION BY customer_id ORDER BY ordered_at DESC) = 1",
     "a window in brackets": "SELECT max(x) OVER (PARTITION BY (o.customer_id), brand) FROM orders AS o",
     "a window with a name": "SELECT max(x) OVER w FROM orders WINDOW w AS (PARTITION BY customer_id)",
-    "an aggregate in a window": "SELECT customer_id, sum(count(*)) OVER (PARTITION BY customer_id) FROM orders GROUP BY customer_id, brand",
+    "an aggregate in a window": "SELECT customer_id, sum(count(*)) OVER (PARTITION BY customer_id) "
+    "FROM orders GROUP BY customer_id, brand",
     "union": "SELECT customer_id FROM orders UNION ALL SELECT customer_id FROM customers",
     "a subquery bound to its person": "SELECT customer_id, (SELECT max(o.ordered_at) FROM orders AS o "
     "WHERE o.brand = 'n' AND o.customer_id = c.customer_id) FROM customers AS c",
-    "a subquery bound by one condition": "SELECT (SELECT count(*) FROM order_lines l WHERE l.order_id = o.order_id) FROM orders o",
+    "a subquery bound by one condition": "SELECT (SELECT count(*) FROM order_lines l "
+    "WHERE l.order_id = o.order_id) FROM orders o",
     "everybody, of what is no person's": "SELECT max(price_eur) FROM items",
     "limit, of what is no person's": "SELECT o.customer_id FROM orders o WHERE o.item_id IN (SELECT item_id FROM items LIMIT 3)",
     "distinct on a person": "SELECT DISTINCT ON (customer_id, brand) customer_id, brand FROM orders",
