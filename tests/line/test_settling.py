@@ -1,0 +1,51 @@
+"""Parts may start at the same time, and bringing them together may fail and be done again: the plan is the same."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from flows import line
+from flows.errors import OutboxError
+from flows.line.request import Request
+from flows.plan import plan_folder
+from tests.tiny import MORNING, clock, make
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return make(tmp_path / "tiny", brands=["north"])
+
+
+def test_settling_that_failed_half_way_is_done_again_with_the_same_plan(tiny):
+    with clock(MORNING):
+        workspace = tiny.load()
+        order = line.begin(workspace, Request(parts=2))
+        counts = [line.plan_part(workspace, order.run_id, part) for part in range(2)]
+        in_the_way = plan_folder(workspace.settings, order.run_id) / "creatives.ndjson"
+        in_the_way.mkdir()
+        with pytest.raises(OutboxError):
+            line.settle(workspace, order.run_id, counts)
+        in_the_way.rmdir()
+        again = line.settle(workspace, order.run_id, counts)
+        smooth = line.plan(workspace, Request(parts=2))
+        assert line.settle(workspace, order.run_id, counts) == again
+    assert again.files["creatives.ndjson"] == smooth.files["creatives.ndjson"]
+    assert (again.people, again.deliveries, again.counts) == (smooth.people, smooth.deliveries, smooth.counts)
+    left = {path.name for path in plan_folder(workspace.settings, order.run_id).iterdir()}
+    assert left.isdisjoint({"routed"})
+
+
+def test_parts_that_start_at_the_same_time_share_one_new_key(tiny):
+    (tiny.state / "key").unlink()
+    with clock(MORNING):
+        workspace = tiny.load()
+        order = line.begin(workspace, Request(parts=8))
+        with ThreadPoolExecutor(8) as threads:
+            counts = list(threads.map(lambda part: line.plan_part(workspace, order.run_id, part), range(8)))
+        together = line.settle(workspace, order.run_id, counts)
+        alone = line.plan(workspace, Request(parts=1))
+    assert together.people == alone.people
+    assert together.counts == alone.counts
+    assert together.files["creatives.ndjson"] == alone.files["creatives.ndjson"]
