@@ -103,6 +103,15 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
     ).cast({"reason": pl.String})
 
 
+def claimed_addresses(ledger: Ledger, as_of: date) -> pl.DataFrame:
+    """Where a day's messages go: `brand, channel, message_type, product, subject_key, address_key`."""
+    rows = ledger.rows(
+        "SELECT brand, channel, message_type, product, subject_key, address_key FROM claim WHERE as_of = $as_of",
+        {"as_of": as_of},
+    )
+    return rows.cast(pl.String)
+
+
 def claim(
     ledger: Ledger, header: Header, wanted: pl.DataFrame, valid_until: datetime, *, row_count: int | None = None
 ) -> Batch:

@@ -12,7 +12,9 @@ from flows.clock import moment as moment_of
 from flows.clock import present
 from flows.durable import private_folder, sync_file, write_bytes
 from flows.errors import BalanceError, SourceError, UsageError, nearest
-from flows.keys import load_key
+from flows.keys import Key, load_key
+from flows.ledger.claims import claimed_addresses
+from flows.ledger.store import open_ledger
 from flows.line.sources import Source, database, healthy_rows, read_bars, read_segment_rows, read_shared, recent_history
 from flows.plan import (
     Count,
@@ -141,9 +143,10 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
         raise SourceError(
             "sql/customers.sql", "this query yields nobody", "look at the query, and at the tables it reads"
         )
-    dropped = _doubled(folder)
-    creatives: dict[str, dict[str, object]] = {}
     key = load_key(settings.key_file)
+    with open_ledger(settings) as ledger:
+        dropped = _doubled(folder, claimed_addresses(ledger, order.as_of), key)
+    creatives: dict[str, dict[str, object]] = {}
     for file in sorted((folder / _ROUTED).glob("*.parquet")):
         product = workspace.products[file.stem.partition("-")[2]]
         rows = pl.read_parquet(file).join(dropped, on=_LANE, how="left", nulls_equal=True, maintain_order="left")
@@ -178,23 +181,33 @@ def read_decisions(folder: Path) -> pl.DataFrame:
     return pl.concat([pl.read_parquet(file) for file in sorted((folder / "decisions").glob("*.parquet"))])
 
 
-def _doubled(folder: Path) -> pl.DataFrame:
+def _doubled(folder: Path, taken: pl.DataFrame, key: Key) -> pl.DataFrame:
     """Which lanes lose to another customer with the same address: `_LANE` and `dropped`.
 
     Source: CONTRACTS, Channels: on a shared address the highest score wins, then the lowest customer_id. Service messages
     are compared only with those about the same subject of the same product.
+
+    Args:
+        folder: of the plan.
+        taken: the addresses of messages that left the same day, as `claimed_addresses` yields them: they have won already.
+        key: for `address_key`.
     """
     files = sorted((folder / _ROUTED).glob("*.parquet"))
-    columns = [*_LANE, "message_type", "channel", "address_match", "score", "reason"]
+    columns = [*_LANE, "subject_key", "message_type", "channel", "address_match", "score", "reason"]
     frames = [pl.scan_parquet(file).select(columns) for file in files]
     rows = pl.concat(frames).collect() if frames else ROUTED.to_frame().select(columns)
-    about = pl.when(pl.col("message_type") == "service").then(pl.struct("product", "subject_id"))
-    ranked = rows.filter(pl.col("reason").is_null(), pl.col("address_match").is_not_null()).sort(
-        "score", "customer_id", descending=[True, False]
+    ranked = (
+        rows.filter(pl.col("reason").is_null(), pl.col("address_match").is_not_null())
+        .sort("score", "customer_id", descending=[True, False])
+        .with_columns(address_key=key.of(pl.col("brand"), pl.col("channel"), pl.col("address_match")))
     )
-    shared = pl.struct("brand", "channel", "message_type", "address_match", about=about)
-    losers = ranked.filter(pl.int_range(pl.len()).over(shared) > 0)
-    return losers.select(*_LANE, dropped=pl.lit("DUPLICATE_ADDRESS"))
+    is_service = pl.col("message_type") == "service"
+    about = [pl.when(is_service).then(name).alias(f"about_{name}") for name in ("product", "subject_key")]
+    shared = ["brand", "channel", "message_type", "address_key", "about_product", "about_subject_key"]
+    ranked, taken = ranked.with_columns(about), taken.with_columns(about)
+    is_second = pl.int_range(pl.len()).over(shared) > 0
+    losers = pl.concat([ranked.filter(is_second), ranked.join(taken, on=shared, how="semi", nulls_equal=True)])
+    return losers.select(*_LANE, dropped=pl.lit("DUPLICATE_ADDRESS")).unique()
 
 
 def _counted(folder: Path, order: Order, candidates_by_product: dict[str, int], expires_at: datetime) -> Plan:
