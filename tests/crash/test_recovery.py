@@ -55,7 +55,10 @@ def test_after_a_restart_of_the_machine_a_sealed_message_batch_waits_for_a_perso
     assert [b.target for b in tiny.batches() if b.manifest["as_of"] == "2026-11-23"] == ["sms_file", WEB]
     assert tiny.run(at=day(2)).recovered == ()
     assert folder.is_dir()
-    assert [b.target for b in tiny.batches() if b.target == MAIL and b.manifest["as_of"] > "2026-11-22"] == []
+    held = tiny.history(f"SELECT person_key FROM claim WHERE batch_id = '{folder.name}' ORDER BY 1")
+    later = tiny.history("SELECT person_key FROM claim WHERE as_of = '2026-11-24' AND product = 'care'")
+    assert len(held) == 4
+    assert not set(held) & set(later)
 
 
 def test_after_a_restart_of_the_machine_a_state_target_is_made_again(second_day, unkilled, tmp_path):
