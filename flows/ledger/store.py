@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _PATIENCE_SECONDS = 10.0
+
+# Parts of a run are threads of one process, and those would share DuckDB's instance of the file: 3 of 96 parts that opened
+# the ledger at the same time were refused (ResourceInUseException, measured). A thread may open it within itself.
+_ONE_THREAD = threading.RLock()
 
 
 class Ledger:
@@ -85,19 +90,20 @@ def open_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Ledg
         LockedError: another process keeps it.
         StateError: it was written by a newer program, or is not a ledger.
     """
-    path = settings.ledger
-    private_folder(path.parent)
-    is_new = not path.exists()
-    if is_new:
-        read_only = False
-    connection = _patiently(path, read_only=read_only)
-    try:
-        if not read_only:
-            path.chmod(0o600)
-            _prepare(path, connection, is_new=is_new)
-        yield Ledger(path, connection)
-    finally:
-        connection.close()
+    with _ONE_THREAD:
+        path = settings.ledger
+        private_folder(path.parent)
+        is_new = not path.exists()
+        if is_new:
+            read_only = False
+        connection = _patiently(path, read_only=read_only)
+        try:
+            if not read_only:
+                path.chmod(0o600)
+                _prepare(path, connection, is_new=is_new)
+            yield Ledger(path, connection)
+        finally:
+            connection.close()
 
 
 def _patiently(path: Path, *, read_only: bool) -> Connection:

@@ -8,6 +8,7 @@ import pytest
 
 from flows import line
 from flows.errors import OutboxError
+from flows.ledger.store import open_ledger
 from flows.line.request import Request
 from flows.plan import plan_folder
 from tests.tiny import MORNING, clock, make
@@ -49,3 +50,14 @@ def test_parts_that_start_at_the_same_time_share_one_new_key(tiny):
     assert together.people == alone.people
     assert together.counts == alone.counts
     assert together.files["creatives.ndjson"] == alone.files["creatives.ndjson"]
+
+
+def test_the_history_can_be_opened_by_many_threads_at_the_same_time(tiny):
+    settings = tiny.load().settings
+
+    def look(_: int) -> int:
+        with open_ledger(settings) as ledger:
+            return ledger.rows("SELECT count(*) FROM run").item()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(look, range(64))) == [0] * 64
