@@ -102,8 +102,12 @@ def explained(
     name: str,
     error: type[JustEnoughError],
 ) -> JustEnoughError:
-    """The first of a model's complaints as one of our errors, with the line of the key where it is known."""
-    first = problems.errors()[0]
+    """The first of a model's complaints as one of our errors, with the line of the key where it is known.
+
+    An unknown key comes before a missing one: mostly the one is the other, misspelt.
+    """
+    complaints = problems.errors()
+    first = next((complaint for complaint in complaints if complaint["type"] == "extra_forbidden"), complaints[0])
     place: Place = first["loc"]
     line = next((lines[place[:size]] for size in range(len(place), -1, -1) if place[:size] in lines), None)
     where = f"{name}:{line}" if line else name
