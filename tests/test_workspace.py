@@ -1,0 +1,236 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from flows.errors import JustEnoughError
+from flows.workspace import WordsKey, load_workspace
+from tests.house.tree import ROOT
+from tests.tiny import Tiny, make
+
+DAY = date(2026, 11, 22)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    return make(tmp_path_factory.mktemp("tiny") / "w").folder
+
+
+@pytest.fixture
+def tiny(made, tmp_path) -> Tiny:
+    return Tiny(made).copy(tmp_path / "w")
+
+
+def refused(tiny: Tiny) -> JustEnoughError:
+    with pytest.raises(JustEnoughError) as caught:
+        tiny.load()
+    assert str(tiny.folder) not in str(caught.value)
+    return caught.value
+
+
+def test_the_sample_is_a_workspace_without_fault():
+    found = load_workspace(ROOT)
+    assert [product.name for product in found.live(DAY)] == ["care_guide", "delayed_order"]
+
+
+def test_a_workspace_knows_its_products_their_words_and_what_their_fields_show(tiny):
+    found = tiny.load()
+    care = found.products["care"]
+    assert list(found.products) == ["care", "late"]
+    assert set(found.words["care"]) == {WordsKey(channel, None, None) for channel in ("email", "sms", "web")}
+    assert [way.name for way in found.channels(care)] == ["email", "sms", "web"]
+    assert found.fields(care) == {"first_name": "name", "item": "last_order"}
+    assert {key.channel: use.used for key, use in found.usages(care).items()} == {
+        "email": {"name", "last_order"},
+        "sms": {"last_order"},
+        "web": {"name", "last_order"},
+    }
+    assert list(found.queries.segments) == ["late", "owners"]
+
+
+def test_only_live_products_speak(tiny):
+    tiny.edit("templates/care/product.yaml", "status: live", "status: paused")
+    assert [product.name for product in tiny.load().live(DAY)] == ["late"]
+
+
+def test_the_country_that_speaks_is_the_customers_where_the_brand_has_one_there(tiny):
+    other = "[tool.justenough.brands.south.default]"
+    tiny.edit("pyproject.toml", other, f'[tool.justenough.brands.north.AT]\nlegal_name = "x"\n\n{other}')
+    found = tiny.load()
+    assert [found.country("north", c) for c in ("AT", "DE", None)] == ["AT", "default", "default"]
+
+
+# Which words speak.
+
+
+def keys(tiny: Tiny, *names: str) -> None:
+    text = (tiny.folder / "templates/care/web.j2").read_text("utf-8")
+    (tiny.folder / "templates/care/web.j2").unlink()
+    for name in names:
+        (tiny.folder / "templates/care" / name).write_text(text, "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("files", "asked", "found"),
+    [
+        (("web.j2",), (None, "de-AT"), (None, None)),
+        (("web.j2", "web.de.j2"), (None, "de-AT"), (None, "de")),
+        (("web.j2", "web.de.j2", "web.de-AT.j2"), (None, "de-AT"), (None, "de-AT")),
+        (("web.j2", "web.de-AT.j2"), (None, "de"), (None, None)),
+        (("web.j2", "web.de.j2"), (None, None), (None, None)),
+        (("web.de.j2",), (None, "fr"), None),
+        (("web.de.j2",), (None, None), None),
+        (("web.j2", "web.long.j2"), ("long", "de"), ("long", None)),
+        (("web.j2", "web.long.j2"), ("short", "de"), (None, None)),
+        (("web.j2", "web.long.de.j2"), ("long", "de-CH"), ("long", "de")),
+        (("web.j2", "web.long.de.j2"), ("long", "fr"), None),
+        (("web.j2", "web.fil.j2"), (None, "fil-PH"), (None, "fil")),
+    ],
+)
+def test_words_are_found_by_variant_and_then_by_locale_language_and_default(tiny, files, asked, found):
+    tiny.edit("templates/care/product.yaml", "because:", "test: {variants: {long: 50%, short: 50%}}\nbecause:")
+    keys(tiny, *files)
+    workspace = tiny.load()
+    expected = WordsKey("web", *found) if found else None
+    assert workspace.words_key(workspace.products["care"], "web", *asked) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("fax.j2", "'fax' is no channel of this product"),
+        ("push.j2", "'push' is no channel of this product"),
+        ("web.deutsch.j2", "'deutsch' is neither a variant of the product nor a locale such as de or de-AT"),
+        ("web.de_AT.j2", "'de_AT' is neither a variant"),
+        ("web.de.long.j2", "'long' is neither a variant"),
+        ("web.de.at.j2", "'at' is neither a variant"),
+    ],
+)
+def test_a_template_whose_name_says_nothing_is_refused(tiny, name, what):
+    (tiny.folder / "templates/care" / name).write_text("", "utf-8")
+    error = refused(tiny)
+    assert error.where == f"templates/care/{name}"
+    assert what in error.what
+
+
+def test_a_channel_without_words_is_refused(tiny):
+    (tiny.folder / "templates/care/sms.j2").unlink()
+    error = refused(tiny)
+    assert (error.where, error.what) == ("templates/care/sms.j2", "the product has no words for this channel")
+
+
+# What does not fit together.
+
+MISFITS = {
+    "a target that is none": (
+        ("pyproject.toml", 'sms = "sms_file"', 'sms = "sms_fiel"'),
+        (
+            "pyproject.toml: tool.justenough.targets.north.sms",
+            "there is no target 'sms_fiel'",
+            "did you mean 'sms_file'?",
+        ),
+    ),
+    "a target of another channel": (
+        ("pyproject.toml", 'sms = "sms_file"', 'sms = "email_file"'),
+        (
+            "pyproject.toml: tool.justenough.targets.north.sms",
+            "the target 'email_file' is for email, not for sms",
+            "choose another",
+        ),
+    ),
+    "a channel that is none": (
+        ("pyproject.toml", 'sms = "sms_file"', 'smss = "sms_file"'),
+        ("pyproject.toml: tool.justenough.targets.north.smss", "'smss' is no channel", "did you mean 'sms'?"),
+    ),
+    "a brand that is none": (
+        ("templates/care/product.yaml", "[north, south]", "[north, suoth]"),
+        ("templates/care/product.yaml", "'suoth' is no brand of this workspace", "did you mean 'south'?"),
+    ),
+    "channels that no brand has": (
+        ("templates/care/product.yaml", "{first_of: [email, sms], also: [web]}", "{also: [push]}"),
+        (
+            "templates/care/product.yaml",
+            "the brand 'north' has no target for any of the product's channels",
+            "add one to",
+        ),
+    ),
+    "a segment that is none": (
+        ("templates/care/product.yaml", "segment: owners", "segment: owner"),
+        ("sql/segments/owner.yaml", "this file is missing, or is not UTF-8 text", "write it"),
+    ),
+    "a field that is none": (
+        ("templates/care/sms.j2", "{{ item }}", "{{ itme }}"),
+        ("templates/care/sms.j2:1", "'itme' is not a field of segment owners", "did you mean 'item'?"),
+    ),
+    "a dimension that is not listed": (
+        ("templates/care/product.yaml", "dimensions: [last_order, name]", "dimensions: [last_order]"),
+        (
+            "templates/care/email.j2:3",
+            "the dimension 'name' is used here, and product.yaml does not list it",
+            "take the field out",
+        ),
+    ),
+    "SQL over several people": (
+        ("sql/segments/owners.sql", "SELECT n.customer_id", "SELECT DISTINCT ON (n.brand) n.customer_id"),
+        ("sql/segments/owners.sql", "DISTINCT ON keeps one row of several people", "add customer_id"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("edit", "error"), MISFITS.values(), ids=MISFITS.keys())
+def test_what_does_not_fit_together_is_refused_before_any_data_is_read(tiny, edit, error):
+    (tiny.folder / "warehouse.duckdb").unlink()
+    tiny.edit(*edit)
+    found = refused(tiny)
+    assert (found.where, found.what) == error[:2]
+    assert error[2] in found.hint
+
+
+def test_a_workspace_without_products_is_refused(tiny):
+    for name in ("care", "late"):
+        (tiny.folder / f"templates/{name}/product.yaml").unlink()
+    assert refused(tiny).what == "there is no product in this workspace"
+
+
+# Versions.
+
+
+def test_whatever_decides_what_is_said_changes_the_digest_and_nothing_else_does(tiny):
+    seen = {tiny.load().inputs_digest}
+    (tiny.folder / "outbox").mkdir()
+    (tiny.folder / "notes.txt").write_text("x", "utf-8")
+    (tiny.folder / "templates/care/.email.j2.swp").write_text("x", "utf-8")
+    assert tiny.load().inputs_digest in seen
+    for name in (
+        "pyproject.toml",
+        "sql/customers.sql",
+        "sql/dimensions.yaml",
+        "sql/segments/late.sql",
+        "templates/late/sms.j2",
+    ):
+        path = tiny.folder / name
+        path.write_text(path.read_text("utf-8") + "\n", "utf-8")
+        digest = tiny.load().inputs_digest
+        assert digest not in seen, name
+        seen.add(digest)
+
+
+def test_a_product_has_a_version_of_its_own_made_of_its_own_files(tiny):
+    before = tiny.load()
+    old = {name: before.product_digest(product) for name, product in before.products.items()}
+    assert set(before.product_files(before.products["late"])) == {
+        "templates/late/product.yaml",
+        "templates/late/email.j2",
+        "templates/late/sms.j2",
+        "templates/late/web.j2",
+        "templates/_shared/email_layout.j2",
+        "templates/_shared/sms_layout.j2",
+        "sql/segments/late.sql",
+        "sql/segments/late.yaml",
+        "sql/customers.sql",
+        "sql/dimensions.yaml",
+    }
+    tiny.edit("templates/late/sms.j2", "is late.", "comes late.")
+    after = tiny.load()
+    new = {name: after.product_digest(product) for name, product in after.products.items()}
+    assert (new["care"], new["late"] != old["late"]) == (old["care"], True)
