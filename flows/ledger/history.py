@@ -49,13 +49,21 @@ def last_source_rows(ledger: Ledger) -> dict[str, int]:
 
 
 def messages_to(ledger: Ledger, person_key: str) -> pl.DataFrame:
-    """What one person was sent: `as_of, product, brand, channel, facts, product_version, batch_id, state`, the latest first."""
+    """What one person was sent, and where they were held out, the latest first.
+
+    Returns:
+        `as_of, product, brand, channel, facts, product_version, batch_id, state`; of a held-out win only the first three, and
+        `state` says so.
+    """
     return ledger.rows(
         """
         SELECT c.as_of, c.product, c.brand, c.channel, r.facts, r.product_version, c.batch_id, b.state
         FROM claim c JOIN batch b USING (batch_id) LEFT JOIN receipt r USING (message_id)
         WHERE c.person_key = $person
-        ORDER BY c.as_of DESC, c.product, c.channel
+        UNION ALL
+        SELECT as_of, product, brand, NULL, NULL, NULL, NULL, 'held out' FROM decision
+        WHERE person_key = $person AND reason = 'HOLDOUT'
+        ORDER BY 1 DESC, 2, 4
         """,
         {"person": person_key},
     )

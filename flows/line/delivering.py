@@ -96,8 +96,12 @@ def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
 
 
 def _check_fallen(workspace: Workspace, plan: Plan) -> None:
-    """Refuse a plan of which more than the tolerated share has fallen away since: it is not what was looked at."""
+    """Refuse a plan of which more than the tolerated share has fallen away since: it is not what was looked at.
+
+    What a plan for a past day has lost to the time since then is no surprise, and does not count.
+    """
     fallen = planned = 0
+    expected = ["STALE_CONTEXT"] if plan.order.moment.is_past else []
     for name, brand in pairs(workspace, plan.order.run_id):
         job = Job(workspace, plan, target(name), brand)
         if job.target.kind == "message":
@@ -105,6 +109,7 @@ def _check_fallen(workspace: Workspace, plan: Plan) -> None:
             with open_ledger(workspace.settings) as ledger:
                 said = verdicts(ledger, claims_wanted(job, rows))
             barred = pl.concat([rows.select("message_id", "reason"), said]).drop_nulls("reason")
+            barred = barred.filter(~pl.col("reason").is_in(expected))
             planned += rows.height
             fallen += barred["message_id"].n_unique()
     if planned and fallen / planned > workspace.settings.tolerated_share:

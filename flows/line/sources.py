@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.addresses import normalised_customers, suppression_keys
-from flows.errors import DataError, SourceError
+from flows.errors import DataError, SourceError, nearest
 from flows.ledger.history import erased_people, last_source_rows, read_history
 from flows.ledger.store import open_ledger
 from flows.sample import build_sample
@@ -135,7 +135,8 @@ def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
     """The rows of a segment, with every field that its .yaml declares and every signal that a product reads.
 
     Raises:
-        DataError: a column is missing: of these, or the `<dimension>_as_of` by which a dimension is fresh.
+        DataError: a column is missing: of these, or the `<dimension>_as_of` by which a dimension is fresh; or no row's brand
+            is one of the workspace's.
     """
     workspace = source.workspace
     with source.open(scope, source.moment.now) as connection:
@@ -147,6 +148,9 @@ def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
             fields=list(workspace.segments[name].fields),
             signals=workspace.signals(name),
         )
+    if rows.height and not rows["brand"].is_in(list(workspace.settings.brands)).any():
+        what = f"no row has a brand of this workspace; the first has '{rows['brand'][0]}'"
+        raise DataError(f"sql/segments/{name}.sql", what, nearest(rows["brand"][0], workspace.settings.brands))
     for dimension in sorted({field.dimension for field in workspace.segments[name].fields.values() if field.dimension}):
         fresh_for, seen = workspace.catalogue.dimensions[dimension].fresh_for, f"{dimension}_as_of"
         if fresh_for is not None and seen not in rows.columns:

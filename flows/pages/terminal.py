@@ -112,6 +112,8 @@ def _delivery(row: dict[str, Any]) -> str:
 
 
 def _message(row: dict[str, Any]) -> str:
+    if row["channel"] is None:
+        return f"  {row['as_of']}: {row['product']} of {row['brand']} was held back, to measure what it changes ({row['state']})"
     facts = ", ".join(row["facts"] or []) or "no customer data"
     version = f" version {row['product_version']}" if row["product_version"] else ""
     return f"  {row['as_of']}: {row['channel']} of {row['brand']} with {row['product']}{version}, using {facts} ({row['state']})"

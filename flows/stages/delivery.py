@@ -11,7 +11,7 @@ import polars as pl
 from flows.channels import CHANNELS
 from flows.clock import present
 from flows.durable import create_file, no_space, private_folder, sync_file, sync_folder
-from flows.errors import OutboxError
+from flows.errors import BalanceError, OutboxError
 from flows.plan import sha256
 from flows.words import Composed, Creative, Slot, fill, pieces
 
@@ -47,6 +47,9 @@ def shaped(
         creatives: by `creative_id`, as `message.worded` made them.
         target: decides on columns, and whether whole bodies are filled in.
         starts_at: UTC instant at which the run's day starts: `valid_from`.
+
+    Raises:
+        BalanceError: a target that merges leaves out a slot that a creative has.
     """
     rows = worded.sort("customer_id", "message_id").with_columns(valid_from=pl.lit(starts_at))
     senders = pl.DataFrame(
@@ -56,7 +59,12 @@ def shaped(
     rows = rows.join(senders, on="creative_id", how="left", maintain_order="left")
     if not target.merges:
         rows = rows.with_columns(_whole(rows, creatives, target))
-    return target.rows(rows)
+    shape = target.rows(rows)
+    wanted = {slot for creative in creatives.values() for slot in creative["slots"]} if target.merges else set()
+    if missing := sorted(wanted - set(shape.columns)):
+        what = f"the slot '{missing[0]}' of a creative has no column in the recipients' file"
+        raise BalanceError(f"flows/channels/{target.name}.py", what, "keep every slot's column in rows()")
+    return shape
 
 
 def write_batch(

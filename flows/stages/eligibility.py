@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows import reasons
+from flows.channels import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,11 +44,12 @@ class Bars:
 def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
     """The latest state per person, brand, channel and topic; ties between states are a no.
 
-    A snooze counts as a no until it ends, and then as if it had never been; a yes that has run out is neither yes nor no.
-    Where it is not known when something was said, a no counts as said just now, and anything else as never said.
+    A snooze counts as a no until it ends, and then as if it had never been; a yes that has run out, or is pending, is neither
+    yes nor no; any other state is a no, and a no on a channel that nobody knows is one on all of them (CONTRACTS: unknowns are
+    no). Where it is not known when something was said, a no counts as said just now, and anything else as never said.
 
     Args:
-        events: `schemas.CONSENT`.
+        events: `schemas.CONSENT`; capitals and blanks around state, channel and topic do not matter.
         present: UTC instant.
 
     Returns:
@@ -55,18 +57,23 @@ def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
     """
     scope = ["customer_id", "brand", "channel", "topic"]
     over = pl.col("until").is_not_null() & (pl.col("until") <= present)
-    state = (
-        pl.when(pl.col("state").is_in(["no", "snooze"]))
-        .then(pl.lit("no"))
-        .when((pl.col("state") == "yes") & ~over)
-        .then(pl.lit("yes"))
-        .otherwise(pl.lit(_NEITHER))
+    events = events.with_columns(
+        pl.col(name).str.strip_chars().str.to_lowercase() for name in ("state", "channel", "topic")
     )
+    state = (
+        pl.when((pl.col("state") == "yes") & ~over)
+        .then(pl.lit("yes"))
+        .when(pl.col("state").is_in(["yes", "pending"]))
+        .then(pl.lit(_NEITHER))
+        .otherwise(pl.lit("no"))
+    )
+    is_known = pl.col("channel").is_in([*CHANNELS, "*"])
+    channel = pl.when((state == "no") & ~is_known.fill_null(value=False)).then(pl.lit("*")).otherwise("channel")
     is_over_snooze = pl.col("state").eq_missing("snooze") & over
     happened_at = pl.when(state == "no").then(pl.col("happened_at").fill_null(present)).otherwise("happened_at")
     return (
         events.filter(~is_over_snooze)
-        .with_columns(state=state, happened_at=happened_at)
+        .with_columns(state=state, happened_at=happened_at, channel=channel)
         .filter(pl.col("happened_at") <= present)
         .filter(pl.col("happened_at") == pl.col("happened_at").max().over(scope))
         .group_by(scope)
@@ -240,7 +247,7 @@ def _channel_standing(
 
 def _consent(latest: pl.DataFrame, channel: str, topic: str) -> pl.DataFrame:
     """`customer_id, brand, has_no, has_yes` over every scope that matches the channel and the topic."""
-    matching = latest.filter(pl.col("channel").is_in([channel, "*"]) & pl.col("topic").is_in([topic, "*"]))
+    matching = latest.filter(pl.col("channel").is_in([channel, "*"]) & pl.col("topic").is_in([topic.lower(), "*"]))
     return matching.group_by("customer_id", "brand").agg(
         has_no=(pl.col("state") == "no").any(), has_yes=(pl.col("state") == "yes").any()
     )

@@ -119,7 +119,7 @@ def _is_usable(
         is_fresh = pl.lit(moment.now, dtype=INSTANT) - pl.col(seen) <= entry.fresh_for
         is_usable = is_usable & is_fresh.fill_null(value=False)
     if entry.needs_consent is not None:
-        topic = consent.filter(pl.col("topic") == entry.needs_consent).group_by("customer_id", "brand")
+        topic = consent.filter(pl.col("topic") == entry.needs_consent.lower()).group_by("customer_id", "brand")
         said = topic.agg(is_granted=(pl.col("state") == "yes").any() & ~(pl.col("state") == "no").any())
         granted = rows.join(said, on=["customer_id", "brand"], how="left", maintain_order="left")["is_granted"]
         is_usable = is_usable & pl.lit(granted.fill_null(value=False))

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from flows.channels import Target
 from flows.channels.email_file import TARGET as EMAIL_FILE
-from flows.errors import OutboxError
+from flows.errors import BalanceError, OutboxError
 from flows.ledger.claims import Batch
 from flows.stages.delivery import Payload, header, shaped, write_batch
 from tests.stages.making import MOMENT
@@ -232,9 +232,10 @@ CREATIVES = {
     "k1": {
         "creative_id": "k1",
         **SENDER,
+        "slots": ["s1", "s2"],
         "parts": {"headline": "Your {{{s1}}}", "body": "{{{lbrace}}}{{{s2}}}{{{rbrace}}}"},
     },
-    "k2": {"creative_id": "k2", **SENDER, "sender_name": "other", "parts": {"headline": "New", "body": "For all"}},
+    "k2": {"creative_id": "k2", **SENDER, "sender_name": "other", "slots": [], "parts": {"headline": "New", "body": "For all"}},
 }
 WORDED = pl.DataFrame(
     {
@@ -264,6 +265,12 @@ def test_a_target_that_merges_gets_slots_and_one_that_does_not_gets_whole_texts(
     found = shaped(WORDED, CREATIVES, to(merges=False), MOMENT.starts_at)
     assert found["headline"].to_list() == ["Your a&b", "New", "Your rope", "Your tent"]
     assert found["body"].to_list() == ["{z}", "For all", "{y}", "{{x}}"]
+
+
+def test_a_creative_whose_slot_has_no_column_is_refused():
+    forgetful = Target("t", "web", "message", "csv", 10, merges=True, rows=lambda frame: frame.drop("s2"))
+    with pytest.raises(BalanceError, match="the slot 's2' of a creative has no column"):
+        shaped(WORDED, CREATIVES, forgetful, MOMENT.starts_at)
 
 
 def test_the_order_of_the_deliveries_does_not_matter():

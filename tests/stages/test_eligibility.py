@@ -81,9 +81,25 @@ def test_the_same_thing_said_twice_at_an_instant_stands():
     assert state({"happened_at": AGO[1]}, {"happened_at": AGO[1]}) == "yes"
 
 
-@pytest.mark.parametrize("given", ["pending", "maybe", "", "YES", None])
-def test_a_state_that_is_neither_yes_nor_no_is_neither_and_ends_an_earlier_yes(given):
-    assert state({"happened_at": AGO[2]}, {"happened_at": AGO[1], "state": given}) == "neither"
+def test_a_pending_yes_is_neither_yes_nor_no_and_ends_an_earlier_yes():
+    assert state({"happened_at": AGO[2]}, {"happened_at": AGO[1], "state": "pending"}) == "neither"
+
+
+@pytest.mark.parametrize("given", ["maybe", "", "oui", "NO", None])
+def test_a_state_that_nobody_knows_is_a_no(given):
+    assert state({"happened_at": AGO[2]}, {"happened_at": AGO[1], "state": given}) == "no"
+
+
+@pytest.mark.parametrize("channel", ["fax", "", None])
+def test_a_no_on_a_channel_that_nobody_knows_is_one_on_all_and_a_yes_there_is_nothing(channel):
+    found = latest_consent(said({"channel": channel, "state": "no"}), NOW)
+    assert found["channel"].to_list() == ["*"]
+    found = latest_consent(said({"channel": channel, "state": "yes"}), NOW)
+    assert found["channel"].to_list() == [channel]
+
+
+def test_capitals_and_blanks_do_not_matter_to_a_state():
+    assert state({"state": " Yes "}) == "yes"
 
 
 def test_a_snooze_is_a_no_until_it_ends_and_then_as_if_it_had_never_been():
