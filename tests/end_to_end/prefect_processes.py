@@ -128,6 +128,16 @@ class Processes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        if not names:
+            self._stop_the_orphans()
+
+    def _stop_the_orphans(self) -> None:
+        """A run of the worker has a process group of its own; it is known by our home in its environment."""
+        mark = f"PREFECT_HOME={self.home}".encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark in (process / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(process.name), signal.SIGKILL)
 
 
 def _free_port() -> int:
