@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from flows.channels import CHANNELS, Target, target, targets
-from flows.errors import SettingError
+from flows.errors import BalanceError, SettingError
 from flows.stages.claims import MEMBERS
 from flows.stages.delivery import shaped
 from tests.stages.making import MOMENT, SOON
@@ -29,7 +29,7 @@ PEOPLE = (3, 1, 2)
 def creative(to: Target) -> dict:
     parts = {part.name: f"{part.name} of {{{{{{s1}}}}}}" for part in CHANNELS[to.channel].parts}
     who = ("sender_name", "sender_email", "reply_to", "sms_sender", "action_label", "action_url")
-    return {"creative_id": "k1", **{name: f"{name} of it" for name in who}, "parts": parts}
+    return {"creative_id": "k1", "slots": ["s1"], **{name: f"{name} of it" for name in who}, "parts": parts}
 
 
 def worded(to: Target) -> pl.DataFrame:
@@ -163,16 +163,25 @@ def test_the_parts_of_each_channel_are_those_of_the_contract():
     ]
 
 
-def test_a_layout_wraps_parts_that_are_there():
+def test_what_may_not_break_its_line_is_a_plain_part_of_the_channel():
     for way in CHANNELS.values():
-        assert set(way.wrapped) <= {part.name for part in way.parts}
-        assert bool(way.wrapped) == (way.layout is not None)
+        assert set(way.one_line) <= {part.name for part in way.parts if not part.is_html}
 
 
 def test_an_unknown_target_gets_the_nearest_name():
     with pytest.raises(SettingError) as caught:
         target("email_fil", "pyproject.toml: x")
     assert (caught.value.where, caught.value.hint) == ("pyproject.toml: x", "did you mean 'email_file'?")
+
+
+def test_a_target_that_leaves_out_a_slot_of_a_creative_is_our_mistake(to):
+    if not to.merges:
+        return
+    more = {"k1": {**creative(to), "slots": ["s1", "s2"]}}
+    with pytest.raises(BalanceError) as caught:
+        shaped(worded(to), more, to, MOMENT.starts_at)
+    assert caught.value.where == f"flows/channels/{to.name}.py"
+    assert caught.value.what == "the slot 's2' of a creative has no column in the recipients' file"
 
 
 # What single targets have of their own.
