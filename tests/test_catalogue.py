@@ -56,6 +56,10 @@ REFUSED = {
         "its way leads to no person",
     ),
     "an unknown key": ({"orders": {"person": "customer_id", "happend_at": "x"}}, "'happend_at' is not a key here"),
+    "half a way with more": (
+        {"lines": {"person": {"via": "order_id", "from": "orders"}}, "orders": ORDERS},
+        "'from' is not a key here",
+    ),
     "half a way": ({"lines": {"person": {"via": "order_id"}}}, "person"),
 }
 

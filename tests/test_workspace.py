@@ -48,6 +48,17 @@ def test_a_workspace_knows_its_products_their_words_and_what_their_fields_show(t
     assert list(found.queries.segments) == ["late", "owners"]
 
 
+def test_the_signals_of_a_segment_are_those_of_all_its_products(tiny):
+    tiny.edit("templates/late/product.yaml", "segment: late", "segment: owners")
+    tiny.edit(
+        "templates/late/product.yaml",
+        "relevance: {late_days: {weight: 1}}",
+        "relevance: {size: {weight: 1}, interest: {weight: 2}}",
+    )
+    found = tiny.load()
+    assert (found.signals("owners"), found.signals("late")) == (["interest", "size"], [])
+
+
 def test_only_live_products_speak(tiny):
     tiny.edit("templates/care/product.yaml", "status: live", "status: paused")
     assert [product.name for product in tiny.load().live(DAY)] == ["late"]

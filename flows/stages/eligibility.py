@@ -45,8 +45,9 @@ def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
     """The latest state per person, brand, channel and topic; ties between states are a no.
 
     A snooze counts as a no until it ends, and then as if it had never been; a yes that has run out, or is pending, is neither
-    yes nor no; any other state is a no, and a no on a channel that nobody knows is one on all of them (CONTRACTS: unknowns are
-    no). Where it is not known when something was said, a no counts as said just now, and anything else as never said.
+    yes nor no; any other state is a no, and a no on a channel that nobody knows, or without a topic, is one on all of them
+    (CONTRACTS: unknowns are no). Where it is not known when something was said, a no counts as said just now, and anything else
+    as never said.
 
     Args:
         events: `schemas.CONSENT`; capitals and blanks around state, channel and topic do not matter.
@@ -69,11 +70,13 @@ def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
     )
     is_known = pl.col("channel").is_in([*CHANNELS, "*"])
     channel = pl.when((state == "no") & ~is_known.fill_null(value=False)).then(pl.lit("*")).otherwise("channel")
+    is_on_nothing = pl.col("topic").fill_null("") == ""
+    topic = pl.when((state == "no") & is_on_nothing).then(pl.lit("*")).otherwise("topic")
     is_over_snooze = pl.col("state").eq_missing("snooze") & over
     happened_at = pl.when(state == "no").then(pl.col("happened_at").fill_null(present)).otherwise("happened_at")
     return (
         events.filter(~is_over_snooze)
-        .with_columns(state=state, happened_at=happened_at, channel=channel)
+        .with_columns(state=state, happened_at=happened_at, channel=channel, topic=topic)
         .filter(pl.col("happened_at") <= present)
         .filter(pl.col("happened_at") == pl.col("happened_at").max().over(scope))
         .group_by(scope)
@@ -266,6 +269,10 @@ def _is_suppressed(known: pl.DataFrame, suppressed: pl.DataFrame, channel: str) 
 
 
 def _exclusions(exclusions: pl.DataFrame, product: Product, present: datetime) -> pl.DataFrame:
+    """Those in force that mean this product; '*' means all, as does a channel that nobody knows."""
+    stars = [pl.when(pl.col(name) != "*").then(name).alias(name) for name in ("brand", "product", "message_type")]
+    exclusions = exclusions.with_columns(*stars, channel=pl.when(pl.col("channel").is_in([*CHANNELS])).then("channel"))
+
     def meant(column: str, value: str) -> pl.Expr:
         return pl.col(column).is_null() | (pl.col(column) == value)
 

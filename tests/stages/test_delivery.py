@@ -235,7 +235,13 @@ CREATIVES = {
         "slots": ["s1", "s2"],
         "parts": {"headline": "Your {{{s1}}}", "body": "{{{lbrace}}}{{{s2}}}{{{rbrace}}}"},
     },
-    "k2": {"creative_id": "k2", **SENDER, "sender_name": "other", "slots": [], "parts": {"headline": "New", "body": "For all"}},
+    "k2": {
+        "creative_id": "k2",
+        **SENDER,
+        "sender_name": "other",
+        "slots": [],
+        "parts": {"headline": "New", "body": "For all"},
+    },
 }
 WORDED = pl.DataFrame(
     {

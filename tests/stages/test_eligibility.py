@@ -7,8 +7,7 @@ from polars.testing import assert_frame_equal
 from flows.channels import CHANNELS
 from flows.clock import Moment
 from flows.product import Product
-from flows.schemas import CONSENT
-from flows.stages.eligibility import Bars, eligible, latest_consent, rechecked, standing
+from flows.stages.eligibility import Bars, eligible, rechecked, standing
 from tests.stages.making import (
     MOMENT,
     NOW,
@@ -20,7 +19,6 @@ from tests.stages.making import (
     history,
     people,
     product,
-    said,
 )
 
 AGO = [NOW - timedelta(days=days) for days in range(10)]
@@ -38,156 +36,6 @@ def reasons(found: Bars, of: Product | None = None, past: pl.DataFrame | None = 
 
 def reason(found: Bars, of: Product | None = None, past: pl.DataFrame | None = None) -> str | None:
     return reasons(found, of, past)["c1"]
-
-
-def state(*events: dict) -> str | None:
-    found = latest_consent(said(*events), NOW)
-    return found["state"].item() if found.height else None
-
-
-# What was said last.
-
-
-def test_the_latest_of_each_scope_holds():
-    found = latest_consent(
-        said(
-            {"happened_at": AGO[3]},
-            {"happened_at": AGO[1], "state": "no"},
-            {"happened_at": AGO[2], "channel": "email"},
-            {"happened_at": AGO[2], "topic": "care", "state": "no"},
-            {"happened_at": AGO[1], "topic": "care"},
-            {"happened_at": AGO[9], "brand": "seewind"},
-        ),
-        NOW,
-    )
-    expected = pl.DataFrame(
-        {
-            "customer_id": "c1",
-            "brand": ["nordtal", "nordtal", "nordtal", "seewind"],
-            "channel": ["*", "*", "email", "*"],
-            "topic": ["*", "care", "*", "*"],
-            "state": ["no", "yes", "yes", "yes"],
-        }
-    )
-    assert_frame_equal(found, expected, check_row_order=False)
-
-
-@pytest.mark.parametrize(("one", "other"), [("yes", "no"), ("no", "yes"), ("yes", "pending"), ("pending", "no")])
-def test_two_things_said_at_the_same_instant_are_a_no(one, other):
-    assert state({"state": one, "happened_at": AGO[1]}, {"state": other, "happened_at": AGO[1]}) == "no"
-
-
-def test_the_same_thing_said_twice_at_an_instant_stands():
-    assert state({"happened_at": AGO[1]}, {"happened_at": AGO[1]}) == "yes"
-
-
-def test_a_pending_yes_is_neither_yes_nor_no_and_ends_an_earlier_yes():
-    assert state({"happened_at": AGO[2]}, {"happened_at": AGO[1], "state": "pending"}) == "neither"
-
-
-@pytest.mark.parametrize("given", ["maybe", "", "oui", "NO", None])
-def test_a_state_that_nobody_knows_is_a_no(given):
-    assert state({"happened_at": AGO[2]}, {"happened_at": AGO[1], "state": given}) == "no"
-
-
-@pytest.mark.parametrize("channel", ["fax", "", None])
-def test_a_no_on_a_channel_that_nobody_knows_is_one_on_all_and_a_yes_there_is_nothing(channel):
-    found = latest_consent(said({"channel": channel, "state": "no"}), NOW)
-    assert found["channel"].to_list() == ["*"]
-    found = latest_consent(said({"channel": channel, "state": "yes"}), NOW)
-    assert found["channel"].to_list() == [channel]
-
-
-def test_capitals_and_blanks_do_not_matter_to_a_state():
-    assert state({"state": " Yes "}) == "yes"
-
-
-def test_a_snooze_is_a_no_until_it_ends_and_then_as_if_it_had_never_been():
-    before = {"happened_at": AGO[5]}
-    assert state(before, {"state": "snooze", "happened_at": AGO[1], "until": LATER}) == "no"
-    assert state(before, {"state": "snooze", "happened_at": AGO[1], "until": None}) == "no"
-    assert state(before, {"state": "snooze", "happened_at": AGO[1], "until": NOW}) == "yes"
-    assert state({"state": "snooze", "happened_at": AGO[1], "until": NOW}) is None
-
-
-def test_a_yes_runs_out_and_a_no_does_not():
-    assert state({"until": LATER}) == "yes"
-    assert state({"until": NOW}) == "neither"
-    assert state({"state": "no", "until": AGO[1]}) == "no"
-
-
-def test_what_is_said_later_than_now_was_not_said():
-    assert state({"happened_at": AGO[1]}, {"happened_at": LATER, "state": "no"}) == "yes"
-    assert state({"happened_at": AGO[1]}, {"happened_at": NOW, "state": "no"}) == "no"
-
-
-def test_a_no_without_a_time_holds_and_a_yes_without_one_was_never_said():
-    assert state({"happened_at": AGO[1]}, {"happened_at": None, "state": "no"}) == "no"
-    assert state({"happened_at": None, "state": "no"}) == "no"
-    assert state({"happened_at": None}) is None
-    assert state({"happened_at": AGO[1], "state": "no"}, {"happened_at": None}) == "no"
-
-
-def test_nothing_said_is_no_state_of_anybody():
-    assert latest_consent(CONSENT.to_frame(), NOW).is_empty()
-
-
-# Whom consent lets be spoken to.
-
-ANYTHING, MAIL, CARE = {}, {"channel": "email"}, {"topic": "care"}
-EXACT = {"channel": "email", "topic": "care"}
-MARKETING_BY_MAIL = [
-    ((), "NO_CONSENT"),
-    ((ANYTHING,), None),
-    ((MAIL,), None),
-    ((CARE,), None),
-    ((EXACT,), None),
-    (({"channel": "sms"},), "NO_CONSENT"),
-    (({"topic": "offers"},), "NO_CONSENT"),
-    (({"brand": "seewind"},), "NO_CONSENT"),
-    (({"customer_id": "c2"},), "NO_CONSENT"),
-    (({"state": "pending"},), "NO_CONSENT"),
-    ((EXACT, {"state": "no", "happened_at": AGO[9]}), "NO_CONSENT"),
-    ((ANYTHING, EXACT | {"state": "no", "happened_at": AGO[9]}), "NO_CONSENT"),
-    ((ANYTHING, MAIL | {"state": "no"}), "NO_CONSENT"),
-    ((ANYTHING, CARE | {"state": "no"}), "NO_CONSENT"),
-    ((ANYTHING, {"channel": "sms", "state": "no"}), None),
-    ((ANYTHING, {"topic": "offers", "state": "no"}), None),
-    ((ANYTHING, {"brand": "seewind", "state": "no"}), None),
-    ((ANYTHING, EXACT | {"state": "pending"}), None),
-]
-
-
-@pytest.mark.parametrize(("events", "expected"), MARKETING_BY_MAIL)
-def test_marketing_needs_a_yes_to_its_topic_or_all_and_no_matching_no(events, expected):
-    by_mail = product(channels={"first_of": ["email"]})
-    nobody_else = events or ({"customer_id": "c9"},)
-    assert reason(bars(people("c1"), *nobody_else), by_mail) == expected
-
-
-SERVICE_BY_MAIL = [
-    (({"customer_id": "c2"},), None),
-    (({"state": "pending"},), None),
-    (({"state": "no"},), "NO_CONSENT"),
-    (({"topic": "orders", "state": "no"},), "NO_CONSENT"),
-    (({"topic": "orders", "channel": "email", "state": "no"},), "NO_CONSENT"),
-    (({"topic": "care", "state": "no"},), None),
-    (({"channel": "sms", "state": "no"},), None),
-    (({"state": "snooze", "until": LATER},), "NO_CONSENT"),
-]
-
-
-@pytest.mark.parametrize(("events", "expected"), SERVICE_BY_MAIL)
-def test_service_needs_no_yes_and_a_no_to_its_topic_or_all_stops_it(events, expected):
-    by_mail = product(**SERVICE, channels={"first_of": ["email"]})
-    assert reason(bars(people("c1"), *events), by_mail) == expected
-
-
-def test_consent_is_looked_at_channel_by_channel():
-    found = bars(people("c1"), {}, {"channel": "email", "state": "no"})
-    got = standing(candidates({}), found, product(), channels(product()), TARGETS, NOW)
-    names = ["email_reason", "sms_reason", "web_reason"]
-    assert got.select(names).row(0) == ("NO_CONSENT", None, None)
 
 
 # Addresses.
@@ -265,6 +113,9 @@ def test_who_is_in_a_segment_but_not_among_the_customers_is_unreachable():
         ({"until": AGO[1]}, None),
         ({"channel": "email"}, None),
         ({"customer_id": "c2"}, None),
+        ({"brand": "*", "product": "*", "channel": "*", "message_type": "*"}, "EXCLUDED"),
+        ({"brand": "*", "product": "other"}, None),
+        ({"channel": "fax"}, "EXCLUDED"),
     ],
 )
 def test_an_exclusion_bars_whom_and_what_it_names(entry, expected):

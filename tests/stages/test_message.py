@@ -340,6 +340,15 @@ def test_the_order_of_rows_does_not_matter(tiny):
     assert one.creatives == other.creatives
 
 
+@pytest.mark.parametrize("text", ["a\nb", "a{% if item %}b\r\nc{% endif %}"])
+def test_a_subject_goes_over_one_line_only(tiny, text):
+    tiny.edit("templates/care/email.j2", "Looking after your ", text)
+    with pytest.raises(TemplateError) as caught:
+        words(tiny, {})
+    assert caught.value.where == "templates/care/email.j2"
+    assert caught.value.what == "the part 'subject' goes over more than one line"
+
+
 def test_nobody_to_speak_to_has_no_words(tiny):
     workspace = tiny.load()
     done = worded(routed({}, fields=FIELDS).clear(), workspace.products["care"], workspace, KEY)
