@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from flows.durable import private_folder
@@ -33,7 +33,8 @@ def run_lock(settings: Settings, purpose: str) -> Iterator[None]:
     try:
         _acquire(descriptor, settings.lock_wait_seconds, str(path))
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{purpose}, process {os.getpid()}".encode(), 0)
+        with suppress(OSError):  # a full disk: the lock holds all the same, and what the run needs to write will say so
+            os.pwrite(descriptor, f"{purpose}, process {os.getpid()}".encode(), 0)
         yield
         os.ftruncate(descriptor, 0)
     finally:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from flows.clock import present
-from flows.durable import private_folder, sync_file, sync_folder
+from flows.durable import private_folder, sync_folder, write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,10 +123,7 @@ def archive(workspace: Workspace, product: str, digest: str) -> None:
         return
     temporary = private_folder(folder.with_name(f".{digest}.tmp"))
     for name, file in workspace.product_files(workspace.products[product]).items():
-        copy = temporary / name
-        private_folder(copy.parent)
-        shutil.copyfile(file, copy)
-        sync_file(copy)
+        write_bytes(temporary / name, file.read_bytes())
     temporary.rename(folder)
     sync_folder(folder.parent)
 

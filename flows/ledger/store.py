@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from flows.clock import present
-from flows.durable import private_folder, sync_folder
-from flows.errors import LockedError, StateError
+from flows.durable import private_folder, rename_once, sync_file, sync_folder
+from flows.errors import LockedError, OutboxError, SourceError, StateError
 from flows.settings import Settings, shipped
 from flows.warehouse.connection import Connection, connect, query, translated
 
@@ -52,7 +53,8 @@ class Ledger:
                 yield self
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                with suppress(Exception):  # a commit that failed has been rolled back already, and says so here
+                    self._connection.execute("ROLLBACK")
                 raise
             sync_folder(self.path.parent)
 
@@ -84,23 +86,22 @@ def open_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Ledg
 
     Args:
         settings: where it is.
-        read_only: for those who only look; they do not see a ledger that does not exist yet.
+        read_only: for those who only look.
 
     Raises:
         LockedError: another process keeps it.
-        StateError: it was written by a newer program, or is not a ledger.
+        StateError: it was written by a newer program, is damaged, or is not a ledger.
+        OutboxError: there is none yet, and it cannot be made.
     """
     with _ONE_THREAD:
         path = settings.ledger
         private_folder(path.parent)
-        is_new = not path.exists()
-        if is_new:
-            read_only = False
+        if not path.exists():
+            _create(path)
         connection = _patiently(path, read_only=read_only)
         try:
             if not read_only:
-                path.chmod(0o600)
-                _prepare(path, connection, is_new=is_new)
+                _prepare(path, connection)
             yield Ledger(path, connection)
         finally:
             connection.close()
@@ -115,9 +116,36 @@ def _patiently(path: Path, *, read_only: bool) -> Connection:
             if time.monotonic() > until:
                 raise
             time.sleep(0.1)
+        except SourceError as damage:
+            hint = (
+                "restore the state folder from your backup; with an empty history people would get the same help again"
+            )
+            raise StateError(path, damage.what, hint) from None
 
 
-def _prepare(path: Path, connection: Connection, *, is_new: bool) -> None:
+def _create(path: Path) -> None:
+    """Make a ledger under another name first, so that a kill or a full disk leaves none rather than half of one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        connection = connect(temporary)
+        try:
+            _prepare(temporary, connection)
+            with translated(temporary):
+                connection.execute("CHECKPOINT")
+        finally:
+            connection.close()
+        sync_file(temporary)
+        with suppress(FileExistsError):  # another process was quicker
+            rename_once(temporary, path)
+        sync_folder(path.parent)
+    except (OSError, SourceError, OutboxError):
+        raise OutboxError(path, "this file cannot be written", "free some space, or mend the rights") from None
+    finally:
+        for left in path.parent.glob(f"{temporary.name}*"):
+            left.unlink()
+
+
+def _prepare(path: Path, connection: Connection) -> None:
     with translated(path):
         connection.execute(shipped("sql", "ledger", "tables.sql").read_text(encoding="utf-8"))
         found = connection.execute("SELECT max(number) FROM schema_version").fetchall()[0][0]
@@ -127,8 +155,6 @@ def _prepare(path: Path, connection: Connection, *, is_new: bool) -> None:
         elif found > SCHEMA_VERSION:
             what = f"this ledger has version {found}; this program knows {SCHEMA_VERSION}"
             raise StateError(path, what, "install the newer program again")
-    if is_new:
-        sync_folder(path.parent)
 
 
 def _naive(frame: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import polars as pl
 from flows.clock import moment as moment_of
 from flows.clock import present
 from flows.durable import private_folder, sync_file, write_bytes
-from flows.errors import BalanceError, SourceError, UsageError, nearest
+from flows.errors import BalanceError, OutboxError, SourceError, UsageError, nearest
 from flows.keys import Key, load_key
 from flows.ledger.claims import claimed_addresses
 from flows.ledger.store import open_ledger
@@ -280,5 +280,8 @@ def _added(parts: Iterable[dict[str, int]]) -> dict[str, int]:
 
 def _save(frame: pl.DataFrame, path: Path) -> None:
     private_folder(path.parent)
-    frame.write_parquet(path)
-    sync_file(path)
+    try:
+        frame.write_parquet(path)
+        sync_file(path)
+    except (OSError, pl.exceptions.ComputeError):  # Polars tells a full disk either way
+        raise OutboxError(path, "this file cannot be written", "free some space, or mend the rights") from None

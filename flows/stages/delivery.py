@@ -101,7 +101,7 @@ def write_batch(
         sync_folder(folder)
         sync_folder(folder.parent)
     except OSError as error:
-        what = "the disk is full" if no_space(error) else f"a file cannot be written ({error.strerror})"
+        what = "the disk is full" if no_space(error) else f"a file cannot be written ({error.strerror or error})"
         raise OutboxError(folder, what, "free some space or mend the rights, then run again") from None
     return row_count
 

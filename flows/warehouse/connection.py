@@ -67,7 +67,7 @@ def translated(where: object) -> Iterator[None]:
     """
     try:
         yield
-    except duckdb.IOException as error:
+    except (duckdb.IOException, duckdb.TransactionException) as error:  # the latter: a commit that could not be written
         raise _io_error(where, str(error)) from None
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
         raise StatementError(where, _first_line(error), "mend the statement; DuckDB's SQL applies") from None
@@ -98,6 +98,8 @@ def _io_error(where: object, message: str) -> JustEnoughError:
         return SourceError(where, "this database file does not exist", "check the setting `database`")
     if "No space left" in message:
         return OutboxError(where, "the disk is full", "free some space and run again")
+    if "ould not write" in message:
+        return OutboxError(where, "this file cannot be written", "free some space, or mend the rights")
     return SourceError(where, "this database cannot be read", "check that it is whole and that you may read it")
 
 
