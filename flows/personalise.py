@@ -166,7 +166,7 @@ def personalise(  # noqa: PLR0913  (a form: each parameter is a field of it)
     with without_data("personalise"):
         loaded = load_workspace(workspace)
         with run_lock(loaded.settings, "personalise under Prefect"):
-            recovered, resumed = _recovered(loaded)
+            recovered, resumed = ((), ()) if what == "plan only" else _recovered(loaded)
             if what == "deliver a plan":
                 if run_id is None:
                     raise UsageError(

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from flows.ledger.store import Ledger
     from flows.plan import Plan
-    from flows.workspace import Workspace
 
 
 def run_state(ledger: Ledger, run_id: str) -> str | None:
@@ -116,13 +115,13 @@ def versions(ledger: Ledger, digests: Mapping[str, str]) -> pl.DataFrame:
     )
 
 
-def archive(workspace: Workspace, product: str, digest: str) -> None:
+def archive(settings: Settings, digest: str, files: Mapping[str, Path]) -> None:
     """Keep what a version of a product is made of in content/<digest>/, for receipts and rollbacks."""
-    folder = workspace.settings.folder("content", digest)
+    folder = settings.folder("content", digest)
     if folder.exists():
         return
     temporary = private_folder(folder.with_name(f".{digest}.tmp"))
-    for name, file in workspace.product_files(workspace.products[product]).items():
+    for name, file in files.items():
         write_bytes(temporary / name, file.read_bytes())
     temporary.rename(folder)
     sync_folder(folder.parent)

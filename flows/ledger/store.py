@@ -12,7 +12,7 @@ import polars as pl
 
 from flows.clock import present
 from flows.durable import private_folder, rename_once, sync_file, sync_folder
-from flows.errors import LockedError, OutboxError, SourceError, StateError
+from flows.errors import DataError, LockedError, OutboxError, SourceError, StateError
 from flows.settings import Settings, shipped
 from flows.warehouse.connection import Connection, connect, query, translated
 
@@ -37,7 +37,7 @@ class Ledger:
 
     def rows(self, statement: str, parameters: Mapping[str, Any] | None = None, **frames: pl.DataFrame) -> pl.DataFrame:
         """The rows of a SELECT; `frames` can be read in it by their names."""
-        with self._visible(frames):
+        with self._visible(frames), _undamaged(self.path):
             return query(self._connection, statement, parameters, where=self.path)
 
     @contextmanager
@@ -47,7 +47,7 @@ class Ledger:
         DuckDB syncs its files but not the folder that names its write-ahead log, so the folder is synced here: without
         that a power cut could take back an acknowledged commit.
         """
-        with translated(self.path):
+        with _undamaged(self.path):
             self._connection.execute("BEGIN")
             try:
                 yield self
@@ -60,7 +60,7 @@ class Ledger:
 
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None, **frames: pl.DataFrame) -> None:
         """Run a statement of a transaction; `frames` can be read in it by their names."""
-        with self._visible(frames), translated(self.path):
+        with self._visible(frames), _undamaged(self.path):
             self._connection.execute(statement, dict(parameters) if parameters else None)
 
     def append(self, table: str, frame: pl.DataFrame) -> None:
@@ -111,16 +111,23 @@ def _patiently(path: Path, *, read_only: bool) -> Connection:
     until = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
-            return connect(path, read_only=read_only)
+            with _undamaged(path):
+                return connect(path, read_only=read_only)
         except LockedError:
             if time.monotonic() > until:
                 raise
             time.sleep(0.1)
-        except SourceError as damage:
-            hint = (
-                "restore the state folder from your backup; with an empty history people would get the same help again"
-            )
-            raise StateError(path, damage.what, hint) from None
+
+
+@contextmanager
+def _undamaged(path: Path) -> Iterator[None]:
+    """DuckDB's errors in our words; what would be a broken source elsewhere is a broken ledger here."""
+    try:
+        with translated(path):
+            yield
+    except SourceError as damage:
+        hint = "restore the state folder from your backup; with an empty history people would get the same help again"
+        raise StateError(path, damage.what, hint) from None
 
 
 def _create(path: Path) -> None:
@@ -138,7 +145,7 @@ def _create(path: Path) -> None:
         with suppress(FileExistsError):  # another process was quicker
             rename_once(temporary, path)
         sync_folder(path.parent)
-    except (OSError, SourceError, OutboxError):
+    except (OSError, SourceError, StateError, DataError, OutboxError):
         raise OutboxError(path, "this file cannot be written", "free some space, or mend the rights") from None
     finally:
         for left in path.parent.glob(f"{temporary.name}*"):
@@ -146,7 +153,7 @@ def _create(path: Path) -> None:
 
 
 def _prepare(path: Path, connection: Connection) -> None:
-    with translated(path):
+    with _undamaged(path):
         connection.execute(shipped("sql", "ledger", "tables.sql").read_text(encoding="utf-8"))
         found = connection.execute("SELECT max(number) FROM schema_version").fetchall()[0][0]
         if found is None:

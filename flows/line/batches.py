@@ -112,7 +112,7 @@ def publish_batch(
     with open_ledger(settings) as ledger:
         numbers = versions(ledger, digests)
     for product, digest in digests.items():
-        archive(job.workspace, product, digest)
+        archive(settings, digest, job.workspace.product_files(job.workspace.products[product]))
     products = rows.group_by("product", "variant", "facts").len("rows")
     listed = products.join(numbers.select("product", version="number"), on="product").sort(
         "product", "variant", "facts"
