@@ -12,9 +12,11 @@ from flows.durable import private_folder, sync_folder, write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from flows.ledger.store import Ledger
     from flows.plan import Plan
+    from flows.settings import Settings
 
 
 def run_state(ledger: Ledger, run_id: str) -> str | None:
