@@ -279,6 +279,17 @@ def test_a_creative_is_of_one_brand_and_country(tiny):
     assert "North Ltd, 1 North Street" in done.creatives[names[0]]["parts"]["html"]
 
 
+def test_without_a_layout_a_creative_is_of_one_brand_and_country_too(tiny):
+    other = "[tool.justenough.brands.south.default]"
+    tiny.edit(
+        "pyproject.toml", other, f'[tool.justenough.brands.north.AT]\nsite_url = "https://at.example.com"\n\n{other}'
+    )
+    done = words(tiny, *({"country": country, "channel": "web"} for country in ("DE", "AT", "FR")))
+    names = done.rows.sort("customer_id")["creative_id"].to_list()
+    urls = [done.creatives[name]["action_url"] for name in names]
+    assert urls == ["https://north.example.com/care", "https://at.example.com/care", "https://north.example.com/care"]
+
+
 def test_other_words_make_another_creative(tiny):
     before = words(tiny, {}).rows["creative_id"].item()
     tiny.edit("templates/care/email.j2", "Three minutes now.", "Five minutes now.")
