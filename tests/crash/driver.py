@@ -21,7 +21,7 @@ POINTS = {
     "order written": ("flows.line.planning", "save_order", "after"),
     "part planned": ("flows.line", "plan_part", "after"),
     "plan settled": ("flows.line", "settle", "after"),
-    "run noted, not committed": ("flows.ledger.store", "sync_folder", "before"),
+    "run noted, folder not synced": ("flows.ledger.store", "sync_folder", "before"),
     "run noted": ("flows.line.delivering", "start_run", "after"),
     "message claims made, not committed": ("flows.line.delivering", "claim", "after"),
     "state batch opened, not committed": ("flows.line.reconciling", "claim", "after"),

@@ -10,7 +10,7 @@ from tests.tiny import day
 pytestmark = pytest.mark.crash
 
 # The second day: additions, removals and messages, so that every target has something to publish.
-EARLY = ["order written", "part planned", "plan settled", "run noted, not committed", "run noted"]
+EARLY = ["order written", "part planned", "plan settled", "run noted, folder not synced", "run noted"]
 OF_A_MESSAGE = [
     "message claims made, not committed",
     "message claims committed",

@@ -1,0 +1,233 @@
+"""A warehouse that is missing, broken, empty or has fallen, and queries that do not yield what they should."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from flows.errors import DataError, LockedError, SourceError, StatementError
+from tests.bad_input.refusing import refused
+from tests.tiny import day
+
+WAREHOUSE = "warehouse.duckdb"
+
+
+def test_a_database_that_is_missing(tiny):
+    (tiny.folder / WAREHOUSE).unlink()
+    error = refused(tiny, SourceError)
+    assert error.where.endswith(WAREHOUSE)
+    assert (error.what, error.hint) == ("this database file does not exist", "check the setting `database`")
+
+
+def test_a_database_that_is_a_folder(tiny):
+    (tiny.folder / WAREHOUSE).unlink()
+    (tiny.folder / WAREHOUSE).mkdir()
+    assert refused(tiny, SourceError).where.endswith(WAREHOUSE)
+
+
+def test_a_file_that_is_no_database(tiny):
+    (tiny.folder / WAREHOUSE).write_text("customer_id,email\nc01,ann@x.example.com\n" * 500)
+    error = refused(tiny, SourceError)
+    assert error.what == "this file is not a DuckDB database"
+
+
+def test_a_database_that_is_cut_short(tiny):
+    content = (tiny.folder / WAREHOUSE).read_bytes()
+    (tiny.folder / WAREHOUSE).write_bytes(content[: len(content) // 2])
+    assert refused(tiny, SourceError).what == "this database cannot be read"
+
+
+def test_a_database_that_another_process_writes_to(tiny):
+    path = str(tiny.folder / WAREHOUSE)
+    code = f"import duckdb, sys; c = duckdb.connect({path!r}); print('open', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout.readline() == "open\n"
+        error = refused(tiny, LockedError)
+        writer.stdin.close()
+    assert error.what == f"process {writer.pid} has this database open for writing"
+    assert error.exit_code == 75
+
+
+def test_a_table_of_the_catalogue_that_is_not_there(tiny):
+    tiny.warehouse("DROP TABLE barred")
+    error = refused(tiny, StatementError)
+    assert (error.where, error.what) == (
+        "sql/dimensions.yaml",
+        "the table 'barred' is in the catalogue but not in the database",
+    )
+
+
+def test_a_source_that_is_empty(tiny):
+    tiny.warehouse("DELETE FROM needs")
+    error = refused(tiny, SourceError)
+    assert (error.where, error.what) == ("table needs", "this source is empty")
+    assert "may_be_empty: true" in error.hint
+
+
+def test_a_query_of_customers_that_yields_nobody(tiny):
+    tiny.edit("sql/customers.sql", "FROM people", "FROM people WHERE false")
+    error = refused(tiny, SourceError)
+    assert (error.where, error.what) == ("sql/customers.sql", "this query yields nobody")
+
+
+def test_a_source_that_has_fallen_further_than_is_plausible(tiny):
+    tiny.run()
+    tiny.warehouse("DELETE FROM people WHERE customer_id > 'c04'")
+    error = refused(tiny, SourceError, at=day(1))
+    assert (error.where, error.what) == ("table people", "this source fell from 16 to 5 rows since the last run")
+    tiny.set(largest_fall=0.7)
+    tiny.run(at=day(1))
+
+
+def test_a_segment_without_rows_is_no_error_and_says_so(tiny):
+    tiny.edit("sql/segments/owners.sql", "USING (customer_id, brand)", "USING (customer_id, brand) WHERE false")
+    outcome = tiny.run()
+    assert outcome.plan.candidates == {"care": 0, "late": 3}
+    assert outcome.plan.people["marketing"].model_dump() == {"base": 0, "passed": 0, "reasons": {}}
+    assert {row["customer_id"] for batch in tiny.batches() for row in batch.rows} == {"c07", "c08"}
+
+
+def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
+    for name in ("owners", "late"):
+        tiny.edit(f"sql/segments/{name}.sql", "USING (customer_id, brand)", "USING (customer_id, brand) WHERE false")
+    outcome = tiny.run()
+    assert [p.folder for p in outcome.delivered.published] == [None, None, None]
+    assert tiny.batches() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "kind", "where", "what", "hint"),
+    [
+        (
+            "sql/customers.sql",
+            "customer_id, brand",
+            "customer_id AS customerid, brand",
+            DataError,
+            "sql/customers.sql",
+            "the column 'customer_id' is missing",
+            "did you mean 'customerid'?",
+        ),
+        (
+            "sql/segments/owners.sql",
+            "n.item, ",
+            "",
+            DataError,
+            "sql/segments/owners.sql",
+            "the column 'item' is missing; it is declared in its .yaml",
+            "select it, or take it out there",
+        ),
+        (
+            "sql/segments/owners.sql",
+            ", n.interest",
+            "",
+            DataError,
+            "sql/segments/owners.sql",
+            "the column 'interest' is missing; it is a signal of a product",
+            "select it, or take it out there",
+        ),
+        (
+            "sql/segments/owners.sql",
+            "n.interest",
+            "n.item AS interest",
+            DataError,
+            "sql/segments/owners.sql",
+            "the signal 'interest' is String, which is no number",
+            "give it `fades_in` if it is an instant, or turn it into a boolean or a number in the query",
+        ),
+        (
+            "sql/segments/owners.sql",
+            "n.interest",
+            "n.interest, 'soon' AS valid_until",
+            DataError,
+            "sql/segments/owners.sql",
+            None,
+            "cast it in the query",
+        ),
+        (
+            "sql/segments/owners.sql",
+            "n.interest",
+            "n.first_name::integer AS interest",
+            StatementError,
+            "sql/segments/owners.sql",
+            None,
+            None,
+        ),
+        (
+            "sql/segments/owners.sql",
+            "n.interest",
+            "p.first_name::integer AS interest",
+            DataError,
+            "sql/segments/owners.sql",
+            "a value cannot be cast to INT32",
+            "use TRY_CAST, or mend the rows it fails on",
+        ),
+        (
+            "sql/segments/owners.sql",
+            "SELECT n.customer_id",
+            "SELECT nullif(n.customer_id, 'c03') AS customer_id",
+            DataError,
+            "sql/segments/owners.sql",
+            "'customer_id' is null in 1 rows",
+            "add WHERE customer_id IS NOT NULL, or mend the source",
+        ),
+        (
+            "sql/segments/owners.sql",
+            "FROM needs n",
+            "FROM (FROM needs UNION ALL FROM needs) n",
+            DataError,
+            "sql/segments/owners.sql",
+            "30 rows share their key (customer_id, brand, subject_id)",
+            None,
+        ),
+        (
+            "sql/customers.sql",
+            "brand, country",
+            "'north' AS brand, country",
+            DataError,
+            "sql/customers.sql",
+            "2 rows share their key (customer_id, brand)",
+            None,
+        ),
+        ("sql/segments/owners.sql", "FROM needs", "FROM need", StatementError, "sql/segments/owners.sql", None, None),
+        ("sql/segments/owners.sql", "SELECT", "SELEKT", StatementError, "sql/segments/owners.sql", None, None),
+    ],
+)
+def test_a_query_that_does_not_yield_what_it_should(tiny, name, old, new, kind, where, what, hint):
+    tiny.edit(name, old, new)
+    error = refused(tiny, kind)
+    assert error.where.startswith(where)
+    assert what is None or error.what == what
+    assert hint is None or error.hint == hint
+
+
+def test_a_row_without_a_use_is_not_in_the_way_of_the_others(tiny):
+    """Rows that cannot be served are no errors: each carries a reason."""
+    tiny.warehouse(
+        """
+        INSERT INTO people VALUES
+            ('c30', 'north', 'XX', 'xx-XX', 'two@at@x.example.com', '12', '{{ 7*7 }}'),
+            ('c31', 'north', NULL, NULL, NULL, NULL, NULL),
+            ('c32', 'north', 'DE', 'en', 'zed@x.example.com', NULL, 'Ann<script>');
+        INSERT INTO needs VALUES ('c30', 'north', '', 'nan', '2026-11-01'), ('c31', 'north', 'tent', 'inf', '2026-11-01'),
+            ('c32', 'north', '', 3, '2026-11-01'), ('c99', 'north', 'tent', 4, '2026-11-01');
+        INSERT INTO consents SELECT 'y', customer_id, 'north', '*', '*', 'yes', '2026-11-01' FROM people
+            WHERE customer_id > 'c20';
+        """
+    )
+    outcome = tiny.run()
+    reached = {row["customer_id"] for batch in tiny.batches() for row in batch.rows}
+    assert reached & {"c30", "c31", "c32", "c99"} == {"c32"}
+    reasons = outcome.plan.people["marketing"].reasons
+    assert (reasons["UNREACHABLE"], reasons["BAD_ADDRESS"]) == (3, 1)
+
+
+def test_the_warehouse_is_never_written_to(tiny):
+    before = (tiny.folder / WAREHOUSE).read_bytes()
+    tiny.run()
+    assert (tiny.folder / WAREHOUSE).read_bytes() == before
+    with duckdb.connect(str(tiny.folder / WAREHOUSE), read_only=True) as connection:
+        assert connection.execute("SELECT count(*) FROM people").fetchall() == [(16,)]

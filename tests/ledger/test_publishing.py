@@ -1,0 +1,179 @@
+"""Seal, reveal, commit; and what recovery does with each thing that a killed run can leave behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import polars as pl
+import pytest
+
+from flows.durable import boot_id
+from flows.errors import BalanceError, OutboxError, StateError
+from flows.ledger.publishing import check_folders, is_whole, publish, recover, refuse_unbalanced, staged
+from flows.ledger.store import open_ledger
+from tests.ledger.claiming import END, claimed
+
+
+@pytest.fixture
+def batch(settings):
+    """A claimed batch with its staged folder."""
+    check_folders(settings)
+    with open_ledger(settings) as ledger:
+        found = claimed(ledger, {}, {"message_id": "m2", "person_key": "bea"})
+    stage(settings, found)
+    return found
+
+
+def stage(settings, batch):
+    folder = staged(settings, batch.batch_id)
+    folder.mkdir()
+    content = b"message_id\nm1\nm2\n"
+    (folder / "recipients-0001.csv").write_bytes(content)
+    files = [{"name": "recipients-0001.csv", "sha256": hashlib.sha256(content).hexdigest()}]
+    (folder / "manifest.json").write_text(json.dumps({"files": files}))
+
+
+def records(batch):
+    rows = {"message_id": ["m1", "m2"], "decision_id": "d1", "creative_id": "c", "valid_until": END}
+    return {"delivery": pl.DataFrame(rows).with_columns(batch_id=pl.lit(batch.batch_id))}
+
+
+def noted(settings, *, state, reason=None, claims=0, deliveries=0):
+    """What the ledger holds of the one batch."""
+    with open_ledger(settings) as ledger:
+        assert ledger.rows("SELECT state, reason FROM batch").rows() == [(state, reason)]
+        found = [ledger.rows(f"SELECT * FROM {table}").height for table in ("claim", "delivery")]
+    assert found == [claims, deliveries]
+
+
+def seal(settings, batch, *, boot=None, kind="message"):
+    """As a run that was killed between the seal and the rename leaves it."""
+    manifest = staged(settings, batch.batch_id) / "manifest.json"
+    with open_ledger(settings) as ledger, ledger.transaction():
+        for table, rows in records(batch).items():
+            ledger.append(table, rows)
+        ledger.execute(
+            "UPDATE batch SET state = 'sealed', manifest_sha256 = $sha, boot_id = $boot, kind = $kind",
+            {"sha": hashlib.sha256(manifest.read_bytes()).hexdigest(), "boot": boot or boot_id(), "kind": kind},
+        )
+
+
+def test_a_batch_appears_whole_and_the_ledger_says_so(settings, batch):
+    folder = publish(settings, batch, records(batch))
+    assert folder == settings.outbox / "email_file" / "2026-11-22-1"
+    assert {path.name for path in folder.iterdir()} == {"manifest.json", "recipients-0001.csv"}
+    assert list(settings.folder("staging").iterdir()) == []
+    noted(settings, state="published", claims=2, deliveries=2)
+    assert recover(settings) == []
+
+
+def test_a_batch_that_was_recovered_meanwhile_is_not_sealed(settings, batch):
+    recover(settings)
+    stage(settings, batch)
+    with pytest.raises(StateError) as refused:
+        publish(settings, batch, records(batch))
+    assert refused.value.what == "this batch is aborted, and should be claimed"
+    assert list(settings.outbox.iterdir()) == []
+    noted(settings, state="aborted", reason="the run ended before the batch was sealed")
+
+
+def test_nothing_in_the_outbox_is_ever_replaced(settings, batch):
+    taken = settings.outbox / "email_file" / "2026-11-22-1"
+    taken.mkdir(parents=True)
+    with pytest.raises(OutboxError):
+        publish(settings, batch, records(batch))
+    assert list(taken.iterdir()) == []
+    noted(settings, state="hold", reason="something of its name is in the outbox", claims=2, deliveries=2)
+    assert recover(settings) == []
+    assert staged(settings, batch.batch_id).is_dir()
+
+
+def test_recovery_releases_what_was_claimed_and_not_sealed(settings, batch):
+    assert [(r.batch_id, r.state) for r in recover(settings)] == [(batch.batch_id, "aborted")]
+    noted(settings, state="aborted", reason="the run ended before the batch was sealed")
+    assert list(settings.folder("staging").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["message", "state"])
+def test_recovery_undoes_a_sealed_batch_that_nobody_has_seen(settings, batch, kind):
+    seal(settings, batch, kind=kind)
+    assert [r.state for r in recover(settings)] == ["aborted"]
+    noted(settings, state="aborted", reason="the run ended before the batch appeared")
+    assert list(settings.folder("staging").iterdir()) == []
+    assert recover(settings) == []
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_sealed_batch_that_is_staged_no_more_was_published_even_if_it_is_gone_since(settings, batch, is_taken):
+    seal(settings, batch)
+    folder = staged(settings, batch.batch_id)
+    if is_taken:
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+    else:
+        (settings.outbox / "email_file").mkdir()
+        folder.rename(settings.outbox / "email_file" / batch.folder)
+    assert [r.state for r in recover(settings)] == ["published"]
+    noted(settings, state="published", claims=2, deliveries=2)
+
+
+def test_after_a_restart_a_sealed_message_batch_is_held_and_kept(settings, batch):
+    seal(settings, batch, boot="another")
+    assert [r.state for r in recover(settings)] == ["hold"]
+    noted(settings, state="hold", reason="the machine restarted after the seal", claims=2, deliveries=2)
+    assert staged(settings, batch.batch_id).is_dir()
+    assert recover(settings) == []
+
+
+def test_after_a_restart_a_sealed_state_batch_is_made_again(settings, batch):
+    seal(settings, batch, boot="another", kind="state")
+    assert [r.state for r in recover(settings)] == ["aborted"]
+
+
+def test_a_staged_folder_that_no_batch_knows_is_removed(settings):
+    check_folders(settings)
+    settings.folder("staging", "unknown").mkdir()
+    assert recover(settings) == []
+    assert list(settings.folder("staging").iterdir()) == []
+
+
+def test_other_batches_keep_their_deliveries_when_one_is_undone(settings, batch):
+    publish(settings, batch, records(batch))
+    with open_ledger(settings) as ledger:
+        other = claimed(ledger, {"message_id": "m9", "person_key": "cid"})
+    recover(settings)
+    with open_ledger(settings) as ledger:
+        assert ledger.rows("SELECT message_id FROM claim ORDER BY 1").rows() == [("m1",), ("m2",)]
+        assert ledger.rows("SELECT count(*) FROM delivery").item() == 2
+        found = ledger.rows("SELECT state FROM batch WHERE batch_id = $id", {"id": other.batch_id})
+    assert found.item() == "aborted"
+
+
+@pytest.mark.parametrize("damage", ["none", "changed", "cut", "gone", "more", "manifest", "no manifest"])
+def test_a_folder_is_whole_only_with_exactly_what_was_sealed(settings, batch, damage):
+    folder = staged(settings, batch.batch_id)
+    sealed_as = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+    payload = folder / "recipients-0001.csv"
+    if damage == "changed":
+        payload.write_bytes(payload.read_bytes().replace(b"m2", b"m3"))
+    elif damage == "cut":
+        payload.write_bytes(payload.read_bytes()[:-1])
+    elif damage == "gone":
+        payload.unlink()
+    elif damage == "more":
+        (folder / "recipients-0002.csv").write_bytes(b"message_id\nm3\n")
+    elif damage == "manifest":
+        (folder / "manifest.json").write_text('{"files": []}')
+    elif damage == "no manifest":
+        (folder / "manifest.json").unlink()
+    assert is_whole(folder, sealed_as) == (damage == "none")
+
+
+def test_a_run_that_does_not_add_up_fails():
+    refuse_unbalanced("that", claims=2, rows=2)
+    with pytest.raises(BalanceError) as refused:
+        refuse_unbalanced("that", claims=2, rows=3)
+    assert refused.value.what == "2 rows claimed, 3 written"
+    assert refused.value.exit_code == 70

@@ -1,0 +1,156 @@
+"""What the ledger is asked for each message; and what a state target has to be told."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from flows.clock import Moment
+from flows.keys import Key
+from flows.product import OnceEvery
+from flows.schemas import INSTANT
+from flows.stages.claims import MEMBERS, claimable, reconciled
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+MOMENT = Moment(NOW.date(), NOW, NOW, NOW.replace(hour=0))
+KEY = Key("id", "0123456789abcdef" * 4)
+ALL = {"care", "late"}
+
+
+def member(customer, product="care", message=None, **changes):
+    row = {
+        "customer_id": customer,
+        "brand": "north",
+        "product": product,
+        "subject_id": None,
+        "message_type": "service" if product == "late" else "marketing",
+        "person_key": customer,
+        "message_id": message or f"{product}-{customer}",
+        "decision_id": "d",
+        "valid_until": NOW + timedelta(days=1),
+        "channel": "web",
+        "address": customer,
+        "address_match": customer,
+        "payload_sha256": "same",
+    }
+    return row | changes
+
+
+def members(*rows):
+    return pl.DataFrame(list(rows), MEMBERS)
+
+
+def told(published, wanted, *, barred=(), products=ALL, now=NOW):
+    """The message ids that are added, removed and held afterwards, and how many are unchanged."""
+    barred = pl.DataFrame({"message_id": list(barred)}, {"message_id": pl.String})
+    found = reconciled(members(*published), members(*wanted), barred, products, now)
+    ids = [sorted(frame["message_id"]) for frame in (found.additions, found.removals, found.members)]
+    return (*ids, found.unchanged)
+
+
+def test_what_is_new_is_added():
+    assert told([], [member("c1")]) == (["care-c1"], [], ["care-c1"], 0)
+
+
+def test_what_is_there_as_it_should_be_is_not_told_again():
+    assert told([member("c1")], [member("c1")]) == ([], [], ["care-c1"], 1)
+
+
+def test_what_says_something_else_now_is_told_again_in_its_place():
+    assert told([member("c1")], [member("c1", payload_sha256="other")]) == (["care-c1"], [], ["care-c1"], 0)
+
+
+def test_what_was_not_decided_again_stays_while_it_is_true():
+    assert told([member("c1")], []) == ([], [], ["care-c1"], 1)
+
+
+@pytest.mark.parametrize(("seconds", "gone"), [(-1, ["care-c1"]), (0, ["care-c1"]), (1, [])])
+def test_what_is_true_no_longer_is_removed(seconds, gone):
+    found = told([member("c1", valid_until=NOW + timedelta(seconds=seconds))], [])
+    assert found[1] == gone
+
+
+def test_what_is_barred_is_removed():
+    assert told([member("c1"), member("c2")], [], barred=["care-c1"]) == ([], ["care-c1"], ["care-c2"], 1)
+
+
+def test_a_newer_decision_takes_the_place_of_the_older():
+    found = told([member("c1", message="old"), member("c2")], [member("c1", message="new")])
+    assert found == (["new"], ["old"], ["care-c2", "new"], 1)
+
+
+def test_a_help_about_another_order_takes_nobodys_place():
+    published = [member("c1", "late", "o1", subject_id="o1")]
+    wanted = [member("c1", "late", "o2", subject_id="o2")]
+    assert told(published, wanted) == (["o2"], [], ["o1", "o2"], 1)
+
+
+def test_a_marketing_help_about_another_subject_takes_the_place_of_the_older():
+    published = [member("c1", message="old", subject_id="o1")]
+    assert told(published, [member("c1", message="new", subject_id="o2")]) == (["new"], ["old"], ["new"], 0)
+
+
+def test_another_brand_or_product_takes_nobodys_place():
+    published = [member("c1", message="north")]
+    wanted = [member("c1", message="south", brand="south"), member("c1", "late", "late", subject_id="o1")]
+    assert told(published, wanted) == (["late", "south"], [], ["late", "north", "south"], 1)
+
+
+def test_a_product_that_is_not_looked_at_stays_as_it_is():
+    old = NOW - timedelta(days=1)
+    published = [member("c1", valid_until=old), member("c2", "late", valid_until=old, subject_id="o1")]
+    found = told(published, [], products={"late"}, barred=["care-c1"])
+    assert found == ([], ["late-c2"], ["care-c1"], 0)
+
+
+def test_members_are_sorted_by_customer():
+    found = reconciled(
+        members(member("c3"), member("c1")),
+        members(member("c2")),
+        pl.DataFrame({"message_id": []}, {"message_id": pl.String}),
+        ALL,
+        NOW,
+    )
+    assert_frame_equal(found.members, members(member("c1"), member("c2"), member("c3")))
+    assert_frame_equal(found.removals, MEMBERS.to_frame())
+
+
+def test_a_message_is_claimed_with_what_bars_the_next_one():
+    products = {
+        "care": SimpleNamespace(once_every=OnceEvery(every=timedelta(days=30), per="person")),
+        "late": SimpleNamespace(once_every=OnceEvery(every=timedelta(days=4), per="subject")),
+    }
+    rows = pl.DataFrame(
+        {
+            "message_id": ["m1", "m2"],
+            "decision_id": ["d1", "d2"],
+            "lane": ["first", "web"],
+            "person_key": ["p", "p"],
+            "brand": ["north", "south"],
+            "product": ["care", "late"],
+            "subject_key": [None, "o1"],
+            "message_type": ["marketing", "service"],
+            "channel": ["email", "sms"],
+            "address_match": ["ann@x.example.com", "+49151"],
+            "valid_until": pl.Series([NOW, NOW], dtype=INSTANT),
+        }
+    )
+    found = claimable(rows, products, KEY, MOMENT)
+    expected = rows.drop("address_match", "valid_until").with_columns(
+        attempt=pl.lit(1),
+        as_of=pl.lit(date(2026, 11, 22)),
+        address_key=pl.Series(
+            [
+                pl.select(KEY.of("north", "email", "ann@x.example.com")).item(),
+                pl.select(KEY.of("south", "sms", "+49151")).item(),
+            ]
+        ),
+        repeats_after=pl.Series([date(2026, 10, 23), date(2026, 11, 18)]),
+        per_subject=pl.Series([False, True]),
+    )
+    assert_frame_equal(found, expected, check_column_order=False)
+    assert not [value for row in found.rows() for value in row if value in {"ann@x.example.com", "+49151"}]
