@@ -1,0 +1,104 @@
+"""The line on the sample, at its full size: parts, a second run, and numbers that other code counts again."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import KEY, MORNING, Tiny, payloads
+
+ROOT = Path(__file__).parents[2]
+
+
+def sample(folder) -> Tiny:
+    """This repository's own workspace in a folder of its own, with the key of the tiny ones."""
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for name in ("sql", "templates"):
+        shutil.copytree(ROOT / name, folder / name)
+    (folder / ".justenough").mkdir(mode=0o700)
+    (folder / ".justenough" / "key").write_text(KEY)
+    (folder / ".justenough" / "key").chmod(0o600)
+    return Tiny(folder)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """One part, one run."""
+    workspace = sample(tmp_path_factory.mktemp("sample") / "whole")
+    return workspace, workspace.run()
+
+
+def test_claims_rows_manifests_and_ledger_are_the_same_messages(whole):
+    workspace, outcome = whole
+    batches = workspace.batches()
+    on_disk = [
+        (b.manifest["batch_id"], row["message_id"])
+        for b in batches
+        if b.manifest["kind"] == "message"
+        for row in b.rows
+    ]
+    assert len(on_disk) == len(set(on_disk)) > 500
+    for table in ("claim", "delivery JOIN batch USING (batch_id) WHERE kind = 'message'"):
+        found = workspace.history(f"SELECT batch_id, message_id FROM {table}")
+        assert Counter(found) == Counter(on_disk)
+    shown = Counter(row["message_id"] for b in batches for row in b.rows)
+    assert Counter(dict(workspace.history("SELECT message_id, count(*) FROM receipt GROUP BY ALL"))) == shown
+    planned = Counter((c.target, c.brand) for c in outcome.plan.counts for _ in range(c.rows))
+    assert planned == Counter((b.target, b.manifest["brand"]) for b in batches for _ in b.rows)
+
+
+def test_both_waterfalls_add_up(whole):
+    _, outcome = whole
+    for waterfalls in (outcome.plan.people, outcome.plan.deliveries):
+        for waterfall in waterfalls.values():
+            assert waterfall.base == waterfall.passed + sum(waterfall.reasons.values())
+            assert waterfall.passed > 0
+    assert outcome.plan.people["marketing"].reasons["HOLDOUT"] > 0
+    assert "HOLDOUT" not in outcome.plan.people["service"].reasons
+
+
+def test_on_one_day_an_address_gets_one_marketing_message_of_a_brand(whole):
+    workspace, _ = whole
+    doubled = workspace.history(
+        "SELECT 1 FROM claim WHERE message_type = 'marketing' GROUP BY brand, channel, address_key HAVING count(*) > 1"
+    )
+    assert doubled == []
+    both = workspace.history(
+        "SELECT 1 FROM claim GROUP BY person_key, brand HAVING count(DISTINCT message_type) > 1"  # service silences
+    )
+    assert both == []
+
+
+def test_no_person_of_the_warehouse_is_named_in_ledger_manifests_or_plan(whole):
+    workspace, _ = whole
+    recipients = [row for b in workspace.batches() if b.target == "email_file" for row in b.rows][::50]
+    canaries = {row[name].encode() for row in recipients for name in ("email", "customer_id")}
+    assert len(canaries) > 20
+    files = [workspace.state / "ledger.duckdb", *workspace.state.glob("plans/*/*.json")]
+    for path in [*files, *workspace.outbox.rglob("manifest.json")]:
+        content = path.read_bytes()
+        assert not [canary for canary in canaries if canary in content], path.name
+
+
+def test_three_parts_give_the_same_bytes_as_one(whole, tmp_path):
+    workspace, outcome = whole
+    cut = sample(tmp_path / "cut")
+    shutil.copytree(workspace.state / "sample", cut.state / "sample")
+    in_parts = cut.run(parts=3)
+    assert payloads(cut.batches()) == payloads(workspace.batches())
+    assert (in_parts.plan.people, in_parts.plan.deliveries) == (outcome.plan.people, outcome.plan.deliveries)
+
+
+def test_a_second_run_of_the_day_delivers_nothing_more(whole, tmp_path):
+    workspace = whole[0].copy(tmp_path / "again")
+    before, seen = workspace.everything(), payloads(workspace.batches())
+    outcome = workspace.run(at=MORNING.replace(hour=15))
+    after = workspace.everything()
+    assert all(p.folder is None for p in outcome.delivered.published)
+    assert payloads(workspace.batches()) == seen
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"run"}
