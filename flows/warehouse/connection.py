@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 Connection = duckdb.DuckDBPyConnection
 
+# Only names of types: the message quotes the value, too, which may be "to MUNICH".
+_KIND = re.compile(
+    r"to (?:type )?(U?INT\d+|U?(?:TINY|SMALL|BIG|HUGE)INT|INTEGER|FLOAT|DOUBLE|DECIMAL|"
+    r"DATE|TIME(?:STAMP)?(?:TZ|_S|_MS|_NS)?|INTERVAL|BOOL(?:EAN)?|UUID|ENUM)\b"
+)
+
 
 def connect(path: Path | None = None, *, read_only: bool = False) -> Connection:
     """Open a DuckDB file, or a database in memory when `path` is None. The session's time zone is UTC.
@@ -75,7 +81,7 @@ def translated(where: object) -> Iterator[None]:
         what = "it reaches outside the database, which is not allowed"
         raise StatementError(where, what, "load the data into a table of the warehouse first") from None
     except duckdb.ConversionException as error:
-        kind = re.search(r"to (?:type )?([A-Z][A-Z0-9_]+)", str(error))
+        kind = _KIND.search(str(error))
         what = f"a value cannot be cast{f' to {kind[1]}' if kind else ''}"
         raise DataError(where, what, "use TRY_CAST, or mend the rows it fails on") from None
     except duckdb.OutOfMemoryException:

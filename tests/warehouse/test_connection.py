@@ -135,6 +135,16 @@ def test_a_failed_cast_says_to_what_and_how_to_mend_it(database):
     assert failing(database, "SELECT born_on::DATE FROM people").what.startswith("a value cannot be cast")
 
 
+@pytest.mark.parametrize("value", ["sent to ANNA", "to type ANNA", "to ANNA' to INT32", "to TIMES ANNA"])
+def test_a_value_that_sounds_like_a_kind_is_not_taken_for_one(database, value):
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("UPDATE people SET email = ?", [value])
+    assert failing(database, "SELECT email::INTEGER FROM people").what in {
+        "a value cannot be cast to INT32",
+        "a value cannot be cast",
+    }
+
+
 def test_what_is_wrong_with_the_statement_itself_is_passed_on(database):
     assert "emial" in failing(database, "SELECT emial FROM people").what
     assert "persons" in failing(database, "SELECT * FROM persons").what
@@ -164,6 +174,7 @@ def test_a_query_that_needs_more_memory_than_it_may_use_says_what_to_set():
     [
         ("Could not set lock on file (PID 12)", LockedError, "process 12 has this database open for writing"),
         ("Could not set lock on file", LockedError, "another process has this database open for writing"),
+        ("Could not write file", OutboxError, "this file cannot be written"),
         ("No space left on device", OutboxError, "the disk is full"),
         ("something else about anna.secret@example.com", SourceError, "this database cannot be read"),
     ],
