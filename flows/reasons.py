@@ -33,7 +33,7 @@ REASONS: tuple[Reason, ...] = (
         "there is no consent for this topic on this channel, or it was withdrawn",
     ),
     Reason("BAD_ADDRESS", ("candidate", "delivery"), "the address cannot be one"),
-    Reason("UNREACHABLE", ("candidate", "delivery"), "there is no address"),
+    Reason("UNREACHABLE", ("candidate", "delivery"), "there is no address on the channels that are left"),
     Reason("SILENCED_BY_SERVICE", ("candidate",), "a service message goes to this person today"),
     Reason("STALE_CONTEXT", ("candidate", "delivery"), "the occasion is over"),
     Reason(

@@ -62,6 +62,10 @@ COLUMNS: dict[str, Column] = {
     "terms": Column(
         pl.List(pl.Struct({"name": pl.String, "log_odds": pl.Float64})), "the addends of the score, base included"
     ),
+    "closed": Column(
+        pl.List(pl.Struct({"channel": pl.String, "reason": pl.String})),
+        "the product's channels that are barred, and by what",
+    ),
     "decision_id": _string("HMAC of workspace, brand, product, subject, person and date"),
     "variant": _string("the variant of the words that was drawn; null without a test"),
     "propensity": Column(pl.Float64(), "probability of the draws that led here, 0..1"),
@@ -99,6 +103,7 @@ DECISIONS = frame_schema(
     "decision_id",
     "score",
     "terms",
+    "closed",
     "variant",
     "propensity",
     "valid_until",

@@ -76,6 +76,9 @@ def _checked(workspace: Workspace, product: Product, key: WordsKey, usage: Usage
             values = {name: _example(declared[name].examples, declared[name].dimension, facts) for name in words.fields}
             for part in CHANNELS[key.channel].parts:
                 text = plain(words, part.name, values)
+                if part.name in CHANNELS[key.channel].one_line and "\n" in text:
+                    what = f"the part '{part.name}' goes over more than one line"
+                    raise TemplateError(words.name, what, "write the block on one line, from its tag to its endblock")
                 if left := _LEFT_OVERS.search(text):
                     what = f"with {', '.join(facts) or 'no'} facts, part '{part.name}' prints '{left[0]}'"
                     raise TemplateError(words.name, what, "give that case words of its own")

@@ -87,7 +87,7 @@ def explained(found: Explanation) -> RenderableType:
     lines += [Text(line) for row in found.candidates for line in _candidate(row)]
     if not found.candidates:
         lines.append(Text("No live product's segment has this customer."))
-    lines += [Text(_delivery(row)) for row in found.deliveries]
+    lines += [Text(_delivery(row)) for row in found.deliveries if row["reason"] is None or row["reason"] in _AFTERWARDS]
     lines += [Text(_message(row)) for row in found.messages]
     return Group(*lines)
 
@@ -98,7 +98,8 @@ def _candidate(row: dict[str, Any]) -> list[str]:
     verdict = "was decided on" if reason is None else f"was not, since {MEANING[reason]} ({reason})"
     terms = ", ".join(f"{term['name']} {term['log_odds']:+.2f}" for term in row["terms"])
     score = f" (score {row['score']:.2f}{': ' + terms if terms else ''})"
-    return [f"{row['brand']}: {row['product']}{about} {verdict}{score}"]
+    closed = [f"  not by {way['channel']}: {MEANING[way['reason']]} ({way['reason']})" for way in row["closed"]]
+    return [f"{row['brand']}: {row['product']}{about} {verdict}{score}", *closed]
 
 
 def _delivery(row: dict[str, Any]) -> str:
@@ -155,4 +156,6 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
+# What a channel's own standing does not tell already.
+_AFTERWARDS = ("CROWD_TOO_SMALL", "OVER_BUDGET", "AUDIENCE_TOO_SMALL", "DUPLICATE_ADDRESS", "LOCALE_MISMATCH")
 _NUMBERS = {"marketing", "service", "rows", "removed", "unchanged", "wordings tried"}

@@ -27,6 +27,7 @@ NARROW = (
     "subject_key",
     "score",
     "terms",
+    "closed",
     "valid_until",
     "reason",
 )

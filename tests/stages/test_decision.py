@@ -31,7 +31,10 @@ def scored(of: Product, *rows: dict) -> pl.DataFrame:
     frame = pl.DataFrame(done, schema={**SCHEMA, "person_key": pl.String})
     subject = pl.when(pl.col("subject_id").is_not_null()).then(KEY.of(pl.col("subject_id")))
     return frame.with_columns(
-        person_key=KEY.of(pl.col("customer_id")), subject_key=subject, terms=pl.lit([], COLUMNS["terms"].type)
+        person_key=KEY.of(pl.col("customer_id")),
+        subject_key=subject,
+        terms=pl.lit([], COLUMNS["terms"].type),
+        closed=pl.lit([], COLUMNS["closed"].type),
     ).select(NARROW)
 
 

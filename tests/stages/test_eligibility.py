@@ -156,6 +156,14 @@ def test_with_every_channel_closed_the_reason_of_the_one_that_got_furthest_is_to
     assert reason(found, product(channels={"first_of": ["email"], "also": ["web"]})) == "NO_CONSENT"
 
 
+def test_every_channel_that_is_closed_is_named_with_its_reason():
+    of = product()
+    found = bars(people("c1", "c2"), {}, {"channel": "email", "state": "no"}, {"customer_id": "c2"})
+    rows = candidates({}, {"customer_id": "c2"}, of=of)
+    got = eligible(rows, found, history(), of, channels(of), TARGETS, MOMENT)
+    assert got["closed"].to_list() == [[{"channel": "email", "reason": "NO_CONSENT"}], []]
+
+
 def test_one_open_channel_is_enough_and_those_that_go_along_do_not_count():
     found = bars(people("c1"), {"channel": "sms"})
     assert reason(found) is None
@@ -184,7 +192,16 @@ def test_rows_keep_their_order_and_their_columns():
     got = eligible(rows, bars(people("c1", "c2", "c3")), history(), of, channels(of), TARGETS, MOMENT)
     assert_frame_equal(got.select(rows.columns), rows)
     contacts = [f"{c}_{what}" for c in ("email", "sms", "web") for what in ("address", "match", "reason")]
-    assert set(got.columns) == {*rows.columns, "reason", "person_key", "country", "locale", "time_zone", *contacts}
+    assert set(got.columns) == {
+        *rows.columns,
+        "reason",
+        "closed",
+        "person_key",
+        "country",
+        "locale",
+        "time_zone",
+        *contacts,
+    }
     assert got["sms_address"].to_list() == ["+49c3", "+49c1", "+49c2"]
     assert got["web_match"].to_list() == ["c3", "c1", "c2"]
 

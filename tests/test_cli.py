@@ -1,0 +1,248 @@
+"""The command line: what it says, in which form, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows import cli
+from flows.ledger.lock import run_lock
+from tests.tiny import MORNING, day, make
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUSTENOUGH_NOW", MORNING.isoformat())
+    return make(tmp_path / "workspace", brands=["north"])
+
+
+@pytest.fixture
+def je(tiny, capsys):
+    """Run one command on the tiny workspace: its exit code, what it printed, what it complained."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = cli.main([*arguments, "--workspace", str(tiny.folder)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def test_a_run_says_where_everybody_went_and_where_the_files_are(je, tiny):
+    code, out, err = je("run")
+    assert code == 0
+    for said in (
+        "NO_CONSENT",
+        "UNREACHABLE",
+        "EXCLUDED",
+        "DUPLICATE_ADDRESS",
+        "get something",
+        "outbox/email_file/2026-11-22-1",
+    ):
+        assert said in out.replace("\n", "")
+    assert "publishing 3/3" in err  # progress, where it is no terminal, goes line by line beside the answer
+    assert {batch.name for batch in tiny.batches()} == {"2026-11-22-1"}
+
+
+def test_a_second_run_says_that_there_is_nothing_more_to_deliver(je):
+    assert je("run")[0] == 0
+    code, out, _ = je("run")
+    assert (code, "Nothing to deliver" in out) == (0, True)
+
+
+def test_json_is_all_there_is_on_standard_output_and_its_numbers_are_those_of_the_batches(je, tiny):
+    code, out, _ = je("run", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["plan"]["people_count"] == sum(fall["passed"] for fall in found["plan"]["people"].values())
+    rows = {(batch["target"], batch["brand"]): batch["rows"] for batch in found["delivered"]["published"]}
+    assert rows == {(seen.target, seen.manifest["brand"]): seen.manifest["rows"] for seen in tiny.batches()}
+
+
+def test_a_plan_tells_how_to_deliver_it_and_that_command_does(je, tiny):
+    code, out, _ = je("plan")
+    assert (code, tiny.batches()) == (0, [])
+    step = out.replace("\n", " ").split("to do so: justenough ")[1].split()
+    assert step[0::2][:2] == ["deliver", "--expect"]
+    assert je(*step)[0] == 0
+    assert tiny.batches()
+
+
+def test_a_dry_run_delivers_nothing(je, tiny):
+    code, out, _ = je("run", "--dry-run")
+    assert (code, "nothing is delivered yet" in out, tiny.batches()) == (0, True, [])
+
+
+def test_another_number_of_people_than_approved_is_a_no(je, tiny):
+    run_id = json.loads(je("plan", "--json")[1])["order"]["run_id"]
+    code, _, err = je("deliver", run_id, "--expect", "1")
+    assert (code, tiny.batches()) == (1, [])
+    assert err.startswith(f"PlanError {run_id}: 1 were approved, and the plan has ")
+    assert "  hint: look at it again, then: justenough deliver" in err
+
+
+def test_narrowing_takes_an_option_more_than_once(je, tiny):
+    assert je("run", "--target", "email_file", "--target", "sms_file", "--product", "late")[0] == 0
+    assert {batch.target for batch in tiny.batches()} == {"email_file"}
+    assert {entry["product"] for batch in tiny.batches() for entry in batch.manifest["products"]} == {"late"}
+
+
+def test_check_lists_what_each_message_uses(je):
+    code, out, _ = je("check")
+    assert code == 0
+    assert "care/email" in out
+    assert "last_order, name" in out
+    assert "The SQL fits the warehouse." in out
+    found = json.loads(je("check", "--json")[1])
+    email = next(file for file in found["files"] if (file["product"], file["channel"]) == ("care", "email"))
+    assert (email["shown"], email["because"], email["wordings"]) == (["last_order", "name"], ["last_order"], 4)
+
+
+def test_check_says_no_to_a_fourth_dimension_with_file_and_line(je, tiny):
+    tiny.edit(
+        "sql/dimensions.yaml",
+        "  name:       {my",
+        "  age: {my: my age, columns: [people.age], known: declared}\n  name:       {my",
+    )
+    tiny.edit("sql/segments/owners.yaml", "fields:\n", "fields:\n  age: {dimension: age, examples: [40]}\n")
+    tiny.edit(
+        "templates/care/email.j2", "Three minutes now.", "Three minutes now{% if age %}, at {{ age }}{% endif %}."
+    )
+    code, _, err = je("check")
+    assert code == 1
+    assert err.startswith("DimensionLimitError templates/care/email.j2:2: ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("<p>Hello{% if first_name %}", "<p>Hello None{% if first_name %}", "prints 'None'"),
+        ("Three minutes now.", "Three minutes\nnow.", "goes over more than one line"),
+    ],
+)
+def test_check_says_no_to_words_that_come_out_broken(je, tiny, old, new, complaint):
+    tiny.edit("templates/care/email.j2", old, new)
+    code, _, err = je("check")
+    assert (code, complaint in err) == (1, True)
+
+
+def test_check_warns_of_a_review_that_is_due_and_of_fields_that_were_not_tried(je, tiny):
+    tiny.edit("templates/care/product.yaml", "2027-06-30", "2026-06-30")
+    tiny.edit("sql/segments/late.yaml", "examples: [tent]", "examples: []")
+    code, out, _ = je("check")
+    assert code == 0
+    assert "warning: templates/care/product.yaml: review_by 2026-06-30 has passed" in out
+    assert "warning: sql/segments/late.yaml: field 'item' has no examples" in out
+
+
+def test_explain_tells_what_one_customer_gets_and_why_not_the_rest(je):
+    je("run")
+    _, out, _ = je("explain", "c07")
+    assert "late about o71 was decided on" in out
+    assert "care was not, since a service message goes to this person today (SILENCED_BY_SERVICE)" in out
+    assert "email of late to email_file, using last_order, name, good until" in out
+    assert "2026-11-22: email of north with late version 1, using last_order, name (published)" in out
+
+
+def test_explain_says_of_each_channel_why_it_is_closed(je):
+    je("plan")
+    _, out, _ = je("explain", "c11")
+    assert "  not by email: the address is on a suppression list (SUPPRESSED)" in out
+    assert "  not by sms: there is no address on the channels that are left (UNREACHABLE)" in out
+
+
+def test_explain_says_what_came_before_also_when_the_last_plan_has_nothing(je, tiny, monkeypatch):
+    je("run")
+    tiny.warehouse("DELETE FROM needs WHERE customer_id = 'c01'")
+    monkeypatch.setenv("JUSTENOUGH_NOW", day(1).isoformat())
+    je("plan")
+    _, out, _ = je("explain", "c01")
+    assert "No live product's segment has this customer." in out
+    assert "2026-11-22: email of north with care version 1" in out
+
+
+def test_a_stranger_is_not_explained(je):
+    je("plan")
+    code, _, err = je("explain", "nobody")
+    assert (code, err.startswith("UsageError CUSTOMER: neither plan")) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--prodct", "care"),
+        ("deliver",),
+        ("fly",),
+        ("run", "--as-of", "tomorrow"),
+        ("run", "--product", "car"),
+        ("run", "--as-of", "2027-01-01"),
+    ],
+)
+def test_bad_usage_is_two_and_says_what_is_known(je, arguments):
+    code, out, err = je(*arguments)
+    assert (code, out) == (2, "")
+    assert "hint: " in err
+
+
+def test_a_workspace_that_is_none_is_bad_usage(tmp_path, capsys):
+    assert cli.main(["run", "--workspace", str(tmp_path)]) == 2
+    assert "this is not a workspace" in capsys.readouterr().err
+
+
+def test_while_another_run_holds_the_lock_the_answer_is_75_and_who_holds_it(je, tiny):
+    with run_lock(tiny.load().settings, "the nightly run"):
+        code, _, err = je("run")
+    assert code == 75
+    assert f"the nightly run, process {os.getpid()} holds the lock" in err
+
+
+def test_an_error_in_json_is_json_with_its_exit_code(je):
+    code, out, err = je("deliver", "nothing", "--json")
+    assert (code, err) == (1, "")
+    error = json.loads(out)["error"]
+    assert (error["kind"], error["where"], error["exit"]) == ("PlanError", "nothing", 1)
+
+
+def test_our_own_fault_is_70_and_names_the_place_but_quotes_nothing(je, monkeypatch):
+    def broken(_folder: Path) -> None:
+        raise KeyError("secret@example.com")
+
+    monkeypatch.setattr(cli, "load_workspace", broken)
+    code, out, err = je("run")
+    assert (code, "test_cli.py:" in err, "KeyError" in err) == (70, True, True)
+    assert "secret" not in out + err
+
+
+def test_a_batch_on_hold_waits_for_a_person(je, tiny, monkeypatch):
+    from flows.line import delivering
+
+    monkeypatch.setattr(delivering, "batches_of", _with_a_held_batch(delivering.batches_of))
+    assert je("run")[0] == 3
+
+
+def _with_a_held_batch(batches_of):
+    import polars as pl
+
+    def held(ledger, run_id):
+        return batches_of(ledger, run_id).with_columns(state=pl.lit("hold"))
+
+    return held
+
+
+def test_the_program_runs_by_itself_and_its_help_teaches(tiny):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    call = [sys.executable, "-m", "flows.cli"]
+    told = subprocess.run([*call, "--help"], env=environment, capture_output=True, text=True, check=True).stdout
+    for command in ("run", "plan", "deliver", "check", "explain"):
+        assert f"│ {command} " in told
+    done = subprocess.run(
+        [*call, "plan", "--json"], cwd=tiny.folder, env=environment, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["people_count"] > 0
