@@ -235,9 +235,14 @@ def _channel_standing(
     name = channel.name
     excluded = _marked(known, exclusions.filter(pl.col("channel") == name), "is_excluded")["is_excluded"]
     suppressed = _is_suppressed(known, bars.suppressed, name)
-    consent = _consent(bars.consent, name, product.topic)
+    matching = _matching(bars.consent, name, product.topic)
+    consent = matching.group_by("customer_id", "brand").agg(has_no=_says("no"), has_yes=_says("yes"))
     said = known.join(consent, on=["customer_id", "brand"], how="left", maintain_order="left")
-    has_no = said["has_no"].fill_null(value=False)
+    # A no of which nobody noted the brand is one to all of them; a yes without a brand is none.
+    to_all = matching.filter(pl.col("brand").is_null() | (pl.col("brand") == "*"), pl.col("state") == "no")[
+        "customer_id"
+    ]
+    has_no = said["has_no"].fill_null(value=False) | known["customer_id"].is_in(to_all.implode())
     # A service message needs no yes; a no on its topic, or on everything, stops it all the same.
     is_barred = has_no if product.message_type == "service" else has_no | ~said["has_yes"].fill_null(value=False)
     fault = pl.col(f"{name}_fault")
@@ -257,12 +262,13 @@ def _channel_standing(
     return known.with_columns(reason.alias(f"{name}_reason")).drop(f"{name}_fault")
 
 
-def _consent(latest: pl.DataFrame, channel: str, topic: str) -> pl.DataFrame:
-    """`customer_id, brand, has_no, has_yes` over every scope that matches the channel and the topic."""
-    matching = latest.filter(pl.col("channel").is_in([channel, "*"]) & pl.col("topic").is_in([topic.lower(), "*"]))
-    return matching.group_by("customer_id", "brand").agg(
-        has_no=(pl.col("state") == "no").any(), has_yes=(pl.col("state") == "yes").any()
-    )
+def _matching(latest: pl.DataFrame, channel: str, topic: str) -> pl.DataFrame:
+    """What was said in every scope that matches the channel and the topic."""
+    return latest.filter(pl.col("channel").is_in([channel, "*"]) & pl.col("topic").is_in([topic.lower(), "*"]))
+
+
+def _says(state: str) -> pl.Expr:
+    return (pl.col("state") == state).any()
 
 
 def _is_suppressed(known: pl.DataFrame, suppressed: pl.DataFrame, channel: str) -> pl.Series:

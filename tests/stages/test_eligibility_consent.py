@@ -154,6 +154,11 @@ MARKETING_BY_MAIL = [
     ((ANYTHING, {"topic": "offers", "state": "no"}), None),
     ((ANYTHING, {"brand": "seewind", "state": "no"}), None),
     ((ANYTHING, EXACT | {"state": "pending"}), None),
+    ((ANYTHING, {"brand": None, "state": "no"}), "NO_CONSENT"),
+    ((ANYTHING, {"brand": "*", "state": "no", "topic": "care"}), "NO_CONSENT"),
+    ((ANYTHING, {"brand": None, "state": "no", "topic": "offers"}), None),
+    ((ANYTHING, {"brand": None, "state": "no", "customer_id": "c2"}), None),
+    (({"brand": None},), "NO_CONSENT"),
 ]
 
 
