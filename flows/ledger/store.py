@@ -12,7 +12,7 @@ import polars as pl
 
 from flows.clock import present
 from flows.durable import private_folder, rename_once, sync_file, sync_folder
-from flows.errors import DataError, LockedError, OutboxError, SourceError, StateError
+from flows.errors import DataError, LockedError, OutboxError, SourceError, StateError, StatementError
 from flows.settings import Settings, shipped
 from flows.warehouse.connection import Connection, connect, query, translated
 
@@ -100,8 +100,7 @@ def open_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Ledg
             _create(path)
         connection = _patiently(path, read_only=read_only)
         try:
-            if not read_only:
-                _prepare(path, connection)
+            _check_version(path, connection)
             yield Ledger(path, connection)
         finally:
             connection.close()
@@ -136,8 +135,10 @@ def _create(path: Path) -> None:
     try:
         connection = connect(temporary)
         try:
-            _prepare(temporary, connection)
             with translated(temporary):
+                connection.execute(shipped("sql", "ledger", "tables.sql").read_text(encoding="utf-8"))
+                stamp = present().replace(tzinfo=None)
+                connection.execute("INSERT INTO schema_version VALUES ($1, $2)", [SCHEMA_VERSION, stamp])
                 connection.execute("CHECKPOINT")
         finally:
             connection.close()
@@ -145,23 +146,22 @@ def _create(path: Path) -> None:
         with suppress(FileExistsError):  # another process was quicker
             rename_once(temporary, path)
         sync_folder(path.parent)
-    except (OSError, SourceError, StateError, DataError, OutboxError):
+    except (OSError, SourceError, DataError, OutboxError):
         raise OutboxError(path, "this file cannot be written", "free some space, or mend the rights") from None
     finally:
         for left in path.parent.glob(f"{temporary.name}*"):
             left.unlink()
 
 
-def _prepare(path: Path, connection: Connection) -> None:
-    with _undamaged(path):
-        connection.execute(shipped("sql", "ledger", "tables.sql").read_text(encoding="utf-8"))
-        found = connection.execute("SELECT max(number) FROM schema_version").fetchall()[0][0]
-        if found is None:
-            stamp = present().replace(tzinfo=None)
-            connection.execute("INSERT INTO schema_version VALUES ($1, $2)", [SCHEMA_VERSION, stamp])
-        elif found > SCHEMA_VERSION:
-            what = f"this ledger has version {found}; this program knows {SCHEMA_VERSION}"
-            raise StateError(path, what, "install the newer program again")
+def _check_version(path: Path, connection: Connection) -> None:
+    try:
+        with _undamaged(path):
+            found = connection.execute("SELECT max(number) FROM schema_version").fetchall()[0][0]
+    except StatementError:
+        raise StateError(path, "this database is not a ledger", "check the setting `ledger`") from None
+    if found is None or found > SCHEMA_VERSION:
+        what = f"this ledger has version {found}; this program knows {SCHEMA_VERSION}"
+        raise StateError(path, what, "install the newer program again")
 
 
 def _naive(frame: pl.DataFrame) -> pl.DataFrame:

@@ -243,7 +243,7 @@ except JustEnoughError as error:
 """
 
 
-@pytest.mark.parametrize("size", [0, 12_000, 100_000])
+@pytest.mark.parametrize("size", [0, 12_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_a_disk_that_is_full(tiny, size):
     """Files cannot grow past a size: writing the first one that is larger fails as on a full disk."""
     assert "cannot be written" in on_a_full_disk(tiny, size, MORNING)
@@ -253,7 +253,9 @@ def test_a_disk_that_is_full(tiny, size):
     assert sum(len(batch.rows) for batch in tiny.batches()) == 18
 
 
-@pytest.mark.parametrize("size", [500, 8_000, pytest.param(15_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "size", [pytest.param(500, marks=pytest.mark.slow), pytest.param(8_000, marks=pytest.mark.slow), 15_000]
+)
 def test_a_disk_that_is_full_on_a_later_day(tiny, size):
     """A plan that cannot be kept; with more space a ledger that cannot commit."""
     tiny.run()

@@ -51,15 +51,11 @@ CASES = [
 # What a kill proves at its neighbours too; the rest is slow.
 QUICK = {
     ("plan settled", None),
-    ("run noted", None),
-    ("message claims made, not committed", MAIL),
     ("message claims committed", MAIL),
-    ("payload staged", MAIL),
     ("sealing", MAIL),
     ("sealed", MAIL),
     ("renamed", MAIL),
     ("published", MAIL),
-    ("members written", WEB),
     ("batch staged", WEB),
     ("sealed", WEB),
     ("renamed", WEB),

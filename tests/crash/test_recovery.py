@@ -14,9 +14,9 @@ pytestmark = pytest.mark.crash
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        ("sealed", "undoing"),
+        pytest.param("sealed", "undoing", marks=pytest.mark.slow),
         ("sealed", "undone"),
-        ("sealed", "discarding"),
+        pytest.param("sealed", "discarding", marks=pytest.mark.slow),
         ("batch staged", "discarded"),
         pytest.param("batch staged", "undone", marks=pytest.mark.slow),
         pytest.param("renamed", "recovering", marks=pytest.mark.slow),

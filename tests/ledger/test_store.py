@@ -107,6 +107,17 @@ def test_a_damaged_ledger_is_never_replaced_by_an_empty_one(settings, damage):
     assert settings.ledger.read_bytes() == left
 
 
+def test_another_database_is_never_taken_for_a_ledger(settings):
+    settings.state.mkdir()
+    with duckdb.connect(str(settings.ledger)) as connection:
+        connection.execute("CREATE TABLE people (customer_id VARCHAR)")
+    left = settings.ledger.read_bytes()
+    with pytest.raises(StateError) as refused, open_ledger(settings):
+        pass
+    assert refused.value.what == "this database is not a ledger"
+    assert settings.ledger.read_bytes() == left
+
+
 def holding(settings, seconds):
     """Another process that has the ledger open for so long."""
     code = f"import duckdb, time; c = duckdb.connect({str(settings.ledger)!r}); print('open', flush=True); time.sleep({seconds})"

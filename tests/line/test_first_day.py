@@ -156,7 +156,7 @@ def test_a_person_of_two_brands_is_one_person_with_a_decision_in_each(delivered)
     assert sorted(found) == [(2, 1), (2, 2)]  # Hal's two orders of one brand, and Ann
 
 
-@pytest.mark.parametrize("parts", [2, 3, 7])
+@pytest.mark.parametrize("parts", [pytest.param(2, marks=pytest.mark.slow), 3, pytest.param(7, marks=pytest.mark.slow)])
 def test_payloads_are_the_same_bytes_however_the_customers_are_cut(delivered, tmp_path, parts):
     whole, _ = delivered
     cut = make(tmp_path / "cut")
