@@ -32,7 +32,7 @@ from flows.plan import Plan  # noqa: TC001  (the same)
 from flows.workspace import Workspace, load_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from uuid import UUID
 
     from prefect import Task
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from prefect.futures import PrefectFuture
     from prefect.task_runners import TaskRunner
 
+    from flows.ledger.publishing import Recovered
     from flows.plan import Order
 
 PACKAGE = Path(__file__).resolve().parent
@@ -166,31 +167,32 @@ def personalise(  # noqa: PLR0913  (a form: each parameter is a field of it)
     with without_data("personalise"):
         loaded = load_workspace(workspace)
         with run_lock(loaded.settings, "personalise under Prefect"):
-            recovered, resumed = ((), ()) if what == "plan only" else _recovered(loaded)
             if what == "deliver a plan":
                 if run_id is None:
                     raise UsageError(
                         "run_id", "no plan is named", "name the one to deliver; the page of a plan shows it"
                     )
+                _tell(line.tidy(loaded), ())
                 delivered = _delivered(loaded, run_id, expect, allow_past=allow_past)
-                return _done(Outcome(recovered, resumed, delivered.plan, delivered))
+                return _done(Outcome((), (), delivered.plan, delivered))
+            recovered, resumed = ([], []) if what == "plan only" else line.prepare(loaded)
+            _tell(recovered, resumed)
             planned = _planned(loaded, Request(as_of, products, targets, parts, allow_past))
             _show(planned, loaded, deliverable=what == "plan only")
             if what == "plan only":
-                return _done(Outcome(recovered, resumed, planned, None))
+                return _done(Outcome((), (), planned, None))
+            allow_past = allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
             delivered = _delivered(loaded, planned.order.run_id, expect, allow_past=allow_past)
-            return _done(Outcome(recovered, resumed, planned, delivered))
+            return _done(Outcome(tuple(recovered), tuple(resumed), planned, delivered))
 
 
-def _recovered(workspace: Workspace) -> tuple[tuple[Any, ...], tuple[Delivered, ...]]:
+def _tell(recovered: Sequence[Recovered], resumed: Sequence[Delivered]) -> None:
     """What killed runs left behind, finished or undone; told in the log."""
-    recovered, resumed = line.prepare(workspace)
     log = get_run_logger()
     for batch in recovered:
         log.warning("batch %s of an earlier run is %s: %s", batch.batch_id, batch.state, batch.reason)
     for delivered in resumed:
         log.warning("plan %s of an earlier run: %s", delivered.plan.order.run_id, artifacts.outcome_line(delivered))
-    return tuple(recovered), tuple(resumed)
 
 
 def _planned(workspace: Workspace, request: Request) -> Plan:

@@ -34,7 +34,7 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason("BAD_ADDRESS", ("candidate", "delivery"), "the address cannot be one"),
     Reason("UNREACHABLE", ("candidate", "delivery"), "there is no address on the channels that are left"),
-    Reason("SILENCED_BY_SERVICE", ("candidate",), "a service message goes to this person today"),
+    Reason("SILENCED_BY_SERVICE", ("candidate", "delivery"), "a service message goes to this person today"),
     Reason("STALE_CONTEXT", ("candidate", "delivery"), "the occasion is over"),
     Reason(
         "REPEATED",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from flows.channels import Target
-from flows.words.creatives import is_words_slot
+from flows.words import is_words_slot
 
 
 def _rows(worded: pl.DataFrame) -> pl.DataFrame:

@@ -72,7 +72,7 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
             `per_subject` (whether only those about the same subject do).
 
     Returns:
-        `message_id, reason`: REPEATED, DUPLICATE_ADDRESS, or null where the message may be claimed.
+        `message_id, reason`: REPEATED, SILENCED_BY_SERVICE, DUPLICATE_ADDRESS, or null where the message may be claimed.
     """
     return ledger.rows(
         """
@@ -88,6 +88,18 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
                 SELECT 1 FROM claim c
                 WHERE c.person_key = w.person_key AND c.brand = w.brand AND c.as_of = w.as_of
                   AND c.message_type = 'marketing' AND c.decision_id <> w.decision_id
+            ) THEN 'REPEATED'
+            WHEN w.message_type = 'marketing' AND EXISTS (
+                SELECT 1 FROM claim c
+                WHERE c.person_key = w.person_key AND c.brand = w.brand AND c.as_of = w.as_of AND c.message_type = 'service'
+            ) THEN 'SILENCED_BY_SERVICE'
+            WHEN EXISTS (
+                SELECT 1 FROM decision d
+                WHERE d.person_key = w.person_key AND d.brand = w.brand AND d.reason = 'HOLDOUT'
+                  AND d.decision_id <> w.decision_id
+                  AND ((d.product = w.product AND d.as_of > w.repeats_after
+                        AND (NOT w.per_subject OR d.subject_key IS NOT DISTINCT FROM w.subject_key))
+                       OR (d.as_of = w.as_of AND d.message_type = 'marketing' AND w.message_type = 'marketing'))
             ) THEN 'REPEATED'
             WHEN EXISTS (
                 SELECT 1 FROM claim c

@@ -58,7 +58,7 @@ def messages_to(ledger: Ledger, person_key: str) -> pl.DataFrame:
     return ledger.rows(
         """
         SELECT c.as_of, c.product, c.brand, c.channel, r.facts, r.product_version, c.batch_id, b.state
-        FROM claim c JOIN batch b USING (batch_id) LEFT JOIN receipt r USING (message_id)
+        FROM claim c JOIN batch b USING (batch_id) LEFT JOIN receipt r USING (message_id, batch_id)
         WHERE c.person_key = $person
         UNION ALL
         SELECT as_of, product, brand, NULL, NULL, NULL, NULL, 'held out' FROM decision

@@ -145,10 +145,7 @@ def is_whole(folder: Path, manifest_sha256: str) -> bool:
 def _undo(ledger: Ledger, batch_id: str, reason: str) -> Recovered:
     """State first; the folder is unlinked only after that, since its absence would mean that it was published."""
     with ledger.transaction():
-        # Receipts go by the delivery, since a state target has no claims.
-        delivered = "SELECT message_id FROM delivery WHERE batch_id = $batch"
-        ledger.execute(f"DELETE FROM receipt WHERE message_id IN ({delivered})", {"batch": batch_id})
-        for table in ("delivery", "claim"):
+        for table in ("receipt", "delivery", "claim"):
             ledger.execute(f"DELETE FROM {table} WHERE batch_id = $batch", {"batch": batch_id})
         _set_state(ledger, batch_id, "aborted", reason)
     return Recovered(batch_id, "aborted", reason)

@@ -54,7 +54,18 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
     )  # fmt: skip
     with ledger.transaction():
         ledger.append("run", run)
-        ledger.append("decision", rows)
+        # Two plans of a day may hold the same decision; it is one all the same.
+        ledger.append("decision", rows.join(_acted_on(ledger, rows), on="decision_id", how="anti"))
+
+
+def _acted_on(ledger: Ledger, decisions: pl.DataFrame) -> pl.DataFrame:
+    return ledger.rows(
+        """
+        SELECT DISTINCT d.decision_id FROM decision d JOIN run USING (run_id) JOIN added a ON a.decision_id = d.decision_id
+        WHERE state <> 'abandoned'
+        """,
+        added=decisions.select("decision_id"),
+    ).cast({"decision_id": pl.String})
 
 
 def end_run(ledger: Ledger, run_id: str, state: str) -> None:

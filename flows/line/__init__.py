@@ -6,6 +6,7 @@ them go paths and counts only, so each can be a task of its own.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flows.clock import present
@@ -43,6 +44,7 @@ __all__ = [
     "settle",
     "silent",
     "start",
+    "tidy",
 ]
 
 
@@ -59,7 +61,8 @@ def run(workspace: Workspace, request: Request, progress: Progress = silent, *, 
         recovered, resumed = prepare(workspace, progress)
         planned = _planned(workspace, request, progress)
         approved = planned.people_count
-        delivered = _delivered(workspace, planned.order.run_id, approved, progress, allow_past=request.allow_past)
+        allow_past = request.allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
+        delivered = _delivered(workspace, planned.order.run_id, approved, progress, allow_past=allow_past)
     return Outcome(tuple(recovered), tuple(resumed), planned, delivered)
 
 
@@ -85,9 +88,15 @@ def deliver(
         PlanError: it may not be delivered.
     """
     with run_lock(workspace.settings, f"justenough deliver {run_id}"):
-        check_folders(workspace.settings)
-        recover(workspace.settings)
-        return _delivered(workspace, run_id, expected, progress, allow_past=allow_past)
+        recovered = tidy(workspace)
+        done = _delivered(workspace, run_id, expected, progress, allow_past=allow_past)
+        return replace(done, recovered=tuple(recovered))
+
+
+def tidy(workspace: Workspace) -> list[Recovered]:
+    """Finish or undo the batches that killed runs left behind; refuse an outbox that cannot be published to."""
+    check_folders(workspace.settings)
+    return recover(workspace.settings)
 
 
 def prepare(workspace: Workspace, progress: Progress = silent) -> tuple[list[Recovered], list[Delivered]]:
@@ -96,8 +105,7 @@ def prepare(workspace: Workspace, progress: Progress = silent) -> tuple[list[Rec
     Call it under the run's lock, before anything else.
     """
     settings = workspace.settings
-    check_folders(settings)
-    recovered = recover(settings)
+    recovered = tidy(workspace)
     with open_ledger(settings) as ledger:
         unfinished = unfinished_runs(ledger)
     resumed: list[Delivered] = []

@@ -11,7 +11,7 @@ import polars as pl
 
 from flows.channels import CHANNELS, Target
 from flows.clock import present
-from flows.keys import Key, load_key
+from flows.keys import load_key
 from flows.ledger.claims import Batch, Header
 from flows.ledger.publishing import publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, versions
@@ -47,11 +47,6 @@ class Job:
         """The plan's folder."""
         return plan_folder(self.workspace.settings, self.plan.order.run_id)
 
-    @cached_property
-    def key(self) -> Key:
-        """The workspace's key."""
-        return load_key(self.workspace.settings.key_file)
-
     def planned(self) -> pl.DataFrame:
         """The deliveries that the plan has for it, with their words."""
         mine = (pl.col("target") == self.target.name) & (pl.col("brand") == self.brand) & pl.col("reason").is_null()
@@ -69,19 +64,19 @@ class Job:
         return Header(order.run_id, self.target.name, self.brand, self.target.channel, self.target.kind, order.as_of)
 
 
-def checked(job: Job, rows: pl.DataFrame) -> tuple[pl.DataFrame, datetime]:
+def checked(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> tuple[pl.DataFrame, datetime]:
     """`rows` with what bars each now, and the instant as of which that was read: never older than the claim."""
     at = present()
     if rows.is_empty():
         return rows.with_columns(reason=pl.lit(None, dtype=pl.String)), at
-    source = source_of(job.workspace, job.plan.order)
+    source = source_of(workspace, plan.order)
     bars = bars_of_deliveries(replace(source, moment=replace(source.moment, present=at)), rows)
-    return rechecked(rows, bars, job.workspace.products, CHANNELS, job.workspace.settings.targets, at), at
+    return rechecked(rows, bars, workspace.products, CHANNELS, workspace.settings.targets, at), at
 
 
-def claims_wanted(job: Job, rows: pl.DataFrame) -> pl.DataFrame:
+def claims_wanted(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
     """What the ledger has to know of some deliveries: see `stages.claims.claimable`."""
-    return claimable(rows, job.workspace.products, job.key, job.plan.order.moment)
+    return claimable(rows, workspace.products, load_key(workspace.settings.key_file), plan.order.moment)
 
 
 def publish_batch(
@@ -151,6 +146,7 @@ def _records(
         ),
         "receipt": receipts.select(
             "message_id",
+            pl.lit(batch.batch_id).alias("batch_id"),
             "product",
             "product_version",
             "level",

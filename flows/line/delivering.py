@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.channels import target
+from flows.clock import present
 from flows.errors import PlanError
 from flows.ledger.claims import claim, verdicts
 from flows.ledger.publishing import refuse_unbalanced
 from flows.ledger.runs import batches_of, claims_of, end_run, run_state, start_run
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until
-from flows.line.planning import read_decisions
+from flows.line.planning import read_decisions, scan_deliveries
 from flows.line.reconciling import publish_state
 from flows.line.request import Published
+from flows.line.sources import database, healthy_rows
 from flows.plan import Plan, check_deliverable, plan_digest, plan_folder, read_plan
+from flows.schemas import KEYS
 from flows.stages.delivery import Payload, shaped
 
 if TYPE_CHECKING:
@@ -36,25 +39,29 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         PlanError: the plan has expired, was changed, is not what was approved, was delivered already, is about the past, was
             made of other words or SQL, or has lost more than the tolerated share since.
     """
-    plan = read_plan(workspace.settings, run_id)
-    folder = plan_folder(workspace.settings, run_id)
+    settings = workspace.settings
+    plan = read_plan(settings, run_id)
     check_deliverable(plan, expected)
     if plan.order.inputs_digest != workspace.inputs_digest:
         raise PlanError(run_id, "settings, words or SQL have changed since this plan was made", "make a new plan")
-    if plan.order.moment.is_past and not allow_past:
+    if _is_over(workspace, plan) and not allow_past:
         raise PlanError(run_id, f"{plan.order.as_of} is over", "to deliver for a past day add --allow-past")
-    with open_ledger(workspace.settings) as ledger:
+    healthy_rows(database(settings, plan.order.as_of), workspace, plan.order.source_rows)
+    with open_ledger(settings) as ledger:
         state = run_state(ledger, run_id)
     if state == "delivered":
         raise PlanError(run_id, "this plan was delivered already", "make a new one; nobody gets the same help twice")
     if state is None:
-        _check_fallen(workspace, plan)
-        acted_on = read_decisions(folder).filter(
-            pl.col("product").is_in(list(plan.order.products)),
-            pl.col("reason").is_null() | (pl.col("reason") == "HOLDOUT"),
-        )
-        with open_ledger(workspace.settings) as ledger:
-            start_run(ledger, plan, workspace.settings.name, plan_digest(folder), acted_on)
+        folder = plan_folder(settings, run_id)
+        planned = scan_deliveries(folder).collect()
+        _check_fallen(workspace, plan, planned.filter(pl.col("reason").is_null()))
+        decisions = read_decisions(folder)
+        held = (pl.col("reason") == "HOLDOUT") & pl.col("product").is_in(list(plan.order.products))
+        won = decisions.filter(pl.col("reason").is_null())
+        # What is wanted by no target of this run was not acted on: a later run of the day may.
+        acted_on = won.join(planned, on=list(KEYS), how="semi", nulls_equal=True)
+        with open_ledger(settings) as ledger:
+            start_run(ledger, plan, settings.name, plan_digest(folder), pl.concat([acted_on, decisions.filter(held)]))
     return plan
 
 
@@ -95,38 +102,46 @@ def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
     return tuple(batches.filter(pl.col("state") == "hold")["batch_id"])
 
 
-def _check_fallen(workspace: Workspace, plan: Plan) -> None:
+def _is_over(workspace: Workspace, plan: Plan) -> bool:
+    """Whether the day of a plan is over, by the clock."""
+    return plan.order.as_of < present().astimezone(workspace.settings.zone).date()
+
+
+def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> None:
     """Refuse a plan of which more than the tolerated share has fallen away since: it is not what was looked at.
 
     What a plan for a past day has lost to the time since then is no surprise, and does not count.
     """
-    fallen = planned = 0
-    expected = ["STALE_CONTEXT"] if plan.order.moment.is_past else []
-    for name, brand in pairs(workspace, plan.order.run_id):
-        job = Job(workspace, plan, target(name), brand)
-        if job.target.kind == "message":
-            rows, _ = checked(job, job.planned())
-            with open_ledger(workspace.settings) as ledger:
-                said = verdicts(ledger, claims_wanted(job, rows))
-            barred = pl.concat([rows.select("message_id", "reason"), said]).drop_nulls("reason")
-            barred = barred.filter(~pl.col("reason").is_in(expected))
-            planned += rows.height
-            fallen += barred["message_id"].n_unique()
-    if planned and fallen / planned > workspace.settings.tolerated_share:
-        what = f"{fallen} of {planned} planned messages may not leave any more"
+    if planned.is_empty():
+        return
+    rows, _ = checked(workspace, plan, planned)
+    messages = rows.filter(
+        pl.col("target").is_in([name for name in plan.order.targets if target(name).kind == "message"])
+    )
+    with open_ledger(workspace.settings) as ledger:
+        said = verdicts(ledger, claims_wanted(workspace, plan, messages))
+    barred = pl.concat([rows.select("message_id", "reason"), said]).drop_nulls("reason")
+    if _is_over(workspace, plan):
+        barred = barred.filter(pl.col("reason") != "STALE_CONTEXT")
+    fallen = barred["message_id"].n_unique()
+    if fallen / planned.height > workspace.settings.tolerated_share:
+        what = f"{fallen} of {planned.height} planned deliveries may not leave any more"
         raise PlanError(plan.order.run_id, what, "make a new plan and look at it")
 
 
 def _publish_messages(job: Job) -> Published:
     """Claim what is still free, and publish exactly that."""
-    rows, consent_checked_at = checked(job, job.planned())
+    rows, consent_checked_at = checked(job.workspace, job.plan, job.planned())
     free = rows.filter(pl.col("reason").is_null())
-    wanted = claims_wanted(job, free)
+    wanted = claims_wanted(job.workspace, job.plan, free)
     with open_ledger(job.workspace.settings) as ledger, ledger.transaction():
         said = verdicts(ledger, wanted)
         free = free.drop("reason").join(said, on="message_id", how="left", maintain_order="left")
         dropped = reasons_of(pl.concat([rows.filter(pl.col("reason").is_not_null()), free], how="diagonal"))
         leaving = free.filter(pl.col("reason").is_null())
+        refuse_unbalanced(
+            f"{job.target.name} for {job.brand}", claims=rows.height, rows=leaving.height + sum(dropped.values())
+        )
         if leaving.is_empty():
             return Published(job.target.name, job.brand, None, dropped=dropped)
         mine = wanted.join(leaving, on="message_id", how="semi")

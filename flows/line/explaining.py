@@ -51,7 +51,7 @@ def explain(settings: Settings, customer_id: str, run_id: str | None = None) -> 
         "product", "brand", "channel", "target", "level", "facts", "reason", "valid_until"
     ).collect()
     person = pl.select(load_key(settings.key_file).of(customer_id)).item()
-    with open_ledger(settings) as ledger:
+    with open_ledger(settings, read_only=True) as ledger:
         messages = messages_to(ledger, person)
     if candidates.is_empty() and messages.is_empty():
         hint = "is the id right? Nobody is in a plan who is in no segment of a live product"
@@ -61,7 +61,7 @@ def explain(settings: Settings, customer_id: str, run_id: str | None = None) -> 
 
 def latest_plan(settings: Settings) -> str:
     """The run that was planned last. Raises PlanError where there is none."""
-    done = [path.parent.name for path in settings.folder("plans").glob("*/plan.json")]
+    done = list(settings.folder("plans").glob("*/plan.json"))
     if not done:
         raise PlanError("plans", "there is no plan yet", "make one with: justenough plan")
-    return max(done)
+    return max(done, key=lambda path: path.stat().st_mtime_ns).parent.name

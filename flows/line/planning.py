@@ -15,7 +15,16 @@ from flows.errors import BalanceError, OutboxError, SourceError, UsageError, nea
 from flows.keys import Key, load_key
 from flows.ledger.claims import claimed_addresses
 from flows.ledger.store import open_ledger
-from flows.line.sources import Source, database, healthy_rows, read_bars, read_segment_rows, read_shared, recent_history
+from flows.line.sources import (
+    Source,
+    database,
+    healthy_rows,
+    read_bars,
+    read_segment_rows,
+    read_shared,
+    recent_history,
+    rows_before,
+)
 from flows.plan import (
     Count,
     Order,
@@ -75,7 +84,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         targets=_chosen(request.targets, targets, "--target", "target of this workspace"),
         is_narrowed=bool(request.products or request.targets),
         inputs_digest=workspace.inputs_digest,
-        source_rows=healthy_rows(path, workspace),
+        source_rows=healthy_rows(path, workspace, rows_before(settings)),
     )
     shared = read_shared(workspace, path, moment)
     folder = save_order(settings, order)
@@ -157,7 +166,7 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
         creatives |= words.creatives
     lines = (json.dumps(creatives[name], ensure_ascii=False) + "\n" for name in sorted(creatives))
     write_bytes(folder / "creatives.ndjson", "".join(lines).encode())
-    plan = _counted(folder, order, totals, present() + settings.plan_expires)
+    plan = _counted(workspace, folder, order, totals, present() + settings.plan_expires)
     save_plan(folder, plan)
     shutil.rmtree(folder / _ROUTED, ignore_errors=True)  # last, so that a settling that failed half-way can be repeated
     return plan
@@ -210,7 +219,7 @@ def _doubled(folder: Path, taken: pl.DataFrame, key: Key) -> pl.DataFrame:
     return losers.select(*_LANE, dropped=pl.lit("DUPLICATE_ADDRESS")).unique()
 
 
-def _counted(folder: Path, order: Order, candidates_by_product: dict[str, int], expires_at: datetime) -> Plan:
+def _counted(workspace: Workspace, folder: Path, order: Order, found: dict[str, int], expires_at: datetime) -> Plan:
     decisions = read_decisions(folder)
     deliveries = scan_deliveries(folder).select("message_type", *_COUNTED, "reason").collect()
     leaving = deliveries.filter(pl.col("reason").is_null())
@@ -221,11 +230,11 @@ def _counted(folder: Path, order: Order, candidates_by_product: dict[str, int], 
         expires_at=expires_at,
         people=_waterfalls(units(decisions)),
         deliveries=_waterfalls(deliveries),
-        candidates=candidates_by_product,
+        candidates=found,
         counts=tuple(Count.model_validate(row) for row in counts.iter_rows(named=True)),
         files={name: digest for name, digest in digests(folder).items() if not name.startswith(f"{_ROUTED}/")},
     )
-    _check_balance(plan, decisions)
+    _check_balance(plan, decisions, _wanted(workspace, order, decisions))
     return plan
 
 
@@ -245,7 +254,28 @@ def _waterfalls(rows: pl.DataFrame) -> dict[str, Waterfall]:
     return found
 
 
-def _check_balance(plan: Plan, decisions: pl.DataFrame) -> None:
+def _wanted(workspace: Workspace, order: Order, decisions: pl.DataFrame) -> dict[str, int]:
+    """Message type -> decided x wanted targets, from the decisions and the settings alone.
+
+    A decision wants the target of the first channel of `first_of` that is not closed, and those of all channels of `also`.
+    """
+    won = decisions.filter(pl.col("reason").is_null(), pl.col("product").is_in(list(order.products)))
+    closed = pl.col("closed").list.eval(pl.element().struct.field("channel"))
+    totals = {"marketing": 0, "service": 0}
+    for name, brand in won.select("product", "brand").unique().iter_rows():
+        product, ways = workspace.products[name], workspace.settings.targets.get(brand, {})
+        open_ways = [way for way in product.channels.first_of if way in ways]
+        chosen = pl.coalesce(
+            pl.lit(None), *(pl.when(~closed.list.contains(way)).then(pl.lit(way)) for way in open_ways)
+        )
+        rows = won.filter(pl.col("product") == name, pl.col("brand") == brand).select(chosen=chosen)
+        firsts = rows.filter(pl.col("chosen").is_in([way for way in open_ways if ways[way] in order.targets])).height
+        along = sum(ways.get(way) in order.targets for way in product.channels.also)
+        totals[product.message_type] += firsts + along * rows.height
+    return totals
+
+
+def _check_balance(plan: Plan, decisions: pl.DataFrame, wanted: dict[str, int]) -> None:
     """What is counted in two ways must be the same number.
 
     Raises:
@@ -256,11 +286,10 @@ def _check_balance(plan: Plan, decisions: pl.DataFrame) -> None:
         if passed != waterfall.passed or not waterfall.is_balanced:
             what = f"{passed} {kind} decisions, and {waterfall.passed} people in the waterfall"
             raise BalanceError(plan.order.run_id, what, "nothing was published; please report this")
-    wanted = sum(waterfall.passed for waterfall in plan.deliveries.values())
-    counted = sum(count.rows for count in plan.counts)
-    if wanted != counted or not all(waterfall.is_balanced for waterfall in plan.deliveries.values()):
-        what = f"{wanted} deliveries in the waterfall, {counted} by product and target"
-        raise BalanceError(plan.order.run_id, what, "nothing was published; please report this")
+    for kind, waterfall in plan.deliveries.items():
+        if waterfall.base != wanted[kind] or not waterfall.is_balanced:
+            what = f"{wanted[kind]} {kind} deliveries wanted, and {waterfall.base} in the waterfall"
+            raise BalanceError(plan.order.run_id, what, "nothing was published; please report this")
 
 
 def _chosen(asked: Sequence[str], known: Sequence[str], option: str, kind: str) -> tuple[str, ...]:

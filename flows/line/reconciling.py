@@ -33,7 +33,7 @@ def publish_state(job: Job) -> Published:
     with open_ledger(settings) as ledger:
         last = last_published(ledger, target.name, job.brand)
     published = read_members(settings, target.name, job.brand, last, MEMBERS)
-    rows, consent_checked_at = checked(job, job.planned())
+    rows, consent_checked_at = checked(job.workspace, job.plan, job.planned())
     free = rows.filter(pl.col("reason").is_null())
     content = shaped(free, job.creatives(free), target, job.plan.order.starts_at)
     difference = reconciled(
@@ -46,7 +46,7 @@ def publish_state(job: Job) -> Published:
         return Published(target.name, job.brand, None, unchanged=unchanged, dropped=dropped)
     new = free.join(difference.additions, on="message_id", how="semi")
     with open_ledger(settings) as ledger, ledger.transaction():
-        nothing = claims_wanted(job, new.clear())
+        nothing = claims_wanted(job.workspace, job.plan, new.clear())
         changes = added.height + removed.height
         ends_at = valid_until(difference.members)
         if removed.height:  # what is taken away stays so: such a batch must be loaded though nobody may be left
@@ -71,7 +71,7 @@ def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
     workspace, as_of = job.workspace, job.plan.order.as_of
     settings = workspace.settings
     known = published.filter(pl.col("product").is_in(list(workspace.products)))
-    rows, _ = checked(job, known)
+    rows, _ = checked(workspace, job.plan, known)
     is_held = draw(f"{settings.name}/global_holdout", pl.col("customer_id")) < settings.global_holdout
     held_wins = read_decisions(job.folder).filter(pl.col("reason") == "HOLDOUT")
     live = [product.name for product in workspace.live(as_of)]

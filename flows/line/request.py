@@ -70,11 +70,13 @@ class Delivered:
         plan: that was delivered.
         published: each target and brand.
         held: batches that wait for a person.
+        recovered: what killed runs had left behind; told by `Outcome` where it is a whole run's.
     """
 
     plan: Plan
     published: tuple[Published, ...]
     held: tuple[str, ...] = ()
+    recovered: tuple[Recovered, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.addresses import normalised_customers, suppression_keys
+from flows.channels import CHANNELS
 from flows.errors import DataError, SourceError, nearest
 from flows.ledger.history import erased_people, last_source_rows, read_history
 from flows.ledger.store import open_ledger
@@ -18,7 +19,7 @@ from flows.warehouse.queries import consent, customers, exclusions, segment, sha
 from flows.warehouse.scope import Scope, count_rows, open_scoped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -59,15 +60,18 @@ def database(settings: Settings, as_of: date) -> Path:
     return path
 
 
-def healthy_rows(path: Path, workspace: Workspace) -> dict[str, int]:
+def healthy_rows(path: Path, workspace: Workspace, before: Mapping[str, int]) -> dict[str, int]:
     """How many rows each table has; refused where a source is empty or has fallen further than is plausible.
+
+    Args:
+        path: the warehouse.
+        workspace: says which tables may be empty, and how far is plausible.
+        before: what the tables had when they were last looked at.
 
     Raises:
         SourceError: naming the table and both numbers. An empty or broken source is not "everybody left".
     """
     counts = count_rows(path, workspace.catalogue)
-    with open_ledger(workspace.settings) as ledger:
-        before = last_source_rows(ledger)
     for name, count in counts.items():
         where = f"table {name}"
         if count == 0 and not workspace.catalogue.tables[name].may_be_empty:
@@ -75,7 +79,7 @@ def healthy_rows(path: Path, workspace: Workspace) -> dict[str, int]:
             raise SourceError(where, "this source is empty", hint)
         fall = 1 - count / before[name] if before.get(name) else 0
         if fall > workspace.settings.largest_fall:
-            what = f"this source fell from {before[name]} to {count} rows since the last run"
+            what = f"this source fell from {before[name]} to {count} rows since it was last looked at"
             raise SourceError(
                 where, what, "look at its load; if it is right raise the setting `largest_fall` for one run"
             )
@@ -126,7 +130,7 @@ def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
     queries, settings, moment = source.workspace.queries, source.workspace.settings, source.moment
     with source.open(scope, moment.present) as connection:
         people = _people(customers(connection, queries, moment), settings, key)
-        said = latest_consent(consent(connection, queries, moment), moment.present)
+        said = _consent(source, connection)
         excluded = exclusions(connection, queries, moment)
     return Bars(people, said, _suppressed(source, people), excluded, _erased(settings))
 
@@ -160,6 +164,12 @@ def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
     return rows
 
 
+def rows_before(settings: Settings) -> dict[str, int]:
+    """Table -> rows at the last run that delivered; empty before the first."""
+    with open_ledger(settings) as ledger:
+        return last_source_rows(ledger)
+
+
 def recent_history(settings: Settings, products: Sequence[Product], as_of: date) -> pl.DataFrame:
     """`schemas.HISTORY` as far back as any product's `once_every` reaches."""
     longest = max((product.once_every.every for product in products), default=timedelta(0))
@@ -172,7 +182,7 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame) -> Bars:
     source = source.at_present()
     queries, moment = source.workspace.queries, source.moment
     with source.open(Scope(), moment.present) as connection:
-        said = latest_consent(consent(connection, queries, moment), moment.present)
+        said = _consent(source, connection)
         excluded = exclusions(connection, queries, moment)
     people = deliveries.select("customer_id", "brand", phone_match="address_match")
     return Bars(people, said, _suppressed(source, people), excluded, _erased(source.workspace.settings))
@@ -188,8 +198,24 @@ def _people(rows: pl.DataFrame, settings: Settings, key: Key) -> pl.DataFrame:
 def _suppressed(source: Source, people: pl.DataFrame) -> pl.DataFrame:
     with source.open(Scope(), source.moment.present, lists=True) as connection:
         listed = suppressions(connection, source.workspace.queries, source.moment)
+    # A suppression of which nobody can read the channel, or nobody noted the brand, bars them all.
+    channel = pl.col("channel").str.strip_chars().str.to_lowercase()
+    channel = pl.when(channel.is_in(list(CHANNELS))).then(channel).otherwise(pl.lit("*"))
+    listed = listed.with_columns(channel, _brand(source.workspace.settings).fill_null("*"))
     keyed = suppression_keys(listed, people, source.workspace.settings.folder("addresses"))
-    return keyed.select("channel", "address_match", pl.col("brand").fill_null("*"))
+    return keyed.select("channel", "address_match", "brand")
+
+
+def _consent(source: Source, connection: Connection) -> pl.DataFrame:
+    """What people have said last, of the workspace's brands however they are spelt."""
+    events = consent(connection, source.workspace.queries, source.moment)
+    return latest_consent(events.with_columns(_brand(source.workspace.settings)), source.moment.present)
+
+
+def _brand(settings: Settings) -> pl.Expr:
+    """The column `brand` as the workspace spells it; capitals and blanks do not matter, other brands stay as they are."""
+    known = {brand.lower(): brand for brand in settings.brands}
+    return pl.col("brand").str.strip_chars().str.to_lowercase().replace(known)
 
 
 def _erased(settings: Settings) -> pl.DataFrame:

@@ -51,9 +51,10 @@ def _counted(settled: Plan) -> RenderableType:
 
 def delivered(done: Delivered, outbox: Path) -> RenderableType:
     """What a delivery published, and where it is."""
+    found = [Text(f"{batch.batch_id}: {batch.state}, because {batch.reason}") for batch in done.recovered]
     if not any(batch.folder for batch in done.published):
-        note = "Nothing to deliver: everybody who is due has had their decision today." if not done.held else ""
-        return Group(Text(note), *_held(done))
+        note = [] if done.held else [Text(_nothing(done.plan))]
+        return Group(*found, *note, *_held(done))
     table = _table("Delivered to", "brand", "rows", "removed", "unchanged", "folder")
     for batch in done.published:
         folder = f"{outbox.name}/{batch.folder.relative_to(outbox)}" if batch.folder else "–"
@@ -67,6 +68,17 @@ def delivered(done: Delivered, outbox: Path) -> RenderableType:
     return Group(
         table, *dropped, *_held(done), _next("justenough explain CUSTOMER tells what one customer gets, and why")
     )
+
+
+def _nothing(plan: Plan) -> str:
+    """Why there is nothing to deliver, as far as that is known."""
+    if any("REPEATED" in fall.reasons for fall in plan.people.values()):
+        return "Nothing to deliver: everybody who is due has had their decision today, or this help not long ago."
+    if not any(plan.candidates.get(product) for product in plan.order.products):
+        return (
+            f"Nothing to deliver: nobody is in the segments of {', '.join(plan.order.products) or 'any live product'}."
+        )
+    return "Nothing to deliver: the first table says what stands in everybody's way."
 
 
 def checked(report: Report) -> RenderableType:

@@ -13,7 +13,7 @@ from flows.clock import present
 from flows.durable import create_file, no_space, private_folder, sync_file, sync_folder
 from flows.errors import BalanceError, OutboxError
 from flows.plan import sha256
-from flows.words import Composed, Creative, Slot, fill, pieces
+from flows.words import Composed, Creative, Slot, fill, is_words_slot, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,10 +58,13 @@ def shaped(
     )
     rows = rows.join(senders, on="creative_id", how="left", maintain_order="left")
     if not target.merges:
-        rows = rows.with_columns(_whole(rows, creatives, target))
-    shape = target.rows(rows)
-    wanted = {slot for creative in creatives.values() for slot in creative["slots"]} if target.merges else set()
-    if missing := sorted(wanted - set(shape.columns)):
+        return target.rows(rows.with_columns(_whole(rows, creatives, target)))
+    # Only what the creatives in hand use, in an order of its own: else the columns would tell how the run was cut into parts.
+    slots = sorted({slot for creative in creatives.values() for slot in creative["slots"] if is_words_slot(slot)})
+    slots.sort(key=len)
+    others = [name for name in rows.columns if not is_words_slot(name)]
+    shape = target.rows(rows.select(*others, *(slot for slot in slots if slot in rows.columns)))
+    if missing := sorted(set(slots) - set(shape.columns)):
         what = f"the slot '{missing[0]}' of a creative has no column in the recipients' file"
         raise BalanceError(f"flows/channels/{target.name}.py", what, "keep every slot's column in rows()")
     return shape

@@ -2,7 +2,18 @@
 
 from flows.words.cleaning import clean
 from flows.words.composing import compose
-from flows.words.creatives import ESCAPES, Composed, Creative, Piece, Slot, fill, generic, pieces, restore
+from flows.words.creatives import (
+    ESCAPES,
+    Composed,
+    Creative,
+    Piece,
+    Slot,
+    fill,
+    generic,
+    is_words_slot,
+    pieces,
+    restore,
+)
 from flows.words.layout import Layout, read_layout, render_layout, wrap
 from flows.words.plain import plain
 from flows.words.reading import Part, Words, check_fields, read_words
@@ -21,6 +32,7 @@ __all__ = [
     "compose",
     "fill",
     "generic",
+    "is_words_slot",
     "pieces",
     "plain",
     "read_layout",

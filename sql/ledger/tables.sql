@@ -85,6 +85,7 @@ CREATE TABLE IF NOT EXISTS delivery (
 -- One row per message in a sealed batch: which of the person's data it used.
 CREATE TABLE IF NOT EXISTS receipt (
     message_id VARCHAR NOT NULL,
+    batch_id VARCHAR NOT NULL,
     as_of DATE NOT NULL,
     product VARCHAR NOT NULL,
     product_version INTEGER NOT NULL,

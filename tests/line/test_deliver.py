@@ -125,7 +125,7 @@ def test_a_plan_of_which_too_much_has_fallen_away_is_refused(planned):
     tiny, plan = planned
     tiny.says("c01")
     error = refusal(tiny, plan)
-    assert error.what == "1 of 8 planned messages may not leave any more"  # 12.5 %, and 1 % is tolerated
+    assert error.what == "2 of 18 planned deliveries may not leave any more"  # 12.5 %, and 1 % is tolerated
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_more_than_one_in_a_hundred_is_too_many(crowded, tmp_path):
     tiny, plan = crowded[0].copy(tmp_path / "tiny"), crowded[1]
     for customer in ("p00007", "p00008", "p00009"):
         tiny.says(customer)
-    assert refusal(tiny, plan).what == "3 of 200 planned messages may not leave any more"
+    assert refusal(tiny, plan).what == "6 of 400 planned deliveries may not leave any more"
 
 
 def test_an_opt_out_that_comes_between_two_batches_is_honoured_in_the_second(crowded, tmp_path):
