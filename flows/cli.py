@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from datetime import date, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -35,9 +36,18 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 EXIT_USAGE, EXIT_WAITING, EXIT_OUR_FAULT = 2, 3, 70
 
+
+def _version() -> str:
+    try:
+        return version("justenough")
+    except PackageNotFoundError:
+        return "not installed"
+
+
 app = App(
     name="justenough",
     help="Batch personalisation that helps, with just enough data.\n\nStart with: justenough run",
+    version=_version,
     version_flags=["--version"],
 )
 

@@ -35,6 +35,15 @@ class Action(_Strict):
     label: str
     url: str
 
+    @field_validator("url")
+    @classmethod
+    def _leads_somewhere(cls, url: str) -> str:
+        if not re.fullmatch(r"(/|https://[\w.-]+(/|$))[^\s<>\"'`\\]*", url):
+            raise ValueError(
+                "this leads nowhere | write a path on the brand's site, as in '/care', or an address with https://"
+            )
+        return url
+
 
 class Help(_Strict):
     """The need, and the help that answers it."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from flows.documents import explained
 from flows.durations import Duration, Share
@@ -40,6 +41,22 @@ class Brand(BaseModel):
     logo_url: str = ""
     sms_sender: str = ""
     sms_stop_word: str = ""
+
+    @field_validator("privacy_url", "site_url", "unsubscribe_url", "logo_url")
+    @classmethod
+    def _is_safe(cls, url: str) -> str:
+        if url and not re.fullmatch(r"https://[\w.-]+(/[^\s<>\"'`\\&]*)?", url):
+            raise ValueError(
+                "this is no address that may stand in a message | write it with https://, without spaces and &"
+            )
+        return url
+
+    @field_validator("unsubscribe_url")
+    @classmethod
+    def _knows_the_message(cls, url: str) -> str:
+        if "{message_id}" not in url:
+            raise ValueError("it does not say who leaves | put {message_id} into it")
+        return url
 
 
 class Settings(BaseModel):

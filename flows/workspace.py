@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from flows.budget import Usage, check_product, usage
 from flows.catalogue import Catalogue, Segment, read_catalogue, read_segment
-from flows.channels import CHANNELS, Channel, target
+from flows.channels import CHANNELS, RESERVED_SLOTS, Channel, target
 from flows.errors import ProductError, SettingError, TemplateError, nearest
 from flows.plan import digest_of
 from flows.product import Product, product_folders, read_product
 from flows.settings import Settings, load_settings
 from flows.warehouse.queries import Queries, read_queries
-from flows.words import Words, read_words
+from flows.words import Layout, Words, read_layout, read_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,7 @@ class Workspace:
         products: name -> product, whatever its status.
         segments: name -> what its fields show.
         words: product -> its template files.
+        layouts: channel -> what wraps its words in the brand's identity; of the channels in use.
         queries: the SQL of the segments of all products.
     """
 
@@ -50,6 +51,7 @@ class Workspace:
     products: Mapping[str, Product]
     segments: Mapping[str, Segment]
     words: Mapping[str, Mapping[WordsKey, Words]]
+    layouts: Mapping[str, Layout]
     queries: Queries
 
     def live(self, as_of: date) -> list[Product]:
@@ -136,6 +138,7 @@ def load_workspace(folder: Path) -> Workspace:
         products=products,
         segments=segments,
         words={product.name: _read_all_words(product, templates) for product in products.values()},
+        layouts=_read_layouts({name for product in products.values() for name in product.channels.all}, templates),
         queries=read_queries(sql, segments, catalogue),
     )
     for product in products.values():
@@ -176,6 +179,17 @@ def _read_all_words(product: Product, templates: Path) -> dict[WordsKey, Words]:
             where = f"templates/{product.name}/{channel}.j2"
             raise TemplateError(where, "the product has no words for this channel", "write them, or drop the channel")
     return files
+
+
+def _read_layouts(channels: set[str], templates: Path) -> dict[str, Layout]:
+    shared = templates / "_shared"
+    files = {name: file for name in sorted(channels) if (file := CHANNELS[name].layout) is not None}
+    return {
+        name: read_layout(
+            shared / file, CHANNELS[name].parts, shared, name=f"templates/_shared/{file}", slots=RESERVED_SLOTS
+        )
+        for name, file in files.items()
+    }
 
 
 def _words_key(product: Product, names: list[str], where: str) -> WordsKey:

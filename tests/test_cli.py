@@ -246,3 +246,46 @@ def test_the_program_runs_by_itself_and_its_help_teaches(tiny):
         [*call, "plan", "--json"], cwd=tiny.folder, env=environment, capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout)["people_count"] > 0
+
+
+@pytest.mark.parametrize("parts", ["0", "-3", "5000"])
+def test_a_number_of_parts_that_cannot_be_is_bad_usage(je, parts):
+    code, _, err = je("run", "--parts", parts)
+    assert (code, err.startswith(f"UsageError --parts: {parts} parts cannot be made")) == (2, True)
+
+
+def test_check_warns_of_what_is_missing_to_bar_people(je, tiny):
+    (tiny.folder / "sql/suppressions.sql").unlink()
+    (tiny.folder / "sql/consent.sql").unlink()
+    (tiny.folder / "sql/exclusions/barred.sql").rename(tiny.folder / "sql/exclusions/barred.sq")
+    _, out, _ = je("check")
+    assert "warning: sql/suppressions.sql is missing: no address is suppressed" in out
+    assert "warning: sql/consent.sql is missing" in out
+    assert "warning: sql/exclusions/barred.sq is not read" in out
+
+
+def test_a_missing_layout_is_seen_by_check(je, tiny):
+    (tiny.folder / "templates/_shared/email_layout.j2").unlink()
+    code, _, err = je("check")
+    assert (code, err.startswith("TemplateError templates/_shared/email_layout.j2: ")) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "where"),
+    [
+        ("templates/care/product.yaml", "url: /care", "url: care", "ProductError templates/care/product.yaml:5"),
+        (
+            "templates/care/product.yaml",
+            "url: /care",
+            "url: http://x.example.net/y",
+            "ProductError templates/care/product.yaml:5",
+        ),
+        ("pyproject.toml", "unsubscribe/{message_id}", "unsubscribe", "SettingError pyproject.toml"),
+        ("pyproject.toml", 'site_url = "https://', 'site_url = "', "SettingError pyproject.toml"),
+    ],
+)
+def test_links_that_lead_nowhere_are_refused(je, tiny, file, old, new, where):
+    tiny.edit(file, old, new)
+    code, _, err = je("check")
+    assert code in {1, 2}
+    assert err.startswith(where)

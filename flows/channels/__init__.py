@@ -68,6 +68,10 @@ CHANNELS: dict[str, Channel] = {
 }
 
 
+# What a layout may print beside the words: values of the recipient that say nothing about the person.
+RESERVED_SLOTS = ("unsubscribe_url",)
+
+
 @dataclass(frozen=True)
 class Target:
     """A platform's format for one channel.

@@ -101,6 +101,7 @@ def _example(examples: list[Any], dimension: str | None, facts: tuple[str, ...])
 
 
 def _warnings(workspace: Workspace, now: Moment) -> Iterator[str]:
+    yield from _unguarded(workspace)
     for product in workspace.products.values():
         where = f"templates/{product.name}/product.yaml"
         if product.review_by < now.as_of:
@@ -112,6 +113,17 @@ def _warnings(workspace: Workspace, now: Moment) -> Iterator[str]:
             missing = [c for c in product.channels.all if c not in workspace.settings.targets.get(brand, {})]
             if missing:
                 yield f"{where}: brand '{brand}' has no target for {', '.join(missing)}; nobody is reached there"
+
+
+def _unguarded(workspace: Workspace) -> Iterator[str]:
+    """What bars people in other workspaces, and is not there in this one."""
+    if workspace.queries.consent is None:
+        yield "sql/consent.sql is missing: nobody has agreed to anything, so there is no marketing"
+    if workspace.queries.suppressions is None:
+        yield "sql/suppressions.sql is missing: no address is suppressed"
+    for file in sorted((workspace.settings.workspace / "sql" / "exclusions").glob("*")):
+        if file.suffix != ".sql":
+            yield f"sql/exclusions/{file.name} is not read: only files whose names end in .sql are"
 
 
 def _bind(workspace: Workspace, now: Moment) -> bool:

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from flows.line.request import Request
     from flows.workspace import Workspace
 
+MOST_PARTS = 4096
 _LANE = (*KEYS, "lane")
 _ROUTED = "routed"  # the folder of what is not worded yet
 
@@ -69,6 +70,8 @@ def begin(workspace: Workspace, request: Request) -> Order:
     """
     settings = workspace.settings
     moment = moment_of(request.as_of, settings.zone)
+    if request.parts is not None and not 1 <= request.parts <= MOST_PARTS:
+        raise UsageError("--parts", f"{request.parts} parts cannot be made", f"ask for 1 to {MOST_PARTS}")
     path = database(settings, moment.as_of)
     load_key(settings.key_file)  # made here where there is none: parts may start at the same time
     live = [product.name for product in workspace.live(moment.as_of)]

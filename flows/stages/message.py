@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.channels import CHANNELS
+from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.errors import TemplateError
-from flows.words import compose, generic, read_layout, wrap
+from flows.words import compose, generic, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from flows.channels import Channel
     from flows.keys import Key
     from flows.product import Product
-    from flows.words import Creative, Layout
+    from flows.words import Creative
     from flows.workspace import WordsKey, Workspace
 
 FIRST_ATTEMPT = "1"
-UNSUBSCRIBE = "unsubscribe_url"
+(UNSUBSCRIBE,) = RESERVED_SLOTS
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ def _put(
     locale = words_key.locale or workspace.settings.locale
     contexts = {name: _context(name, product, locale, workspace) for name in sorted(rows["sender"].unique())}
     composed = compose(words, rows)
-    layout = _layout(words_key.channel, workspace)
+    layout = workspace.layouts.get(words_key.channel)
     if layout is not None:
-        slots = (UNSUBSCRIBE,) if product.message_type == "marketing" else ()
+        slots = RESERVED_SLOTS if product.message_type == "marketing" else ()
         composed = wrap(composed, layout, senders=rows["sender"], contexts=contexts, slots=slots)
     used = list(workspace.usages(product)[words_key].used)
     keyed = rows.with_columns(
@@ -169,15 +169,6 @@ def _context(sender: str, product: Product, locale: str, workspace: Workspace) -
         "action": {"label": action.label, "url": url},
         "is_marketing": product.message_type == "marketing",
     }
-
-
-def _layout(channel: str, workspace: Workspace) -> Layout | None:
-    file = CHANNELS[channel].layout
-    if file is None:
-        return None
-    shared = workspace.settings.workspace / "templates" / "_shared"
-    parts = CHANNELS[channel].parts
-    return read_layout(shared / file, parts, shared, name=f"templates/_shared/{file}", slots=(UNSUBSCRIBE,))
 
 
 def _unsubscribe(contexts: Mapping[str, Mapping[str, Any]]) -> pl.Expr:

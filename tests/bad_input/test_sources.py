@@ -78,7 +78,10 @@ def test_a_source_that_has_fallen_further_than_is_plausible(tiny):
     tiny.run()
     tiny.warehouse("DELETE FROM people WHERE customer_id > 'c04'")
     error = refused(tiny, SourceError, at=day(1))
-    assert (error.where, error.what) == ("table people", "this source fell from 16 to 5 rows since it was last looked at")
+    assert (error.where, error.what) == (
+        "table people",
+        "this source fell from 16 to 5 rows since it was last looked at",
+    )
     tiny.set(largest_fall=0.7)
     tiny.run(at=day(1))
 

@@ -54,6 +54,42 @@ def test_what_is_said_against_a_message_when_another_has_been_claimed(settings, 
     assert verdict(settings, earlier, wanted) == [reason]
 
 
+def test_service_claimed_since_the_plan_silences_marketing(settings):
+    marketing = {"message_id": "m2", "decision_id": "d2"}
+    assert verdict(settings, SERVICE, marketing) == ["SILENCED_BY_SERVICE"]
+    assert verdict(settings, SERVICE, marketing | {"brand": "south"}) == [None]
+
+
+def held_out(ledger, **changes):
+    """A held-out win of Ann's, logged today by another plan."""
+    row = {
+        "decision_id": "d9", "run_id": "other", "as_of": TODAY, "person_key": "ann", "brand": "north", "product": "care",
+        "subject_key": None, "message_type": "marketing", "propensity": 0.05, "score": 0.5, "reason": "HOLDOUT",
+        "valid_until": END.replace(tzinfo=None),
+    }  # fmt: skip
+    with ledger.transaction():
+        ledger.append("decision", pl.DataFrame([row | changes]))
+
+
+@pytest.mark.parametrize(
+    ("held", "reason"),
+    [
+        ({}, "REPEATED"),
+        ({"product": "swap"}, "REPEATED"),  # one marketing decision a day, holdouts included
+        ({"product": "swap", "as_of": TODAY - timedelta(days=1)}, None),
+        ({"as_of": TODAY - timedelta(days=1)}, "REPEATED"),  # once_every binds those who are held out
+        ({"as_of": date(2026, 10, 23)}, None),
+        ({"brand": "south"}, None),
+        ({"person_key": "bea"}, None),
+        ({"reason": None}, None),
+    ],
+)
+def test_who_was_held_out_since_the_plan_gets_nothing(settings, held, reason):
+    with open_ledger(settings) as ledger:
+        held_out(ledger, **held)
+        assert verdicts(ledger, messages({}))["reason"].to_list() == [reason]
+
+
 def test_every_message_gets_one_verdict(settings):
     with open_ledger(settings) as ledger:
         claimed(ledger, {}, OTHER)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from flows.errors import LockedError, PlanError, UsageError
+from flows.errors import LockedError, PlanError, SourceError, UsageError
 from tests.tiny import MORNING, crowd, day, make
 
 ROOT = __file__.rpartition("/tests/")[0]
@@ -57,7 +57,9 @@ def test_another_number_than_the_approved_one_is_refused(planned):
 def test_a_plan_that_has_expired_is_refused(planned):
     tiny, plan = planned
     assert refusal(tiny, plan, at=MORNING + timedelta(hours=24)).what == "this plan expired at 2026-11-23 09:00 UTC"
-    tiny.deliver(plan.order.run_id, at=MORNING + timedelta(hours=23, minutes=59))
+    late = MORNING + timedelta(hours=23, minutes=59)
+    assert refusal(tiny, plan, at=late).what == "2026-11-22 is over"
+    tiny.deliver(plan.order.run_id, at=late, allow_past=True)
 
 
 @pytest.mark.parametrize(
@@ -205,3 +207,48 @@ def test_what_a_plan_says_of_itself_names_nobody(planned):
         text = path.read_text("utf-8")
         assert json.loads(text)
         assert not [word for word in ("c01", "Ann", "ann@", "4915112345601", "tent", "o71") if f'"{word}' in text]
+
+
+def test_a_source_that_breaks_after_the_plan_stops_its_delivery(tmp_path):
+    tiny = make(tmp_path / "tiny", brands=["north"])
+    tiny.run()
+    plan = tiny.plan(at=day(1), targets=("web_profiles",))
+    before = len(tiny.batches())
+    tiny.warehouse("DELETE FROM consents")
+    with pytest.raises(SourceError, match="this source fell from"):
+        tiny.deliver(plan.order.run_id, at=day(1))
+    assert len(tiny.batches()) == before
+
+
+@pytest.mark.parametrize(
+    ("channel", "brand"), [("'Email'", "'*'"), ("NULL", "'*'"), ("'mail'", "NULL"), ("' email '", "'North'")]
+)
+def test_a_suppression_bars_however_its_channel_and_brand_are_spelt(tmp_path, channel, brand):
+    tiny = make(tmp_path / "tiny", brands=["north"])
+    tiny.warehouse(
+        f"INSERT INTO suppressed VALUES ({channel}, 'ann@x.example.com', {brand}, 'complaint', TIMESTAMP '2026-01-01')"
+    )
+    tiny.run(targets=("email_file",))
+    assert "ann@x.example.com" not in {row["email"] for batch in tiny.batches() for row in batch.rows}
+
+
+def test_a_no_counts_however_its_brand_is_spelt(tmp_path):
+    tiny = make(tmp_path / "tiny", brands=["north"])
+    tiny.warehouse("INSERT INTO consents VALUES ('x', 'c01', ' North', '*', '*', 'no', TIMESTAMP '2026-11-01')")
+    tiny.run(targets=("email_file",))
+    assert "c01" not in {row["customer_id"] for batch in tiny.batches() for row in batch.rows}
+
+
+def test_a_run_for_one_target_leaves_whom_it_cannot_reach_to_a_later_one(tmp_path):
+    tiny = make(tmp_path / "tiny", brands=["north"])
+    tiny.run(targets=("email_file",), products=("care",))
+    later = tiny.run(targets=("sms_file",), products=("care",))
+    assert later.plan.deliveries["marketing"].passed == 1  # c06, whom only an SMS reaches
+
+
+def test_two_plans_of_a_day_log_a_decision_once(tmp_path):
+    tiny = make(tmp_path / "tiny", brands=["north"])
+    plans = [tiny.plan(targets=("web_profiles",)) for _ in range(2)]
+    for plan in plans:
+        tiny.deliver(plan.order.run_id)
+    assert tiny.history("SELECT count(*) = count(DISTINCT decision_id) FROM decision") == [(True,)]

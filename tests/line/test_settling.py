@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import polars as pl
 import pytest
 
 from flows import line
-from flows.errors import OutboxError
+from flows.errors import BalanceError, OutboxError
 from flows.ledger.store import open_ledger
 from flows.line.request import Request
 from flows.plan import plan_folder
@@ -61,3 +62,15 @@ def test_the_history_can_be_opened_by_many_threads_at_the_same_time(tiny):
 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(look, range(64))) == [0] * 64
+
+
+def test_a_delivery_that_is_lost_on_the_way_fails_the_run(tiny):
+    with clock(MORNING):
+        workspace = tiny.load()
+        order = line.begin(workspace, Request())
+        counts = [line.plan_part(workspace, order.run_id, 0)]
+        file = next((plan_folder(workspace.settings, order.run_id) / "routed").glob("*care.parquet"))
+        rows = pl.read_parquet(file)
+        rows.head(rows.height - 1).write_parquet(file)
+        with pytest.raises(BalanceError, match="marketing deliveries wanted"):
+            line.settle(workspace, order.run_id, counts)

@@ -279,6 +279,12 @@ def test_a_creative_whose_slot_has_no_column_is_refused():
         shaped(WORDED, CREATIVES, forgetful, MOMENT.starts_at)
 
 
+def test_only_the_slots_of_the_creatives_in_hand_have_columns_in_an_order_of_their_own():
+    rows = WORDED.select("s2", pl.lit("x").alias("s7"), pl.exclude("s2"))
+    found = shaped(rows, CREATIVES, to(), MOMENT.starts_at)
+    assert [name for name in found.columns if name in {"s1", "s2", "s7"}] == ["s1", "s2"]
+
+
 def test_the_order_of_the_deliveries_does_not_matter():
     one, other = (shaped(rows, CREATIVES, to(merges=False), MOMENT.starts_at) for rows in (WORDED, WORDED.reverse()))
     assert_frame_equal(one, other)
