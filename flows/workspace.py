@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+# Settings that may change between plan and delivery: paths (a workspace may be moved) and what a run may use.
+_UNDECIDING = ("workspace", "database", "state", "outbox", "ledger", "key_file", "memory", "parts", "lock_wait_seconds")
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 
 
@@ -97,8 +100,10 @@ class Workspace:
 
     @cached_property
     def inputs_digest(self) -> str:
-        """One SHA-256 over everything that decides what is said: settings, SQL, templates."""
-        return digest_of(self._files("pyproject.toml", "sql/**/*.sql", "sql/**/*.yaml", "templates/**/*"))
+        """One SHA-256 over everything that decides what is said: SQL, templates, and settings wherever they are set."""
+        files = digest_of(self._files("sql/**/*.sql", "sql/**/*.yaml", "templates/**/*"))
+        deciding = self.settings.model_dump_json(exclude=set(_UNDECIDING))
+        return hashlib.sha256(f"{files}{deciding}".encode()).hexdigest()
 
     def product_digest(self, product: Product) -> str:
         """One SHA-256 over all inputs of a product: what its version is a version of."""

@@ -212,8 +212,11 @@ def test_whatever_decides_what_is_said_changes_the_digest_and_nothing_else_does(
     (tiny.folder / "notes.txt").write_text("x", "utf-8")
     (tiny.folder / "templates/care/.email.j2.swp").write_text("x", "utf-8")
     assert tiny.load().inputs_digest in seen
+    tiny.set(memory="1 GiB", lock_wait_seconds=5)
+    assert tiny.load().inputs_digest in seen
+    tiny.set(locale="de")
+    assert tiny.load().inputs_digest not in seen
     for name in (
-        "pyproject.toml",
         "sql/customers.sql",
         "sql/dimensions.yaml",
         "sql/segments/late.sql",

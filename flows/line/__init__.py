@@ -6,6 +6,7 @@ them go paths and counts only, so each can be a task of its own.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
 from flows.line.planning import begin, plan_part, settle
 from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
+from flows.line.sources import scratch_folder
 
 if TYPE_CHECKING:
     from flows.plan import Plan
@@ -94,8 +96,13 @@ def deliver(
 
 
 def tidy(workspace: Workspace) -> list[Recovered]:
-    """Finish or undo the batches that killed runs left behind; refuse an outbox that cannot be published to."""
+    """Finish or undo the batches, and drop the scratch files, that killed runs left behind.
+
+    Raises:
+        OutboxError: the outbox cannot be published to.
+    """
     check_folders(workspace.settings)
+    shutil.rmtree(scratch_folder(workspace.settings), ignore_errors=True)
     return recover(workspace.settings)
 
 

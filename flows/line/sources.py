@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.addresses import normalised_customers, suppression_keys
 from flows.channels import CHANNELS
+from flows.durable import private_folder
 from flows.errors import DataError, SourceError, nearest
 from flows.ledger.history import erased_people, last_source_rows, read_history
 from flows.ledger.store import open_ledger
@@ -104,9 +105,17 @@ class Source:
 
     def open(self, scope: Scope, until: datetime, *, lists: bool = False) -> Connection:
         """A locked connection for the workspace's SQL: see `open_scoped`."""
-        memory = self.workspace.settings.memory
-        catalogue = self.workspace.catalogue
-        return open_scoped(self.path, catalogue, scope, until, memory=memory, lists=lists, shared=self.shared)
+        settings, catalogue = self.workspace.settings, self.workspace.catalogue
+        return open_scoped(
+            self.path,
+            catalogue,
+            scope,
+            until,
+            memory=settings.memory,
+            scratch=scratch_folder(settings),
+            lists=lists,
+            shared=self.shared,
+        )
 
     def at_present(self) -> Source:
         """The same run, with `$now` at the true present: what people have said since a past `as_of` counts."""
@@ -116,7 +125,8 @@ class Source:
 def read_shared(workspace: Workspace, path: Path, moment: Moment) -> dict[str, pl.DataFrame]:
     """What needs everybody, by table: read once per run, over the full scope. Raises as `queries.shared_tables`."""
     catalogue = workspace.catalogue.without(workspace.queries.shared)
-    with open_scoped(path, catalogue, Scope(), moment.now, memory=workspace.settings.memory) as connection:
+    memory, scratch = workspace.settings.memory, scratch_folder(workspace.settings)
+    with open_scoped(path, catalogue, Scope(), moment.now, memory=memory, scratch=scratch) as connection:
         return shared_tables(connection, workspace.queries, workspace.catalogue, moment)
 
 
@@ -162,6 +172,11 @@ def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
             hint = f"select since when it is known, or take `fresh_for` from '{dimension}' in sql/dimensions.yaml"
             raise DataError(f"sql/segments/{name}.sql", what, hint)
     return rows
+
+
+def scratch_folder(settings: Settings) -> Path:
+    """Where DuckDB may spill what its memory does not hold: private, and emptied at the start of every run."""
+    return private_folder(settings.folder("scratch"))
 
 
 def rows_before(settings: Settings) -> dict[str, int]:

@@ -43,13 +43,14 @@ class Scope:
         )
 
 
-def open_scoped(
+def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
     database: Path,
     catalogue: Catalogue,
     scope: Scope,
     until: datetime,
     *,
     memory: str,
+    scratch: Path | None = None,
     lists: bool = False,
     shared: Mapping[str, pl.DataFrame] | None = None,
 ) -> Connection:
@@ -61,6 +62,8 @@ def open_scoped(
         scope: the customers.
         until: UTC instant; rows that happened later are hidden.
         memory: DuckDB's memory limit.
+        scratch: a private folder for what does not fit into it (in plain text: DuckDB writes none encrypted without an
+            extension); None lets a query fail rather than spill.
         lists: show the lists of addresses (suppressions), and not the tables of people.
         shared: what sql/shared/ has yielded: tables beside those of the database.
 
@@ -72,6 +75,8 @@ def open_scoped(
     connection = connect()
     with translated("memory"):
         connection.execute(f"SET memory_limit = '{quote(memory)}'")
+        # By itself DuckDB would spill rows of people, readable by all, into the folder that the program was called from.
+        connection.execute(f"SET temp_directory = '{quote(str(scratch)) if scratch else ''}'")
     attach(connection, database, _WAREHOUSE)
     present = _tables(connection)
     for name, rows in (shared or {}).items():

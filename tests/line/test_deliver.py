@@ -86,12 +86,21 @@ def test_a_plan_that_was_never_finished_is_refused(planned):
 
 
 @pytest.mark.parametrize(
-    "name", ["templates/care/email.j2", "templates/_shared/sms_layout.j2", "sql/segments/owners.sql", "pyproject.toml"]
+    "name", ["templates/care/email.j2", "templates/_shared/sms_layout.j2", "sql/segments/owners.sql"]
 )
 def test_words_sql_or_settings_that_have_changed_since_are_refused(planned, name):
     tiny, plan = planned
     path = tiny.folder / name
     path.write_text(path.read_text("utf-8") + "\n\n", "utf-8")
+    assert refusal(tiny, plan).what == "settings, words or SQL have changed since this plan was made"
+
+
+def test_settings_that_have_changed_since_are_refused_wherever_they_are_set(planned, monkeypatch):
+    tiny, plan = planned
+    monkeypatch.setenv("JUSTENOUGH_GLOBAL_HOLDOUT", "0.5")
+    assert refusal(tiny, plan).what == "settings, words or SQL have changed since this plan was made"
+    monkeypatch.delenv("JUSTENOUGH_GLOBAL_HOLDOUT")
+    tiny.edit("pyproject.toml", 'site_url = "https://north', 'site_url = "https://south')
     assert refusal(tiny, plan).what == "settings, words or SQL have changed since this plan was made"
 
 

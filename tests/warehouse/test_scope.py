@@ -254,3 +254,26 @@ def test_rows_are_counted_in_the_whole_of_each_table(database):
         "orders": 20,
         "suppressions": 1,
     }
+
+
+SPILLS = "SELECT n, repeat(n::varchar, 20) AS text FROM range(1500000) r(n) ORDER BY hash(n)"
+
+
+def test_what_does_not_fit_into_memory_goes_to_a_private_folder_and_nowhere_else(database, tmp_path, monkeypatch):
+    called_from, scratch = tmp_path / "here", tmp_path / "scratch"
+    called_from.mkdir()
+    scratch.mkdir(mode=0o700)
+    monkeypatch.chdir(called_from)
+    with open_scoped(database, CATALOGUE, Scope(), NOW, memory="60MB", scratch=scratch) as connection:
+        reader = connection.execute(SPILLS)
+        assert reader.fetchone() is not None
+        assert list(scratch.iterdir())
+    assert list(called_from.iterdir()) == []
+
+
+def test_without_such_a_folder_a_query_that_is_too_large_is_refused(database, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    with open_scoped(database, CATALOGUE, Scope(), NOW, memory="60MB") as connection, pytest.raises(SourceError):
+        query(connection, SPILLS)
+    assert set(tmp_path.iterdir()) == before
