@@ -24,7 +24,6 @@ def test_each_reason_says_what_it_is_said_of_and_what_it_means():
         assert reason.of
         assert MEANING[reason.code] == reason.meaning != ""
     assert [r.code for r in REASONS if r.of == ("candidate",)] == [
-        "SILENCED_BY_SERVICE",
         "BELOW_THRESHOLD",
         "OUTRANKED",
         "HOLDOUT",
