@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 KINDS = ("house", "oracle", "property", "crash", "browser", "end_to_end")
 SKIPS = os.environ.get("JUSTENOUGH_SKIPS", "")
 PREFECT_HOME = pytest.StashKey[str]()
+LONGEST = ("tests/end_to_end/", "tests/words/test_equality.py", "tests/crash/", "tests/test_complete_journey.py")
 
 hypothesis.settings.register_profile("fast", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("all", max_examples=500, deadline=None)
@@ -43,6 +44,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove Prefect's files."""
     if home := config.stash.get(PREFECT_HOME, None):
         shutil.rmtree(home, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first, so that no worker is left alone with one of them at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -20,7 +20,7 @@ from flows.errors import TemplateError
 from flows.words import Part, Words, compose, fill, generic, plain, read_words, restore
 from flows.words.filters import FILTERS, TESTS
 
-EXAMPLES = 2_000 if settings().max_examples > 100 else 150
+EXAMPLES = settings().max_examples if settings().max_examples > 100 else 60
 PARTS = (Part("subject", is_html=False), Part("html", is_html=True))
 
 NASTY = [
