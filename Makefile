@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # Tests at a time. DuckDB and Polars use every core by themselves, so more than two gains little.
 WORKERS ?= 2
 # Tests of one file share its fixtures, so a file stays with one worker.
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 help:  ## what can be done here
 	@echo "justenough: batch personalisation that helps, with just enough data"
