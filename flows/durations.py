@@ -15,7 +15,7 @@ _UNITS = {
     "week": timedelta(weeks=1),
 }
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s+(minute|hour|day|week)s?")
-_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)")
 
 
 def _duration(value: object) -> object:
@@ -29,7 +29,7 @@ def _duration(value: object) -> object:
 
 def _share(value: object) -> object:
     match = _SHARE.fullmatch(value.strip()) if isinstance(value, str) else None
-    number = float(match[1]) / 100 if match else value
+    number = float(match[1]) / (100 if match[2] else 1) if match else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
         raise ValueError("this is not a share | write a percentage, as in '5 %', or a number from 0 to 1")
     return float(number)
