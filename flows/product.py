@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from flows.documents import read_document
 from flows.durations import Duration, Share
 from flows.errors import ProductError
+from flows.locales import LOCALE, chain
 from flows.schemas import is_taken
 
 if TYPE_CHECKING:
@@ -30,10 +31,34 @@ class _Strict(BaseModel):
 
 
 class Action(_Strict):
-    """What the customer can do next: the label of the button and where it leads, a path on the brand's site or an address."""
+    """What the customer can do next: the label of the button and where it leads, a path on the brand's site or an address.
 
-    label: str
+    The label is one text, or one for each locale: `{default: Read the guide, de: Zur Anleitung}`.
+    """
+
+    label: str | dict[str, str]
     url: str
+
+    @field_validator("label")
+    @classmethod
+    def _has_a_default(cls, label: str | dict[str, str]) -> str | dict[str, str]:
+        if isinstance(label, str):
+            return label
+        for locale in label.keys() - {"default"}:
+            if not LOCALE.fullmatch(locale):
+                raise ValueError(f"'{locale}' is no locale | write it as in de or de-AT")
+        if "default" not in label:
+            raise ValueError("there is no label for all other languages | add default: …")
+        return label
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The label by locale; `default` for all others."""
+        return {"default": self.label} if isinstance(self.label, str) else self.label
+
+    def label_in(self, locale: str | None) -> str:
+        """The label that goes with words in a locale, or with the default ones (None)."""
+        return next(self.labels[step or "default"] for step in chain(locale) if (step or "default") in self.labels)
 
     @field_validator("url")
     @classmethod

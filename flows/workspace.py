@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flows.budget import Usage, check_product, usage
 from flows.catalogue import Catalogue, Segment, read_catalogue, read_segment
-from flows.channels import CHANNELS, RESERVED_SLOTS, Channel, target
-from flows.errors import ProductError, SettingError, TemplateError, nearest
+from flows.channels import CHANNELS, Channel, target
+from flows.errors import ProductError, SettingError, nearest
 from flows.plan import digest_of
 from flows.product import Product, product_folders, read_product
 from flows.settings import Settings, load_settings
 from flows.warehouse.queries import Queries, read_queries
-from flows.words import Layout, Words, read_layout, read_words
+from flows.wording import LayoutKey, WordsKey, check_layouts, read_layouts, read_product_words
+from flows.words import is_spoken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
     from pathlib import Path
 
+    from flows.words import Layout, Words
+
 # Settings that may change between plan and delivery: paths (a workspace may be moved) and what a run may use.
 _UNDECIDING = ("workspace", "database", "state", "outbox", "ledger", "key_file", "memory", "parts", "lock_wait_seconds")
-_LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
-
-
-@dataclass(frozen=True)
-class WordsKey:
-    """Which words a template file holds: those of a channel, for a variant or all, in a locale or the default one."""
-
-    channel: str
-    variant: str | None
-    locale: str | None
 
 
 @dataclass(frozen=True)
@@ -45,7 +37,7 @@ class Workspace:
         products: name -> product, whatever its status.
         segments: name -> what its fields show.
         words: product -> its template files.
-        layouts: channel -> what wraps its words in the brand's identity; of the channels in use.
+        layouts: channel and locale (None: the default one) -> what wraps the words in the brand's identity.
         queries: the SQL of the segments of all products.
     """
 
@@ -54,7 +46,7 @@ class Workspace:
     products: Mapping[str, Product]
     segments: Mapping[str, Segment]
     words: Mapping[str, Mapping[WordsKey, Words]]
-    layouts: Mapping[str, Layout]
+    layouts: Mapping[LayoutKey, Layout]
     queries: Queries
 
     def live(self, as_of: date) -> list[Product]:
@@ -82,17 +74,6 @@ class Workspace:
         """The dimensions that each of a product's template files uses."""
         segment = self.segments[product.segment]
         return {key: usage(words, segment, product.segment) for key, words in self.words[product.name].items()}
-
-    def words_key(self, product: Product, channel: str, variant: str | None, locale: str | None) -> WordsKey | None:
-        """Which words speak to a person's locale: `de-AT`, else `de`, else the default ones; None if there are none.
-
-        A variant that has files of its own in the channel uses only those.
-        """
-        files = self.words[product.name]
-        own = variant if any(key.channel == channel and key.variant == variant for key in files) else None
-        language = locale.split("-")[0] if locale else None
-        chain = dict.fromkeys((locale, language, None))
-        return next((key for step in chain if (key := WordsKey(channel, own, step)) in files), None)
 
     def country(self, brand: str, country: str | None) -> str:
         """The country whose sender identity speaks: the customer's where the brand has one there, else `default`."""
@@ -129,6 +110,9 @@ def load_workspace(folder: Path) -> Workspace:
     """
     settings = load_settings(folder)
     _check_targets(settings)
+    if not is_spoken(settings.locale):
+        where = "pyproject.toml: tool.justenough.locale"
+        raise SettingError(where, f"'{settings.locale}' is no language", "write it as in en, de or pt-BR")
     sql, templates = settings.workspace / "sql", settings.workspace / "templates"
     catalogue = read_catalogue(sql)
     products = {product.name: product for product in map(read_product, product_folders(templates))}
@@ -142,12 +126,15 @@ def load_workspace(folder: Path) -> Workspace:
         catalogue=catalogue,
         products=products,
         segments=segments,
-        words={product.name: _read_all_words(product, templates) for product in products.values()},
-        layouts=_read_layouts({name for product in products.values() for name in product.channels.all}, templates),
+        words={name: read_product_words(product, templates, settings.locale) for name, product in products.items()},
+        layouts=read_layouts(
+            {name for product in products.values() for name in product.channels.all}, templates, settings.locale
+        ),
         queries=read_queries(sql, segments, catalogue),
     )
     for product in products.values():
         check_product(product, workspace.usages(product).values(), catalogue)
+        check_layouts(workspace.words[product.name].items(), workspace.layouts)
     return workspace
 
 
@@ -170,41 +157,3 @@ def _check_brands(product: Product, settings: Settings) -> None:
         if not set(product.channels.all) & settings.targets.get(brand, {}).keys():
             what = f"the brand '{brand}' has no target for any of the product's channels"
             raise ProductError(where, what, f"add one to [tool.justenough.targets.{brand}]")
-
-
-def _read_all_words(product: Product, templates: Path) -> dict[WordsKey, Words]:
-    folder = templates / product.name
-    files: dict[WordsKey, Words] = {}
-    for file in sorted(folder.glob("*.j2")):
-        name = f"templates/{product.name}/{file.name}"
-        key = _words_key(product, file.name.removesuffix(".j2").split("."), name)
-        files[key] = read_words(file, CHANNELS[key.channel].parts, templates / "_shared", name=name)
-    for channel in product.channels.all:
-        if not any(key.channel == channel for key in files):
-            where = f"templates/{product.name}/{channel}.j2"
-            raise TemplateError(where, "the product has no words for this channel", "write them, or drop the channel")
-    return files
-
-
-def _read_layouts(channels: set[str], templates: Path) -> dict[str, Layout]:
-    shared = templates / "_shared"
-    files = {name: file for name in sorted(channels) if (file := CHANNELS[name].layout) is not None}
-    return {
-        name: read_layout(
-            shared / file, CHANNELS[name].parts, shared, name=f"templates/_shared/{file}", slots=RESERVED_SLOTS
-        )
-        for name, file in files.items()
-    }
-
-
-def _words_key(product: Product, names: list[str], where: str) -> WordsKey:
-    channel, *rest = names
-    if channel not in product.channels.all:
-        hint = f"{nearest(channel, product.channels.all)}; or add it to `channels`"
-        raise TemplateError(where, f"'{channel}' is no channel of this product", hint)
-    variant = rest.pop(0) if rest and rest[0] in product.test.variants else None
-    locale = rest.pop(0) if rest and _LOCALE.fullmatch(rest[0]) else None
-    if rest:
-        what = f"'{rest[0]}' is neither a variant of the product nor a locale such as de or de-AT"
-        raise TemplateError(where, what, "name files <channel>[.<variant>][.<locale>].j2")
-    return WordsKey(channel, variant, locale)

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from flows.errors import JustEnoughError
-from flows.workspace import WordsKey, load_workspace
+from flows.wording import WordsKey
+from flows.workspace import load_workspace
 from tests.house.tree import ROOT
 from tests.tiny import Tiny, make
 
@@ -69,65 +70,6 @@ def test_the_country_that_speaks_is_the_customers_where_the_brand_has_one_there(
     tiny.edit("pyproject.toml", other, f'[tool.justenough.brands.north.AT]\nlegal_name = "x"\n\n{other}')
     found = tiny.load()
     assert [found.country("north", c) for c in ("AT", "DE", None)] == ["AT", "default", "default"]
-
-
-# Which words speak.
-
-
-def keys(tiny: Tiny, *names: str) -> None:
-    text = (tiny.folder / "templates/care/web.j2").read_text("utf-8")
-    (tiny.folder / "templates/care/web.j2").unlink()
-    for name in names:
-        (tiny.folder / "templates/care" / name).write_text(text, "utf-8")
-
-
-@pytest.mark.parametrize(
-    ("files", "asked", "found"),
-    [
-        (("web.j2",), (None, "de-AT"), (None, None)),
-        (("web.j2", "web.de.j2"), (None, "de-AT"), (None, "de")),
-        (("web.j2", "web.de.j2", "web.de-AT.j2"), (None, "de-AT"), (None, "de-AT")),
-        (("web.j2", "web.de-AT.j2"), (None, "de"), (None, None)),
-        (("web.j2", "web.de.j2"), (None, None), (None, None)),
-        (("web.de.j2",), (None, "fr"), None),
-        (("web.de.j2",), (None, None), None),
-        (("web.j2", "web.long.j2"), ("long", "de"), ("long", None)),
-        (("web.j2", "web.long.j2"), ("short", "de"), (None, None)),
-        (("web.j2", "web.long.de.j2"), ("long", "de-CH"), ("long", "de")),
-        (("web.j2", "web.long.de.j2"), ("long", "fr"), None),
-        (("web.j2", "web.fil.j2"), (None, "fil-PH"), (None, "fil")),
-    ],
-)
-def test_words_are_found_by_variant_and_then_by_locale_language_and_default(tiny, files, asked, found):
-    tiny.edit("templates/care/product.yaml", "because:", "test: {variants: {long: 50%, short: 50%}}\nbecause:")
-    keys(tiny, *files)
-    workspace = tiny.load()
-    expected = WordsKey("web", *found) if found else None
-    assert workspace.words_key(workspace.products["care"], "web", *asked) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "what"),
-    [
-        ("fax.j2", "'fax' is no channel of this product"),
-        ("push.j2", "'push' is no channel of this product"),
-        ("web.deutsch.j2", "'deutsch' is neither a variant of the product nor a locale such as de or de-AT"),
-        ("web.de_AT.j2", "'de_AT' is neither a variant"),
-        ("web.de.long.j2", "'long' is neither a variant"),
-        ("web.de.at.j2", "'at' is neither a variant"),
-    ],
-)
-def test_a_template_whose_name_says_nothing_is_refused(tiny, name, what):
-    (tiny.folder / "templates/care" / name).write_text("", "utf-8")
-    error = refused(tiny)
-    assert error.where == f"templates/care/{name}"
-    assert what in error.what
-
-
-def test_a_channel_without_words_is_refused(tiny):
-    (tiny.folder / "templates/care/sms.j2").unlink()
-    error = refused(tiny)
-    assert (error.where, error.what) == ("templates/care/sms.j2", "the product has no words for this channel")
 
 
 # What does not fit together.

@@ -331,6 +331,19 @@ class Tiny:
         lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
         self.edit("pyproject.toml", "[tool.justenough]\n", f"[tool.justenough]\n{lines}")
 
+    def speak(self, *locales: str) -> None:
+        """`care` in other languages too, in all channels, with the words, layouts and label of the default one."""
+        folders = {
+            self.folder / "templates" / name: pattern for name, pattern in (("care", "*"), ("_shared", "*_layout"))
+        }
+        for folder, pattern in folders.items():
+            for file in folder.glob(f"{pattern}.j2"):
+                for locale in locales:
+                    shutil.copy(file, file.with_name(f"{file.stem}.{locale}.j2"))
+        labels = "".join(f", {locale}: Anleitung lesen" for locale in locales)
+        label = f"label: {{default: Read the guide{labels}}}"
+        self.edit("templates/care/product.yaml", "label: Read the guide", label)
+
 
 def make(
     folder: Path,

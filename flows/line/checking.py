@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from flows.budget import Usage
     from flows.clock import Moment
     from flows.product import Product
-    from flows.workspace import WordsKey, Workspace
+    from flows.wording import WordsKey
+    from flows.workspace import Workspace
 
 _LEFT_OVERS = re.compile(r"\b(None|nan|Undefined)\b|\{\{|object at 0x")
 

@@ -14,6 +14,7 @@ from flows.durable import private_folder
 from flows.errors import DataError, SourceError, nearest
 from flows.ledger.history import erased_people, last_source_rows, read_history
 from flows.ledger.store import open_ledger
+from flows.locales import spelt
 from flows.sample import build_sample
 from flows.stages.eligibility import Bars, latest_consent
 from flows.warehouse.queries import consent, customers, exclusions, segment, shared_tables, suppressions
@@ -205,7 +206,9 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame) -> Bars:
 
 def _people(rows: pl.DataFrame, settings: Settings, key: Key) -> pl.DataFrame:
     """Normalised addresses; telephone numbers without a country are read as of the workspace's `default_region`."""
-    located = rows.with_columns(pl.col("country").fill_null(pl.lit(settings.default_region, dtype=pl.String)))
+    located = rows.with_columns(
+        pl.col("country").fill_null(pl.lit(settings.default_region, dtype=pl.String)), locale=spelt(pl.col("locale"))
+    )
     read = normalised_customers(located, settings.folder("addresses"))
     return read.with_columns(rows["country"], person_key=key.of(pl.col("customer_id")))
 

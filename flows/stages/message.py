@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.errors import TemplateError
+from flows.wording import fitting, layout_of
 from flows.words import compose, generic, wrap
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from flows.channels import Channel
     from flows.keys import Key
     from flows.product import Product
+    from flows.wording import WordsKey
     from flows.words import Creative
-    from flows.workspace import WordsKey, Workspace
+    from flows.workspace import Workspace
 
 FIRST_ATTEMPT = "1"
 (UNSUBSCRIBE,) = RESERVED_SLOTS
@@ -58,7 +60,7 @@ def worded(routed: pl.DataFrame, product: Product, workspace: Workspace, key: Ke
         sender=_senders(routed, workspace),
     )
     kinds = identified.select("channel", "variant", "locale").unique().sort("channel", "variant", "locale")
-    keys = [workspace.words_key(product, *kind) for kind in kinds.iter_rows()]
+    keys = [fitting(workspace.words[product.name], *kind) for kind in kinds.iter_rows()]
     known = list(dict.fromkeys(key for key in keys if key is not None))
     places = pl.Series("words", [known.index(key) if key else None for key in keys], dtype=pl.UInt32)
     rows = identified.join(
@@ -84,10 +86,10 @@ def _put(
 ) -> tuple[pl.DataFrame, dict[str, dict[str, Any]]]:
     """One template file on its rows: the words composed, wrapped in each sender's layout, and named."""
     words = workspace.words[product.name][words_key]
-    locale = words_key.locale or workspace.settings.locale
-    contexts = {name: _context(name, product, locale, workspace) for name in sorted(rows["sender"].unique())}
+    locale = words.locale
+    contexts = {name: _context(name, product, words_key, workspace) for name in sorted(rows["sender"].unique())}
     composed = compose(words, rows)
-    layout = workspace.layouts.get(words_key.channel)
+    layout = layout_of(workspace.layouts, words_key)
     if layout is not None:
         slots = RESERVED_SLOTS if product.message_type == "marketing" else ()
         composed = wrap(composed, layout, senders=rows["sender"], contexts=contexts, slots=slots)
@@ -155,7 +157,7 @@ def _senders(rows: pl.DataFrame, workspace: Workspace) -> pl.Expr:
     return given.replace_strict(known, return_dtype=pl.String)
 
 
-def _context(sender: str, product: Product, locale: str, workspace: Workspace) -> dict[str, Any]:
+def _context(sender: str, product: Product, words_key: WordsKey, workspace: Workspace) -> dict[str, Any]:
     """What a layout may print: the sender's identity, never anything about the recipient."""
     name, _, country = sender.partition("/")
     brand = workspace.settings.brand(name, country)
@@ -165,8 +167,8 @@ def _context(sender: str, product: Product, locale: str, workspace: Workspace) -
         "brand": brand.model_dump(),
         "brand_name": name,
         "country": country,
-        "locale": locale,
-        "action": {"label": action.label, "url": url},
+        "locale": words_key.locale or workspace.settings.locale,
+        "action": {"label": action.label_in(words_key.locale), "url": url},
         "is_marketing": product.message_type == "marketing",
     }
 

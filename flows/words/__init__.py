@@ -14,6 +14,7 @@ from flows.words.creatives import (
     pieces,
     restore,
 )
+from flows.words.dates import is_spoken
 from flows.words.layout import Layout, read_layout, render_layout, wrap
 from flows.words.plain import plain
 from flows.words.reading import Part, Words, check_fields, read_words
@@ -32,6 +33,7 @@ __all__ = [
     "compose",
     "fill",
     "generic",
+    "is_spoken",
     "is_words_slot",
     "pieces",
     "plain",

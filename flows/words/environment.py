@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from jinja2 import DictLoader, StrictUndefined, pass_eval_context
 from jinja2.sandbox import SandboxedEnvironment
 
-from flows.words.filters import FILTERS, TESTS
+from flows.words.filters import TESTS, filters
 
 if TYPE_CHECKING:
     from jinja2.nodes import EvalContext
 
-VERSION = "1"
+VERSION = "2"
 """Enters the digest of all words: raise it when what follows changes what a template prints."""
 
 
@@ -44,8 +44,8 @@ def nothing_for_none(_context: EvalContext, value: object) -> object:
     return "" if value is None else value
 
 
-def environment(*, is_html: bool, shared: Mapping[str, str] | None = None) -> Environment:
-    """The environment of HTML or other parts; `shared` are the sources of `_shared/` files by name, for `plain`."""
+def environment(*, is_html: bool, locale: str, shared: Mapping[str, str] | None = None) -> Environment:
+    """The environment of HTML or other parts in a language; `shared` are the sources of `_shared/` files by name, for `plain`."""
     made = Environment(
         autoescape=is_html,
         finalize=nothing_for_none,
@@ -56,11 +56,11 @@ def environment(*, is_html: bool, shared: Mapping[str, str] | None = None) -> En
         loader=DictLoader(dict(shared)) if shared else None,
     )
     made.globals.clear()
-    made.filters, made.tests = dict(FILTERS), dict(TESTS)
+    made.filters, made.tests = dict(filters(locale)), dict(TESTS)
     return made
 
 
 @functools.cache
-def bare_environment(*, is_html: bool) -> Environment:
+def bare_environment(*, is_html: bool, locale: str) -> Environment:
     """The environment without shared files, made once: for parsing, and for the small templates of slots and conditions."""
-    return environment(is_html=is_html)
+    return environment(is_html=is_html, locale=locale)

@@ -104,7 +104,7 @@ def _identity(name: str, dtype: pl.DataType) -> pl.Expr:
 def _template(words: Words, closed: Closed) -> Template:
     key = closed.identity
     if key not in words.compiled:
-        env = bare_environment(is_html=bool(closed.is_html))
+        env = bare_environment(is_html=bool(closed.is_html), locale=words.locale)
         if closed.is_html is None:
             yes = nodes.Output([nodes.TemplateData(TRUE)])
             last: nodes.Node = nodes.If(closed.node, [yes], [], [])

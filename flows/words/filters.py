@@ -2,6 +2,7 @@
 
 An absent value (None) stays absent through every filter but `default`, so that `{{ first_name|upper }}` prints nothing for
 a customer without one. No filter depends on whether the part is HTML: escaping comes last, where a value is printed.
+`date` and `number` speak the language of the file that they stand in (`flows.words.dates`).
 """
 
 from __future__ import annotations
@@ -12,46 +13,18 @@ from urllib.parse import quote
 
 from jinja2 import filters as jinja
 
+from flows.words.dates import date_in, number_in
+
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Mapping, Sequence
 
 LONGEST = 10_000
 """Characters that a filter may return at most: `replace` and `join` in a row could otherwise grow a text without bound."""
 
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-DATE_STYLES: Mapping[str, Callable[[dt.date], str]] = {
-    "day_month": lambda day: f"{day.day} {MONTHS[day.month - 1]}",
-    "weekday": lambda day: DAYS[day.weekday()],
-    "weekday_day_month": lambda day: f"{DAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]}",
-    "full": lambda day: f"{day.day} {MONTHS[day.month - 1]} {day.year}",
-    "iso": lambda day: f"{day.year:04}-{day.month:02}-{day.day:02}",
-}
-
-
-def date(value: dt.date, style: str = "day_month") -> str:
-    """A date in English: `22 November`. Styles: `day_month`, `weekday`, `weekday_day_month`, `full`, `iso`."""
-    return DATE_STYLES[style](value)
-
 
 def default(value: object, fallback: object = "", boolean: bool = False) -> object:  # noqa: FBT001, FBT002 - Jinja2's signature
     """`fallback` where the value is absent; with `true` as second argument also where it is empty, zero or false."""
     return fallback if value is None or (boolean and not value) else value
-
-
-def number(value: float, decimals: int | None = None) -> str:
-    """A number in English: `1,234.50` for `1234.5|number(2)`."""
-    if isinstance(value, str):
-        raise TypeError("a text is not a number")
-    if decimals is None:
-        return f"{value:,}"
-    if not 0 <= decimals <= 9:
-        raise ValueError("decimals are 0 to 9")
-    return f"{value:,.{decimals}f}"
 
 
 def join(value: Sequence[object], separator: str = "") -> str:
@@ -113,13 +86,11 @@ def _on_text(function: Callable[[str], str]) -> Callable[[object], str]:
 
 _ON_PRESENT: Mapping[str, Callable[..., object]] = {
     "capitalize": _on_text(str.capitalize),
-    "date": date,
     "first": first,
     "join": join,
     "last": last,
     "length": length,
     "lower": _on_text(str.lower),
-    "number": number,
     "replace": replace,
     "title": _on_text(jinja.do_title),
     "trim": _on_text(str.strip),
@@ -127,11 +98,17 @@ _ON_PRESENT: Mapping[str, Callable[..., object]] = {
     "upper": _on_text(str.upper),
     "urlencode": _on_text(lambda text: quote(text, safe="")),
 }
-FILTERS: Mapping[str, Callable[..., object]] = {
-    "default": default,  # by column where it fills a text field; the others once per distinct input
-    **{name: _absent_stays(function) for name, function in _ON_PRESENT.items()},
-}
-"""All filters that templates may use."""
+
+
+@functools.cache
+def filters(locale: str) -> Mapping[str, Callable[..., object]]:
+    """All filters that templates may use, as they come out in the language `locale`."""
+    on_present = {**_ON_PRESENT, "date": date_in(locale), "number": number_in(locale)}
+    return {
+        "default": default,  # by column where it fills a text field; the others once per distinct input
+        **{name: _absent_stays(function) for name, function in sorted(on_present.items())},
+    }
+
 
 TESTS: Mapping[str, Callable[..., bool]] = {
     "none": lambda value: value is None,

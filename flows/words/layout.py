@@ -43,6 +43,7 @@ class Layout:
 
     Attributes:
         name: what errors call it.
+        locale: the language that it speaks.
         blocks: the parts that it wraps, and whether they are HTML.
         html_parts: the parts of the words that are HTML.
         names: the names it reads from its context, each with its first line.
@@ -50,6 +51,7 @@ class Layout:
     """
 
     name: str
+    locale: str
     blocks: Mapping[str, bool]
     html_parts: frozenset[str]
     names: Mapping[str, int]
@@ -61,7 +63,7 @@ class Layout:
 
 
 def read_layout(
-    file: Path, blocks: Collection[Part], shared: Path, *, name: str, slots: Collection[str] = ()
+    file: Path, blocks: Collection[Part], shared: Path, *, name: str, locale: str = "en", slots: Collection[str] = ()
 ) -> Layout:
     """Read a layout; nothing is compiled.
 
@@ -70,6 +72,7 @@ def read_layout(
         blocks: the parts of the words; the file has a block for each that it wraps, and no other block.
         shared: the folder `_shared/` of macros.
         name: what errors call the file.
+        locale: the language that it speaks.
         slots: the reserved slots it may print.
 
     Raises:
@@ -89,10 +92,11 @@ def read_layout(
         names = {**free_names(block.body), **names}
     return Layout(
         name=name,
+        locale=locale,
         blocks={block: is_html[block] for block in found},
         html_parts=frozenset(part.name for part in blocks if part.is_html),
         names={read: line for read, line in names.items() if read not in printed and read not in macros},
-        digest=digest(source.text, *(f"{path}\x1e{texts[path]}" for path in sorted(texts))),
+        digest=digest(source.text, locale, *(f"{path}\x1e{texts[path]}" for path in sorted(texts))),
         source=source,
         shared=texts,
         trees={block.name: nodes.Template([*imports, block], lineno=1) for block in found.values()},
@@ -106,7 +110,7 @@ def render_layout(layout: Layout, block: str, context: Mapping[str, Any]) -> str
         TemplateError: a name is not in the context, with its line.
     """
     if block not in layout.compiled:
-        env = environment(is_html=layout.blocks[block], shared=layout.shared)
+        env = environment(is_html=layout.blocks[block], locale=layout.locale, shared=layout.shared)
         tree = layout.trees[block]
         tree.set_environment(env)
         layout.compiled[block] = env.from_string(tree)

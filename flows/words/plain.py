@@ -33,7 +33,7 @@ def plain(words: Words, part: str, values: Mapping[str, Any]) -> str:
 def _template(words: Words, part: str) -> Template:
     key = ("plain", part)
     if key not in words.compiled:
-        env = environment(is_html=words.part(part).is_html, shared=words.shared)
+        env = environment(is_html=words.part(part).is_html, locale=words.locale, shared=words.shared)
         tree = words.trees[part]
         tree.set_environment(env)
         words.compiled[key] = env.from_string(tree)

@@ -35,6 +35,7 @@ class Words:
 
     Attributes:
         name: what errors call it.
+        locale: the language that it speaks.
         parts: its parts, in the order asked for.
         fields: every data name mentioned anywhere, untaken branches included, sorted.
         shown: those that can reach what is printed.
@@ -45,6 +46,7 @@ class Words:
     """
 
     name: str
+    locale: str
     parts: tuple[Part, ...]
     fields: tuple[str, ...]
     shown: frozenset[str]
@@ -63,7 +65,7 @@ class Words:
         return next(part for part in self.parts if part.name == name)
 
 
-def read_words(file: Path, parts: Sequence[Part], shared: Path, *, name: str) -> Words:
+def read_words(file: Path, parts: Sequence[Part], shared: Path, *, name: str, locale: str = "en") -> Words:
     """Read a template file; nothing is compiled.
 
     Args:
@@ -71,6 +73,7 @@ def read_words(file: Path, parts: Sequence[Part], shared: Path, *, name: str) ->
         parts: the blocks it must have, no more and no fewer.
         shared: the folder `_shared/` of macros.
         name: what errors call the file.
+        locale: the language that it speaks: dates and numbers are written as there.
 
     Raises:
         TemplateError: the file is missing, is not in the subset of Jinja2, or its blocks are not the parts.
@@ -94,13 +97,14 @@ def read_words(file: Path, parts: Sequence[Part], shared: Path, *, name: str) ->
     uses = [_uses(steps[part], body) for part, body in bodies.items()]
     return Words(
         name=name,
+        locale=locale,
         parts=tuple(parts),
         fields=tuple(sorted(lines)),
         shown=frozenset[str]().union(*(shown for shown, _ in uses)),
         branched=frozenset[str]().union(*(branched for _, branched in uses)),
         lines=lines,
         slots=dict(planting.slots),
-        digest=_digest(source.text, texts, parts, macros),
+        digest=_digest(source.text, locale, texts, parts, macros),
         steps=steps,
         source=source,
         shared=texts,
@@ -169,8 +173,10 @@ def _uses(steps: Sequence[Step], body: Sequence[nodes.Node]) -> tuple[set[str], 
     return fields_behind(shown, body), fields_behind(branched, body)
 
 
-def _digest(text: str, texts: Mapping[str, str], parts: Sequence[Part], macros: Mapping[str, Macro]) -> str:
-    pieces = [environment.VERSION, text, *(f"{part.name}:{part.is_html}" for part in parts)]
+def _digest(
+    text: str, locale: str, texts: Mapping[str, str], parts: Sequence[Part], macros: Mapping[str, Macro]
+) -> str:
+    pieces = [environment.VERSION, locale, text, *(f"{part.name}:{part.is_html}" for part in parts)]
     pieces += [f"{path}\x1f{texts[path]}" for path in sorted(texts)] if macros else []
     return hashlib.sha256("\x1e".join(pieces).encode()).hexdigest()
 

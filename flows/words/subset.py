@@ -16,7 +16,7 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from flows.errors import TemplateError
 from flows.words.environment import bare_environment
-from flows.words.filters import FILTERS, TESTS
+from flows.words.filters import TESTS, filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -30,6 +30,7 @@ LOOP_ATTRIBUTES = ("first", "last", "index")
 RESERVED = {"loop", "self", "super", "caller", "varargs", "kwargs"}
 NAME = re.compile(r"[^\W_]\w*", re.ASCII)
 SHARED = re.compile(r"_shared/[a-z0-9_]+\.j2")
+ANY_LOCALE = "en"  # for what is the same in every language: which tags there are, what a filter takes
 MARKS = re.compile(r"[\ufdd0-\ufdef]")
 """Characters that Unicode reserves for a program's own use; slots are marked with them while a layout is rendered."""
 
@@ -102,7 +103,7 @@ def load(file: Path, name: str) -> Source:
 def parse(source: Source) -> nodes.Template:
     """The syntax tree of a file; nothing is folded or compiled. Raises TemplateError with the line."""
     try:
-        return bare_environment(is_html=False).parse(source.text)
+        return bare_environment(is_html=False, locale=ANY_LOCALE).parse(source.text)
     except TemplateSyntaxError as error:
         what = " ".join((error.message or "it cannot be read").split()).split(" The innermost block", 1)[0]
         raise source.error(error.lineno, what[:200], "mend the tag; see the subset in CONTRIBUTING.md") from None
@@ -230,12 +231,13 @@ def _constant(node: nodes.Const, source: Source, _depth: int) -> None:
 
 
 def _filter(node: nodes.Filter, source: Source, depth: int) -> None:
-    if node.name not in FILTERS:
+    known = filters(ANY_LOCALE)
+    if node.name not in known:
         what = f"the filter '{node.name}' is not in the list"
-        raise source.error(node.lineno, what, _listed(node.name, FILTERS))
+        raise source.error(node.lineno, what, _listed(node.name, known))
     if node.node is None or node.dyn_args is not None or node.dyn_kwargs is not None:
         raise source.error(node.lineno, f"'{node.name}' is not used like this", "write {{ value|filter }}")
-    _arguments(node, FILTERS[node.name], source)
+    _arguments(node, known[node.name], source)
     check_expression(node.node, source, depth + 1)
 
 

@@ -10,9 +10,10 @@ from tests.house.tree import ROOT, Module, modules, write
 # its place here.
 LEVELS = [
     {"errors"},
-    {"clock", "documents", "durable", "durations", "keys", "reasons", "schemas", "settings", "sms_length"},
+    {"clock", "documents", "durable", "durations", "keys", "locales", "reasons", "schemas", "settings", "sms_length"},
     {"warehouse", "words", "product", "catalogue", "addresses", "plan"},
     {"budget", "channels", "ledger", "lineage", "transports", "sample"},
+    {"wording"},
     {"workspace"},
     {"stages"},
     {"line", "pages", "learning"},

@@ -14,8 +14,9 @@ from flows.errors import TemplateError
 from flows.schemas import COLUMNS, ROUTED
 from flows.stages.delivery import shaped
 from flows.stages.message import worded
+from flows.wording import WordsKey
 from flows.words import plain, read_layout, render_layout
-from flows.workspace import WordsKey, Workspace, load_workspace
+from flows.workspace import Workspace, load_workspace
 from tests.house.tree import ROOT
 from tests.stages.making import KEY, MOMENT, SOON
 from tests.tiny import Tiny, make
@@ -96,7 +97,7 @@ def one_by_one(
         "brand_name": row["brand"],
         "country": own,
         "locale": key.locale or settings.locale,
-        "action": {"label": of.help.action.label, "url": identity["site_url"] + of.help.action.url},
+        "action": {"label": of.help.action.label_in(key.locale), "url": identity["site_url"] + of.help.action.url},
         "is_marketing": of.message_type == "marketing",
         "unsubscribe_url": identity["unsubscribe_url"].replace("{message_id}", message_id),
     }
@@ -176,7 +177,15 @@ def web(tiny: Tiny, name: str, text: str) -> None:
     (tiny.folder / "templates/care" / name).write_text(body, "utf-8")
 
 
+def only_german(tiny: Tiny) -> None:
+    tiny.speak("de")
+    for channel in ("email", "sms", "web"):
+        (tiny.folder / f"templates/care/{channel}.j2").unlink()
+    web(tiny, "web.de.j2", "de")
+
+
 def test_the_words_are_those_of_language_and_region_else_of_the_language_else_the_default_ones(tiny):
+    tiny.speak("de", "de-AT")
     for name, text in [("web.j2", "default"), ("web.de.j2", "de"), ("web.de-AT.j2", "de-AT")]:
         web(tiny, name, text)
     found = spoken(tiny, "de-AT", "de-CH", "de", "fr-CH", None, "en")
@@ -184,8 +193,7 @@ def test_the_words_are_those_of_language_and_region_else_of_the_language_else_th
 
 
 def test_without_default_words_other_languages_get_nothing_and_it_is_said_why(tiny):
-    (tiny.folder / "templates/care/web.j2").unlink()
-    web(tiny, "web.de.j2", "de")
+    only_german(tiny)
     assert spoken(tiny, "de-AT", "fr") == ["de", None]
     workspace = tiny.load()
     rows = routed({"locale": "fr", "channel": "web"}, {"locale": "de", "channel": "web"}, fields=FIELDS)
@@ -198,13 +206,12 @@ def test_without_default_words_other_languages_get_nothing_and_it_is_said_why(ti
 
 
 def test_words_that_fit_nobody_are_no_words(tiny):
-    (tiny.folder / "templates/care/web.j2").unlink()
-    web(tiny, "web.de.j2", "de")
+    only_german(tiny)
     assert spoken(tiny, "fr", None) == [None, None]
 
 
 def test_the_language_of_the_words_is_that_of_the_layout(tiny):
-    shutil.copy(tiny.folder / "templates/care/email.j2", tiny.folder / "templates/care/email.de.j2")
+    tiny.speak("de")
     done = words(tiny, {"locale": "de-DE"}, {"locale": "fr"})
     assert {made["locale"] for made in done.creatives.values()} == {"de", "en"}
 
@@ -215,7 +222,9 @@ def variants(tiny: Tiny) -> None:
 
 def test_a_variant_with_words_of_its_own_uses_those_and_the_other_the_common_ones(tiny):
     variants(tiny)
+    tiny.speak("de")
     web(tiny, "web.j2", "common")
+    web(tiny, "web.de.j2", "gemeinsam")
     web(tiny, "web.short.j2", "short")
     web(tiny, "web.short.de.j2", "kurz")
     workspace = tiny.load()
@@ -225,12 +234,13 @@ def test_a_variant_with_words_of_its_own_uses_those_and_the_other_the_common_one
     done = worded(routed(*rows, fields=FIELDS), workspace.products["care"], workspace, KEY)
     headline = {name: made["parts"]["headline"] for name, made in done.creatives.items()}
     got = done.rows.sort("customer_id")["creative_id"].to_list()
-    assert [headline[name] for name in got] == ["common", "kurz", "short"]
+    assert [headline[name] for name in got] == ["gemeinsam", "kurz", "short"]
     assert [done.creatives[name]["variant"] for name in got] == ["long", "short", "short"]
 
 
 def test_two_variants_with_the_same_words_are_two_creatives(tiny):
     variants(tiny)
+    shutil.copy(tiny.folder / "templates/care/email.j2", tiny.folder / "templates/care/email.long.j2")
     done = words(tiny, {"variant": "long"}, {"variant": "short"})
     assert len(done.creatives) == 2
 

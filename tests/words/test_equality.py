@@ -18,7 +18,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from flows.errors import TemplateError
 from flows.words import Part, Words, compose, fill, generic, plain, read_words, restore
-from flows.words.filters import FILTERS, TESTS
+from flows.words.filters import TESTS, filters
 
 EXAMPLES = settings().max_examples if settings().max_examples > 100 else 60
 PARTS = (Part("subject", is_html=False), Part("html", is_html=True))
@@ -250,7 +250,7 @@ def independent(example: Example, part: Part) -> Template:
         loader=DictLoader({"_shared/m.j2": SHARED}),
         finalize=pass_context(lambda _, value: "" if value is None else value),
     )
-    env.filters, env.tests = dict(FILTERS), dict(TESTS)
+    env.filters, env.tests = dict(filters("en")), dict(TESTS)
     return env.from_string(IMPORTS + _block(part.name, example.bodies[part.name]))
 
 

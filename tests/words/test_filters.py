@@ -4,8 +4,9 @@ import datetime as dt
 
 import pytest
 
-from flows.words.filters import FILTERS, LONGEST, TESTS
+from flows.words.filters import LONGEST, TESTS, filters
 
+FILTERS = filters("en")
 DAY = dt.date(2026, 11, 22)
 
 CASES = [
@@ -64,6 +65,24 @@ def test_wrong_types_and_styles_fail() -> None:
     for name, arguments in [("number", ["12"]), ("date", [DAY, "soon"]), ("date", ["2026"]), ("number", [1.5, 99])]:
         with pytest.raises((TypeError, KeyError, AttributeError, ValueError)):
             FILTERS[name](*arguments)
+
+
+@pytest.mark.parametrize(
+    ("locale", "dates", "numbers"),
+    [
+        ("en", ["22 November", "Sunday", "Sunday 22 November", "22 November 2026"], ["1,234.50", "1,234"]),
+        ("en-US", ["November 22", "Sunday", "Sunday, November 22", "November 22, 2026"], ["1,234.50", "1,234"]),
+        ("de", ["22. November", "Sonntag", "Sonntag, 22. November", "22. November 2026"], ["1.234,50", "1.234"]),
+        ("de-AT", ["22. November", "Sonntag", "Sonntag, 22. November", "22. November 2026"], ["1.234,50", "1.234"]),
+        ("sv", ["22 november", "söndag", "söndag 22 november", "22 november 2026"], ["1\xa0234,50", "1\xa0234"]),
+        ("de-XK", ["22. November", "Sonntag", "Sonntag, 22. November", "22. November 2026"], ["1.234,50", "1.234"]),
+    ],
+)
+def test_dates_and_numbers_are_written_as_in_the_language_of_the_file(locale, dates, numbers) -> None:
+    spoken = filters(locale)
+    assert [spoken["date"](DAY, style) for style in ("day_month", "weekday", "weekday_day_month", "full")] == dates
+    assert [spoken["number"](1234.5, 2), spoken["number"](1234)] == numbers
+    assert spoken["date"](DAY, "iso") == "2026-11-22"
 
 
 def test_the_tests() -> None:

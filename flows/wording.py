@@ -1,0 +1,192 @@
+"""The words of a product: which file speaks to whom, by channel, variant and locale; nobody is spoken to in two languages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flows.channels import CHANNELS, RESERVED_SLOTS
+from flows.errors import ProductError, TemplateError, nearest
+from flows.locales import LOCALE, chain
+from flows.words import Layout, Words, is_spoken, read_layout, read_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from flows.product import Product
+
+
+@dataclass(frozen=True)
+class WordsKey:
+    """Which words a template file holds: those of a channel, for a variant or all, in a locale or the default one."""
+
+    channel: str
+    variant: str | None
+    locale: str | None
+
+    @property
+    def file(self) -> str:
+        """The name of the file."""
+        return ".".join(filter(None, (self.channel, self.variant, self.locale, "j2")))
+
+
+LayoutKey = tuple[str, str | None]
+"""A channel, and a locale or the default one."""
+
+
+def fitting(files: Mapping[WordsKey, Words], channel: str, variant: str | None, locale: str | None) -> WordsKey | None:
+    """Which words speak to a person's locale: `de-AT`, else `de`, else the default ones; None if there are none.
+
+    A variant that has files of its own in the channel uses only those.
+    """
+    own = variant if any(key.channel == channel and key.variant == variant for key in files) else None
+    return next((key for step in chain(locale) if (key := WordsKey(channel, own, step)) in files), None)
+
+
+def read_product_words(product: Product, templates: Path, default_locale: str) -> dict[WordsKey, Words]:
+    """Read all template files of a product.
+
+    Args:
+        product: names channels, variants and the action.
+        templates: the workspace's folder of that name.
+        default_locale: the language of files without a locale in their name.
+
+    Raises:
+        TemplateError: a file is not as it should be, is about no channel, variant or locale of the product, or is missing
+            beside the others.
+        ProductError: the action has no label in a language of the words.
+    """
+    files: dict[WordsKey, Words] = {}
+    for file in sorted((templates / product.name).glob("*.j2")):
+        name = f"templates/{product.name}/{file.name}"
+        key = _key(product, file.name.removesuffix(".j2").split("."), name)
+        parts, locale = CHANNELS[key.channel].parts, key.locale or default_locale
+        files[key] = read_words(file, parts, templates / "_shared", name=name, locale=locale)
+    _check_channels(product, files)
+    _check_variants(product, files)
+    _check_locales(product, files)
+    _check_labels(product, {key.locale for key in files})
+    return files
+
+
+def read_layouts(channels: Iterable[str], templates: Path, default_locale: str) -> dict[LayoutKey, Layout]:
+    """Read what wraps the words of some channels in the brand's identity, in each language that it is there in.
+
+    Raises:
+        TemplateError: a default layout is missing, or a layout is not as it should be.
+    """
+    found: dict[LayoutKey, Layout] = {}
+    shared = templates / "_shared"
+    for channel in sorted(channels):
+        default = CHANNELS[channel].layout
+        if default is None:
+            continue
+        stem = default.removesuffix(".j2")
+        others = [file.name for file in sorted(shared.glob(f"{stem}.*.j2"))]
+        for name in (default, *others):
+            where = f"templates/_shared/{name}"
+            locale = name.removeprefix(f"{stem}.").removesuffix(".j2") if name != default else None
+            if locale is not None:
+                _check_locale(locale, where)
+            found[channel, locale] = read_layout(
+                shared / name,
+                CHANNELS[channel].parts,
+                shared,
+                name=where,
+                locale=locale or default_locale,
+                slots=RESERVED_SLOTS,
+            )
+    return found
+
+
+def check_layouts(words: Iterable[tuple[WordsKey, Words]], layouts: Mapping[LayoutKey, Layout]) -> None:
+    """Refuse words in one language that would stand in a layout of another one.
+
+    Raises:
+        TemplateError: naming the layout that is missing.
+    """
+    for key, held in words:
+        if CHANNELS[key.channel].layout is None:
+            continue
+        layout = layout_of(layouts, key)
+        assert layout is not None  # noqa: S101 - the default one was read
+        language, its_language = (locale.partition("-")[0] for locale in (held.locale, layout.locale))
+        if language != its_language:
+            stem = str(CHANNELS[key.channel].layout).removesuffix(".j2")
+            what = f"this file is missing, and {held.name} speaks {language}"
+            hint = f"write it beside {stem}.j2, or take those words out"
+            raise TemplateError(f"templates/_shared/{stem}.{language}.j2", what, hint)
+
+
+def layout_of(layouts: Mapping[LayoutKey, Layout], key: WordsKey) -> Layout | None:
+    """What wraps some words: the layout of their locale, else of their language, else the default one."""
+    return next((layouts[key.channel, step] for step in chain(key.locale) if (key.channel, step) in layouts), None)
+
+
+def _key(product: Product, names: list[str], where: str) -> WordsKey:
+    channel, *rest = names
+    if channel not in product.channels.all:
+        hint = f"{nearest(channel, product.channels.all)}; or add it to `channels`"
+        raise TemplateError(where, f"'{channel}' is no channel of this product", hint)
+    variant = rest.pop(0) if rest and rest[0] in product.test.variants else None
+    locale = rest.pop(0) if rest and LOCALE.fullmatch(rest[0]) else None
+    if rest:
+        what = f"'{rest[0]}' is neither a variant of the product nor a locale such as de or de-AT"
+        raise TemplateError(where, what, "name files <channel>[.<variant>][.<locale>].j2")
+    if locale is not None:
+        _check_locale(locale, where)
+    return WordsKey(channel, variant, locale)
+
+
+def _check_locale(locale: str, where: str) -> None:
+    if not LOCALE.fullmatch(locale) or not is_spoken(locale):
+        raise TemplateError(where, f"'{locale}' is no language", "write it as in de, de-AT or pt-BR")
+
+
+def _check_channels(product: Product, files: Iterable[WordsKey]) -> None:
+    for channel in product.channels.all:
+        if not any(key.channel == channel for key in files):
+            where = f"templates/{product.name}/{channel}.j2"
+            raise TemplateError(where, "the product has no words for this channel", "write them, or drop the channel")
+
+
+def _check_variants(product: Product, files: Iterable[WordsKey]) -> None:
+    """One variant may use the words for all; a second one would say the same, and the test could find nothing."""
+    wordless = [variant for variant in product.test.variants if not any(key.variant == variant for key in files)]
+    if len(wordless) > 1:
+        what = f"the variants {' and '.join(wordless)} have no words of their own, so they would say the same"
+        hint = f"write <channel>.{wordless[-1]}.j2 for a channel, or drop the variant"
+        raise TemplateError(f"templates/{product.name}", what, hint)
+    for channel in product.channels.all:
+        own = {key.variant for key in files if key.channel == channel}
+        missing = [variant for variant in product.test.variants if variant not in own and None not in own]
+        if missing:
+            where = f"templates/{product.name}/{channel}.{missing[0]}.j2"
+            hint = f"write them, or {channel}.j2 for all variants"
+            raise TemplateError(where, f"the variant '{missing[0]}' has no words in {channel}", hint)
+
+
+def _check_locales(product: Product, files: Iterable[WordsKey]) -> None:
+    """A locale that a product speaks anywhere it speaks everywhere: one decision, one language for all channels."""
+    files = list(files)
+    spoken = sorted({key.locale for key in files}, key=lambda locale: locale or "")
+    for channel, variant in dict.fromkeys((key.channel, key.variant) for key in files):
+        own = {key.locale for key in files if (key.channel, key.variant) == (channel, variant)}
+        for locale in spoken:
+            steps = chain(locale)[:-1] if locale else (None,)
+            if own.isdisjoint(steps):
+                where = f"templates/{product.name}/{WordsKey(channel, variant, locale).file}"
+                other = next(key for key in files if key.locale == locale)
+                language = f"speaks {locale}" if locale else "has the default words"
+                what = f"this file is missing: {other.file} {language}, so this channel has to as well"
+                raise TemplateError(where, what, f"write it, or take out {other.file}")
+
+
+def _check_labels(product: Product, locales: Iterable[str | None]) -> None:
+    labels = product.help.action.labels
+    for locale in sorted(filter(None, locales)):
+        if labels.keys().isdisjoint(chain(locale)[:-1]):
+            what = f"help.action.label is not there in '{locale}', and the words are"
+            hint = f"write label: {{default: {labels['default']}, {locale}: …}}"
+            raise ProductError(f"templates/{product.name}/product.yaml", what, hint)
