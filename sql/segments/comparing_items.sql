@@ -1,4 +1,4 @@
--- Who has looked at several items of one category in the last ten days, and has not bought one since: one row per customer and brand.
+-- Who has looked at several items of one category in the last ten days, and has bought none since: one row per customer and brand.
 with
 robots as (
     select customer_id
@@ -24,7 +24,7 @@ looked_at as (
     where
         v.customer_id is not null                             -- leaves out who was not logged in
         and v.viewed_at > $now - interval 10 days             -- leaves out what has been decided, or forgotten
-        and i.care_page is not null                           -- leaves out what is eaten, burnt or read: nobody compares those long
+        and i.care_page is not null                           -- leaves out what is eaten, burnt or read: nobody compares those
     group by all
 ),
 
@@ -56,7 +56,7 @@ bought as (
     where
         o.status <> 'cancelled'                               -- leaves out orders that were called off: nothing was bought
         and l.quantity > 0                                    -- leaves out lines that were taken off the order
-        and r.return_id is null                               -- leaves out what is on its way back: who returns one looks for another
+        and r.return_id is null                               -- leaves out what is on its way back: they look for another
     group by o.customer_id, o.brand, i.category
 ),
 

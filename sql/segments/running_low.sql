@@ -1,5 +1,5 @@
--- What is used up and may be running low: one row per customer, brand and item, of the last purchase of it. Scheduled a week before
--- it is used up, and over a fortnight after.
+-- What is used up and may be running low: one row per customer, brand and item, of the last purchase of it. Due a week before it is
+-- used up, scheduled until then, and over a fortnight after.
 with
 robots as (
     select customer_id
@@ -14,7 +14,8 @@ parcels as (
     select
         o.customer_id,
         o.order_id,
-        d.delivered_at
+        d.delivered_at,
+        d.status
     from orders as o
     join deliveries as d using (order_id)
     qualify row_number() over (
@@ -28,7 +29,10 @@ arrivals as (
         customer_id,
         order_id,
         max(delivered_at) as delivered_at,
-        bool_and(coalesce(delivered_at <= $now, false)) as is_here
+        -- Whole, as far as it was sent: parcels that were called off are not waited for.
+        coalesce(
+            bool_and(coalesce(delivered_at <= $now, false)) filter (where coalesce(status, '') <> 'cancelled'), false
+        ) as is_here
     from parcels
     group by customer_id, order_id
 ),
