@@ -54,7 +54,9 @@ def test_a_segment_has_golden_cases_and_keeps_the_rules_for_sql(segment: str) ->
 
 
 @pytest.mark.parametrize("segment", SEGMENTS)
-def test_a_segment_yields_its_declared_fields_and_since_when_each_dimension_is_known(segment: str, tmp_path: Path) -> None:
+def test_a_segment_yields_its_declared_fields_and_since_when_each_dimension_is_known(
+    segment: str, tmp_path: Path
+) -> None:
     fields = read_segment(SQL, segment, read_catalogue(SQL)).fields
     since = {f"{field.dimension}_as_of" for field in fields.values()}
     yielded = set(_segment(_warehouse(tmp_path / "empty.duckdb", None), segment).columns) - OF_THE_LINE
