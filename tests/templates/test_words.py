@@ -27,6 +27,7 @@ BROKEN = {
     "an empty pair": re.compile(r"\(\s*\)|„\s*“|“\s*”"),
     "a space after a bracket": re.compile(r"\(\s"),
     "a space at an end": re.compile(r"^\s|\s$"),
+    "a stop at the start": re.compile(r"^[,.;:?!)]"),
 }
 ENGLISH = {
     "the",
@@ -73,6 +74,7 @@ WATCHING = re.compile(
     r"uns ist aufgefallen|du hast dir .{0,40}angesehen|angeschaut",
     re.I,
 )
+SOLD_OUT = re.compile(r"sold out|there is more|there will be more|ausverkauft|Nachschub", re.I)
 NUMBERED = re.compile(
     r"\{\{ (?:small_letters\()?(?:other_)?item\)? \}\}\s+(?:is|are|was|were|has|have|does|do|needs?|comes?|lasts?)\b"
 )
@@ -145,6 +147,17 @@ def test_each_boolean_makes_a_difference(file: File):
     for flag in (name for name in file.words.fields if isinstance(file.examples(name)[0], bool)):
         said = [(s, file.says({**s.values, flag: False}), parts) for s, parts in file.said if s.values[flag]]
         assert any(without != with_it for _, without, with_it in said), f"{flag} is read and changes nothing"
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in files() if "is_in_stock" in file.words.fields], ids=lambda file: file.name
+)
+def test_only_what_is_known_to_be_out_of_stock_is_called_sold_out(file: File):
+    """A boolean that is not among the facts is false, too."""
+    for situation, parts in file.said:
+        is_out = situation.values["is_in_stock"] is False
+        told = {part for part, text in parts.items() if SOLD_OUT.search(text)}
+        assert told == (set(parts) - {"preheader"} if is_out else set()), f"{situation}"
 
 
 @each_file
