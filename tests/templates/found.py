@@ -38,7 +38,7 @@ FIELDS: Mapping[str, list[Any]] = {
     "first_name": ["Ann", "Maximiliane-Theodora", "D'Arcy", "<b>O’Neill</b> & Co", "محمد", "José-María"],
     "delivered_on": _DAYS,
     "promised_on": _DAYS,
-    "expected_on": _DAYS,
+    "expected_on": [day + dt.timedelta(days=3) for day in _DAYS[:1]] + _DAYS[1:],
     "return_by_on": _DAYS,
     "bought_on": _DAYS,
     "is_rescheduled": [False, True],
@@ -92,7 +92,8 @@ class File:
 
     @cached_property
     def words(self) -> Words:
-        return read_words(self.path, CHANNELS[self.channel].parts, SHARED, name=f"templates/{self.name}")
+        name, locale = f"templates/{self.name}", self.locale or "en"
+        return read_words(self.path, CHANNELS[self.channel].parts, SHARED, name=name, locale=locale)
 
     @cached_property
     def _declared(self) -> Mapping[str, Any]:

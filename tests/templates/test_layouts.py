@@ -28,9 +28,8 @@ def layout(channel: str, locale: str | None) -> Layout:
     name = CHANNELS[channel].layout
     assert name is not None
     file = SHARED / (name.replace(".j2", f".{locale}.j2") if locale else name)
-    return read_layout(
-        file, CHANNELS[channel].parts, SHARED, name=f"templates/_shared/{file.name}", slots=RESERVED_SLOTS
-    )
+    name = f"templates/_shared/{file.name}"
+    return read_layout(file, CHANNELS[channel].parts, SHARED, name=name, locale=locale or "en", slots=RESERVED_SLOTS)
 
 
 def senders() -> Iterator[tuple[str, dict[str, Any]]]:
