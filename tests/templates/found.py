@@ -27,8 +27,9 @@ BLOCKS = {"h1", "p", "li"}
 
 # One value per mood and field. "unnamed": a late order of which the item is not known.
 MOODS = ("plain", "longest", "apostrophe", "signs", "arabic", "unnamed")
-_DAYS = [dt.date(2026, 11, day) for day in (22, 25, 2, 3, 5, 30)]
-_DAYS[1] = dt.date(2026, 9, 23)  # the longest in both languages: Wednesday 23 September
+_LONGEST_DAY = dt.date(2026, 9, 23)  # in both languages: Wednesday 23 September, Mittwoch, 23. September
+_DAYS = [dt.date(2026, 11, 22), _LONGEST_DAY, dt.date(2026, 5, 1)]
+_LATER_DAYS = [dt.date(2026, 11, 25), _LONGEST_DAY, dt.date(2026, 5, 3)]
 _SIGNS = 'Pots & <pans> "Ember"'
 FIELDS: Mapping[str, list[Any]] = {
     "item": ["Alpine 3 tent", "Summit mountaineering boots", "Children’s walking boots", _SIGNS, "Stove", "order"],
@@ -38,7 +39,7 @@ FIELDS: Mapping[str, list[Any]] = {
     "first_name": ["Ann", "Maximiliane-Theodora", "D'Arcy", "<b>O’Neill</b> & Co", "محمد", "José-María"],
     "delivered_on": _DAYS,
     "promised_on": _DAYS,
-    "expected_on": [day + dt.timedelta(days=3) for day in _DAYS[:1]] + _DAYS[1:],
+    "expected_on": _LATER_DAYS,
     "return_by_on": _DAYS,
     "bought_on": _DAYS,
     "is_rescheduled": [False, True],
