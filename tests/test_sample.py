@@ -463,6 +463,30 @@ def test_reminders_are_scheduled_before_they_are_due(built: tuple[Path, dict[str
     assert scheduled["due_at"].dt.date().min() > AS_OF + timedelta(days=7)
 
 
+EVENTS = (
+    "page_views",
+    "care_page_views",
+    "logins",
+    "baskets",
+    "basket_lines",
+    "orders",
+    "order_lines",
+    "deliveries",
+    "returns",
+    "support_contacts",
+    "consent_events",
+)
+
+
+@pytest.mark.slow
+def test_a_million_customers_with_twenty_million_events_take_less_than_a_minute_of_two_cores(tmp_path: Path) -> None:
+    before = time.process_time()  # user and system, of all threads: other people's work does not count
+    rows = build_sample(tmp_path / "sample.duckdb", SQL, as_of=AS_OF, customers=1_000_000)
+    assert time.process_time() - before < 2 * 60
+    assert sum(rows[table] for table in EVENTS) >= 20_000_000
+    assert rows["customers"] == 1_000_000
+
+
 def test_a_killed_build_leaves_what_was_there_and_the_next_one_succeeds(tmp_path: Path) -> None:
     path = tmp_path / "state" / "sample.duckdb"
     before = _build(path, customers=50)
