@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import re
 
+import polars as pl
 import pytest
 
 from flows.channels import CHANNELS
 from flows.sms_length import BASIC, EXTENSION
+from flows.words import compose, fill
 from tests.templates.found import File, Page, files, paragraphs, products, visible
 
 ALLOWED_TAGS = {"h1", "p", "ul", "ol", "li", "strong", "em", "a", "br"}
@@ -120,6 +122,19 @@ def test_sentences_are_whole(file: File):
                     assert not block[0].islower(), f"{part}, {situation}: {block!r} starts small"
 
 
+@pytest.mark.parametrize("file", [file for file in files() if file.words.fields], ids=lambda file: file.name)
+def test_composed_by_column_the_words_are_those_of_each_message_alone(file: File):
+    situations = [situation for situation, _ in file.said]
+    composed = compose(
+        file.words, pl.DataFrame([situation.values for situation in situations], infer_schema_length=None)
+    )
+    for part in file.words.parts:
+        assert fill(composed, part.name).to_list() == [parts[part.name] for _, parts in file.said]
+    flags = [name for name in file.words.fields if isinstance(file.examples(name)[0], bool)]
+    most = 2 ** len([*file.dimensions, *flags, "a name of no item"])
+    assert len(composed.creatives) <= most, "few renders: a creative per set of facts and booleans"
+
+
 @each_file
 def test_titles_stand_on_one_line(file: File):
     for situation, parts in file.said:
@@ -215,7 +230,7 @@ def test_html_and_text_say_the_same(file: File):
 @each_email
 def test_html_and_text_greet_by_name_where_it_is_known(file: File):
     for situation, parts in file.said:
-        name = situation.values["first_name"]
+        name = situation.values.get("first_name")
         hello = "Hallo" if file.locale else "Hello"
         wanted = f"{hello} {name}," if name else f"{hello},"
         greetings = [paragraphs(parts["text"])[0], Page(parts["html"]).blocks[1][1]]
