@@ -42,7 +42,7 @@ join customers as c using (customer_id)
 left join order_lines as l on l.order_id = r.order_id and l.line_number = r.line_number
 left join items as i using (item_id)                          -- an item that nobody knows: it may be sent back all the same
 where
-    r.opened_at <= $now - interval 1 day                      -- leaves out who has just been told how
+    r.opened_at < $as_of                                      -- leaves out who was told how today
     and r.return_by_on >= $as_of                              -- leaves out what is too late, or has no last day
     and coalesce(r.received_at > $now, true)                  -- leaves out what is here
     and coalesce(r.refunded_at > $now, true)                  -- leaves out what was paid back without being sent
