@@ -11,7 +11,7 @@ import polars as pl
 from flows.addresses import normalised_customers, suppression_keys
 from flows.channels import CHANNELS
 from flows.durable import private_folder
-from flows.errors import DataError, SourceError, nearest
+from flows.errors import DataError, SourceError, UsageError, nearest
 from flows.ledger.history import erased_people, last_source_rows, read_history
 from flows.ledger.store import open_ledger
 from flows.locales import spelt
@@ -21,7 +21,7 @@ from flows.warehouse.queries import consent, customers, exclusions, segment, sha
 from flows.warehouse.scope import Scope, count_rows, open_scoped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -52,14 +52,32 @@ def database(settings: Settings, as_of: date) -> Path:
     """
     path = existing_database(settings, as_of)
     if path is None:
-        sql = settings.workspace / "sql"
-        if not (sql / "sample").is_dir():
-            raise SourceError(
-                "pyproject.toml: tool.justenough", "there is no `database`", "name your DuckDB file there"
-            )
-        path = settings.folder("sample", f"{as_of}.duckdb")
+        path, sql = _sample(settings, as_of)
         build_sample(path, sql, as_of=as_of)
     return path
+
+
+def make_sample(
+    settings: Settings, as_of: date, customers: int, seed: int, progress: Callable[[str, int, int], None]
+) -> dict[str, int]:
+    """Build the sample that runs from `as_of` on use, of any size, and return the rows of each table.
+
+    Raises:
+        UsageError: the workspace has a warehouse of its own, or the number of customers is out of range.
+        SourceError: the workspace has no sample.
+    """
+    if settings.database is not None:
+        raise UsageError("justenough sample", "this workspace has a warehouse of its own", "take out `database` first")
+    path, sql = _sample(settings, as_of)
+    return build_sample(path, sql, as_of=as_of, customers=customers, seed=seed, progress=progress)
+
+
+def _sample(settings: Settings, as_of: date) -> tuple[Path, Path]:
+    """Where the sample of a day stands, and the folder whose `sample/` builds it."""
+    sql = settings.workspace / "sql"
+    if not (sql / "sample").is_dir():
+        raise SourceError("pyproject.toml: tool.justenough", "there is no `database`", "name your DuckDB file there")
+    return settings.folder("sample", f"{as_of}.duckdb"), sql
 
 
 def healthy_rows(path: Path, workspace: Workspace, before: Mapping[str, int]) -> dict[str, int]:
