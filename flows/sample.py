@@ -22,7 +22,7 @@ MOST_CUSTOMERS = 9_999_999  # a customer's id has seven digits
 ABANDONED_SECONDS = 3600.0
 
 
-def build_sample(  # noqa: PLR0913  (what is made, and what is told of it)
+def build_sample(
     path: Path,
     sql: Path,
     *,
