@@ -111,7 +111,8 @@ def _drafts(name: str, database: str, tables: Sequence[_Table]) -> dict[str, str
         "database": json.dumps(database)[1:-1],
         "review_by": f"{present() + _REVIEW_AFTER:%Y-%m-%d}",
     }
-    starter = {file: Template(text).safe_substitute(values) for file, text in _texts(_STARTER) if file != "gitignore"}
+    own = ("gitignore", "dimensions.yaml")
+    starter = {file: Template(text).safe_substitute(values) for file, text in _texts(_STARTER) if file not in own}
     layouts = {f"templates/_shared/{file}": text for file, text in _texts(shipped("templates", "_shared"))}
     drafted = {"sql/dimensions.yaml": _catalogue(tables), "sql/customers.sql": _customers(name, tables)}
     people = [table for table in tables if table.person]
@@ -131,40 +132,22 @@ def _drafts(name: str, database: str, tables: Sequence[_Table]) -> dict[str, str
 
 
 def _catalogue(tables: Sequence[_Table]) -> str:
-    """sql/dimensions.yaml: tables with a customer's id belong to that customer; of others a person decides."""
-    decided, open_ones = [], []
+    """sql/dimensions.yaml: tables with a customer's id belong to that customer; the entries of others are left empty."""
+    lines = []
     for table in tables:
-        entry = {"person": table.person, "address": table.first("address")}.get(_whose(table) or "")
-        key = json.dumps(table.name, ensure_ascii=False) if _sql_name(table.name) != table.name else table.name
-        if entry is None:
-            open_ones.append(f"  # {key}: {{personal: false}}    # {', '.join(table.columns.values())}")
-        else:
-            times = [f", {name}: {name}" for name in ("happened_at", "loaded_at") if name in table.columns]
-            empty = ", may_be_empty: true" if _whose(table) == "address" else ""
-            decided.append(f"  {key}: {{{_whose(table)}: {entry}{''.join(times)}{empty}}}")
-    if open_ones:
-        open_ones.insert(
-            0, "  # Of these decide, then take the # away: {personal: false} where the rows say nothing about people,"
-        )
-        open_ones.insert(
-            1,
-            "  # {person: column} where one holds the customer's id, {person: {via: order_id, to: orders}} by way of another.",
-        )
-    named = [(table.name, column) for table in tables if table.person and (column := table.first(*_FIRST_NAME))]
-    names = json.dumps([".".join(pair) for pair in named], ensure_ascii=False)
-    dimensions = f"\n  name: {{my: my name, columns: {names}, known: declared}}" if named else " {}"
-    return "\n".join(
-        [
-            "# Whose the rows of each table are: what stands in no entry cannot be read. And what can be known about people.",
-            "tables:" if decided else "tables: {}",
-            *decided,
-            *open_ones,
-            '# Each dimension completes "they know my …". Add yours, for example:',
-            "#   last_order: {my: my last order, columns: [orders.*], known: observed, fresh_for: 90 days}",
-            f"dimensions:{dimensions}",
-            "",
-        ]
-    )
+        key = table.name if _sql_name(table.name) == table.name else json.dumps(table.name, ensure_ascii=False)
+        if (whose := _whose(table)) is None:
+            lines.append(f"  {key}: {{}}  # yours to decide: {', '.join(table.columns.values())}")
+            continue
+        entry = {whose: table.person or table.first("address")}
+        entry |= {name: table.first(name) for name in ("happened_at", "loaded_at") if name in table.columns}
+        entry |= {"may_be_empty": "true"} if whose == "address" else {}
+        lines.append(f"  {key}: {{{', '.join(f'{name}: {value}' for name, value in entry.items())}}}")
+    named = [f"{table.name}.{column}" for table in tables if table.person and (column := table.first(*_FIRST_NAME))]
+    shown = json.dumps(named, ensure_ascii=False)
+    name = f"\n  name: {{my: my name, columns: {shown}, known: declared}}" if named else " {}"
+    text = (_STARTER / "dimensions.yaml").read_text("utf-8")
+    return Template(text).substitute(tables="\n".join(lines) or "  {}", name=name)
 
 
 def _customers(name: str, tables: Sequence[_Table]) -> str:

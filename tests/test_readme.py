@@ -85,11 +85,11 @@ def test_a_draft_names_one_open_question_after_the_other_until_the_files_of_the_
     assert cli.main(["check", "--workspace", str(workspace)]) == 0
     assert asked == [
         "SettingError pyproject.toml: tool.justenough.brands.roastery.default: 'name' is missing",
+        "CatalogueError sql/dimensions.yaml:5: tables.beans: it has to be said whose the rows are",
         "ProductError templates/first_help/product.yaml:2: 'help.need' is missing",
-        "ProductError templates/first_help/product.yaml:2: 'help.need' is missing",
-        "ProductError templates/first_help/product.yaml:2: 'help.need' is missing",
-        "ProductError templates/first_help/product.yaml:2: 'help.need' is missing",
-        "",
+        "StatementError sql/segments/first_help.sql: there is no SELECT in this file",
+        "StatementError sql/segments/first_help.sql: there is no SELECT in this file",
+        "UnknownFieldError templates/first_help/email.j2:1: 'beans' is not a field of segment first_help",
     ]
 
 

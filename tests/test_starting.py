@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from flows.errors import SourceError, UsageError
+from flows.catalogue import read_catalogue
+from flows.errors import CatalogueError, SourceError, UsageError
 from flows.settings import load_settings
 from flows.starting import start_workspace
 from flows.workspace import load_workspace
@@ -97,9 +98,11 @@ def test_what_names_do_not_tell_is_left_to_a_person(tmp_path):
     started = start_workspace(tmp_path / "shop", own)
     assert started.undecided == ("order lines",)
     assert (
-        '  # "order lines": {personal: false}    # line_no, amount\n'
+        '  "order lines": {}  # yours to decide: line_no, amount\n'
         in (tmp_path / "shop/sql/dimensions.yaml").read_text()
     )
+    with pytest.raises(CatalogueError, match="order lines: it has to be said whose the rows are"):
+        read_catalogue(started.folder / "sql")
     assert not {"sql/consent.sql", "sql/suppressions.sql"} & set(started.files)
 
 
