@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _STARTER = Path(__file__).resolve().parent / "starter"
-_PERSON = ("customer_id", "person_id", "user_id", "household_id", "member_id", "client_id", "contact_id")
+_PERSON = ("customer_id", "customer_no", "person_id", "user_id", "household_id", "member_id", "client_id", "contact_id")
 _SYNONYMS = {
     "email": ("email_address", "e_mail"),
     "phone": ("phone_number", "mobile"),

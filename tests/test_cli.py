@@ -335,3 +335,13 @@ def test_no_sample_is_built_under_a_run(tmp_path, capsys):
     with run_lock(load_settings(folder), "justenough run"):
         assert cli.main(["sample", "--workspace", str(folder), "--customers", "10"]) == 75
     assert not (folder / ".justenough" / "sample").exists()
+
+
+def test_check_warns_where_no_product_is_live(je, tiny):
+    warning = (
+        "warning: templates/: no product is live on 2026-11-22, so nobody gets anything; drafts wait for status: live"
+    )
+    assert warning not in je("check")[1]
+    for product in ("care", "late"):
+        tiny.edit(f"templates/{product}/product.yaml", "status: live", "status: draft")
+    assert warning in je("check")[1]

@@ -215,10 +215,10 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame) -> Bars:
     """What bars planned deliveries now; the addresses are those of the plan, so nobody is read but what they said."""
     source = source.at_present()
     queries, moment = source.workspace.queries, source.moment
-    with source.open(Scope(), moment.present) as connection:
-        said = _consent(source, connection)
-        excluded = exclusions(connection, queries, moment)
     people = deliveries.select("customer_id", "brand", phone_match="address_match")
+    with source.open(Scope(), moment.present) as connection:
+        said = _consent(source, connection, people)
+        excluded = exclusions(connection, queries, moment)
     return Bars(people, said, _suppressed(source, people), excluded, _erased(source.workspace.settings))
 
 
@@ -242,9 +242,11 @@ def _suppressed(source: Source, people: pl.DataFrame) -> pl.DataFrame:
     return keyed.select("channel", "address_match", "brand")
 
 
-def _consent(source: Source, connection: Connection) -> pl.DataFrame:
-    """What people have said last, of the workspace's brands however they are spelt."""
+def _consent(source: Source, connection: Connection, people: pl.DataFrame | None = None) -> pl.DataFrame:
+    """What people, or just these, have said last, of the workspace's brands however they are spelt."""
     events = consent(connection, source.workspace.queries, source.moment)
+    if people is not None:  # at a delivery they are a few of everybody, and it is read anew for each batch
+        events = events.join(people.select("customer_id"), on="customer_id", how="semi")
     return latest_consent(events.with_columns(_brand(source.workspace.settings)), source.moment.present)
 
 
