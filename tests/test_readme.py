@@ -21,6 +21,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 SECTION = README.partition("## Your own warehouse\n")[2].partition("\n## ")[0]
 BLOCKS = dict(re.findall(r"^`([\w./]+)`\n\n```\w+\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL))
 COMMANDS = re.findall(r"^justenough (.+)$", SECTION, re.MULTILINE)
+WAREHOUSE = "roastery.sql"
 SQL = "sql/segments/first_help.sql"
 
 # What a newcomer may do wrong: file, what stands there, what is written instead. Each is a message of the README.
@@ -40,7 +41,7 @@ def drafted(tmp_path_factory) -> Path:
     """A folder with the README's DuckDB file, and `roastery/` as `justenough init` drafts it."""
     folder = tmp_path_factory.mktemp("newcomer")
     with duckdb.connect(str(folder / "roastery.duckdb")) as connection:
-        connection.execute(BLOCKS["roastery.sql"])
+        connection.execute(BLOCKS[WAREHOUSE])
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert COMMANDS[0].startswith("init ")
@@ -50,21 +51,21 @@ def drafted(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def copied(drafted, tmp_path, monkeypatch) -> Path:
-    """The same, with every block of the README copied over the drafts; commands are called from here."""
-    folder = shutil.copytree(drafted, tmp_path / "copied")
+    """The same, with every block of the README copied over the drafts, and the folder in which commands are called."""
+    workspace = shutil.copytree(drafted, tmp_path / "copied") / "roastery"
     for name, text in BLOCKS.items():
-        if "/" in name:
-            assert (folder / name).is_file(), f"init drafts no {name}"
-            (folder / name).write_text(text, "utf-8")
-    monkeypatch.chdir(folder)
-    return folder
+        if name != WAREHOUSE:
+            assert (workspace / name).is_file(), f"init drafts no {name}"
+            (workspace / name).write_text(text, "utf-8")
+    monkeypatch.chdir(workspace)
+    return workspace
 
 
 def test_the_readme_copied_top_to_bottom_delivers_to_whom_it_says(copied, capsys):
     assert [command.split()[0] for command in COMMANDS] == ["init", "check", "check", "run", "run", "explain"]
     assert [cli.main(command.split()) for command in COMMANDS[2:]] == [0, 0, 0, 0]
     assert "NO_CONSENT" in capsys.readouterr().out.rpartition("p3 in plan")[2]
-    (batch,) = (copied / "roastery" / "outbox" / "email_file").iterdir()
+    (batch,) = (copied / "outbox" / "email_file").iterdir()
     assert read(batch) == {
         "ann@example.com": ("How fine to grind your Ethiopia filter", "Hello Ann,"),
         "ben@example.com": ("How fine to grind your House espresso", "Hello,"),
@@ -72,17 +73,17 @@ def test_the_readme_copied_top_to_bottom_delivers_to_whom_it_says(copied, capsys
 
 
 def test_a_draft_names_one_open_question_after_the_other_until_the_files_of_the_readme_answer_them(
-    drafted, tmp_path, capsys
+    drafted, tmp_path, capsys, monkeypatch
 ):
     workspace = shutil.copytree(drafted, tmp_path / "answering") / "roastery"
+    monkeypatch.chdir(workspace)
     asked = []
     for name, text in BLOCKS.items():
-        if "/" not in name:
-            continue
-        assert cli.main(["check", "--workspace", str(workspace)]) in {0, 1, 2}
-        asked.append(capsys.readouterr().err.partition("\n")[0])
-        (workspace.parent / name).write_text(text, "utf-8")
-    assert cli.main(["check", "--workspace", str(workspace)]) == 0
+        if name != WAREHOUSE:
+            assert cli.main(["check"]) in {1, 2}
+            asked.append(capsys.readouterr().err.partition("\n")[0])
+            (workspace / name).write_text(text, "utf-8")
+    assert cli.main(["check"]) == 0
     assert asked == [
         "SettingError pyproject.toml: tool.justenough.brands.roastery.default: 'name' is missing",
         "CatalogueError sql/dimensions.yaml:5: tables.beans: it has to be said whose the rows are",
@@ -95,11 +96,11 @@ def test_a_draft_names_one_open_question_after_the_other_until_the_files_of_the_
 
 @pytest.mark.parametrize(("file", "right", "wrong"), MISTAKES)
 def test_what_check_says_of_a_mistake_stands_in_the_readme(copied, capsys, file, right, wrong):
-    path = copied / "roastery" / file
+    path = copied / file
     text = path.read_text("utf-8")
     assert right in text
     path.write_text(text.replace(right, wrong, 1), "utf-8")
-    assert cli.main(["check", "--workspace", "roastery"]) == 1
+    assert cli.main(["check"]) == 1
     assert capsys.readouterr().err in SECTION
 
 
