@@ -33,6 +33,7 @@ class Order(_Kept):
         parts: into how many parts the customers are cut.
         products: the products that are delivered; decisions are over all live ones.
         targets: the targets that are delivered.
+        customers: whom the run is about; empty is everybody.
         is_narrowed: whether `products` or `targets` leave anything out.
         inputs_digest: of the workspace's settings, SQL and templates.
         source_rows: table -> rows when the run began.
@@ -46,6 +47,7 @@ class Order(_Kept):
     parts: int
     products: tuple[str, ...]
     targets: tuple[str, ...]
+    customers: tuple[str, ...] = ()
     is_narrowed: bool
     inputs_digest: str
     source_rows: dict[str, int]

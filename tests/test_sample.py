@@ -8,17 +8,21 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import phonenumbers
+import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from flows.catalogue import read_catalogue
 from flows.errors import StatementError, UsageError
 from flows.sample import ABANDONED_SECONDS, build_sample
 from flows.warehouse.connection import Connection, connect, query
+from flows.warehouse.scope import Scope, open_scoped
+from flows.warehouse.statements import read_statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 SQL = Path(__file__).parent.parent / "sql"
 AS_OF = date(2026, 11, 22)
 CUSTOMERS = 20_000
+SEGMENTS = sorted(path.stem for path in (SQL / "segments").glob("*.sql"))
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +129,77 @@ def test_there_are_two_brands_six_countries_and_four_languages(warehouse: Connec
     assert _value(warehouse, "SELECT count(DISTINCT category) FROM items") >= 8
 
 
+def test_every_item_has_a_german_name_without_an_article(warehouse: Connection) -> None:
+    names = query(warehouse, "SELECT DISTINCT name, name_de FROM items")
+    assert names.height == _value(warehouse, "SELECT count(*) FROM items") == names["name_de"].n_unique()
+    assert not names["name_de"].str.contains(r"(?i)^\s*$|^(der|die|das|ein|eine|ihr|ihre|dein|deine)\b").any()
+    same = names.filter(pl.col("name") == pl.col("name_de"))["name"]
+    assert set(same) == {"Packraft", "Tarp 3 × 3"}  # what German has no other word for
+
+
+def test_what_is_worn_has_sizes_and_what_is_used_up_has_none(warehouse: Connection) -> None:
+    of_all = query(
+        warehouse, "SELECT category FROM items GROUP BY category HAVING bool_and(is_sized) ORDER BY category"
+    )
+    assert of_all["category"].to_list() == ["boots and shoes", "insulation", "wool and fleece"]
+    assert _value(warehouse, "SELECT count(*) FROM items WHERE is_sized IS NULL OR is_consumable IS NULL") == 0
+    assert _value(warehouse, "SELECT count(*) FROM items WHERE is_sized AND is_consumable") == 0
+
+
+def test_what_is_used_up_lasts_for_weeks_each_thing_its_own_time(warehouse: Connection) -> None:
+    used_up = query(warehouse, "SELECT lasts_days FROM items WHERE is_consumable")["lasts_days"]
+    assert used_up.min() >= 7
+    assert used_up.max() <= 80
+    assert used_up.n_unique() >= 6
+
+
+def test_a_brand_is_sold_out_of_one_item_in_eight(warehouse: Connection) -> None:
+    brands = "SELECT brand, item_id, max(quantity) AS most FROM stock JOIN stores USING (store_id) GROUP BY ALL"
+    assert _value(warehouse, f"SELECT avg((most = 0)::INT) FROM ({brands})") == pytest.approx(0.125, abs=0.08)
+
+
+def test_one_return_in_four_is_never_sent_back(warehouse: Connection) -> None:
+    old = "FROM returns WHERE opened_at < TIMESTAMP '2026-10-01'"
+    never = f"SELECT 1 - count(DISTINCT return_id) FILTER (received_at IS NOT NULL) / count(DISTINCT return_id) {old}"
+    assert _value(warehouse, never) == pytest.approx(0.25, abs=0.03)
+    told = "SELECT count(*) FROM returns WHERE received_at <= opened_at OR refunded_at < received_at OR loaded_at < opened_at"
+    assert _value(warehouse, told) == 0
+
+
+def test_one_order_in_five_that_came_has_something_to_send_back(warehouse: Connection) -> None:
+    came = "FROM deliveries WHERE parcel_number = 1 AND delivered_at < TIMESTAMP '2026-10-01'"
+    sent = f"SELECT avg((order_id IN (SELECT order_id FROM returns))::INT) {came}"
+    assert _value(warehouse, sent) == pytest.approx(0.20, abs=0.015)
+
+
+def test_what_was_bought_had_been_in_a_basket_line_by_line(warehouse: Connection) -> None:
+    bought = query(
+        warehouse,
+        "SELECT basket_id[2:] AS order_id, line_number, l.item_id, l.quantity"
+        " FROM baskets JOIN basket_lines AS l USING (basket_id) WHERE status = 'bought'",
+    )
+    ordered = query(warehouse, "SELECT order_id, line_number, item_id, quantity FROM order_lines")
+    assert bought.height > 1_000
+    assert bought.join(ordered, on=bought.columns, how="anti", nulls_equal=True).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("channel", "share"), [("email", 0.72), ("sms", 0.35), ("push", 0.31), ("web", 0.60), ("ads", 0.45)]
+)
+def test_members_agree_to_each_channel_at_its_stated_share(channel: str, share: float, warehouse: Connection) -> None:
+    joined = "source IN ('sign-up', 'app', 'banner') AND state IN ('yes', 'pending')"
+    yes = f"SELECT count(*) FROM consent_events WHERE channel = '{channel}' AND {joined}"
+    assert _value(warehouse, f"SELECT ({yes}) / count(*) FROM memberships") == pytest.approx(share, abs=0.015)
+
+
+@pytest.mark.parametrize(
+    ("topic", "share"), [("product_care", 0.03), ("shopping_help", 0.04), ("returns", 0.01), ("order_updates", 0.02)]
+)
+def test_some_members_leave_one_topic(topic: str, share: float, warehouse: Connection) -> None:
+    left = f"SELECT count(*) FROM consent_events WHERE topic = '{topic}' AND state = 'no'"
+    assert _value(warehouse, f"SELECT ({left}) / count(*) FROM memberships") == pytest.approx(share, abs=0.005)
+
+
 @pytest.mark.parametrize("as_of", [date(2024, 2, 29), date(2031, 1, 1)])
 def test_all_times_are_relative_to_the_date(as_of: date, tmp_path: Path) -> None:
     build_sample(tmp_path / "s.duckdb", SQL, as_of=as_of, customers=2_000)
@@ -154,7 +230,10 @@ DIRT = {
     ("order_lines", "quantity = 0"): 0.001,
     ("deliveries", "promised_on IS NULL"): 0.005,
     ("deliveries", "shipped_at > delivered_at"): 0.002,
-    ("consent_events", "state NOT IN ('yes', 'no', 'pending', 'snooze')"): 0.0009,
+    ("consent_events", "state NOT IN ('yes', 'no', 'pending', 'snooze')"): 0.00074,
+    ("returns", "return_by_on IS NULL"): 0.005,
+    ("basket_lines", "item_id = 'I999'"): 0.002,
+    ("basket_lines", "quantity = 0"): 0.001,
     ("page_views", "viewed_at > TIMESTAMP '2026-11-22'"): 0.0005,
     ("page_views", "customer_id IS NULL"): 0.050,
 }
@@ -174,6 +253,9 @@ def test_customers_share_addresses_and_parcels_are_told_twice_at_their_rates(war
     assert _value(warehouse, shared) == pytest.approx(0.015, abs=0.004)
     twice = "SELECT (count(*) - count(DISTINCT delivery_id)) / count(*) FROM deliveries"
     assert _value(warehouse, twice) == pytest.approx(0.002, abs=0.001)
+    again = "SELECT (count(*) - count(DISTINCT return_id)) / count(DISTINCT return_id) FROM returns WHERE return_id IN"
+    received = "(SELECT return_id FROM returns WHERE received_at IS NOT NULL)"
+    assert _value(warehouse, f"{again} {received}") == pytest.approx(0.01, abs=0.006)
 
 
 def test_consents_contradict_each_other_at_one_instant(warehouse: Connection) -> None:
@@ -229,25 +311,180 @@ def test_history_shows_the_base_shares_that_are_planted(warehouse: Connection) -
         assert found["share"].to_list() == pytest.approx(planted["base_share"].to_list(), abs=0.03)
 
 
-def test_the_planted_draws_yield_the_planted_effects(warehouse: Connection) -> None:
-    for outcome in ("care_contact", "where_is_my_order", "ordered_again", "complaint"):
-        draw = f"p.{outcome}_draw"
-        truth = query(
-            warehouse,
-            f"SELECT e.effect_share, avg(({draw} < base_share + responsiveness * effect_share)::INT)"
-            f" - avg(({draw} < base_share)::INT) AS measured FROM planted_effects AS e JOIN planted_people AS p USING (people)"
-            f" WHERE e.outcome = '{outcome}' AND NOT p.is_bot GROUP BY ALL",
+def test_history_shows_the_base_share_of_questions_about_returns(warehouse: Connection) -> None:
+    asked = "order_id IN (SELECT order_id FROM support_contacts WHERE topic = 'return')"
+    found = query(
+        warehouse,
+        f"SELECT people, avg(({asked})::INT) AS share FROM (SELECT DISTINCT order_id FROM returns"
+        " WHERE opened_at < TIMESTAMP '2026-11-01') JOIN orders USING (order_id) JOIN planted_people USING (customer_id)"
+        " GROUP BY people ORDER BY people",
+    )
+    assert found["people"].to_list() == ["new", "returning"]
+    assert found["share"].to_list() == pytest.approx([0.26, 0.16], abs=0.03)
+
+
+# What each help changes, in the words of sql/sample/README.md: without it, and by how much at level 0, 1 and 2, in per cent.
+EFFECTS = {
+    ("care_guide", "care_contact", "new"): (12, -3, -5, -5),
+    ("care_guide", "care_contact", "returning"): (5, -0.5, -1, -1),
+    ("care_guide", "ordered_again", "new"): (4, 0.4, 0.6, 0.6),
+    ("care_guide", "ordered_again", "returning"): (7, 0, 0, 0),
+    ("delayed_order", "where_is_my_order", "new"): (40, -8, -18, -18),
+    ("delayed_order", "where_is_my_order", "returning"): (30, -6, -14, -14),
+    ("delayed_order", "complaint", "new"): (3, 0, 0, 0),
+    ("delayed_order", "complaint", "returning"): (2, 0, 0, 0),
+    ("basket_answers", "size_question", "new"): (8, -2, -4.5, -4.5),
+    ("basket_answers", "size_question", "returning"): (4, -0.5, -1.5, -1.5),
+    ("basket_answers", "ordered", "new"): (18, 1, 3, 3),
+    ("basket_answers", "ordered", "returning"): (28, 0, 0, 0),
+    ("easy_return", "return_question", "new"): (26, -5, -12, -12),
+    ("easy_return", "return_question", "returning"): (16, -3, -7, -7),
+    ("easy_return", "return_done", "new"): (55, 3, 9, 9),
+    ("easy_return", "return_done", "returning"): (65, 2, 5, 5),
+    ("running_low", "ran_out", "new"): (20, -2, -6, -6),
+    ("running_low", "ran_out", "returning"): (15, -2, -5, -5),
+    ("running_low", "reordered", "new"): (10, 1, 3, 3),
+    ("running_low", "reordered", "returning"): (18, 1.5, 4, 4),
+    ("choosing_guide", "choice_question", "new"): (9, -3.5, -3.5, -3.5),
+    ("choosing_guide", "choice_question", "returning"): (5, -1.5, -1.5, -1.5),
+    ("choosing_guide", "ordered", "new"): (12, 1.5, 1.5, 1.5),
+    ("choosing_guide", "ordered", "returning"): (16, 0, 0, 0),
+}
+
+
+def test_the_planted_effects_are_those_of_the_readme(warehouse: Connection) -> None:
+    rows = query(
+        warehouse,
+        "SELECT product, outcome, people, list([base_share, effect_share] ORDER BY level) AS levels, list(level ORDER BY level)"
+        " FROM planted_effects GROUP BY ALL",
+    )
+    planted = {}
+    for product, outcome, people, levels, numbers in rows.iter_rows():
+        assert numbers == [0, 1, 2]
+        assert len({base for base, _ in levels}) == 1
+        planted[product, outcome, people] = tuple(
+            round(100 * share, 6) for share in (levels[0][0], *(e for _, e in levels))
         )
-        assert truth["measured"].to_list() == pytest.approx(truth["effect_share"].to_list(), abs=0.012)
+    assert planted == EFFECTS
 
 
-def test_the_segments_are_large_enough_to_try_things_on(warehouse: Connection) -> None:
-    sizes = {"delivered_recently": (1_500, 4_000), "delayed_orders": (150, 500)}
-    for segment, (fewest, most) in sizes.items():
-        text = (SQL / "segments" / f"{segment}.sql").read_text(encoding="utf-8")
-        given = {"as_of": AS_OF, "now": datetime(2026, 11, 22, 5)}  # noqa: DTZ001 - as the line binds it
-        rows = query(warehouse, text, {name: value for name, value in given.items() if f"${name}" in text})
-        assert fewest <= rows.height <= most
+@pytest.mark.parametrize(("product", "outcome"), sorted({key[:2] for key in EFFECTS}))
+def test_the_planted_draws_yield_the_planted_effects(product: str, outcome: str, warehouse: Connection) -> None:
+    draw = f"p.{outcome}_draw"
+    truth = query(
+        warehouse,
+        f"SELECT e.people, e.level, e.base_share, e.effect_share, avg(({draw} < base_share)::INT) AS without,"
+        f" avg(({draw} < base_share + responsiveness * effect_share)::INT) - avg(({draw} < base_share)::INT) AS measured"
+        " FROM planted_effects AS e JOIN planted_people AS p USING (people)"
+        f" WHERE e.product = '{product}' AND e.outcome = '{outcome}' AND NOT p.is_bot GROUP BY ALL",
+    )
+    assert truth.height == 6
+    assert truth["without"].to_list() == pytest.approx(truth["base_share"].to_list(), abs=0.02)
+    assert truth["measured"].to_list() == pytest.approx(truth["effect_share"].to_list(), abs=0.012)
+
+
+def _segment(path: Path, segment: str, as_of: date = AS_OF, scope: Scope = Scope()) -> pl.DataFrame:  # noqa: B008
+    """The rows of a segment at six in the morning, as the line reads them."""
+    text = read_statement(SQL / "segments" / f"{segment}.sql", f"sql/segments/{segment}.sql")
+    now = datetime(as_of.year, as_of.month, as_of.day, 5, tzinfo=UTC)
+    given = {"as_of": as_of, "now": now.replace(tzinfo=None)}
+    with open_scoped(path, read_catalogue(SQL), scope, now, memory="1 GiB") as connection:
+        return query(connection, text, {name: value for name, value in given.items() if f"${name}" in text})
+
+
+def _candidates(path: Path, segment: str, as_of: date = AS_OF) -> pl.DataFrame:
+    rows = _segment(path, segment, as_of)
+    return rows.filter(pl.col("next_due_on") <= as_of) if "next_due_on" in rows.columns else rows
+
+
+# The fewest candidates of a brand, before consent. Late orders are few, as in life.
+FEWEST = {"delayed_orders": 80, "delivered_recently": 500}
+
+
+@pytest.fixture(scope="module", params=[date(2026, 11, 22), date(2026, 2, 28), date(2027, 7, 14)], ids=str)
+def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, date]:
+    path = tmp_path_factory.mktemp("days") / "sample.duckdb"
+    build_sample(path, SQL, as_of=request.param)
+    return path, request.param
+
+
+@pytest.mark.parametrize("segment", SEGMENTS)
+def test_every_segment_has_candidates_of_both_brands_in_every_channel_on_any_day(
+    segment: str, day: tuple[Path, date]
+) -> None:
+    path, as_of = day
+    rows = _candidates(path, segment, as_of)
+    people = dict(rows.group_by("brand").agg(pl.col("customer_id").n_unique()).iter_rows())
+    assert people.keys() == {"nordtal", "seewind"}
+    assert min(people.values()) >= FEWEST.get(segment, 140)
+    with connect(path, read_only=True) as connection:
+        agreed = query(
+            connection, "SELECT DISTINCT customer_id, brand, channel FROM consent_events WHERE state = 'yes'"
+        )
+        has_app = query(connection, "SELECT customer_id FROM customers WHERE push_token IS NOT NULL")
+    reached = rows.select("customer_id", "brand").unique().join(agreed, on=["customer_id", "brand"])
+    reached = pl.concat(
+        [
+            reached.filter(pl.col("channel") != "push"),
+            reached.filter(pl.col("channel") == "push").join(has_app, on="customer_id"),
+        ]
+    )
+    counts = {row[:2]: row[2] for row in reached.group_by("brand", "channel").len().iter_rows()}
+    assert counts.keys() == {(b, c) for b in people for c in ("email", "sms", "push", "web", "ads")}
+    assert min(counts.values()) >= 10
+
+
+@pytest.mark.parametrize("segment", SEGMENTS)
+def test_the_rows_of_a_segment_are_unique_and_have_both_names_of_their_item(
+    segment: str, built: tuple[Path, dict[str, int]]
+) -> None:
+    rows = _segment(built[0], segment)
+    of_one = [name for name in ("customer_id", "brand", "subject_id") if name in rows.columns]
+    assert not rows.select(of_one).is_duplicated().any()
+    for name in ("item", "other_item"):
+        if name in rows.columns:
+            assert rows.filter(pl.col(name).is_null() != pl.col(f"{name}_de").is_null()).is_empty()
+            assert rows[name].null_count() / rows.height < 0.02
+
+
+@pytest.mark.parametrize("segment", SEGMENTS)
+def test_a_segment_has_the_same_rows_in_whatever_parts(segment: str, built: tuple[Path, dict[str, int]]) -> None:
+    whole = _segment(built[0], segment)
+    by = [name for name in ("customer_id", "brand", "subject_id") if name in whole.columns]
+    for parts in (2, 7):
+        cut = pl.concat([_segment(built[0], segment, scope=Scope(part, parts)) for part in range(parts)])
+        assert_frame_equal(cut.sort(by), whole.sort(by))
+
+
+def test_reminders_are_scheduled_before_they_are_due(built: tuple[Path, dict[str, int]]) -> None:
+    rows = _segment(built[0], "running_low")
+    scheduled = rows.filter(pl.col("next_due_on") > AS_OF)
+    assert scheduled.height > 100
+    assert scheduled["due_at"].dt.date().min() > AS_OF + timedelta(days=7)
+
+
+EVENTS = (
+    "page_views",
+    "care_page_views",
+    "logins",
+    "baskets",
+    "basket_lines",
+    "orders",
+    "order_lines",
+    "deliveries",
+    "returns",
+    "support_contacts",
+    "consent_events",
+)
+
+
+@pytest.mark.slow
+def test_a_million_customers_with_twenty_million_events_take_less_than_a_minute_of_two_cores(tmp_path: Path) -> None:
+    before = time.process_time()  # user and system, of all threads: other people's work does not count
+    rows = build_sample(tmp_path / "sample.duckdb", SQL, as_of=AS_OF, customers=1_000_000)
+    assert time.process_time() - before < 2 * 60
+    assert sum(rows[table] for table in EVENTS) >= 20_000_000
+    assert rows["customers"] == 1_000_000
 
 
 def test_a_killed_build_leaves_what_was_there_and_the_next_one_succeeds(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow.parquet
 
 from flows import line
 from flows.line.request import Request
@@ -296,6 +297,14 @@ class Tiny:
         with duckdb.connect(str(self.folder / "warehouse.duckdb")) as connection:
             connection.execute(statement)
 
+    def advertise(self, least: int) -> None:
+        """Audiences for `care` too, of at least so many people."""
+        words = "{% block headline %}Care{% endblock %}{% block description %}It lasts longer.{% endblock %}"
+        (self.folder / "templates/care/ads.j2").write_text(words, "utf-8")
+        self.edit("templates/care/product.yaml", "also: [web]", "also: [web, ads]")
+        self.edit("pyproject.toml", 'web = "web_profiles"', 'web = "web_profiles"\nads = "ads_audiences"')
+        self.set(smallest_audience=least)
+
     def says(self, customer: str, state: str = "no", *, channel: str = "*", at: datetime = MORNING) -> None:
         """Add a consent event for every topic of every brand."""
         self.warehouse(
@@ -454,7 +463,28 @@ def payloads(batches: Iterable[Seen]) -> dict[tuple[str, str, str, str], bytes]:
 def _parsed(name: str, content: bytes) -> list[dict[str, Any]]:
     if name.endswith(".csv"):
         return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
-    return [json.loads(text) for text in content.decode().split("\n") if text]
+    if name.endswith(".parquet"):
+        return list(pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist())
+    lines = [json.loads(text) for text in content.decode().split("\n") if text]
+    return [row for line in lines for row in _sent(line)]
+
+
+def _sent(line: dict[str, Any]) -> list[dict[str, Any]]:
+    """A line that is a request, as one row for each message that it asks for."""
+    if "BulkEmailEntries" in line:
+        content = {"content": line["DefaultContent"], "sender": line["FromEmailAddress"]}
+        return [
+            {
+                "message_id": entry["ReplacementTags"][0]["Value"],
+                "email": entry["Destination"]["ToAddresses"][0],
+                "slots": json.loads(entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"]),
+                **content,
+            }
+            for entry in line["BulkEmailEntries"]
+        ]
+    if "message" in line and "token" in line["message"]:
+        return [{"message_id": line["message"]["data"]["message_id"], **line["message"]}]
+    return [line]
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flows.errors import SettingError, nearest
 from flows.words import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import polars as pl
 
@@ -28,6 +29,7 @@ class Channel:
         one_line: the parts that must not break their line: headers, titles.
         layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each part that
             it wraps; None where the words stand for themselves.
+        needs_yes: whether even a service message needs a yes, because somebody else learns who it is about.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Channel:
     parts: tuple[Part, ...]
     one_line: tuple[str, ...] = ()
     layout: str | None = None
+    needs_yes: bool = False
 
 
 # Source: CONTRACTS, Channels.
@@ -63,10 +66,14 @@ CHANNELS: dict[str, Channel] = {
             "email",
             (Part("headline", is_html=False), Part("description", is_html=False)),
             one_line=("headline", "description"),
+            needs_yes=True,
         ),
     )
 }
 
+
+Creatives = Mapping[str, Mapping[str, Any]]
+"""What `stages.message` made of the words, by `creative_id`."""
 
 # What a layout may print beside the words: values of the recipient that say nothing about the person.
 RESERVED_SLOTS = ("unsubscribe_url",)
@@ -80,21 +87,28 @@ class Target:
         name: of the target, and of its folder in the outbox.
         channel: which way it is.
         kind: message (something is sent, and claimed once) or state (something holds, and is reconciled).
-        file_format: csv or ndjson.
+        file_format: csv, ndjson or parquet.
         most_rows: the platform's cap on rows per file.
         merges: whether the platform fills the slots itself; if not, whole bodies are filled in by column.
-        rows: from worded deliveries to the rows of the file.
-        removals: for state targets: from the published membership to the rows of the file of removals.
+        rows: from worded deliveries to one row for each, with `message_id`.
+        order: the columns by which the rows are sorted before they are cut into files.
+        requests: from the rows of one file, and the creatives by id, to the lines that are written instead, where the
+            platform takes requests; as NDJSON.
+        identity: for state targets: the columns of `rows` that name downstream what is there, and what to take away.
+        audience: for state targets that are audiences: the column of `rows` that names the one that a row belongs to.
     """
 
     name: str
     channel: str
     kind: Literal["message", "state"]
-    file_format: Literal["csv", "ndjson"]
+    file_format: Literal["csv", "ndjson", "parquet"]
     most_rows: int
     merges: bool
     rows: Callable[[pl.DataFrame], pl.DataFrame]
-    removals: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    order: tuple[str, ...] = ("customer_id", "message_id")
+    requests: Callable[[pl.DataFrame, Creatives], pl.DataFrame] | None = None
+    identity: tuple[str, ...] = ()
+    audience: str | None = None
 
 
 @cache

@@ -20,10 +20,6 @@ def _rows(worded: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _removals(members: pl.DataFrame) -> pl.DataFrame:
-    return members.select("customer_id", "product", "message_id")
-
-
 TARGET = Target(
     name="web_profiles",
     channel="web",
@@ -32,5 +28,5 @@ TARGET = Target(
     most_rows=1_000_000,  # no platform's limit: keeps a file loadable at once
     merges=False,
     rows=_rows,
-    removals=_removals,
+    identity=("customer_id", "product", "message_id"),
 )

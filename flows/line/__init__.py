@@ -19,8 +19,9 @@ from flows.ledger.store import open_ledger
 from flows.line.checking import check
 from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
-from flows.line.planning import begin, plan_part, settle
+from flows.line.planning import begin, plan_part
 from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
+from flows.line.settling import settle
 from flows.line.sources import make_sample, scratch_folder
 
 if TYPE_CHECKING:

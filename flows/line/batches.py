@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.channels import CHANNELS, Target
+from flows.channels import CHANNELS, Creatives, Target
 from flows.clock import present
 from flows.keys import load_key
 from flows.ledger.claims import Batch, Header
@@ -20,7 +20,7 @@ from flows.line.planning import scan_deliveries, source_of
 from flows.line.sources import bars_of_deliveries
 from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
-from flows.stages.delivery import Payload, header, write_batch
+from flows.stages.delivery import Payload, header, shaped, write_batch
 from flows.stages.eligibility import rechecked
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.workspace import Workspace
-
-Creatives = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,10 @@ class Job:
         used = set(rows["creative_id"])
         with (self.folder / "creatives.ndjson").open(encoding="utf-8") as lines:
             return {read["creative_id"]: read for read in map(json.loads, lines) if read["creative_id"] in used}
+
+    def content(self, rows: pl.DataFrame, creatives: Creatives) -> pl.DataFrame:
+        """Deliveries as the rows of the target's files."""
+        return shaped(rows, creatives, self.target, self.plan.order.starts_at)
 
     def header(self) -> Header:
         """What the ledger notes of its batch."""
@@ -113,8 +115,7 @@ def publish_batch(
         "product", "variant", "facts"
     )
     entries = header(batch, settings.name, plan_digest(job.folder), consent_checked_at, listed.to_dicts())
-    beside = creatives.values() if job.target.merges else ()
-    written = write_batch(staged(settings, batch.batch_id), files, beside, job.target, entries)
+    written = write_batch(staged(settings, batch.batch_id), files, creatives, job.target, entries)
     refuse_unbalanced(batch.batch_id, claims=batch.row_count, rows=written)
     return publish(settings, batch, _records(batch, rows, creatives, numbers, consent_checked_at))
 

@@ -20,7 +20,7 @@ from flows.line.request import Published
 from flows.line.sources import database, healthy_rows
 from flows.plan import Plan, check_deliverable, plan_digest, plan_folder, read_plan
 from flows.schemas import KEYS
-from flows.stages.delivery import Payload, shaped
+from flows.stages.delivery import Payload
 
 if TYPE_CHECKING:
     from flows.workspace import Workspace
@@ -147,6 +147,6 @@ def _publish_messages(job: Job) -> Published:
         mine = wanted.join(leaving, on="message_id", how="semi")
         batch = claim(ledger, job.header(), mine, valid_until(leaving))
     creatives = job.creatives(leaving)
-    files = [Payload("recipients", "append", shaped(leaving, creatives, job.target, job.plan.order.starts_at))]
+    files = [Payload("recipients", "append", job.content(leaving, creatives))]
     folder = publish_batch(job, batch, leaving, creatives, files, consent_checked_at)
     return Published(job.target.name, job.brand, folder, rows=leaving.height, dropped=dropped)

@@ -16,11 +16,12 @@ from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until
 from flows.line.planning import read_decisions
 from flows.line.request import Published
-from flows.stages.claims import MEMBERS, reconciled
-from flows.stages.delivery import Payload, shaped
+from flows.stages.claims import MEMBERS, Reach, in_small_audiences, reconciled
+from flows.stages.delivery import Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from flows.channels import Target
+    from flows.settings import Settings
 
 
 def publish_state(job: Job) -> Published:
@@ -30,18 +31,24 @@ def publish_state(job: Job) -> Published:
         StateError: the published membership is missing from the state folder.
     """
     settings, target = job.workspace.settings, job.target
-    with open_ledger(settings) as ledger:
-        last = last_published(ledger, target.name, job.brand)
-    published = read_members(settings, target.name, job.brand, last, MEMBERS)
+    published = published_members(settings, target, job.brand)
     rows, consent_checked_at = checked(job.workspace, job.plan, job.planned())
     free = rows.filter(pl.col("reason").is_null())
-    content = shaped(free, job.creatives(free), target, job.plan.order.starts_at)
-    difference = reconciled(
-        published, _members(free, content), _barred(job, published), _products(job, published), present()
+    content = job.content(free, job.creatives(free))
+    wanted, barred, reach, now = (
+        members_of(free, content, target),
+        _barred(job, published),
+        _reach(job, published),
+        present(),
     )
+    difference = reconciled(published, wanted, barred, reach, now)
+    small = in_small_audiences(difference.members, published, settings.smallest_audience)
+    if small.height:
+        difference = reconciled(published, wanted.join(small, on="message_id", how="anti"), barred, reach, now)
+    dropped = reasons_of(rows) | ({"AUDIENCE_TOO_SMALL": small.height} if small.height else {})
     added = content.join(difference.additions, on="message_id", how="semi", maintain_order="left")
-    removed = target.removals(difference.removals) if target.removals else difference.removals.clear()
-    unchanged, dropped = difference.unchanged, reasons_of(rows)
+    removed = identifiers(difference.removals, target)
+    unchanged = difference.unchanged
     if added.is_empty() and removed.is_empty():
         return Published(target.name, job.brand, None, unchanged=unchanged, dropped=dropped)
     new = free.join(difference.additions, on="message_id", how="semi")
@@ -59,11 +66,29 @@ def publish_state(job: Job) -> Published:
     return Published(target.name, job.brand, folder, batch.row_count, removed.height, unchanged, dropped)
 
 
-def _members(rows: pl.DataFrame, content: pl.DataFrame) -> pl.DataFrame:
-    """The wanted rows as members, with a digest of what the file says of each."""
+def published_members(settings: Settings, target: Target, brand: str) -> pl.DataFrame:
+    """`MEMBERS` that a state target holds by the last batch that was published. Raises StateError where they are gone."""
+    with open_ledger(settings) as ledger:
+        last = last_published(ledger, target.name, brand)
+    return read_members(settings, target.name, brand, last, MEMBERS)
+
+
+def members_of(rows: pl.DataFrame, content: pl.DataFrame, target: Target) -> pl.DataFrame:
+    """Deliveries as `MEMBERS`, by what the target's file says of each."""
     digest: pl.Expr = pl.struct(pl.all()).struct.json_encode().chash.sha2_256()  # type: ignore[attr-defined]
-    payloads = content.select("message_id", payload_sha256=digest)
+    payloads = content.select(
+        "message_id",
+        payload_sha256=digest,
+        identity=pl.struct(target.identity).struct.json_encode(),
+        audience=target.audience or pl.lit(None, dtype=pl.String),
+    )
     return rows.join(payloads, on="message_id", how="left").select(MEMBERS.names())
+
+
+def identifiers(members: pl.DataFrame, target: Target) -> pl.DataFrame:
+    """The columns by which a state target takes `members` away, as they were published."""
+    kind = pl.Struct(dict.fromkeys(target.identity, pl.String))
+    return members.select(pl.col("identity").str.json_decode(kind)).unnest("identity")
 
 
 def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
@@ -84,8 +109,8 @@ def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([frame.select("message_id") for frame in barred]).unique()
 
 
-def _products(job: Job, published: pl.DataFrame) -> Collection[str]:
-    """What a run looks at: a whole run everything that is held, a narrowed one only what it delivers."""
-    if job.plan.order.is_narrowed:
-        return job.plan.order.products
-    return {*job.workspace.products, *published["product"].unique()}
+def _reach(job: Job, published: pl.DataFrame) -> Reach:
+    """What a run looks at: a whole run everything that is held, a narrowed one only what, and whom, it is about."""
+    order = job.plan.order
+    products = order.products if order.is_narrowed else {*job.workspace.products, *published["product"].unique()}
+    return Reach(products, order.customers)

@@ -31,6 +31,7 @@ class Request:
         targets: narrows what is delivered; empty is all.
         parts: into how many parts to cut the customers; None takes the setting.
         allow_past: deliver for a day that is over.
+        customers: narrows whom the run is about, by their ids; empty is everybody.
     """
 
     as_of: date | None = None
@@ -38,6 +39,7 @@ class Request:
     targets: tuple[str, ...] = ()
     parts: int | None = None
     allow_past: bool = False
+    customers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,12 @@ MEMBERS = pl.Schema(
             "address_match",
         ),
         "payload_sha256": pl.String(),
+        "identity": pl.String(),
+        "audience": pl.String(),
     }
 )
+"""What a state target holds: beside the delivery a digest of what was published of it, the identifiers as published (JSON; what
+to take away later), and the audience it belongs to, if it is one."""
 
 
 def claimable(worded: pl.DataFrame, products: Mapping[str, Product], key: Key, moment: Moment) -> pl.DataFrame:
@@ -70,7 +74,7 @@ class Difference:
 
     Attributes:
         additions: `message_id` of wanted rows that are new, or whose payload has changed.
-        removals: the published `MEMBERS` that hold no longer.
+        removals: the published `MEMBERS` that hold no longer, and whose identifiers no other member keeps there.
         members: `MEMBERS` as they are once both have been loaded.
         unchanged: how many of the wanted are there already.
     """
@@ -81,10 +85,28 @@ class Difference:
     unchanged: int
 
 
+@dataclass(frozen=True)
+class Reach:
+    """What a run looks at: everything else that a state target holds stays as it is.
+
+    Attributes:
+        products: their names.
+        customers: their ids; none means everybody.
+    """
+
+    products: Collection[str]
+    customers: Collection[str] = ()
+
+    def holds(self) -> pl.Expr:
+        """Whether a member is looked at."""
+        mine = pl.col("product").is_in(list(self.products))
+        return mine & pl.col("customer_id").is_in(list(self.customers)) if self.customers else mine
+
+
 def reconciled(
-    published: pl.DataFrame, wanted: pl.DataFrame, barred: pl.DataFrame, products: Collection[str], now: datetime
+    published: pl.DataFrame, wanted: pl.DataFrame, barred: pl.DataFrame, reach: Reach, now: datetime
 ) -> Difference:
-    """Compare what a state target holds with what it should hold, for the products of a run; the others stay as they are.
+    """Compare what a state target holds with what it should hold, as far as a run reaches.
 
     Source: CONTRACTS, State targets: wanted is, per person, brand and product (for service also subject), the latest decision
     that is still valid and that nothing bars. `once_every` does not apply.
@@ -93,10 +115,10 @@ def reconciled(
         published: `MEMBERS` of the target and brand, as of the last published batch.
         wanted: `MEMBERS` of this run's decisions.
         barred: `message_id` of published rows that consent, an exclusion, a suppression, a holdout or the end of the need bars.
-        products: the products that the run delivers.
+        reach: the products and people that the run looks at.
         now: UTC instant; what is valid until then or earlier goes.
     """
-    mine = published.filter(pl.col("product").is_in(list(products)))
+    mine = published.filter(reach.holds())
     newer = wanted.select(_place()).unique()
     kept = (
         mine.with_columns(_place())
@@ -108,8 +130,26 @@ def reconciled(
     others = published.join(mine, on="message_id", how="anti")
     members = pl.concat([others, kept, wanted]).sort(*KEYS)
     additions = wanted.join(published, on=["message_id", "payload_sha256"], how="anti").select("message_id")
-    removals = mine.join(members, on="message_id", how="anti").sort(*KEYS)
+    gone = mine.join(members, on="message_id", how="anti")
+    removals = gone.join(members, on="identity", how="anti").unique("identity", maintain_order=True).sort(*KEYS)
     return Difference(additions, removals, members, members.height - others.height - additions.height)
+
+
+def in_small_audiences(members: pl.DataFrame, published: pl.DataFrame, least: int) -> pl.DataFrame:
+    """`message_id` of new members whose audience would have fewer than `least` people, by their addresses.
+
+    The audience that results is judged, never what is added to it. What is in it already stays: the platform shows nothing
+    to an audience that has become too small, and taking it all out because one person left would tell who that was.
+
+    Args:
+        members: `MEMBERS` as they would be.
+        published: `MEMBERS` as they are.
+        least: the platform's minimum, or the workspace's.
+    """
+    sizes = members.group_by("audience").agg(people=pl.col("address_match").n_unique())
+    small = sizes.filter(pl.col("audience").is_not_null(), pl.col("people") < least)
+    inside = members.join(small, on="audience", how="semi")
+    return inside.join(published, on="message_id", how="anti").select("message_id")
 
 
 def _place() -> pl.Expr:

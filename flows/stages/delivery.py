@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from flows.channels import Target
+    from flows.channels import Creatives, Target
     from flows.ledger.claims import Batch
     from flows.words import Piece
 
@@ -37,10 +37,8 @@ class Payload:
     rows: pl.DataFrame
 
 
-def shaped(
-    worded: pl.DataFrame, creatives: Mapping[str, Mapping[str, Any]], target: Target, starts_at: datetime
-) -> pl.DataFrame:
-    """Deliveries as the rows of a target's file, sorted by customer.
+def shaped(worded: pl.DataFrame, creatives: Creatives, target: Target, starts_at: datetime) -> pl.DataFrame:
+    """Deliveries as the rows of a target's files, in their order.
 
     Args:
         worded: claimed deliveries of one target, with their slots.
@@ -51,7 +49,7 @@ def shaped(
     Raises:
         BalanceError: a target that merges leaves out a slot that a creative has.
     """
-    rows = worded.sort("customer_id", "message_id").with_columns(valid_from=pl.lit(starts_at))
+    rows = worded.sort(target.order).with_columns(valid_from=pl.lit(starts_at))
     senders = pl.DataFrame(
         [{name: creatives[key][name] for name in _OF_CREATIVE} for key in sorted(creatives)],
         schema=dict.fromkeys(_OF_CREATIVE, pl.String),
@@ -73,7 +71,7 @@ def shaped(
 def write_batch(
     folder: Path,
     payloads: Iterable[Payload],
-    creatives: Iterable[Mapping[str, Any]],
+    creatives: Creatives,
     target: Target,
     header: Mapping[str, Any],
 ) -> int:
@@ -82,7 +80,7 @@ def write_batch(
     Args:
         folder: must not exist yet.
         payloads: what to write; each is split by the target's cap into numbered parts. Empty ones are left out.
-        creatives: what goes beside the recipients where the target merges by itself.
+        creatives: of the rows, by id; they go beside the recipients where the target merges by itself.
         target: gives format and cap.
         header: the manifest's other entries, without personal data.
 
@@ -92,13 +90,10 @@ def write_batch(
     try:
         private_folder(folder.parent)
         folder.mkdir(mode=0o700)
-        entries = [
-            entry for payload in payloads if payload.rows.height for entry in _write_parts(folder, payload, target)
-        ]
+        entries = [entry for payload in payloads for entry in _write_parts(folder, payload, target, creatives)]
         row_count = sum(int(entry["rows"]) for entry in entries)
-        listed = sorted(creatives, key=lambda creative: creative["creative_id"])
-        if listed:
-            entries.append(_write_creatives(folder, listed))
+        if target.merges and target.requests is None and creatives:
+            entries.append(_write_creatives(folder, [creatives[name] for name in sorted(creatives)]))
         manifest = {"schema_version": SCHEMA_VERSION, **header, "rows": row_count, "files": entries}
         create_file(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False).encode())
         sync_folder(folder)
@@ -106,6 +101,10 @@ def write_batch(
     except OSError as error:
         what = "the disk is full" if no_space(error) else f"a file cannot be written ({error.strerror or error})"
         raise OutboxError(folder, what, "free some space or mend the rights, then run again") from None
+    except pl.exceptions.ComputeError:  # how Polars tells it of Parquet
+        raise OutboxError(
+            folder, "a file cannot be written", "free some space or mend the rights, then run again"
+        ) from None
     return row_count
 
 
@@ -138,7 +137,7 @@ def header(
 _OF_CREATIVE = ("creative_id", "sender_name", "sender_email", "reply_to", "sms_sender", "action_label", "action_url")
 
 
-def _whole(rows: pl.DataFrame, creatives: Mapping[str, Mapping[str, Any]], target: Target) -> list[pl.Series]:
+def _whole(rows: pl.DataFrame, creatives: Creatives, target: Target) -> list[pl.Series]:
     """The whole text of each part, filled in by column."""
     parts = CHANNELS[target.channel].parts
     used = rows["creative_id"].unique().sort()
@@ -155,18 +154,27 @@ def _slots(texts: Iterable[tuple[Piece, ...]]) -> tuple[str, ...]:
     return tuple(sorted({piece.name for text in texts for piece in text if isinstance(piece, Slot)}))
 
 
-def _write_parts(folder: Path, payload: Payload, target: Target) -> list[dict[str, Any]]:
+def _write_parts(folder: Path, payload: Payload, target: Target, creatives: Creatives) -> list[dict[str, Any]]:
     entries = []
     for number, part in enumerate(payload.rows.iter_slices(target.most_rows), start=1):
+        if part.is_empty():
+            continue
         path = folder / f"{payload.stem}-{number:04}.{target.file_format}"
         create_file(path, b"")
-        if target.file_format == "csv":
-            part.write_csv(path, quote_style="necessary", line_terminator="\n")
-        else:
-            part.write_ndjson(path)
+        lines = target.requests(part, creatives) if target.requests else part
+        _write(lines, path, target.file_format)
         sync_file(path)
-        entries.append(_entry(path, payload.mode, part.height, part.columns))
+        entries.append(_entry(path, payload.mode, part.height, lines.columns))
     return entries
+
+
+def _write(lines: pl.DataFrame, path: Path, file_format: str) -> None:
+    if file_format == "csv":
+        lines.write_csv(path, quote_style="necessary", line_terminator="\n")
+    elif file_format == "parquet":
+        lines.rechunk().write_parquet(path)  # in one piece, or the bytes would tell how the run was cut into parts
+    else:
+        lines.write_ndjson(path)
 
 
 def _write_creatives(folder: Path, creatives: list[Mapping[str, Any]]) -> dict[str, Any]:

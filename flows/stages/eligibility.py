@@ -243,8 +243,10 @@ def _channel_standing(
         "customer_id"
     ]
     has_no = said["has_no"].fill_null(value=False) | known["customer_id"].is_in(to_all.implode())
-    # A service message needs no yes; a no on its topic, or on everything, stops it all the same.
-    is_barred = has_no if product.message_type == "service" else has_no | ~said["has_yes"].fill_null(value=False)
+    # A service message needs no yes, unless somebody else learns who it is about; a no on its topic, or on everything, stops it
+    # all the same.
+    needs_yes = product.message_type == "marketing" or channel.needs_yes
+    is_barred = has_no | ~said["has_yes"].fill_null(value=False) if needs_yes else has_no
     fault = pl.col(f"{name}_fault")
     is_served = pl.col("brand").is_in([brand for brand, ways in targets.items() if name in ways])
     reason = (

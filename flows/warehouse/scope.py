@@ -25,10 +25,16 @@ _WAREHOUSE = "warehouse"
 
 @dataclass(frozen=True)
 class Scope:
-    """Which customers a query is about: one part of several, or everybody (`Scope()`)."""
+    """Which customers a query is about: everybody (`Scope()`), one part of several, or a few by their ids.
+
+    Attributes:
+        part, parts: which part of how many.
+        customers: their ids; none means all.
+    """
 
     part: int = 0
     parts: int = 1
+    customers: tuple[str, ...] = ()
 
     def holds(self, column: str) -> str:
         """SQL that is true of the rows whose customer id, in `column`, is in the scope.
@@ -36,11 +42,13 @@ class Scope:
         DuckDB's own hash may differ between versions; the cut into parts is never remembered, so it may. The column is named
         even where everybody is in scope: one that does not exist is then refused at once, and not by the first run in parts.
         """
-        return (
-            f"({column} IS NULL OR true)"
-            if self.parts == 1
-            else f"hash({column}::varchar) % {self.parts} = {self.part}"
-        )
+        conditions = []
+        if self.parts > 1:
+            conditions.append(f"hash({column}::varchar) % {self.parts} = {self.part}")
+        if self.customers:
+            named = ", ".join(f"'{quote(name)}'" for name in self.customers)
+            conditions.append(f"{column}::varchar IN ({named})")
+        return " AND ".join(conditions) or f"({column} IS NULL OR true)"
 
 
 def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)

@@ -13,6 +13,7 @@ from flows.words.creatives import (
     is_words_slot,
     pieces,
     restore,
+    rewritten,
 )
 from flows.words.dates import is_spoken
 from flows.words.layout import Layout, read_layout, render_layout, wrap
@@ -41,5 +42,6 @@ __all__ = [
     "read_words",
     "render_layout",
     "restore",
+    "rewritten",
     "wrap",
 ]

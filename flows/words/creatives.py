@@ -159,6 +159,11 @@ def restore(text: str, slots: Mapping[str, str]) -> str:
     return _MARK.sub(lambda mark: values[mark[1]], text)
 
 
+def rewritten(text: str, opening: str, closing: str) -> str:
+    """A part of a generic creative with its marks in another syntax."""
+    return _MARK.sub(lambda mark: f"{opening}{mark[1]}{closing}", text)
+
+
 def pieces(text: str, *, is_html: bool) -> tuple[Piece, ...]:
     """A part of a generic creative as literal text and slots again: the inverse of `generic`, to be filled by column."""
     done: list[Piece] = []

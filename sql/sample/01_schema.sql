@@ -21,8 +21,8 @@ create table suppressions (
 );
 
 create table items (
-    item_id varchar, name varchar, category varchar, price_eur decimal(10, 2), care_page varchar,
-    is_consumable boolean, lasts_days integer
+    item_id varchar, name varchar, name_de varchar, category varchar, price_eur decimal(10, 2), care_page varchar,
+    is_consumable boolean, is_sized boolean, lasts_days integer
 );
 create table stores (store_id varchar, name varchar, brand varchar, city varchar, country varchar, postcode varchar);
 create table stock (store_id varchar, item_id varchar, quantity integer, counted_at timestamp);
@@ -71,5 +71,7 @@ create table planted_effects (
 );
 create table planted_people (
     customer_id varchar, people varchar, responsiveness double, is_bot boolean,
-    care_contact_draw double, where_is_my_order_draw double, ordered_again_draw double, complaint_draw double
+    care_contact_draw double, where_is_my_order_draw double, ordered_again_draw double, complaint_draw double,
+    size_question_draw double, ordered_draw double, return_question_draw double, return_done_draw double, ran_out_draw double,
+    reordered_draw double, choice_question_draw double
 );

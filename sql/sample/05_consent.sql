@@ -8,8 +8,10 @@ select n * 2 + 1, n, customer_id, second_brand, registered_days * draw(n, 'joine
 
 insert into consent_events
 with given as (
-    -- On joining: e-mail for most, text messages for a third, push for a quarter.
-    select m, customer_id, brand, 'email' as channel, if(draw(m, 'email topic') < 0.8, '*', 'product_care') as topic,
+    -- On joining: e-mail for most, mostly on everything; text messages for a third, push for most who have the app.
+    select m, customer_id, brand, 'email' as channel,
+        case when draw(m, 'email topic') < 0.8 then '*' when draw(m, 'email topic') < 0.9 then 'product_care' else 'shopping_help' end
+            as topic,
         if(draw(m, 'confirmed') < 0.06, 'pending', 'yes') as state, member_days as days, null::double as until_days,
         'sign-up' as source
     from members where draw(m, 'email consent') < 0.72
@@ -18,10 +20,13 @@ with given as (
     from members where draw(m, 'sms consent') < 0.35
     union all
     select m, customer_id, brand, 'push', '*', 'yes', member_days, null, 'app'
-    from members where draw(m, 'push consent') < 0.25
+    from members where draw(m, 'push consent') < if(draw(n, 'app') < 0.35, 0.7, 0.1)
     union all
     select m, customer_id, brand, 'web', '*', 'yes', member_days, null, 'banner'
     from members where draw(m, 'web consent') < 0.6
+    union all
+    select m, customer_id, brand, 'ads', '*', 'yes', member_days, null, 'banner'
+    from members where draw(m, 'ads consent') < 0.45
     union all
     -- Later: withdrawn as a whole, for one topic, for a while; service texts refused; given again.
     select m, customer_id, brand, 'email', '*', 'no', member_days * draw(m, 'withdrawn at'), null, 'unsubscribe link'
@@ -32,6 +37,12 @@ with given as (
     union all
     select m, customer_id, brand, '*', 'product_care', 'no', member_days * draw(m, 'topic left'), null, 'preference centre'
     from members where draw(m, 'leaves topic') < 0.03
+    union all
+    select m, customer_id, brand, '*', 'shopping_help', 'no', member_days * draw(m, 'help left'), null, 'preference centre'
+    from members where draw(m, 'leaves help') < 0.04
+    union all
+    select m, customer_id, brand, '*', 'returns', 'no', member_days * draw(m, 'returns left'), null, 'preference centre'
+    from members where draw(m, 'leaves returns') < 0.01
     union all
     select m, customer_id, brand, 'sms', 'order_updates', 'no', member_days * draw(m, 'updates left'), null, 'stop word'
     from members where draw(m, 'leaves updates') < 0.02

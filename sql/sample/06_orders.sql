@@ -32,11 +32,19 @@ insert into order_lines
 with goods as (
     select item_id, price_eur, is_consumable, (row_number() over (order by hash(item_id)) - 1)::integer as place from items
 ),
+-- One customer in five has something that they use up and buy again and again.
+staples as (
+    select list(place order by item_id) as places from goods where is_consumable
+),
 lines as (
     select
         o, order_id, ordered_at, l + 1 as line_number, o * 4 + l as line,
-        floor(pow(draw(o * 4 + l, 'item'), 1.5) * getvariable('item_count'))::integer as place
-    from (select o, order_id, ordered_at, unnest(range(line_count)) as l from bought)
+        if(
+            draw(n, 'regular') < 0.2 and draw(o * 4 + l, 'staple') < 0.3,
+            places[1 + pick(n, 'which staple', len(places))],
+            floor(pow(draw(o * 4 + l, 'item'), 1.5) * getvariable('item_count'))::integer
+        ) as place
+    from (select o, n, order_id, ordered_at, unnest(range(line_count)) as l from bought), staples
 )
 select
     l.order_id, l.line_number,
@@ -99,16 +107,31 @@ from (select * exclude (parcel) from rows_of
     select * exclude (parcel) replace (least(present(), days_after(loaded_at, 1)) as loaded_at)
     from rows_of where draw(parcel, 'told twice') < 0.002);
 
-insert into returns
-with sent_back as (
+-- One order in five has something to send back, which is opened within three weeks; one in four of those is never sent.
+create temp table sent_back as
+with wanted as (
     select *, days_after(arrives_at, 1 + 20 * draw(parcel, 'opened')) as opened_at from parcels
-    where not is_cancelled and not is_lost and parcel_number = 1 and draw(parcel, 'returned') < 0.08
+    where not is_cancelled and not is_lost and parcel_number = 1 and draw(parcel, 'returned') < 0.2
 )
 select
-    'R' || order_id[2:], order_id, 1,
-    ['too small', 'too large', 'not as described', 'broken', 'changed my mind'][1 + pick(o, 'why', 5)],
-    opened_at, opened_at::date + 30,
-    if(days_after(opened_at, 8) <= present(), days_after(opened_at, 8), null),
-    if(days_after(opened_at, 12) <= present(), days_after(opened_at, 12), null), known_from(opened_at, parcel)
-from sent_back
+    *, 'R' || order_id[2:] as return_id,
+    if(draw(parcel, 'sent back') < 0.25, null, days_after(opened_at, 5 + 18 * draw(parcel, 'sent at'))) as received_at
+from wanted
 where opened_at <= present();
+
+insert into returns
+with rows_of as (
+    select
+        return_id, order_id, 1 as line_number,
+        ['too small', 'too large', 'not as described', 'broken', 'changed my mind'][1 + pick(o, 'why', 5)] as reason,
+        opened_at, if(draw(parcel, 'deadline dirt') < 0.005, null, opened_at::date + 30) as return_by_on,
+        if(received_at <= present(), received_at, null) as received_at,
+        if(days_after(received_at, 4) <= present(), days_after(received_at, 4), null) as refunded_at,
+        known_from(if(received_at <= present(), received_at, opened_at), parcel) as loaded_at, parcel
+    from sent_back
+)
+from (select * exclude (parcel) from rows_of
+    union all
+    -- Dirt: a return told twice, the first time before it was received.
+    select * exclude (parcel) replace (null as received_at, null as refunded_at, known_from(opened_at, parcel) as loaded_at)
+    from rows_of where received_at is not null and draw(parcel, 'return told twice') < 0.01);

@@ -16,6 +16,9 @@ from (
         'Third time late. Very upset, call back on 0664 000000.', 'Seam came open on day two.', 'Wants to speak to the manager.',
         'Refund still not there, see mail to someone@example.org.'
     ]),
+    ('return', [
+        'Where is the label?', 'Until when may it go back?', 'Can it be handed in at a store?', 'Has the parcel come back yet?'
+    ]),
     ('other', ['Asked for opening hours.', 'Wants a copy of the bill.', 'Which size?', 'Changed address.'])
 ) as t(topic, lines);
 
@@ -24,28 +27,35 @@ with base as (
     select distinct people, outcome, base_share from planted_effects
 ),
 asked as (
-    select p.parcel * 4 as s, p.*, 'care' as topic, days_after(arrives_at, 14 * draw(parcel, 'care at')) as opened_at
+    select
+        parcel * 4 as s, customer_id, brand, order_id, 'care' as topic,
+        days_after(arrives_at, 14 * draw(parcel, 'care at')) as opened_at
     from parcels as p
     join base as b on b.people = p.people and b.outcome = 'care_contact'
     where parcel_number = 1 and not is_cancelled and not is_lost and draw(parcel, 'asks care') < b.base_share
     union all
-    select p.parcel * 4 + 1, p.*, 'where_is_my_order', days_after(promised_on::timestamp, 0.3 + 2 * draw(parcel, 'where at'))
+    select parcel * 4 + 1, customer_id, brand, order_id, 'where_is_my_order', days_after(promised_on::timestamp, 0.3 + 2 * draw(parcel, 'where at'))
     from parcels as p
     join base as b on b.people = p.people and b.outcome = 'where_is_my_order'
     where is_late and not is_cancelled and draw(parcel, 'asks where') < b.base_share
     union all
-    select p.parcel * 4 + 2, p.*, 'complaint', days_after(promised_on::timestamp, 1 + 5 * draw(parcel, 'complains at'))
+    select parcel * 4 + 2, customer_id, brand, order_id, 'complaint', days_after(promised_on::timestamp, 1 + 5 * draw(parcel, 'complains at'))
     from parcels as p
     join base as b on b.people = p.people and b.outcome = 'complaint'
     where is_late and not is_cancelled and draw(parcel, 'complains') < b.base_share
     union all
-    select p.parcel * 4 + 2, p.*, 'complaint', days_after(arrives_at, 20 * draw(parcel, 'complains at'))
+    select parcel * 4 + 2, customer_id, brand, order_id, 'complaint', days_after(arrives_at, 20 * draw(parcel, 'complains at'))
     from parcels as p
     where not is_late and parcel_number = 1 and not is_cancelled and not is_lost and draw(parcel, 'faulty') < 0.02
     union all
-    select p.parcel * 4 + 3, p.*, 'other', days_after(ordered_at, 60 * draw(parcel, 'other at'))
+    select parcel * 4 + 3, customer_id, brand, order_id, 'other', days_after(ordered_at, 60 * draw(parcel, 'other at'))
     from parcels as p
     where parcel_number = 1 and draw(parcel, 'asks other') < 0.06
+    union all
+    select 5000000000 + parcel, customer_id, brand, order_id, 'return', days_after(opened_at, 10 * draw(parcel, 'return asked at'))
+    from sent_back as p
+    join base as b on b.people = p.people and b.outcome = 'return_question'
+    where draw(parcel, 'asks return') < b.base_share
 )
 select
     'T' || lpad(s::varchar, 10, '0'), customer_id, brand, order_id, topic, ['phone', 'email', 'chat'][1 + pick(s, 'came by', 3)],

@@ -43,7 +43,8 @@ dearest as (
     select
         t.customer_id,
         t.order_id,
-        i.name as item
+        i.name as item,
+        coalesce(i.name_de, i.name) as item_de
     from late as t
     join order_lines as l using (order_id)
     join items as i using (item_id)                                   -- leaves out items that nobody knows: the order stays
@@ -62,6 +63,7 @@ select
     -- Every field is filled, as a dimension with an empty one is not used at all: "your order" where the item is not known,
     -- and the promised day where there is no new one.
     coalesce(p.item, 'order') as item,
+    coalesce(p.item_de, 'Bestellung') as item_de,
     t.promised_on,
     t.expected_on is not null as is_rescheduled,
     coalesce(t.expected_on, t.promised_on) as expected_on,

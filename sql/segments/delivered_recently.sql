@@ -44,6 +44,7 @@ keepsakes as (
         a.order_id,
         a.delivered_at,
         i.name as item,
+        coalesce(i.name_de, i.name) as item_de,
         i.care_page
     from arrivals as a
     join order_lines as l using (order_id)
@@ -76,6 +77,7 @@ select
     k.order_id as subject_id,
     k.delivered_at + interval 14 days as valid_until,
     k.item,
+    k.item_de,
     k.delivered_at::date as delivered_on,
     k.delivered_at as last_order_as_of,
     -- A name, or nothing: what a form, a script or a spreadsheet left there is not printed.

@@ -13,7 +13,7 @@ from flows.clock import Moment
 from flows.keys import Key
 from flows.product import OnceEvery
 from flows.schemas import INSTANT
-from flows.stages.claims import MEMBERS, claimable, reconciled
+from flows.stages.claims import MEMBERS, Reach, claimable, in_small_audiences, reconciled
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 MOMENT = Moment(NOW.date(), NOW, NOW, NOW.replace(hour=0))
@@ -36,18 +36,19 @@ def member(customer, product="care", message=None, **changes):
         "address": customer,
         "address_match": customer,
         "payload_sha256": "same",
+        "audience": None,
     }
-    return row | changes
+    return {**row, "identity": row["message_id"]} | changes
 
 
 def members(*rows):
     return pl.DataFrame(list(rows), MEMBERS)
 
 
-def told(published, wanted, *, barred=(), products=ALL, now=NOW):
+def told(published, wanted, *, barred=(), products=ALL, customers=(), now=NOW):
     """The message ids that are added, removed and held afterwards, and how many are unchanged."""
     barred = pl.DataFrame({"message_id": list(barred)}, {"message_id": pl.String})
-    found = reconciled(members(*published), members(*wanted), barred, products, now)
+    found = reconciled(members(*published), members(*wanted), barred, Reach(products, customers), now)
     ids = [sorted(frame["message_id"]) for frame in (found.additions, found.removals, found.members)]
     return (*ids, found.unchanged)
 
@@ -107,12 +108,57 @@ def test_a_product_that_is_not_looked_at_stays_as_it_is():
     assert found == ([], ["late-c2"], ["care-c1"], 0)
 
 
+def test_a_person_who_is_not_looked_at_stays_as_they_are():
+    old = NOW - timedelta(days=1)
+    published = [member("c1", valid_until=old), member("c2", valid_until=old), member("c3")]
+    found = told(published, [member("c2", message="new")], customers=("c2",), barred=["care-c3"])
+    assert found == (["new"], ["care-c2"], ["care-c1", "care-c3", "new"], 0)
+
+
+def test_identifiers_that_somebody_else_keeps_there_are_not_taken_away():
+    published = [member("c1", identity="a-1 pair"), member("c2", identity="a-1 pair"), member("c3", identity="a-1 own")]
+    assert told(published, [], barred=["care-c1", "care-c3"]) == ([], ["care-c3"], ["care-c2"], 1)
+    assert told(published, [], barred=["care-c1", "care-c2"])[1] == ["care-c1"]  # once for both
+
+
+# Audiences.
+
+
+def audience(name, *customers, **changes):
+    return [member(customer, audience=name, **changes) for customer in customers]
+
+
+def too_few(after, before=(), least=3):
+    return sorted(in_small_audiences(members(*after), members(*before), least)["message_id"])
+
+
+def test_an_audience_is_as_large_as_it_will_be_not_as_what_is_added():
+    there = audience("a-1", "c1", "c2")
+    assert too_few([*there, *audience("a-1", "c3")], there) == []
+    assert too_few(audience("a-1", "c1", "c3"), there[:1]) == ["care-c3"]
+    assert too_few([*audience("a-1", "c1", "c2", "c3"), *audience("a-2", "c4", "c5")]) == ["care-c4", "care-c5"]
+
+
+def test_two_customers_with_one_address_are_one_person_of_an_audience():
+    shared = audience("a-1", "c1", "c2", address_match="pair@x.example.com")
+    assert too_few([*shared, *audience("a-1", "c3")]) == ["care-c1", "care-c2", "care-c3"]
+
+
+def test_what_is_no_audience_is_never_too_small():
+    assert too_few([member("c1")]) == []
+
+
+def test_who_is_in_an_audience_already_stays_though_it_has_become_small():
+    there = audience("a-1", "c1")
+    assert too_few([*there, *audience("a-1", "c2")], there) == ["care-c2"]
+
+
 def test_members_are_sorted_by_customer():
     found = reconciled(
         members(member("c3"), member("c1")),
         members(member("c2")),
         pl.DataFrame({"message_id": []}, {"message_id": pl.String}),
-        ALL,
+        Reach(ALL),
         NOW,
     )
     assert_frame_equal(found.members, members(member("c1"), member("c2"), member("c3")))

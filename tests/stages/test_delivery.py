@@ -4,10 +4,12 @@ import json
 import os
 import resource
 import stat
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -45,7 +47,8 @@ def to(file_format: str = "csv", most_rows: int = 10**6, *, merges: bool = True,
 
 def write(folder: Path, *payloads: Payload, target: Target | None = None, creatives=(), head=None) -> dict:
     """A batch's manifest, once it is written."""
-    rows = write_batch(folder, payloads, creatives, target or to(), head or {})
+    by_id = {creative["creative_id"]: creative for creative in creatives}
+    rows = write_batch(folder, payloads, by_id, target or to(), head or {})
     manifest = json.loads((folder / "manifest.json").read_bytes())
     assert manifest["rows"] == rows
     return manifest
@@ -110,6 +113,35 @@ def test_the_manifest_says_what_is_on_disk(tmp_path):
     assert manifest["schema_version"] == 1
 
 
+def test_a_parquet_file_read_by_pyarrow_is_the_frame_and_the_same_bytes_however_it_was_made(tmp_path):
+    pieces = pl.concat([ROWS[:5], ROWS[5:]], rechunk=False)
+    for name, rows in (("one", ROWS), ("two", pieces)):
+        write(tmp_path / name, Payload("additions", "append", rows), target=to("parquet"))
+    one, two = (tmp_path / name / "additions-0001.parquet" for name in ("one", "two"))
+    assert pyarrow.parquet.read_table(one).to_pylist() == ROWS.to_dicts()
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_requests_stand_in_place_of_rows_and_the_rows_are_what_is_counted(tmp_path):
+    def by_text(rows, creatives):
+        return (
+            rows.group_by("text", maintain_order=True).agg("customer_id").with_columns(of=pl.lit(creatives["k"]["x"]))
+        )
+
+    rows = pl.DataFrame({"customer_id": ["c1", "c2", "c3"], "text": ["a", "b", "a"]})
+    asked = replace(to("ndjson"), requests=by_text)
+    creatives = [{"creative_id": "k", "x": "y"}]
+    manifest = write(tmp_path / "b", Payload("recipients", "append", rows), target=asked, creatives=creatives)
+    assert [(entry["name"], entry["rows"], entry["columns"]) for entry in manifest["files"]] == [
+        ("recipients-0001.ndjson", 3, ["text", "customer_id", "of"])
+    ]
+    lines = (tmp_path / "b/recipients-0001.ndjson").read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"text": "a", "customer_id": ["c1", "c3"], "of": "y"},
+        {"text": "b", "customer_id": ["c2"], "of": "y"},
+    ]
+
+
 def test_creatives_are_one_a_line_in_the_order_of_their_names(tmp_path):
     creatives = [{"creative_id": "b", "text": "two\nlines ü"}, {"creative_id": "a", "text": "x"}]
     write(tmp_path / "b", Payload("recipients", "append", ROWS), creatives=creatives)
@@ -158,11 +190,12 @@ def test_a_batch_is_not_written_over_another(tmp_path):
 
 
 def test_a_file_that_cannot_grow_is_an_error_that_says_so(tmp_path):
-    many = pl.DataFrame({"customer_id": ["c" * 1000] * 200})
+    noise = [hashlib.sha512(f"{n}".encode()).hexdigest() for n in range(2000)]  # which no format makes small
+    many = pl.DataFrame({"customer_id": [f"cccc{text}" for text in noise]})
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
     try:
-        for file_format in ("csv", "ndjson"):
+        for file_format in ("csv", "ndjson", "parquet"):
             with pytest.raises(OutboxError) as caught:
                 write(tmp_path / file_format, Payload("recipients", "append", many), target=to(file_format))
             assert "cccc" not in str(caught.value)

@@ -1,6 +1,6 @@
 -- A: promised for today. B: for yesterday. C: for tomorrow, and expected so. D: for tomorrow, expected a day later.
 -- E: thirty days ago. F: twenty-nine. G: the new day has passed too. H: expected today, after yesterday's promise. I: earlier than promised.
-insert into items (item_id, name, price_eur, care_page) values ('I1', 'Alpine 3 tent', 429, 'tents'), ('I2', 'Boot wax', 9.95, null), ('I3', 'Pot set', 79, 'stoves');
+insert into items (item_id, name, name_de, price_eur, care_page) values ('I1', 'Alpine 3 tent', 'Zelt Alpine 3', 429, 'tents'), ('I2', 'Boot wax', 'Schuhwachs', 9.95, null), ('I3', 'Pot set', null, 79, 'stoves');
 insert into customers (customer_id, first_name, loaded_at) select chr(64 + k::integer), 'Kim', timestamp '2026-01-01' from range(1, 10) as t(k);
 insert into orders (order_id, customer_id, brand, ordered_at, status)
 select 'O' || customer_id, customer_id, 'nordtal', timestamp '2026-10-20', 'placed' from customers;

@@ -1,5 +1,5 @@
 -- A: promised for no day. B: no new day. C: an item that nobody knows, and no name. D: an order without a date. E: a parcel without a state.
-insert into items (item_id, name, price_eur, care_page) values ('I1', 'Alpine 3 tent', 429, 'tents'), ('I2', 'Boot wax', 9.95, null), ('I3', 'Pot set', 79, 'stoves');
+insert into items (item_id, name, name_de, price_eur, care_page) values ('I1', 'Alpine 3 tent', 'Zelt Alpine 3', 429, 'tents'), ('I2', 'Boot wax', 'Schuhwachs', 9.95, null), ('I3', 'Pot set', null, 79, 'stoves');
 insert into customers (customer_id, first_name, loaded_at) values
     ('A', 'Ann', null), ('B', 'Bo', null), ('C', 'N/A', null), ('D', 'Dee', '2026-01-01'), ('E', 'Eva', null);
 insert into orders (order_id, customer_id, brand, ordered_at, status)

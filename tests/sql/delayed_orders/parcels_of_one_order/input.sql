@@ -1,6 +1,6 @@
 -- A: both parcels late, the order is here with the last. B: one has no new day, so the order has none. C: one is here already.
 -- D: one called off, the other on time. E: lost. F: the order was called off. G: put right, to an earlier day. H: put right, it is here.
-insert into items (item_id, name, price_eur, care_page) values ('I1', 'Alpine 3 tent', 429, 'tents'), ('I2', 'Boot wax', 9.95, null), ('I3', 'Pot set', 79, 'stoves');
+insert into items (item_id, name, name_de, price_eur, care_page) values ('I1', 'Alpine 3 tent', 'Zelt Alpine 3', 429, 'tents'), ('I2', 'Boot wax', 'Schuhwachs', 9.95, null), ('I3', 'Pot set', null, 79, 'stoves');
 insert into customers (customer_id, first_name) select chr(64 + k::integer), 'Kim' from range(1, 9) as t(k);
 insert into orders (order_id, customer_id, brand, ordered_at, status)
 select 'O' || customer_id, customer_id, 'nordtal', timestamp '2026-11-15', if(customer_id = 'F', 'cancelled', 'placed') from customers;

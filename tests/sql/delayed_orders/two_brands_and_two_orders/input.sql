@@ -1,5 +1,5 @@
 -- One row per order, in the brand it was placed with.
-insert into items (item_id, name, price_eur, care_page) values ('I1', 'Alpine 3 tent', 429, 'tents'), ('I2', 'Boot wax', 9.95, null), ('I3', 'Pot set', 79, 'stoves');
+insert into items (item_id, name, name_de, price_eur, care_page) values ('I1', 'Alpine 3 tent', 'Zelt Alpine 3', 429, 'tents'), ('I2', 'Boot wax', 'Schuhwachs', 9.95, null), ('I3', 'Pot set', null, 79, 'stoves');
 insert into customers (customer_id, first_name) values ('A', 'Ann');
 insert into orders (order_id, customer_id, brand, ordered_at, status) values
     ('O1', 'A', 'nordtal', '2026-11-15', 'placed'), ('O2', 'A', 'nordtal', '2026-11-15', 'placed'), ('O3', 'A', 'seewind', '2026-11-15', 'placed');

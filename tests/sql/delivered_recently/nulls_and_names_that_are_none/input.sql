@@ -1,5 +1,5 @@
 -- All have the same order; only a name is printed as one. G's order has no date, H's parcel has not come, I's item is unknown.
-insert into items (item_id, name, price_eur, care_page) values ('I1', 'Alpine 3 tent', 429, 'tents'), ('I2', 'Boot wax', 9.95, null), ('I3', 'Pot set', 79, 'stoves');
+insert into items (item_id, name, name_de, price_eur, care_page) values ('I1', 'Alpine 3 tent', 'Zelt Alpine 3', 429, 'tents'), ('I2', 'Boot wax', 'Schuhwachs', 9.95, null), ('I3', 'Pot set', null, 79, 'stoves');
 insert into customers (customer_id, first_name, loaded_at) values
     ('A', null, '2026-01-01'), ('B', '  ', null), ('C', 'NULL', null), ('D', 'Ann<script>', null), ('E', '{{ 7*7 }}', null),
     ('F', ' José-María ', null), ('G', 'D''Arcy', null), ('H', 'Hal', null), ('I', 'Ida', null), ('J', 'محمد', null),

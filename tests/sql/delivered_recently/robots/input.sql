@@ -1,5 +1,5 @@
 -- A robot opens 501 pages on one day; a person 500, or many more over weeks. Views without a customer are nobody's.
-insert into items (item_id, name, price_eur, care_page) values ('I1', 'Alpine 3 tent', 429, 'tents'), ('I2', 'Boot wax', 9.95, null), ('I3', 'Pot set', 79, 'stoves');
+insert into items (item_id, name, name_de, price_eur, care_page) values ('I1', 'Alpine 3 tent', 'Zelt Alpine 3', 429, 'tents'), ('I2', 'Boot wax', 'Schuhwachs', 9.95, null), ('I3', 'Pot set', null, 79, 'stoves');
 insert into customers (customer_id, first_name) values ('A', 'Robot'), ('B', 'Bo'), ('C', 'Can');
 insert into orders (order_id, customer_id, brand, ordered_at, status)
 select 'O' || customer_id, customer_id, 'nordtal', timestamp '2026-11-10', 'placed' from customers;

@@ -1,6 +1,6 @@
 -- A: the dearest. B: the tent goes back. C: taken off the order. D: nothing to look after. E: a parcel still to come.
 -- F: the other parcel was called off. G: the order was called off. H: first told as under way, then put right. I: the later order has only wax.
-insert into items (item_id, name, price_eur, care_page) values ('I1', 'Alpine 3 tent', 429, 'tents'), ('I2', 'Boot wax', 9.95, null), ('I3', 'Pot set', 79, 'stoves');
+insert into items (item_id, name, name_de, price_eur, care_page) values ('I1', 'Alpine 3 tent', 'Zelt Alpine 3', 429, 'tents'), ('I2', 'Boot wax', 'Schuhwachs', 9.95, null), ('I3', 'Pot set', null, 79, 'stoves');
 insert into customers (customer_id, first_name) select chr(64 + k::integer), 'Kim' from range(1, 10) as t(k);
 insert into orders (order_id, customer_id, brand, ordered_at, status)
 select 'O' || customer_id, customer_id, 'nordtal', timestamp '2026-11-10', if(customer_id = 'G', 'cancelled', 'placed') from customers;

@@ -1,5 +1,5 @@
 -- A's order, B's return and C's reading lie after now; D has read before the parcel came, E after it, F in the other brand.
-insert into items (item_id, name, price_eur, care_page) values ('I1', 'Alpine 3 tent', 429, 'tents'), ('I2', 'Boot wax', 9.95, null), ('I3', 'Pot set', 79, 'stoves');
+insert into items (item_id, name, name_de, price_eur, care_page) values ('I1', 'Alpine 3 tent', 'Zelt Alpine 3', 429, 'tents'), ('I2', 'Boot wax', 'Schuhwachs', 9.95, null), ('I3', 'Pot set', null, 79, 'stoves');
 insert into customers (customer_id, first_name) values ('A', 'Ann'), ('B', 'Bo'), ('C', 'Can'), ('D', 'Dee'), ('E', 'Eva'), ('F', 'Flo');
 insert into orders (order_id, customer_id, brand, ordered_at, status)
 select 'O' || customer_id, customer_id, 'nordtal', if(customer_id = 'A', timestamp '2026-11-23', timestamp '2026-11-10'), 'placed' from customers;

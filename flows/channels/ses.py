@@ -1,0 +1,117 @@
+"""E-mail by Amazon SES v2: a line for each call of SendBulkEmail, ready for `boto3.client("sesv2").send_bulk_email(**line)`.
+
+A call carries one creative, as an inline template, and at most fifty recipients with their slots. SES puts `{{s1}}` in as it
+is, in HTML too; slots have been escaped for where they stand, and each is given to every recipient whose words have it,
+because a missing one makes SES drop the message. One bad address would cost the others of its call their message: addresses
+are plain ASCII by then (`flows.addresses.rules`).
+"""
+
+from __future__ import annotations
+
+import json
+from email.utils import formataddr
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from flows.channels import Creatives, Target
+from flows.words import ESCAPES, is_words_slot, rewritten
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MOST_RECIPIENTS = 50
+"""Of a call. Source: SES, SendBulkEmail; botocore does not check it."""
+
+
+def _rows(worded: pl.DataFrame) -> pl.DataFrame:
+    slots = [name for name in worded.columns if is_words_slot(name)]
+    return worded.select(
+        "message_id",
+        "customer_id",
+        pl.col("address").alias("email"),
+        "creative_id",
+        pl.col("valid_until").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "unsubscribe_url",
+        *slots,
+    )
+
+
+def _requests(rows: pl.DataFrame, creatives: Creatives) -> pl.DataFrame:
+    place = pl.int_range(pl.len()).over("creative_id")
+    calls = (
+        rows.with_columns(_entry(creatives).alias("BulkEmailEntries"), call=place // MOST_RECIPIENTS)
+        .group_by("creative_id", "call", maintain_order=True)
+        .agg("BulkEmailEntries")
+    )
+    return calls.join(_contents(creatives), on="creative_id", how="left", maintain_order="left").select(
+        "FromEmailAddress", "ReplyToAddresses", "DefaultContent", "BulkEmailEntries"
+    )
+
+
+def _entry(creatives: Creatives) -> pl.Expr:
+    """A recipient: address, slots, and the headers by which mail programs offer to unsubscribe (RFC 8058)."""
+    leave = [
+        pl.struct(Name=pl.lit("List-Unsubscribe"), Value=pl.concat_str(pl.lit("<"), "unsubscribe_url", pl.lit(">"))),
+        pl.struct(Name=pl.lit("List-Unsubscribe-Post"), Value=pl.lit("List-Unsubscribe=One-Click")),
+    ]
+    headers = pl.concat_list(leave)
+    return pl.struct(
+        Destination=pl.struct(ToAddresses=pl.concat_list("email")),
+        ReplacementTags=pl.concat_list(pl.struct(Name=pl.lit("message_id"), Value="message_id")),
+        ReplacementHeaders=pl.when(pl.col("unsubscribe_url").is_null()).then(headers.list.head(0)).otherwise(headers),
+        ReplacementEmailContent=pl.struct(ReplacementTemplate=pl.struct(ReplacementTemplateData=_data(creatives))),
+    )
+
+
+def _data(creatives: Creatives) -> pl.Expr:
+    """The slots of each recipient's creative, and no others, as the text of a JSON object."""
+    named = {name: _names(creative) for name, creative in creatives.items()}
+    data = pl.lit("{}")
+    for names in sorted(set(named.values()) - {()}):
+        mine = [creative for creative, its in named.items() if its == names]
+        values = [pl.lit(ESCAPES[name]).alias(name) if name in ESCAPES else pl.col(name) for name in names]
+        data = pl.when(pl.col("creative_id").is_in(mine)).then(pl.struct(values).struct.json_encode()).otherwise(data)
+    return data
+
+
+def _names(creative: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a creative's parts name: slots, and braces of its own words."""
+    escapes = [name for name in ESCAPES if any(f"{{{{{{{name}}}}}}}" in text for text in creative["parts"].values())]
+    return (*sorted(creative["slots"]), *escapes)
+
+
+def _contents(creatives: Creatives) -> pl.DataFrame:
+    """What a call says of its creative: the sender, and the inline template."""
+    contents = [
+        {
+            "creative_id": name,
+            "FromEmailAddress": formataddr((creative["sender_name"], creative["sender_email"])),
+            "ReplyToAddresses": [creative["reply_to"]],
+            "DefaultContent": {
+                "Template": {
+                    "TemplateContent": {
+                        "Subject": rewritten(creative["parts"]["subject"], "{{", "}}"),
+                        "Text": rewritten(creative["parts"]["text"], "{{", "}}"),
+                        "Html": rewritten(creative["parts"]["html"], "{{", "}}"),
+                    },
+                    "TemplateData": json.dumps(dict(ESCAPES)),
+                }
+            },
+        }
+        for name, creative in sorted(creatives.items())
+    ]
+    return pl.DataFrame(contents)
+
+
+TARGET = Target(
+    name="ses",
+    channel="email",
+    kind="message",
+    file_format="ndjson",
+    most_rows=50_000,  # recipients in a file: a thousand calls; no limit of SES
+    merges=True,
+    rows=_rows,
+    order=("creative_id", "customer_id", "message_id"),
+    requests=_requests,
+)

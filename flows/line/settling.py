@@ -1,0 +1,230 @@
+"""Bringing a plan's parts together, where totals meet: addresses, words, audiences, both waterfalls. It claims nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.channels import target
+from flows.clock import present
+from flows.durable import write_bytes
+from flows.errors import BalanceError, SourceError
+from flows.keys import Key, load_key
+from flows.ledger.claims import claimed_addresses
+from flows.ledger.store import open_ledger
+from flows.line.planning import ROUTED_FOLDER, read_decisions, save, scan_deliveries
+from flows.line.reconciling import members_of, published_members
+from flows.plan import Count, Order, Plan, Waterfall, digests, plan_folder, read_order, read_plan, save_plan
+from flows.schemas import KEYS, ROUTED
+from flows.stages.claims import Reach, in_small_audiences, reconciled
+from flows.stages.decision import units
+from flows.stages.delivery import shaped
+from flows.stages.message import worded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from pathlib import Path
+
+    from flows.channels import Creatives, Target
+    from flows.workspace import Workspace
+
+_LANE = (*KEYS, "lane")
+
+
+def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -> Plan:
+    """Bring the parts together: one message per address, the words, both waterfalls; then the plan is done.
+
+    Harmless when repeated.
+
+    Args:
+        workspace: as it was when the run began.
+        run_id: of the run.
+        parts: what `plan_part` returned for each part.
+
+    Raises:
+        SourceError: sql/customers.sql yields nobody.
+        BalanceError: the rows do not add up.
+    """
+    settings = workspace.settings
+    folder, order = plan_folder(settings, run_id), read_order(settings, run_id)
+    if (folder / "plan.json").exists():
+        return read_plan(settings, run_id)
+    totals = _added(parts)
+    if not totals.pop("people"):
+        who = "none of the customers that were asked for" if order.customers else "nobody"
+        hint = "look at the query, and at the tables it reads"
+        raise SourceError("sql/customers.sql", f"this query yields {who}", hint)
+    key = load_key(settings.key_file)
+    with open_ledger(settings) as ledger:
+        dropped = _doubled(folder, claimed_addresses(ledger, order.as_of), key)
+    creatives: dict[str, dict[str, object]] = {}
+    for file in sorted((folder / ROUTED_FOLDER).glob("*.parquet")):
+        product = workspace.products[file.stem.partition("-")[2]]
+        rows = pl.read_parquet(file).join(dropped, on=_LANE, how="left", nulls_equal=True, maintain_order="left")
+        rows = rows.with_columns(pl.coalesce("reason", "dropped").alias("reason")).drop("dropped")
+        words = worded(rows.filter(pl.col("reason").is_null()), product, workspace, key)
+        barred = rows.filter(pl.col("reason").is_not_null()).select(ROUTED.names())
+        save(pl.concat([words.rows, barred], how="diagonal"), folder / "deliveries" / file.name)
+        creatives |= words.creatives
+    _drop_small_audiences(workspace, folder, order, creatives)
+    lines = (json.dumps(creatives[name], ensure_ascii=False) + "\n" for name in sorted(creatives))
+    write_bytes(folder / "creatives.ndjson", "".join(lines).encode())
+    plan = _counted(workspace, folder, order, totals, present() + settings.plan_expires)
+    save_plan(folder, plan)
+    shutil.rmtree(
+        folder / ROUTED_FOLDER, ignore_errors=True
+    )  # last, so that a settling that failed half-way can be repeated
+    return plan
+
+
+def _doubled(folder: Path, taken: pl.DataFrame, key: Key) -> pl.DataFrame:
+    """Which lanes lose to another customer with the same address: `_LANE` and `dropped`.
+
+    Source: CONTRACTS, Channels: on a shared address the highest score wins, then the lowest customer_id. Service messages
+    are compared only with those about the same subject of the same product.
+
+    Args:
+        folder: of the plan.
+        taken: the addresses of messages that left the same day, as `claimed_addresses` yields them: they have won already.
+        key: for `address_key`.
+    """
+    files = sorted((folder / ROUTED_FOLDER).glob("*.parquet"))
+    columns = [*_LANE, "subject_key", "message_type", "channel", "address_match", "score", "reason"]
+    frames = [pl.scan_parquet(file).select(columns) for file in files]
+    rows = pl.concat(frames).collect() if frames else ROUTED.to_frame().select(columns)
+    ranked = (
+        rows.filter(pl.col("reason").is_null(), pl.col("address_match").is_not_null())
+        .sort("score", "customer_id", descending=[True, False])
+        .with_columns(address_key=key.of(pl.col("brand"), pl.col("channel"), pl.col("address_match")))
+    )
+    is_service = pl.col("message_type") == "service"
+    about = [pl.when(is_service).then(name).alias(f"about_{name}") for name in ("product", "subject_key")]
+    shared = ["brand", "channel", "message_type", "address_key", "about_product", "about_subject_key"]
+    ranked, taken = ranked.with_columns(about), taken.with_columns(about)
+    is_second = pl.int_range(pl.len()).over(shared) > 0
+    losers = pl.concat([ranked.filter(is_second), ranked.join(taken, on=shared, how="semi", nulls_equal=True)])
+    return losers.select(*_LANE, dropped=pl.lit("DUPLICATE_ADDRESS")).unique()
+
+
+def _drop_small_audiences(workspace: Workspace, folder: Path, order: Order, creatives: Creatives) -> None:
+    """Give AUDIENCE_TOO_SMALL to what would go to an audience with too few people, those included who are in it already.
+
+    Whom consent bars by then is seen when the batch is published, and judged again.
+    """
+    ways = {(name, brand) for brand, channels in workspace.settings.targets.items() for name in channels.values()}
+    small = [
+        _in_small_audiences(workspace, folder, order, creatives, target(name), brand)
+        for name, brand in sorted(ways)
+        if name in order.targets and target(name).audience is not None
+    ]
+    dropped = pl.concat(small) if small else pl.DataFrame(schema={"message_id": pl.String})
+    if dropped.is_empty():
+        return
+    for file in sorted((folder / "deliveries").glob("*.parquet")):
+        rows = pl.read_parquet(file)
+        if "message_id" in rows.columns:
+            is_dropped = pl.col("message_id").is_in(dropped["message_id"].implode()).fill_null(value=False)
+            save(
+                rows.with_columns(reason=pl.when(is_dropped).then(pl.lit("AUDIENCE_TOO_SMALL")).otherwise("reason")),
+                file,
+            )
+
+
+def _in_small_audiences(
+    workspace: Workspace, folder: Path, order: Order, creatives: Creatives, to: Target, brand: str
+) -> pl.DataFrame:
+    mine = (pl.col("target") == to.name) & (pl.col("brand") == brand) & pl.col("reason").is_null()
+    rows = scan_deliveries(folder).filter(mine).collect()
+    if rows.is_empty():
+        return pl.DataFrame(schema={"message_id": pl.String})
+    content = shaped(rows, {name: creatives[name] for name in rows["creative_id"].unique()}, to, order.starts_at)
+    published, wanted = published_members(workspace.settings, to, brand), members_of(rows, content, to)
+    nobody = pl.DataFrame(schema={"message_id": pl.String})
+    reach = Reach(set(order.products), order.customers)
+    members = reconciled(published, wanted, nobody, reach, order.present).members
+    return in_small_audiences(members, published, workspace.settings.smallest_audience)
+
+
+def _counted(workspace: Workspace, folder: Path, order: Order, found: dict[str, int], expires_at: datetime) -> Plan:
+    decisions = read_decisions(folder)
+    deliveries = scan_deliveries(folder).select("message_type", *_COUNTED, "reason").collect()
+    leaving = deliveries.filter(pl.col("reason").is_null())
+    counts = leaving.group_by(_COUNTED).len("rows").sort(_COUNTED, nulls_last=False)
+    plan = Plan(
+        order=order,
+        created_at=present(),
+        expires_at=expires_at,
+        people=_waterfalls(units(decisions)),
+        deliveries=_waterfalls(deliveries),
+        candidates=found,
+        counts=tuple(Count.model_validate(row) for row in counts.iter_rows(named=True)),
+        files={name: digest for name, digest in digests(folder).items() if not name.startswith(f"{ROUTED_FOLDER}/")},
+    )
+    _check_balance(plan, decisions, _wanted(workspace, order, decisions))
+    return plan
+
+
+_COUNTED = ["product", "target", "brand", "variant", "facts"]
+
+
+def _waterfalls(rows: pl.DataFrame) -> dict[str, Waterfall]:
+    """Message type -> waterfall over `reason`, null being what passed."""
+    found: dict[str, Waterfall] = {}
+    for kind in ("marketing", "service"):
+        mine = rows.filter(pl.col("message_type") == kind)
+        reasons = (
+            mine.drop_nulls("reason").group_by("reason").len("rows").sort("rows", "reason", descending=[True, False])
+        )
+        passed = mine.height - int(reasons["rows"].sum())
+        found[kind] = Waterfall(base=mine.height, passed=passed, reasons=dict(reasons.iter_rows()))
+    return found
+
+
+def _wanted(workspace: Workspace, order: Order, decisions: pl.DataFrame) -> dict[str, int]:
+    """Message type -> decided x wanted targets, from the decisions and the settings alone.
+
+    A decision wants the target of the first channel of `first_of` that is not closed, and those of all channels of `also`.
+    """
+    won = decisions.filter(pl.col("reason").is_null(), pl.col("product").is_in(list(order.products)))
+    closed = pl.col("closed").list.eval(pl.element().struct.field("channel"))
+    totals = {"marketing": 0, "service": 0}
+    for name, brand in won.select("product", "brand").unique().iter_rows():
+        product, ways = workspace.products[name], workspace.settings.targets.get(brand, {})
+        open_ways = [way for way in product.channels.first_of if way in ways]
+        chosen = pl.coalesce(
+            pl.lit(None), *(pl.when(~closed.list.contains(way)).then(pl.lit(way)) for way in open_ways)
+        )
+        rows = won.filter(pl.col("product") == name, pl.col("brand") == brand).select(chosen=chosen)
+        firsts = rows.filter(pl.col("chosen").is_in([way for way in open_ways if ways[way] in order.targets])).height
+        along = sum(ways.get(way) in order.targets for way in product.channels.also)
+        totals[product.message_type] += firsts + along * rows.height
+    return totals
+
+
+def _check_balance(plan: Plan, decisions: pl.DataFrame, wanted: dict[str, int]) -> None:
+    """What is counted in two ways must be the same number.
+
+    Raises:
+        BalanceError: with both.
+    """
+    for kind, waterfall in plan.people.items():
+        passed = decisions.filter(pl.col("message_type") == kind, pl.col("reason").is_null()).height
+        if passed != waterfall.passed or not waterfall.is_balanced:
+            what = f"{passed} {kind} decisions, and {waterfall.passed} people in the waterfall"
+            raise BalanceError(plan.order.run_id, what, "nothing was published; please report this")
+    for kind, waterfall in plan.deliveries.items():
+        if waterfall.base != wanted[kind] or not waterfall.is_balanced:
+            what = f"{wanted[kind]} {kind} deliveries wanted, and {waterfall.base} in the waterfall"
+            raise BalanceError(plan.order.run_id, what, "nothing was published; please report this")
+
+
+def _added(parts: Iterable[dict[str, int]]) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for part in parts:
+        for name, count in part.items():
+            totals[name] = totals.get(name, 0) + count
+    return totals

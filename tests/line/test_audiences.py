@@ -1,0 +1,131 @@
+"""What an ad platform holds: audiences of a least size, from which whoever leaves is taken away, and nobody else."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from tests.tiny import day, make
+
+# Of the people of `tests.tiny` with a need, these can be in an audience: c02 and c03 share an address, and so do c04 and c05;
+# c06 has none, c10's is none, c11's is suppressed.
+CARE = ["ann@x.example.com", "pair@x.example.com", "tie@x.example.com", "mia@x.example.com"]
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    tiny = make(tmp_path / "tiny", brands=["north"])
+    tiny.advertise(least=4)
+    return tiny
+
+
+def hashed(*addresses):
+    return sorted(hashlib.sha256(address.encode()).hexdigest() for address in addresses)
+
+
+def audiences(tiny):
+    """Audience -> hashes, as a platform holds them that has loaded every file in order."""
+    held = {}
+    for batch in tiny.batches():
+        if batch.target == "ads_audiences":
+            for row in batch.rows:
+                members = held.setdefault(row["audience"], set())
+                (members.discard if row["_mode"] == "remove" else members.add)(row["email_sha256"])
+    return {name: sorted(members) for name, members in held.items() if members}
+
+
+def ads(outcome):
+    (published,) = [p for p in outcome.delivered.published if p.target == "ads_audiences"]
+    return published
+
+
+def test_whoever_can_be_helped_and_agreed_is_in_the_audience_by_the_hash_of_their_address(tiny):
+    outcome = tiny.run()
+    (members,) = audiences(tiny).values()
+    assert members == hashed(*CARE)
+    (batch,) = [batch for batch in tiny.batches() if batch.target == "ads_audiences"]
+    assert {(row["headline"], row["description"], row["label"]) for row in batch.rows} == {
+        ("Care", "It lasts longer.", "Read the guide")
+    }
+    assert batch.manifest["kind"] == "state"
+    assert ads(outcome).dropped == {}
+    assert tiny.history("SELECT count(*) FROM claim WHERE channel = 'ads'") == [(0,)]
+
+
+def test_an_audience_of_too_few_is_not_handed_over_and_the_plan_says_why(tiny):
+    tiny.edit("pyproject.toml", "smallest_audience = 4", "smallest_audience = 5")
+    plan = tiny.plan()
+    assert plan.deliveries["marketing"].reasons["AUDIENCE_TOO_SMALL"] == 4
+    assert "ads_audiences" not in {count.target for count in plan.counts}
+    outcome = tiny.run()
+    assert (ads(outcome).folder, audiences(tiny)) == (None, {})
+    assert tiny.batches() != []
+
+
+def test_an_audience_that_falls_below_its_least_size_after_the_plan_is_not_handed_over(tiny):
+    tiny.set(tolerated_share=1)
+    plan = tiny.plan()
+    tiny.says("c13")
+    done = tiny.deliver(plan.order.run_id)
+    (published,) = [p for p in done.published if p.target == "ads_audiences"]
+    assert (published.folder, published.dropped) == (None, {"NO_CONSENT": 1, "AUDIENCE_TOO_SMALL": 3})
+
+
+def test_who_leaves_is_taken_away_and_the_others_stay_though_they_have_become_few(tiny):
+    tiny.run()
+    tiny.warehouse("DELETE FROM needs WHERE customer_id IN ('c02', 'c05', 'c07')")
+    tiny.says("c13")
+    outcome = tiny.run(at=day(1))
+    assert (ads(outcome).removed, ads(outcome).unchanged) == (1, 3)
+    (members,) = audiences(tiny).values()
+    assert members == hashed(*CARE[:3])
+
+
+def test_what_is_judged_is_the_audience_that_results_not_what_is_added(tiny):
+    tiny.run()
+    tiny.warehouse("DELETE FROM needs WHERE customer_id IN ('c02', 'c05', 'c07')")
+    tiny.warehouse("INSERT INTO people VALUES ('c20', 'north', 'DE', 'en', 'new@x.example.com', NULL, 'New')")
+    tiny.warehouse("INSERT INTO needs VALUES ('c20', 'north', 'tent', 4, TIMESTAMP '2026-01-01')")
+    tiny.says("c20", "yes")
+    outcome = tiny.run(at=day(1))
+    assert (ads(outcome).rows, ads(outcome).removed) == (1, 0)
+    (members,) = audiences(tiny).values()
+    assert members == hashed(*CARE, "new@x.example.com")
+
+
+def test_an_address_that_somebody_else_still_brings_is_not_taken_away(tiny):
+    tiny.run()  # of c04 and c05, who share an address, c04 is in
+    tiny.run(at=day(1))  # and now c05 as well
+    tiny.says("c04")
+    outcome = tiny.run(at=day(2))
+    assert ads(outcome).removed == 0
+    (members,) = audiences(tiny).values()
+    assert members == hashed(*CARE, "gus@x.example.com")  # c07 had a late order on the first day
+
+
+def test_a_run_for_another_product_or_for_a_few_customers_takes_nobody_else_away(tiny):
+    tiny.run()
+    tiny.says("c13")
+    tiny.says("c01")
+    tiny.run(at=day(1), products=("late",))
+    assert list(audiences(tiny).values()) == [hashed(*CARE)]
+    tiny.run(at=day(1), customers=("c01",))
+    assert list(audiences(tiny).values()) == [hashed(*CARE[1:])]
+    tiny.run(at=day(1))
+    assert list(audiences(tiny).values()) == [hashed(*CARE[1:3])]
+
+
+def test_a_service_message_is_shown_by_ads_only_to_who_agreed_to_them(tiny):
+    """The platform learns who is meant: that needs a yes, though the message itself does not."""
+    (tiny.folder / "templates/late/ads.j2").write_text(
+        "{% block headline %}Late{% endblock %}{% block description %}See when.{% endblock %}", "utf-8"
+    )
+    tiny.edit("templates/late/product.yaml", "also: [web]", "also: [web, ads]")
+    tiny.edit("pyproject.toml", "smallest_audience = 4", "smallest_audience = 1")
+    tiny.warehouse("DELETE FROM consents WHERE customer_id = 'c08'")
+    plan = tiny.plan()
+    assert plan.deliveries["service"].reasons["NO_CONSENT"] == 2
+    found = {(count.product, count.target): count.rows for count in plan.counts}
+    assert found["late", "ads_audiences"] == 1
+    assert found["late", "email_file"] == 3
