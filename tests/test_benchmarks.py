@@ -30,8 +30,9 @@ def test_the_line_is_measured_stage_by_stage_at_every_size():
     ]
     *steps, whole = [[float(number) for number in numbers] for _, numbers in measured[:-3]]
     for size in range(len(SIZES)):
-        seconds, _, peak = zip(*(row[3 * size : 3 * size + 3] for row in steps), strict=True)
+        seconds, cpu, _, peak = zip(*(row[4 * size : 4 * size + 4] for row in steps), strict=True)
         assert all(megabytes > 20 for megabytes in peak)  # each has run
-        assert max(peak) == whole[3 * size + 2]
-        assert abs(sum(seconds) - whole[3 * size]) < 0.1
+        assert max(peak) == whole[4 * size + 3]
+        assert abs(sum(seconds) - whole[4 * size]) < 0.1
+        assert abs(sum(cpu) - whole[4 * size + 1]) < 0.1
     assert all(int(rows) > 0 for rows in measured[-1][1])
