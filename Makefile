@@ -85,7 +85,7 @@ endef
 define DIGEST
 import hashlib, os, pathlib, tomllib
 project = tomllib.loads(pathlib.Path('pyproject.toml').read_text('utf-8'))
-parts = [project['build-system'], project['project'], project['tool'].get('setuptools'), os.path.realpath('.')]
+parts = [project['build-system'], project['project'], project['tool'].get('hatch'), os.path.realpath('.')]
 print(hashlib.sha256((repr(parts) + pathlib.Path('constraints.txt').read_text('utf-8')).encode()).hexdigest())
 endef
 export DIGEST

@@ -1,92 +1,218 @@
-"""What a run costs per step: seconds, share of the whole, peak memory, and the ratio to DuckDB's bare aggregation.
+"""What a run costs per stage and size: seconds, peak memory, and the ratio to DuckDB's bare aggregation, in one table.
 
-    .venv/bin/python benchmarks/line.py [--customers 20000] [--parts 1]
+    .venv/bin/python benchmarks/line.py [--customers 20000 1000000] [--parts 1]
 
-The floor is one GROUP BY over the order lines per customer in the same warehouse: what no line can be faster than.
+Each size runs in a process of its own, on a sample warehouse built by another. A function that `flows/line/` imports counts for
+the stage or the room it comes from, less what it calls of others; what is left of the run is "the rest": the plan's files,
+waterfalls, joins between the stages. CPU seconds are of all cores and of child processes (which read new addresses), and hold on
+a busy machine, too; memory is of the process itself. The floor is one GROUP BY over the order lines per customer in the same
+warehouse: what no line can be faster than.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import inspect
+import json
+import os
+import pkgutil
 import resource
-import shutil
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from flows import line  # noqa: E402
-from flows.sample import build_sample  # noqa: E402
+from flows.clock import moment  # noqa: E402
+from flows.line.sources import database  # noqa: E402
+from flows.stages import ORDER  # noqa: E402
+from flows.starting import start_workspace  # noqa: E402
 from flows.warehouse.connection import connect  # noqa: E402
 from flows.workspace import load_workspace  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 FLOOR = """
 SELECT o.customer_id, count(*) AS lines, max(o.ordered_at) AS last_ordered_at
 FROM orders o JOIN order_lines l USING (order_id) GROUP BY o.customer_id
 """
+ROOMS = {
+    "flows.warehouse": "reading from DuckDB",
+    "flows.addresses": "addresses",
+    "flows.ledger": "ledger and publishing",
+    **{f"flows.stages.{stage}": stage for stage in ORDER},
+}
+REST, WHOLE = "the rest", "the whole run"
+STEPS = ["reading from DuckDB", "addresses", *ORDER, "ledger and publishing", REST, WHOLE]
+SAMPLED_EVERY_SECONDS = 0.005
+PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+class Meter:
+    """Seconds and peak memory of steps within steps: each instant belongs to the innermost one."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(STEPS, 0.0)
+        self.cpu = dict.fromkeys(STEPS, 0.0)
+        self.peaks = dict.fromkeys(STEPS, 0.0)
+        self._open = [REST]
+        self._since = time.perf_counter(), cpu_seconds()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Count what happens within for `name`."""
+        self._turn()
+        self._open.append(name)
+        try:
+            yield
+        finally:
+            self._turn()
+            self._open.pop()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Measure the memory from a thread of its own while this is open, and the whole."""
+        ended = threading.Event()
+        watching = threading.Thread(target=self._watch, args=(ended,), daemon=True)
+        watching.start()
+        self._since = time.perf_counter(), cpu_seconds()
+        try:
+            yield
+        finally:
+            self._turn()
+            ended.set()
+            watching.join()
+        self.seconds[WHOLE], self.cpu[WHOLE] = sum(self.seconds.values()), sum(self.cpu.values())
+        self.peaks[WHOLE] = max(self.peaks.values())
+
+    def _turn(self) -> None:
+        now = time.perf_counter(), cpu_seconds()
+        self.seconds[self._open[-1]] += now[0] - self._since[0]
+        self.cpu[self._open[-1]] += now[1] - self._since[1]
+        self._note()
+        self._since = now
+
+    def _watch(self, ended: threading.Event) -> None:
+        while not ended.wait(SAMPLED_EVERY_SECONDS):
+            self._note()
+
+    def _note(self) -> None:
+        name = self._open[-1]
+        resident = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_MB
+        self.peaks[name] = max(self.peaks[name], resident)
+
+
+def cpu_seconds() -> float:
+    """What this process has used, and those of its children that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def attach(meter: Meter) -> None:
+    """Wrap every function of a stage or a room where a module of the line has imported it."""
+    modules = [importlib.import_module(f"flows.line.{found.name}") for found in pkgutil.iter_modules(line.__path__)]
+    for module in (line, *modules):
+        for name, value in list(vars(module).items()):
+            origin = getattr(value, "__module__", "") or ""
+            room = next((room for prefix, room in ROOMS.items() if f"{origin}.".startswith(f"{prefix}.")), None)
+            if room is not None and inspect.isfunction(value):
+                setattr(module, name, metered(value, room, meter))
+
+
+def metered(function: Callable[..., Any], room: str, meter: Meter) -> Callable[..., Any]:
+    """The function, counted for its room; of a context manager entering and leaving are."""
+
+    @wraps(function)
+    def counted(*arguments: Any, **named: Any) -> Any:
+        with meter.step(room):
+            found = function(*arguments, **named)
+        return around(found) if hasattr(found, "__enter__") and hasattr(found, "gen") else found
+
+    @contextmanager
+    def around(manager: Any) -> Iterator[Any]:
+        with meter.step(room):
+            inner = manager.__enter__()
+        try:
+            yield inner
+        except BaseException:
+            with meter.step(room):
+                if not manager.__exit__(*sys.exc_info()):
+                    raise
+        else:
+            with meter.step(room):
+                manager.__exit__(None, None, None)
+
+    return counted
+
+
+def measure(folder: Path, parts: int) -> dict[str, Any]:
+    """One run in a workspace whose sample is built: seconds and peak MB by step, the floor, and what was published."""
+    workspace = load_workspace(folder)
+    meter = Meter()
+    attach(meter)
+    with meter.running():
+        done = line.run(workspace, line.Request(parts=parts))
+    path = database(workspace.settings, moment(None, workspace.settings.zone).as_of)
+    began = time.perf_counter()
+    with connect(path, read_only=True) as connection:
+        connection.sql(FLOOR).pl()
+    floor = time.perf_counter() - began
+    rows = sum(batch.rows for batch in done.delivered.published) if done.delivered else 0
+    return {"seconds": meter.seconds, "cpu": meter.cpu, "peaks": meter.peaks, "floor": floor, "rows": rows}
+
+
+def measured_apart(customers: int, parts: int) -> dict[str, Any]:
+    """Build a sample in one process, run the line on it in another."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with tempfile.TemporaryDirectory(prefix="justenough-benchmark-") as folder:
+        start_workspace(Path(folder) / "sample")
+        workspace = ["--workspace", f"{folder}/sample"]
+        began = time.perf_counter()
+        build = ["-m", "flows.cli", "sample", *workspace, "--customers", str(customers)]
+        subprocess.run([sys.executable, *build], env=environment, check=True, capture_output=True)
+        built = time.perf_counter() - began
+        one = [__file__, "--parts", str(parts), *workspace]
+        done = subprocess.run([sys.executable, *one], env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return {**json.loads(done.stdout), "built": built}
+
+
+def table(found: dict[int, dict[str, Any]]) -> str:
+    """A line per step, and for each number of customers seconds, CPU seconds, multiples of the floor, and peak MB."""
+    lines = [f"{'':<24}" + "".join(f"{f'{customers:,} customers':>40}" for customers in found)]
+    lines.append(f"{'step':<24}" + f"{'seconds':>12}{'cpu':>10}{'x floor':>9}{'peak MB':>9}" * len(found))
+    for step in STEPS:
+        cells = [
+            (one["seconds"][step], one["cpu"][step], one["seconds"][step] / one["floor"], one["peaks"][step])
+            for one in found.values()
+        ]
+        lines.append(f"{step:<24}" + "".join(f"{s:>12.2f}{cpu:>10.2f}{x:>9.1f}{mb:>9.0f}" for s, cpu, x, mb in cells))
+    for name, key in (("(floor)", "floor"), ("(building the sample)", "built")):
+        lines.append(f"{name:<24}" + "".join(f"{one[key]:>12.2f}{'':>28}" for one in found.values()))
+    lines.append(f"{'(rows published)':<24}" + "".join(f"{one['rows']:>12,}{'':>28}" for one in found.values()))
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--customers", type=int, default=20_000)
+    parser.add_argument("--customers", type=int, nargs="+", default=[20_000, 1_000_000])
     parser.add_argument("--parts", type=int, default=1)
+    parser.add_argument("--workspace", type=Path, help=argparse.SUPPRESS)  # what a process of its own measures
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        workspace_folder = Path(folder) / "workspace"
-        shutil.copytree(ROOT / "sql", workspace_folder / "sql")
-        shutil.copytree(ROOT / "templates", workspace_folder / "templates")
-        shutil.copy(ROOT / "pyproject.toml", workspace_folder)
-        measure(workspace_folder, asked.customers, asked.parts)
-
-
-def measure(folder: Path, customers: int, parts: int) -> None:
-    """Run the line step by step in a fresh workspace, and print a table."""
-    seconds: dict[str, float] = {}
-    peaks: dict[str, float] = {}
-
-    @contextmanager
-    def step(name: str):  # noqa: ANN202
-        began = time.perf_counter()
-        yield
-        seconds[name] = seconds.get(name, 0) + time.perf_counter() - began
-        peaks[name] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-    with step("load workspace"):
-        workspace = load_workspace(folder)
-    as_of = datetime.now(UTC).astimezone(workspace.settings.zone).date()
-    path = workspace.settings.folder("sample", f"{as_of}.duckdb")
-    with step("(build sample)"):
-        build_sample(path, folder / "sql", as_of=as_of, customers=customers)
-    with step("(floor)"), connect(path, read_only=True) as connection:
-        connection.sql(FLOOR).pl()
-    with step("prepare"):
-        line.prepare(workspace)
-    with step("begin"):
-        run_id = line.begin(workspace, line.Request(as_of, parts=parts)).run_id
-    with step("plan parts"):
-        counts = [line.plan_part(workspace, run_id, part) for part in range(parts)]
-    with step("settle"):
-        plan = line.settle(workspace, run_id, counts)
-    with step("start"):
-        line.start(workspace, run_id, expected=plan.people_count, allow_past=False)
-    with step("publish"):
-        published = [line.publish(workspace, run_id, *pair) for pair in line.pairs(workspace, run_id)]
-    with step("finish"):
-        line.finish(workspace, run_id)
-    own = {name: spent for name, spent in seconds.items() if not name.startswith("(")}
-    whole = sum(own.values())
-    sys.stdout.write(f"{customers:,} customers, {parts} parts, {sum(batch.rows for batch in published):,} rows published\n")
-    sys.stdout.write(f"{'step':<16}{'seconds':>9}{'share':>8}{'x floor':>9}{'peak MB':>9}\n")
-    for name, spent in [*seconds.items(), ("whole run", whole)]:
-        share = f"{spent / whole:.0%}" if name in own else ""
-        peak = f"{peaks[name]:.0f}" if name in peaks else f"{max(peaks.values()):.0f}"
-        sys.stdout.write(f"{name:<16}{spent:>9.2f}{share:>8}{spent / seconds['(floor)']:>9.1f}{peak:>9}\n")
+    if asked.workspace:
+        sys.stdout.write(json.dumps(measure(asked.workspace, asked.parts)))
+        return
+    sys.stdout.write(table({customers: measured_apart(customers, asked.parts) for customers in asked.customers}))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ from rich.progress import Progress as Bar
 from flows import line
 from flows.errors import JustEnoughError
 from flows.pages import terminal
+from flows.settings import load_settings
+from flows.starting import start_workspace
 from flows.workspace import load_workspace
 
 if TYPE_CHECKING:
@@ -190,6 +192,45 @@ def explain(customer: str, *, plan: str | None = None, common: Common = Common()
     """
     found = line.explain(load_workspace(common.workspace).settings, customer, plan)
     _say(common, found, lambda: terminal.explained(found))
+    return 0
+
+
+@app.command
+def init(folder: Path, *, database: Path | None = None, json: Switch = False) -> int:
+    """Start a new workspace: a copy of the sample, or a first draft over your own DuckDB file.
+
+    A draft goes by the names of tables and columns; no row is read. `justenough check` then says what is left to decide.
+
+    Examples:
+        justenough init trial
+        justenough init shop --database shop.duckdb
+
+    Args:
+        folder: the new workspace; missing or empty.
+        database: your DuckDB file.
+        json: print JSON for programs instead of text for people.
+    """
+    done = start_workspace(folder, database)
+    _say(Common(folder, json), done, lambda: terminal.started(done))
+    return 0
+
+
+@app.command
+def sample(*, customers: int = 20_000, as_of: date | None = None, seed: int = 7, common: Common = Common()) -> int:
+    """Build the sample warehouse anew, of any size; the next run uses it.
+
+    Examples:
+        justenough sample --customers 1000000
+
+    Args:
+        customers: how many people.
+        as_of: the day for which it is fresh; default: today in the workspace's time zone.
+        seed: other seeds make other people.
+        common: where, and in which form to answer.
+    """
+    settings = load_settings(common.workspace)
+    rows = _with_progress(lambda progress: line.sample(settings, as_of, customers, seed, progress))
+    _say(common, {"rows": rows}, lambda: terminal.sampled(rows))
     return 0
 
 

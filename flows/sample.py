@@ -13,6 +13,7 @@ from flows.errors import OutboxError, UsageError
 from flows.warehouse.connection import connect, translated
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date
 
     from flows.warehouse.connection import Connection
@@ -21,7 +22,15 @@ MOST_CUSTOMERS = 9_999_999  # a customer's id has seven digits
 ABANDONED_SECONDS = 3600.0
 
 
-def build_sample(path: Path, sql: Path, *, as_of: date, customers: int = 20_000, seed: int = 7) -> dict[str, int]:
+def build_sample(
+    path: Path,
+    sql: Path,
+    *,
+    as_of: date,
+    customers: int = 20_000,
+    seed: int = 7,
+    progress: Callable[[str, int, int], None] = lambda _step, _done, _of: None,
+) -> dict[str, int]:
     """Write the sample warehouse to `path`: the same content for the same date, size and seed.
 
     It is built in a folder of its own beside `path` and takes its name when it is whole, so that a build that is killed
@@ -33,6 +42,7 @@ def build_sample(path: Path, sql: Path, *, as_of: date, customers: int = 20_000,
         as_of: the day before which everything in the sample has happened (dirt apart).
         customers: how many.
         seed: what the draws start from.
+        progress: is told of each file of `sample/`: that it runs, how many are done, and of how many.
 
     Returns:
         The number of rows of each table.
@@ -51,9 +61,12 @@ def build_sample(path: Path, sql: Path, *, as_of: date, customers: int = 20_000,
         with connect(new) as connection:
             new.chmod(0o600)
             _set(connection, seed=str(int(seed)), customers=str(customers), as_of=f"DATE '{as_of.isoformat()}'")
-            for file in sorted((sql / "sample").glob("*.sql")):
+            files = sorted((sql / "sample").glob("*.sql"))
+            for place, file in enumerate(files):
+                progress("making the sample", place, len(files))
                 with translated(f"sql/sample/{file.name}"):
                     connection.execute(file.read_text(encoding="utf-8"))
+            progress("making the sample", len(files), len(files))
             rows = _rows(connection)
             with translated(path.name):
                 connection.execute("CHECKPOINT")

@@ -133,8 +133,13 @@ class Settings(BaseModel):
 
 
 def shipped(*names: str) -> Path:
-    """A file or folder that comes with the product itself, such as the ledger's SQL."""
-    return Path(__file__).resolve().parent.parent.joinpath(*names)
+    """A file or folder that comes with the product itself: the ledger's SQL, the sample workspace.
+
+    A wheel carries them in `flows/shipped/`; a checkout has them beside `flows/`.
+    """
+    here = Path(__file__).resolve().parent
+    installed = here / "shipped"
+    return (installed if installed.is_dir() else here.parent).joinpath(*names)
 
 
 def load_settings(workspace: Path) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from flows import cli
 from flows.ledger.lock import run_lock
+from flows.settings import load_settings
 from tests.tiny import MORNING, day, make
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -289,3 +291,57 @@ def test_links_that_lead_nowhere_are_refused(je, tiny, file, old, new, where):
     code, _, err = je("check")
     assert code in {1, 2}
     assert err.startswith(where)
+
+
+def test_a_new_workspace_says_what_comes_next_and_that_is_right(tmp_path, capsys):
+    folder = tmp_path / "trial"
+    assert cli.main(["init", str(folder)]) == 0
+    step = capsys.readouterr().out.replace("\n", "").split("Next: justenough ")[1].split()
+    assert step == ["check", "--workspace", str(folder)]
+    assert cli.main(step) == 0
+
+
+def test_a_sample_of_any_size_and_seed_is_what_the_next_run_uses(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("JUSTENOUGH_NOW", MORNING.isoformat())
+    folder = tmp_path / "trial"
+    cli.main(["init", str(folder)])
+    capsys.readouterr()
+    built = {}
+    for seed in ("7", "8"):
+        code = cli.main(["sample", "--workspace", str(folder), "--customers", "300", "--seed", seed, "--json"])
+        printed = capsys.readouterr()
+        built[seed] = json.loads(printed.out)["rows"]
+        assert (code, built[seed]["customers"]) == (0, 300)
+        assert re.search(r"making the sample (\d+)/\1$", printed.err, re.MULTILINE)
+    assert built["7"] != built["8"]
+    assert cli.main(["plan", "--workspace", str(folder), "--json"]) == 0
+    order = json.loads(capsys.readouterr().out)["order"]
+    assert {name: count for name, count in built["8"].items() if name in order["source_rows"]} == order["source_rows"]
+
+
+def test_a_workspace_with_a_warehouse_of_its_own_gets_no_sample(je, tiny):
+    before = (tiny.folder / "warehouse.duckdb").read_bytes()
+    assert je("sample") == (
+        2,
+        "",
+        "UsageError justenough sample: this workspace has a warehouse of its own\n  hint: take out `database` first\n",
+    )
+    assert (tiny.folder / "warehouse.duckdb").read_bytes() == before
+
+
+def test_no_sample_is_built_under_a_run(tmp_path, capsys):
+    folder = tmp_path / "trial"
+    cli.main(["init", str(folder)])
+    with run_lock(load_settings(folder), "justenough run"):
+        assert cli.main(["sample", "--workspace", str(folder), "--customers", "10"]) == 75
+    assert not (folder / ".justenough" / "sample").exists()
+
+
+def test_check_warns_where_no_product_is_live(je, tiny):
+    warning = (
+        "warning: templates/: no product is live on 2026-11-22, so nobody gets anything; drafts wait for status: live"
+    )
+    assert warning not in je("check")[1]
+    for product in ("care", "late"):
+        tiny.edit(f"templates/{product}/product.yaml", "status: live", "status: draft")
+    assert warning in je("check")[1]

@@ -10,7 +10,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flows.clock import present
+from flows.clock import moment, present
 from flows.errors import PlanError
 from flows.ledger.lock import run_lock
 from flows.ledger.publishing import Recovered, check_folders, recover
@@ -22,10 +22,13 @@ from flows.line.explaining import explain
 from flows.line.planning import begin, plan_part
 from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
 from flows.line.settling import settle
-from flows.line.sources import scratch_folder
+from flows.line.sources import make_sample, scratch_folder
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from flows.plan import Plan
+    from flows.settings import Settings
     from flows.workspace import Workspace
 
 __all__ = [
@@ -44,6 +47,7 @@ __all__ = [
     "prepare",
     "publish",
     "run",
+    "sample",
     "settle",
     "silent",
     "start",
@@ -94,6 +98,26 @@ def deliver(
         recovered = tidy(workspace)
         done = _delivered(workspace, run_id, expected, progress, allow_past=allow_past)
         return replace(done, recovered=tuple(recovered))
+
+
+def sample(
+    settings: Settings, as_of: date | None, customers: int, seed: int, progress: Progress = silent
+) -> dict[str, int]:
+    """Build the sample warehouse of a workspace anew, of any size, and return the rows of each table.
+
+    Args:
+        settings: of a workspace without a warehouse of its own.
+        as_of: the day from which on runs use it; None is today in the workspace's time zone.
+        customers: how many.
+        seed: what the draws start from.
+        progress: is told of each step.
+
+    Raises:
+        LockedError: a run holds the workspace.
+        JustEnoughError: see `sources.make_sample`.
+    """
+    with run_lock(settings, "justenough sample"):
+        return make_sample(settings, moment(as_of, settings.zone).as_of, customers, seed, progress)
 
 
 def tidy(workspace: Workspace) -> list[Recovered]:

@@ -103,6 +103,8 @@ def _example(examples: list[Any], dimension: str | None, facts: tuple[str, ...])
 
 def _warnings(workspace: Workspace, now: Moment) -> Iterator[str]:
     yield from _unguarded(workspace)
+    if not workspace.live(now.as_of):
+        yield f"templates/: no product is live on {now.as_of}, so nobody gets anything; drafts wait for status: live"
     for product in workspace.products.values():
         where = f"templates/{product.name}/product.yaml"
         if product.review_by < now.as_of:

@@ -11,7 +11,7 @@ import polars as pl
 from flows.addresses import normalised_customers, suppression_keys
 from flows.channels import CHANNELS
 from flows.durable import private_folder
-from flows.errors import DataError, SourceError, nearest
+from flows.errors import DataError, SourceError, UsageError, nearest
 from flows.ledger.history import erased_people, last_source_rows, read_history
 from flows.ledger.store import open_ledger
 from flows.locales import spelt
@@ -21,7 +21,7 @@ from flows.warehouse.queries import consent, customers, exclusions, segment, sha
 from flows.warehouse.scope import Scope, count_rows, open_scoped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -52,14 +52,32 @@ def database(settings: Settings, as_of: date) -> Path:
     """
     path = existing_database(settings, as_of)
     if path is None:
-        sql = settings.workspace / "sql"
-        if not (sql / "sample").is_dir():
-            raise SourceError(
-                "pyproject.toml: tool.justenough", "there is no `database`", "name your DuckDB file there"
-            )
-        path = settings.folder("sample", f"{as_of}.duckdb")
+        path, sql = _sample(settings, as_of)
         build_sample(path, sql, as_of=as_of)
     return path
+
+
+def make_sample(
+    settings: Settings, as_of: date, customers: int, seed: int, progress: Callable[[str, int, int], None]
+) -> dict[str, int]:
+    """Build the sample that runs from `as_of` on use, of any size, and return the rows of each table.
+
+    Raises:
+        UsageError: the workspace has a warehouse of its own, or the number of customers is out of range.
+        SourceError: the workspace has no sample.
+    """
+    if settings.database is not None:
+        raise UsageError("justenough sample", "this workspace has a warehouse of its own", "take out `database` first")
+    path, sql = _sample(settings, as_of)
+    return build_sample(path, sql, as_of=as_of, customers=customers, seed=seed, progress=progress)
+
+
+def _sample(settings: Settings, as_of: date) -> tuple[Path, Path]:
+    """Where the sample of a day stands, and the folder whose `sample/` builds it."""
+    sql = settings.workspace / "sql"
+    if not (sql / "sample").is_dir():
+        raise SourceError("pyproject.toml: tool.justenough", "there is no `database`", "name your DuckDB file there")
+    return settings.folder("sample", f"{as_of}.duckdb"), sql
 
 
 def healthy_rows(path: Path, workspace: Workspace, before: Mapping[str, int]) -> dict[str, int]:
@@ -197,10 +215,10 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame) -> Bars:
     """What bars planned deliveries now; the addresses are those of the plan, so nobody is read but what they said."""
     source = source.at_present()
     queries, moment = source.workspace.queries, source.moment
-    with source.open(Scope(), moment.present) as connection:
-        said = _consent(source, connection)
-        excluded = exclusions(connection, queries, moment)
     people = deliveries.select("customer_id", "brand", phone_match="address_match")
+    with source.open(Scope(), moment.present) as connection:
+        said = _consent(source, connection, people)
+        excluded = exclusions(connection, queries, moment)
     return Bars(people, said, _suppressed(source, people), excluded, _erased(source.workspace.settings))
 
 
@@ -224,9 +242,11 @@ def _suppressed(source: Source, people: pl.DataFrame) -> pl.DataFrame:
     return keyed.select("channel", "address_match", "brand")
 
 
-def _consent(source: Source, connection: Connection) -> pl.DataFrame:
-    """What people have said last, of the workspace's brands however they are spelt."""
+def _consent(source: Source, connection: Connection, people: pl.DataFrame | None = None) -> pl.DataFrame:
+    """What people, or just these, have said last, of the workspace's brands however they are spelt."""
     events = consent(connection, source.workspace.queries, source.moment)
+    if people is not None:  # at a delivery they are a few of everybody, and it is read anew for each batch
+        events = events.join(people.select("customer_id"), on="customer_id", how="semi")
     return latest_consent(events.with_columns(_brand(source.workspace.settings)), source.moment.present)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flows.line.explaining import Explanation
     from flows.line.request import Delivered, Outcome
     from flows.plan import Plan, Waterfall
+    from flows.starting import Started
 
 
 def outcome(done: Outcome, outbox: Path) -> RenderableType:
@@ -91,6 +92,24 @@ def checked(report: Report) -> RenderableType:
     warnings = [Text(f"warning: {warning}", style="yellow") for warning in report.warnings]
     bound = "The SQL fits the warehouse." if report.is_bound else "The SQL was not tried: there is no warehouse yet."
     return Group(table, *warnings, Text(bound), _next("justenough plan shows who would get what"))
+
+
+def started(done: Started) -> RenderableType:
+    """What a new workspace holds, and what is left to decide."""
+    table = _table(f"{done.folder} is a workspace now")
+    for file in done.files:
+        table.add_row(file)
+    open_ones = ", ".join(done.undecided)
+    undecided = [Text(f"Whose the rows are is not told by the names of: {open_ones}")] if open_ones else []
+    return Group(table, *undecided, _next(f"justenough check --workspace {done.folder}"))
+
+
+def sampled(rows: dict[str, int]) -> RenderableType:
+    """The tables of a sample warehouse."""
+    table = _table("Table", "rows")
+    for name, count in rows.items():
+        table.add_row(name, f"{count:,}")
+    return Group(table, _next("justenough run uses this sample"))
 
 
 def explained(found: Explanation) -> RenderableType:

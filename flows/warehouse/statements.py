@@ -71,6 +71,8 @@ def _parse(text: str, name: str) -> exp.Expr:
         line = f":{first['line']}" if first.get("line") else ""
         what = first.get("description") or "this is not SQL that can be read"
         raise StatementError(f"{name}{line}", str(what), "mend the statement; DuckDB's SQL applies") from None
+    if not statements:
+        raise StatementError(name, "there is no SELECT in this file", "write it; the README tells what it yields")
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise StatementError(name, "this is not one SELECT", "keep one SELECT a file; WITH may stand before it")
     return statements[0]

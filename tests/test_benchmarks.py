@@ -1,0 +1,38 @@
+"""The benchmark runs, and its table has every stage of the line, for every size."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from flows.stages import ORDER
+from tests.house.tree import ROOT
+
+SIZES = ("200", "300")
+
+
+def test_the_line_is_measured_stage_by_stage_at_every_size():
+    command = [sys.executable, str(ROOT / "benchmarks" / "line.py"), "--customers", *SIZES]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    head, _, *lines = printed.splitlines()
+    assert [word for word in head.split() if word.isdigit()] == list(SIZES)
+    measured = [(row[:24].strip(), row[24:].split()) for row in lines]
+    assert [name for name, _ in measured] == [
+        "reading from DuckDB",
+        "addresses",
+        *ORDER,
+        "ledger and publishing",
+        "the rest",
+        "the whole run",
+        "(floor)",
+        "(building the sample)",
+        "(rows published)",
+    ]
+    *steps, whole = [[float(number) for number in numbers] for _, numbers in measured[:-3]]
+    for size in range(len(SIZES)):
+        seconds, cpu, _, peak = zip(*(row[4 * size : 4 * size + 4] for row in steps), strict=True)
+        assert all(megabytes > 20 for megabytes in peak)  # each has run
+        assert max(peak) == whole[4 * size + 3]
+        assert abs(sum(seconds) - whole[4 * size]) < 0.1
+        assert abs(sum(cpu) - whole[4 * size + 1]) < 0.1
+    assert all(int(rows) > 0 for rows in measured[-1][1])

@@ -1,0 +1,124 @@
+"""The README's way to one's own warehouse, taken from its blocks as they stand: copied top to bottom it delivers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from flows import cli
+from tests.house.tree import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+README = (ROOT / "README.md").read_text("utf-8")
+SECTION = README.partition("## Your own warehouse\n")[2].partition("\n## ")[0]
+BLOCKS = dict(re.findall(r"^`([\w./]+)`\n\n```\w+\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL))
+COMMANDS = re.findall(r"^justenough (.+)$", SECTION, re.MULTILINE)
+WAREHOUSE = "roastery.sql"
+SQL = "sql/segments/first_help.sql"
+
+# What a newcomer may do wrong: file, what stands there, what is written instead. Each is a message of the README.
+MISTAKES = [
+    (SQL, "FROM orders o", "FROM order o"),
+    ("sql/dimensions.yaml", "  beans: ", "  beens: {personal: false}\n  beans: "),
+    (SQL, "o.ordered_at, o.ordered_at", "max(o.ordered_at) AS ordered_at, o.ordered_at"),
+    ("sql/customers.sql", "    'roastery' as brand,\n", ""),
+    ("sql/consent.sql", "    happened_at\n", "    happened_at::VARCHAR AS happened_at\n"),
+    (SQL, ", o.ordered_at AS last_order_as_of", ""),
+    ("templates/first_help/email.j2", "{{ beans }}", "{{ bean }}"),
+]
+
+
+@pytest.fixture(scope="module")
+def drafted(tmp_path_factory) -> Path:
+    """A folder with the README's DuckDB file, and `roastery/` as `justenough init` drafts it."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    with duckdb.connect(str(folder / "roastery.duckdb")) as connection:
+        connection.execute(BLOCKS[WAREHOUSE])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert COMMANDS[0].startswith("init ")
+        assert cli.main(COMMANDS[0].split()) == 0
+    return folder
+
+
+@pytest.fixture
+def copied(drafted, tmp_path, monkeypatch) -> Path:
+    """The same, with every block of the README copied over the drafts, and the folder in which commands are called."""
+    workspace = shutil.copytree(drafted, tmp_path / "copied") / "roastery"
+    for name, text in BLOCKS.items():
+        if name != WAREHOUSE:
+            assert (workspace / name).is_file(), f"init drafts no {name}"
+            (workspace / name).write_text(text, "utf-8")
+    monkeypatch.chdir(workspace)
+    return workspace
+
+
+def test_the_readme_copied_top_to_bottom_delivers_to_whom_it_says(copied, capsys):
+    assert [command.split()[0] for command in COMMANDS] == ["init", "check", "check", "run", "run", "explain"]
+    assert [cli.main(command.split()) for command in COMMANDS[2:]] == [0, 0, 0, 0]
+    assert "NO_CONSENT" in capsys.readouterr().out.rpartition("p3 in plan")[2]
+    (batch,) = (copied / "outbox" / "email_file").iterdir()
+    assert read(batch) == {
+        "ann@example.com": ("How fine to grind your Ethiopia filter", "Hello Ann,"),
+        "ben@example.com": ("How fine to grind your House espresso", "Hello,"),
+    }
+
+
+def test_a_draft_names_one_open_question_after_the_other_until_the_files_of_the_readme_answer_them(
+    drafted, tmp_path, capsys, monkeypatch
+):
+    workspace = shutil.copytree(drafted, tmp_path / "answering") / "roastery"
+    monkeypatch.chdir(workspace)
+    asked = []
+    for name, text in BLOCKS.items():
+        if name != WAREHOUSE:
+            assert cli.main(["check"]) in {1, 2}
+            asked.append(capsys.readouterr().err.partition("\n")[0])
+            (workspace / name).write_text(text, "utf-8")
+    assert cli.main(["check"]) == 0
+    assert asked == [
+        "SettingError pyproject.toml: tool.justenough.brands.roastery.default: 'name' is missing",
+        "CatalogueError sql/dimensions.yaml:5: tables.beans: it has to be said whose the rows are",
+        "ProductError templates/first_help/product.yaml:2: 'help.need' is missing",
+        "StatementError sql/segments/first_help.sql: there is no SELECT in this file",
+        "StatementError sql/segments/first_help.sql: there is no SELECT in this file",
+        "UnknownFieldError templates/first_help/email.j2:1: 'beans' is not a field of segment first_help",
+    ]
+
+
+@pytest.mark.parametrize(("file", "right", "wrong"), MISTAKES)
+def test_what_check_says_of_a_mistake_stands_in_the_readme(copied, capsys, file, right, wrong):
+    path = copied / file
+    text = path.read_text("utf-8")
+    assert right in text
+    path.write_text(text.replace(right, wrong, 1), "utf-8")
+    assert cli.main(["check"]) == 1
+    assert capsys.readouterr().err in SECTION
+
+
+def test_every_message_of_the_readme_has_its_mistake():
+    assert SECTION.count("\n  hint: ") == len(MISTAKES)
+
+
+def read(batch: Path) -> dict[str, tuple[str, str]]:
+    """Address -> subject and salutation, as a tool that loads the batch puts them together."""
+    lines = (batch / "creatives.ndjson").read_text("utf-8").splitlines()
+    creatives = {creative["creative_id"]: creative for creative in map(json.loads, lines)}
+    found = {}
+    with (batch / "recipients-0001.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            creative = creatives[row["creative_id"]]
+            subject, text = (
+                re.sub(r"\{{3}(s\d+)\}{3}", lambda slot, row=row: row[slot[1]], creative["parts"][part])
+                for part in ("subject", "text")
+            )
+            found[row["email"]] = subject, next(line for line in text.splitlines() if line.startswith("Hello"))
+    return found
