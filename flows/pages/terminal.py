@@ -56,12 +56,10 @@ def delivered(done: Delivered, outbox: Path) -> RenderableType:
     if not any(batch.folder for batch in done.published):
         note = [] if done.held else [Text(_nothing(done.plan))]
         return Group(*found, *note, *_held(done))
-    table = _table("Delivered to", "brand", "rows", "removed", "unchanged", "folder")
+    table = _table("Delivered to", "brand", "rows", "removed", "unchanged")
     for batch in done.published:
-        folder = f"{outbox.name}/{batch.folder.relative_to(outbox)}" if batch.folder else "–"
-        table.add_row(
-            batch.target, batch.brand, f"{batch.rows:,}", f"{batch.removed:,}", f"{batch.unchanged:,}", folder
-        )
+        folder = f"{outbox.name}/{batch.folder.relative_to(outbox)}" if batch.folder else f"{batch.target}: nothing new"
+        table.add_row(folder, batch.brand, f"{batch.rows:,}", f"{batch.removed:,}", f"{batch.unchanged:,}")
     fallen = {code: sum(batch.dropped.get(code, 0) for batch in done.published) for code in CODES}
     dropped = [
         Text(f"{count:,} fell away since the plan: {MEANING[code]} ({code})") for code, count in fallen.items() if count
