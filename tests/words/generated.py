@@ -74,7 +74,7 @@ FIELDS: dict[str, tuple[pl.DataType, st.SearchStrategy[object]]] = {
 SHARED = """
 {% macro m(p, q="Q&") %}{{ p }}{% if q %} <{{ q }}>{% elif p %}!{% endif %}{% endmacro %}
 {% macro k(p, q=none) -%}
-  {% set x = p or q %}{% if x == "Ann" %}{% set x = "<i>" %}{% endif %}
+  {% set x = p or q %}{% if x == "Ann" %}{% set x = "<i>" %}{% set p = q %}{% endif %}
   {{ x }}{{ p|default("-")|upper }}
 {%- endmacro %}
 {% macro all(items) %}{% if items %}{% for i in items %}{{ loop.index }}{{ i }}{% endfor %}{% endif %}{% endmacro %}
