@@ -118,6 +118,28 @@ def test_a_set_that_would_fail_costs_nothing_where_nothing_uses_it(tmp_path: Pat
     assert fill(composed, "text").to_list() == ["."]
 
 
+LOOP = "{% if l %}{% for i in l if y is none or i %}{{ 'none' if y is none else y }}{% endfor %}{% endif %}"
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        *(
+            "#",
+            "{% set y = y %}#",
+            "{{ y }}#{% set y = 1 %}",
+            "#{{ y }}{% set y = 1 %}",
+            "{% set y = a %}#{% set y = 1 %}",
+        ),
+        "{% if a %}{{ y }}{% endif %}#{% set y = 1 %}",
+        "{% if a %}#{% else %}{{ y }}{% endif %}{% set y = a %}{{ y }}",
+    ],
+)
+def test_a_loop_finds_what_is_known_before_it_whatever_is_set_later(around: str, tmp_path: Path) -> None:
+    words = words_from(tmp_path, f"{{% block text %}}{around.replace('#', LOOP)}{{% endblock %}}", TEXT)
+    assert_as_plain(words, pl.DataFrame({"l": [["i"]] * 4, "y": ["Y", None] * 2, "a": ["x", "x", None, None]}))
+
+
 def test_an_expression_that_fails_names_its_line_and_never_the_value(tmp_path: Path) -> None:
     words = words_from(tmp_path, "{% block text %}\nYour day: {{ day|date }}{% endblock %}", TEXT)
     with pytest.raises(TemplateError) as caught:

@@ -47,7 +47,7 @@ def read_by_others(text: str, slots: Mapping[str, str], *, is_html: bool) -> dic
 
 def compared(example: Example) -> Counter[str]:
     """Hold one example to plain Jinja2; returns what was seen in it."""
-    words = example.words()
+    words = example.words
     texts = [rendered(words, row) for row in example.frame.to_dicts()]
     frame = example.frame.filter(pl.Series([text is not None for text in texts], dtype=pl.Boolean))
     wanted = [text for text in texts if text is not None]

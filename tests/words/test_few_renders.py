@@ -129,7 +129,7 @@ def test_parts_of_the_same_kind_share_what_is_rendered_and_html_has_its_own(tmp_
 @many(300 if ALL else 30)
 @given(examples())
 def test_more_rows_of_the_same_values_cost_no_render_more_and_change_no_creative(example: Example) -> None:
-    words = example.words()
+    words = example.words
     try:
         with renders() as few:
             one = compose(words, example.frame)
