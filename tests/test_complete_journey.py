@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
 import json
 import re
@@ -17,19 +16,18 @@ from polars.testing import assert_frame_equal
 
 from flows import line
 from flows.errors import CatalogueError, DataError, DimensionLimitError, StatementError
-from flows.line.planning import read_decisions
+from flows.line.planning import read_decisions, scan_deliveries
 from flows.plan import plan_folder
-from flows.words import restore
 from flows.workspace import load_workspace
-from tests.complete_journey import words
+from tests.complete_journey import outbox, words
 from tests.complete_journey.build import build
-from tests.complete_journey.recount import Ran, Recount
+from tests.complete_journey.households import FATES
+from tests.complete_journey.recount import A_WEEK_LATER, DAY, LATER_THAT_DAY, Ran, Recount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent / "complete_journey"
-DAY, LATER_THAT_DAY, A_WEEK_LATER = (f"2017-{day}:00:00+00:00" for day in ("10-30T10", "10-30T15", "11-06T10"))
 PRODUCTS = ("coupon_ending", "missed_category", "running_low")
 TARGETS = ("email_file", "sms_file", "web_profiles")
 
@@ -73,25 +71,15 @@ def _ask(warehouse: Path, statement: str) -> pl.DataFrame:
 
 
 def _decisions(workspace: Path, ran: Ran) -> pl.DataFrame:
-    return read_decisions(plan_folder(load_workspace(workspace).settings, ran.outcome.plan.order.run_id))
+    return read_decisions(_plan(workspace, ran))
+
+
+def _plan(workspace: Path, ran: Ran) -> Path:
+    return plan_folder(load_workspace(workspace).settings, ran.outcome.plan.order.run_id)
 
 
 def _tally(rows: pl.DataFrame) -> dict[str, int]:
     return dict(rows.drop_nulls("reason").group_by("reason").len().iter_rows())
-
-
-def _files(folder: Path | None, pattern: str) -> list[Path]:
-    return sorted(folder.glob(pattern)) if folder else []
-
-
-def _csv(folder: Path | None) -> pl.DataFrame:
-    return pl.concat([pl.read_csv(file, infer_schema=False) for file in _files(folder, "recipients-*.csv")])
-
-
-def _ndjson(folder: Path | None, stem: str) -> list[dict[str, Any]]:
-    return [
-        json.loads(row) for file in _files(folder, f"{stem}*.ndjson") for row in file.read_text("utf-8").splitlines()
-    ]
 
 
 @pytest.mark.oracle
@@ -119,6 +107,22 @@ def test_each_help_that_was_considered_has_the_score_and_the_fate_of_the_other_c
     )
     columns = [*key, "score", "reason"]
     assert_frame_equal(decisions.select(columns).sort(key), counted.select(columns).sort(key), abs_tol=1e-9)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", FATES)
+def test_a_household_gets_what_follows_by_hand_from_its_own_rows(
+    runs: dict[str, Ran], workspace: Path, name: str
+) -> None:
+    fate = FATES[name]
+    ran, mine = runs[fate.now], pl.col("customer_id") == str(fate.household)
+    helps = _decisions(workspace, ran).filter(mine).to_dicts()
+    assert {
+        f"{row['product']} {row['subject_id']}": (round(row["score"], 3), row["reason"]) for row in helps
+    } == fate.helps
+    ways = scan_deliveries(_plan(workspace, ran)).filter(mine).collect().to_dicts()
+    assert {row["target"]: row["reason"] or " ".join(row["facts"]) for row in ways} == fate.ways
+    assert outbox.said(ran.folders, str(fate.household)) == fate.says
 
 
 @pytest.mark.oracle
@@ -170,7 +174,7 @@ def test_the_files_name_the_households_and_addresses_of_the_other_count(
     runs: dict[str, Ran], now: str, target: str, column: str
 ) -> None:
     expected = runs[now].leaving(target).select("customer_id", pl.col("address").alias(column))
-    written = _csv(runs[now].folders[target])
+    written = outbox.csv(runs[now].folders[target])
     assert_frame_equal(written.select("customer_id", pl.col(column).str.to_lowercase()), expected)
     assert written["message_id"].is_unique().all()
 
@@ -179,9 +183,9 @@ def test_the_files_name_the_households_and_addresses_of_the_other_count(
 def test_web_profiles_come_for_a_week_and_go(runs: dict[str, Ran]) -> None:
     first, later = (runs[now].leaving("web_profiles")["customer_id"].to_list() for now in (DAY, A_WEEK_LATER))
     on_the_day, a_week_later = (runs[now].folders["web_profiles"] for now in (DAY, A_WEEK_LATER))
-    assert [row["customer_id"] for row in _ndjson(on_the_day, "additions")] == first
-    assert [row["customer_id"] for row in _ndjson(a_week_later, "additions")] == later
-    assert [row["customer_id"] for row in _ndjson(a_week_later, "removals")] == first
+    assert [row["customer_id"] for row in outbox.ndjson(on_the_day, "additions")] == first
+    assert [row["customer_id"] for row in outbox.ndjson(a_week_later, "additions")] == later
+    assert [row["customer_id"] for row in outbox.ndjson(a_week_later, "removals")] == first
 
 
 def test_a_second_run_of_the_day_delivers_nothing(runs: dict[str, Ran], workspace: Path) -> None:
@@ -215,7 +219,7 @@ def test_who_opted_out_or_was_listed_meanwhile_gets_nothing_more(runs: dict[str,
         """,
     )
     listed = _ask(warehouse, "SELECT lower(address) AS email FROM suppressions WHERE happened_at = '2017-11-01'")
-    emails = {now: _csv(runs[now].folders["email_file"]) for now in (DAY, A_WEEK_LATER)}
+    emails = {now: outbox.csv(runs[now].folders["email_file"]) for now in (DAY, A_WEEK_LATER)}
     for found in (left, listed):
         assert not emails[DAY].join(found, on=found.columns, how="semi").is_empty()
         assert emails[A_WEEK_LATER].join(found, on=found.columns, how="semi").is_empty()
@@ -232,7 +236,7 @@ def test_nobody_is_spoken_to_without_a_yes(runs: dict[str, Ran], warehouse: Path
         """,
     )
     folder = runs[DAY].folders[target]
-    spoken_to = pl.DataFrame(_ndjson(folder, "additions")) if way == "web" else _csv(folder)
+    spoken_to = pl.DataFrame(outbox.ndjson(folder, "additions")) if way == "web" else outbox.csv(folder)
     assert spoken_to.height > 30
     assert spoken_to.join(agreed, on="customer_id", how="anti").is_empty()
 
@@ -240,9 +244,9 @@ def test_nobody_is_spoken_to_without_a_yes(runs: dict[str, Ran], warehouse: Path
 @pytest.mark.parametrize("now", [DAY, A_WEEK_LATER])
 def test_each_email_holds_its_own_readers_facts_and_nothing_else_of_anybody(runs: dict[str, Ran], now: str) -> None:
     folder = runs[now].folders["email_file"]
-    creatives = {creative["creative_id"]: creative for creative in _ndjson(folder, "creatives")}
+    creatives = {creative["creative_id"]: creative for creative in outbox.ndjson(folder, "creatives")}
     known = {row["customer_id"]: row for row in runs[now].leaving("email_file").iter_rows(named=True)}
-    for row in _csv(folder).iter_rows(named=True):
+    for row in outbox.csv(folder).iter_rows(named=True):
         own, creative = known[row["customer_id"]], creatives[row["creative_id"]]
         slots = {name: row[name] for name in creative["slots"]}
         values = {html.unescape(value) for name, value in slots.items() if name != "unsubscribe_url"}
@@ -250,7 +254,7 @@ def test_each_email_holds_its_own_readers_facts_and_nothing_else_of_anybody(runs
             {words.day(own["ends_on"]), f"{own['ends_on']:%A}, {words.day(own['ends_on'])}"} if own["ends_on"] else {}
         )
         assert values <= {own["first_name"], own["item"], str(own["every_weeks"]), str(own["coupon_count"]), *dates}
-        parts = {name: restore(text, slots) for name, text in creative["parts"].items()}
+        parts = outbox.parts(row, creative)
         greeting = f"Hello {own['first_name']}," if own["first_name"] else "Hello,"
         assert greeting in html.unescape(parts["html"])
         assert [said for said in (greeting, *words.body(own)) if said not in parts["text"]] == []
@@ -261,10 +265,10 @@ def test_each_email_holds_its_own_readers_facts_and_nothing_else_of_anybody(runs
 
 def test_text_messages_and_profiles_hold_their_own_readers_facts(runs: dict[str, Ran]) -> None:
     ran = runs[DAY]
-    texts = _csv(ran.folders["sms_file"]).select("customer_id", "body", "segments")
+    texts = outbox.csv(ran.folders["sms_file"]).select("customer_id", "body", "segments")
     expected = [(own["customer_id"], words.text_message(own), "1") for own in ran.leaving("sms_file").to_dicts()]
     assert texts.rows() == expected
-    profiles = {row["customer_id"]: row["payload"] for row in _ndjson(ran.folders["web_profiles"], "additions")}
+    profiles = {row["customer_id"]: row["payload"] for row in outbox.ndjson(ran.folders["web_profiles"], "additions")}
     for own in ran.leaving("web_profiles").to_dicts():
         said = profiles[own["customer_id"]]
         assert said["headline"] == words.headline(own)
@@ -281,7 +285,7 @@ def test_manifests_say_what_is_in_the_files(runs: dict[str, Ran]) -> None:
             counted = wanted.group_by("product", "facts").len()
             assert told == {(product, tuple(facts)): rows for product, facts, rows in counted.rows()}
             digests = {entry["name"]: entry["sha256"] for entry in manifest["files"]}
-            assert digests == _digests(folder)
+            assert digests == outbox.digests(folder)
 
 
 def test_three_parts_give_the_same_bytes_as_one(
@@ -294,8 +298,8 @@ def test_three_parts_give_the_same_bytes_as_one(
     outcome = _run(other, DAY, parts=3)
     assert outcome.plan.people == runs[DAY].outcome.plan.people
     assert outcome.delivered is not None
-    in_parts = {p.target: _digests(p.folder) for p in outcome.delivered.published}
-    assert in_parts == {target: _digests(folder) for target, folder in runs[DAY].folders.items()}
+    in_parts = {p.target: outbox.digests(p.folder) for p in outcome.delivered.published}
+    assert in_parts == {target: outbox.digests(folder) for target, folder in runs[DAY].folders.items()}
     assert all(in_parts.values())
 
 
@@ -336,8 +340,3 @@ def _edit(file: Path, old: str, new: str) -> None:
     text = file.read_text("utf-8")
     assert old in text
     file.write_text(text.replace(old, new), "utf-8")
-
-
-def _digests(folder: Path | None) -> dict[str, str]:
-    files = [file for file in _files(folder, "*") if file.name != "manifest.json"]
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flows import line
 
 COUNTS = Path(__file__).parent / "counts"
+DAY, LATER_THAT_DAY, A_WEEK_LATER = (f"2017-{day}:00:00+00:00" for day in ("10-30T10", "10-30T15", "11-06T10"))
 
 
 @dataclass
