@@ -24,6 +24,7 @@ from rich.progress import Progress as Bar
 from flows import line
 from flows.errors import JustEnoughError
 from flows.pages import terminal
+from flows.pages.explanation import explained
 from flows.settings import load_settings
 from flows.starting import start_workspace
 from flows.workspace import load_workspace
@@ -190,8 +191,8 @@ def explain(customer: str, *, plan: str | None = None, common: Common = Common()
         plan: read this plan instead of the latest one.
         common: where, and in which form to answer.
     """
-    found = line.explain(load_workspace(common.workspace).settings, customer, plan)
-    _say(common, found, lambda: terminal.explained(found))
+    found = line.explain(load_workspace(common.workspace), customer, plan)
+    _say(common, found, lambda: explained(found))
     return 0
 
 

@@ -147,17 +147,16 @@ def test_check_warns_of_a_review_that_is_due_and_of_fields_that_were_not_tried(j
 def test_explain_tells_what_one_customer_gets_and_why_not_the_rest(je):
     je("run")
     _, out, _ = je("explain", "c07")
-    assert "late about o71 was decided on" in out
-    assert "care was not, since a service message goes to this person today (SILENCED_BY_SERVICE)" in out
-    assert "email of late to email_file, using last_order, name, good until" in out
-    assert "2026-11-22: email of north with late version 1, using last_order, name (published)" in out
+    assert "c07 gets late of north about o71: by email (email_file) using last_order and name and by web" in out
+    assert "c07 does not get care of north: late about o71 goes to them today, and service comes first" in out
+    assert "2026-11-22: email with late of north version 1, using last_order and name (published)" in out
 
 
 def test_explain_says_of_each_channel_why_it_is_closed(je):
     je("plan")
     _, out, _ = je("explain", "c11")
-    assert "  not by email: the address is on a suppression list (SUPPRESSED)" in out
-    assert "  not by sms: there is no address on the channels that are left (UNREACHABLE)" in out
+    assert "  Not by email: the address is on a suppression list (SUPPRESSED)." in out
+    assert "  Not by sms: there is no address for it (UNREACHABLE)." in out
 
 
 def test_explain_says_what_came_before_also_when_the_last_plan_has_nothing(je, tiny, monkeypatch):
@@ -167,7 +166,7 @@ def test_explain_says_what_came_before_also_when_the_last_plan_has_nothing(je, t
     je("plan")
     _, out, _ = je("explain", "c01")
     assert "No live product's segment has this customer." in out
-    assert "2026-11-22: email of north with care version 1" in out
+    assert "2026-11-22: email with care of north version 1" in out
 
 
 def test_a_stranger_is_not_explained(je):
