@@ -19,7 +19,6 @@ from flows.plan import plan_folder, read_order
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flows.plan import Order
     from flows.product import Product
     from flows.settings import Settings
     from flows.workspace import Workspace
@@ -35,6 +34,7 @@ class Explanation:
         run_id: the plan it is read from.
         as_of: its day.
         time_zone: the workspace's.
+        is_current: whether settings, words and SQL are as they were when the plan was made.
         products, targets: those that the plan delivers.
         candidates: per help that was considered: `schemas.DECISIONS` as a mapping, and what `_Telling` adds.
         elsewhere: the live products whose segments do not have this customer today.
@@ -46,6 +46,7 @@ class Explanation:
     run_id: str
     as_of: date
     time_zone: str
+    is_current: bool
     products: tuple[str, ...]
     targets: tuple[str, ...]
     candidates: list[Row]
@@ -76,13 +77,15 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
         hint = "is the id right? Nobody is in a plan who is in no segment of a live product"
         raise UsageError("CUSTOMER", f"neither plan {run_id} nor the history has this customer", hint)
     past = pl.read_parquet(folder / "history.parquet").filter(pl.col("person_key") == person).to_dicts()
-    telling = _Telling(workspace, order, candidates, past)
+    is_current = order.inputs_digest == workspace.inputs_digest
+    telling = _Telling(workspace.products if is_current else {}, settings.targets, order.as_of, candidates, past)
     considered = {row["product"] for row in candidates}
     return Explanation(
         customer_id=customer_id,
         run_id=run_id,
         as_of=order.as_of,
         time_zone=settings.timezone,
+        is_current=is_current,
         products=order.products,
         targets=order.targets,
         candidates=[telling.told(row) for row in candidates],
@@ -105,14 +108,16 @@ class _Telling:
     """What makes a decision's numbers and codes tell more, from the plan and the products' settings.
 
     Attributes:
-        workspace: read for products; where it has changed since the plan, nothing is told of them.
-        order: of the plan.
+        products: by name; none where the workspace has changed since the plan.
+        targets: brand -> channel -> target.
+        as_of: the day of the plan.
         candidates: all of the customer's decisions.
         past: the customer's `schemas.HISTORY` as of the plan.
     """
 
-    workspace: Workspace
-    order: Order
+    products: Mapping[str, Product]
+    targets: Mapping[str, Mapping[str, str]]
+    as_of: date
     candidates: Sequence[Row]
     past: Sequence[Row]
 
@@ -125,10 +130,9 @@ class _Telling:
             of `first_of` that are open but come later) and `unserved` (those for which the brand has no target). Each is
             None or empty where it does not apply, or is not known any more.
         """
-        is_current = self.order.inputs_digest == self.workspace.inputs_digest
-        product = self.workspace.products.get(row["product"]) if is_current else None
+        product = self.products.get(row["product"])
         had_on = self._had_on(row, product) if product and row["reason"] == "REPEATED" else None
-        ways = self.workspace.settings.targets.get(row["brand"], {})
+        ways = self.targets.get(row["brand"], {})
         return {
             **row,
             "terms": [_term(term, product) for term in row["terms"]],
@@ -168,7 +172,7 @@ class _Telling:
         about = ["product", "brand", *(["subject_key"] if product.once_every.per == "subject" else [])]
         had: list[date] = [past["as_of"] for past in self.past if all(past[name] == row[name] for name in about)]
         last = max(had, default=None)
-        return last if last and last + _whole_days(product.once_every.every) > self.order.as_of else None
+        return last if last and last + _whole_days(product.once_every.every) > self.as_of else None
 
 
 def _whole_days(time: timedelta) -> timedelta:

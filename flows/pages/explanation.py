@@ -27,6 +27,7 @@ def explained(found: Explanation) -> RenderableType:
         lines.append("No live product's segment has this customer.")
     elif found.elsewhere:
         lines.append(f"Not in the segments of {listed(found.elsewhere)}, or not due there yet.")
+    lines += changed(found)
     if found.messages:
         lines += ["Before:", *(f"  {_message(row)}" for row in found.messages)]
     return Group(title, *map(Text, lines))
@@ -39,6 +40,13 @@ def candidate(found: Explanation, row: Row) -> list[str]:
     first = f"{found.customer_id} does not get {_help(row)}: {WHY[row['reason']](row, found)} ({row['reason']})."
     comes_from_channels = any(way["reason"] == row["reason"] for way in row["closed"])
     return [first, *(_not_by(way, row) for way in row["closed"] if comes_from_channels)]
+
+
+def changed(found: Explanation) -> list[str]:
+    """A warning where the plan is of another workspace than what is there now."""
+    return (
+        [] if found.is_current else ["Settings, words or SQL have changed since; `justenough plan` makes a new plan."]
+    )
 
 
 def listed(names: Iterable[str]) -> str:
