@@ -44,9 +44,8 @@ def candidate(found: Explanation, row: Row) -> list[str]:
 
 def changed(found: Explanation) -> list[str]:
     """A warning where the plan is of another workspace than what is there now."""
-    return (
-        [] if found.is_current else ["Settings, words or SQL have changed since; `justenough plan` makes a new plan."]
-    )
+    warning = "Settings, words or SQL have changed since; `justenough plan` makes a new plan."
+    return [] if found.is_current else [warning]
 
 
 def listed(names: Iterable[str]) -> str:
@@ -71,7 +70,7 @@ def _got(found: Explanation, row: Row) -> list[str]:
     if leaving:
         first = f"{found.customer_id} gets {_help(row)}: {_ways(leaving)}, {until}."
     elif row["product"] not in found.products:
-        first = f"{_help(row)} was decided on, but this plan delivers only {listed(found.products) or 'nothing'}."
+        first = f"{_help(row)} was decided on, but this plan delivers only {listed(found.products)}."
     else:
         first = f"{_help(row)} was decided on, but none of it leaves."
     need = [f"  The need: {row['need'].rstrip('.')}."] if row["need"] else []
@@ -131,13 +130,15 @@ def _term(term: Row) -> str:
     words = str(term["name"]).replace("_", " ")
     if term["age_days"] is not None:
         return f"{words.removesuffix(' at')} {_ago(term['age_days'])}"
+    if words.endswith(" at") and not term["log_odds"]:
+        return f"{words.removesuffix(' at')} long ago, or not known"
     if term["value"] is None or term["value"] == 1:
         return words
     return f"{words} {term['value']:g}" if term["value"] else f"no {words}"
 
 
 def _ago(days: float) -> str:
-    """`today` is less than a day; after a hundred days nobody counts."""
+    """Days are counted up to a hundred."""
     if days < 1:
         return "within a day"
     return f"{days:.0f} day{'' if round(days) == 1 else 's'} ago" if days <= 100 else "long ago"
@@ -165,10 +166,10 @@ def _stale(row: Row, found: Explanation) -> str:
     return f"the occasion was over at {_at(row['valid_until'], found)}"
 
 
-def _repeated(row: Row, _found: Explanation) -> str:
-    if row["had_on"] is None:
-        return MEANING["REPEATED"]
-    return f"they had it on {row['had_on']}, and it is not due again before {row['due_on']}"
+def _repeated(row: Row, found: Explanation) -> str:
+    if row["had_on"] is not None:
+        return f"their last turn was on {row['had_on']}, and the next is on {row['due_on']} at the earliest"
+    return "they have had a decision today already" if found.is_current else MEANING["REPEATED"]
 
 
 def _below(row: Row, _found: Explanation) -> str:
