@@ -191,7 +191,7 @@ def preview(
     customer: str | None = None,
     common: Common = Common(),
 ) -> int:
-    """Preview a product's messages as people see them, with what would be a customer's own set off.
+    """Preview a product's messages as people see them, with customer data highlighted.
 
     Without a customer the segment's examples stand for one: each channel, variant, locale and set of facts. It reads no
     customer data, and needs no warehouse.
