@@ -11,6 +11,8 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from flows.clock import present
 from flows.errors import OutboxError, UsageError
 from flows.schemas import CONSENT, CUSTOMERS, SUPPRESSIONS
@@ -30,6 +32,13 @@ _SYNONYMS = {
     "time_zone": ("timezone",),
 }
 _FIRST_NAME = ("first_name", "firstname", "given_name")
+_YAML_SWITCHES = (
+    "yes",
+    "no",
+    "off",
+    "y",
+    "n",
+)  # which YAML may take for true or false; `on` and `null` need quotes in SQL too
 _REVIEW_AFTER = timedelta(days=182)
 
 
@@ -82,7 +91,7 @@ def start_workspace(folder: Path, database: Path | None = None) -> Started:
         raise UsageError(folder, "this folder is not empty", "name a new one: justenough init DIR")
     name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "workspace"
     tables = [] if database is None else _tables(database)
-    files = _sample(name) if database is None else _drafts(name, os.path.relpath(database, folder), tables)
+    files = _sample(name) if database is None else _drafts(name, _way(folder, database), tables)
     files[".gitignore"] = (_STARTER / "gitignore").read_text("utf-8")
     try:
         for file, text in files.items():
@@ -108,7 +117,7 @@ def _drafts(name: str, database: str, tables: Sequence[_Table]) -> dict[str, str
     """The files of the smallest workspace over a database: what can be told from names, and what is to be decided."""
     values = {
         "name": name,
-        "database": json.dumps(database)[1:-1],
+        "database": json.dumps(database, ensure_ascii=False)[1:-1],  # TOML knows no halves of a character
         "review_by": f"{present() + _REVIEW_AFTER:%Y-%m-%d}",
     }
     own = ("gitignore", "dimensions.yaml")
@@ -135,9 +144,10 @@ def _catalogue(tables: Sequence[_Table]) -> str:
     """sql/dimensions.yaml: tables with a customer's id belong to that customer; the entries of others are left empty."""
     lines = []
     for table in tables:
-        key = table.name if _sql_name(table.name) == table.name else json.dumps(table.name, ensure_ascii=False)
+        is_plain = _sql_name(table.name) == table.name and table.name.lower() not in _YAML_SWITCHES
+        key = table.name if is_plain else json.dumps(table.name, ensure_ascii=False)
         if (whose := _whose(table)) is None:
-            lines.append(f"  {key}: {{}}  # yours to decide: {', '.join(table.columns.values())}")
+            lines.append(f"  {key}: {{}}  # yours to decide: {_in_comment(*table.columns.values())}")
             continue
         entry = {whose: table.person or table.first("address")}
         entry |= {name: table.first(name) for name in ("happened_at", "loaded_at") if name in table.columns}
@@ -157,7 +167,7 @@ def _customers(name: str, tables: Sequence[_Table]) -> str:
     if one:
         return _select(about, one, _named(one, CUSTOMERS, brand=name))
     which = (
-        f"several tables have e-mail addresses ({', '.join(table.name for table in found)}): choose"
+        f"several tables have e-mail addresses ({_in_comment(*(table.name for table in found))}): choose"
         if found
         else ("no table has both a customer's id and e-mail addresses")
     )
@@ -170,7 +180,7 @@ def _select(about: str, table: _Table, columns: Mapping[str, str | None]) -> str
     chosen = ",\n".join(
         f"    {value if value == name else f'{value} as {name}'}" for name, value in columns.items() if value
     )
-    note = f"-- Not found in {table.name}: {', '.join(missing)}. Add what you have.\n" if missing else ""
+    note = f"-- Not found in {_in_comment(table.name)}: {', '.join(missing)}. Add what you have.\n" if missing else ""
     return f"-- {about}\n{note}select\n{chosen}\nfrom {_sql_name(table.name)}\n"
 
 
@@ -195,7 +205,18 @@ def _only(tables: Iterable[_Table]) -> _Table | None:
 
 
 def _sql_name(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
+    """A name as SQL takes it: in quotes where it needs them, as `order` does."""
+    return exp.to_identifier(name).sql(dialect="duckdb")
+
+
+def _in_comment(*names: str) -> str:
+    """Names on one line, whatever they hold."""
+    return " ".join(", ".join(names).split())
+
+
+def _way(folder: Path, database: Path) -> str:
+    """From a workspace to its database; links are followed first, because a workspace is looked for where it really is."""
+    return os.path.relpath(database.resolve(), folder.resolve())
 
 
 def _tables(database: Path) -> list[_Table]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.errors import ProductError, TemplateError, nearest
-from flows.locales import LOCALE, chain
+from flows.locales import LOCALE, chain, in_use
 from flows.words import Layout, Words, is_spoken, read_layout, read_words
 
 if TYPE_CHECKING:
@@ -142,6 +142,9 @@ def _key(product: Product, names: list[str], where: str) -> WordsKey:
 def _check_locale(locale: str, where: str) -> None:
     if not LOCALE.fullmatch(locale) or not is_spoken(locale):
         raise TemplateError(where, f"'{locale}' is no language", "write it as in de, de-AT or pt-BR")
+    if (looked_for := in_use(locale)) != locale:
+        what = f"people of '{locale}' are looked for under '{looked_for}'"
+        raise TemplateError(where, what, f"write {looked_for} instead")
 
 
 def _check_channels(product: Product, files: Iterable[WordsKey]) -> None:

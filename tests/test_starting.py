@@ -32,6 +32,14 @@ def draft(folder, *statements) -> dict[str, str]:
     return {file: (folder / "shop" / file).read_text("utf-8") for file in started.files}
 
 
+def settings_of(workspace):
+    """The settings of a draft, once the comment signs before its sender are gone."""
+    file = workspace / "pyproject.toml"
+    head, sign, sender = file.read_text("utf-8").partition(".default]\n")
+    file.write_text(head + sign + sender.replace("# ", ""), "utf-8")
+    return load_settings(workspace)
+
+
 def test_the_sample_is_copied_whole_under_a_name_of_its_own(tmp_path):
     started = start_workspace(tmp_path / "My Trial")
     copied, ours = load_workspace(started.folder), load_workspace(ROOT)
@@ -133,14 +141,43 @@ def test_names_that_need_quotes_have_them(tmp_path):
     assert '  "all people": {person: customer_id}\n' in files["sql/dimensions.yaml"]
 
 
+def test_names_that_sql_or_yaml_keep_for_themselves_have_quotes(tmp_path):
+    tables = ("group", "NULL", "off", "order", "Yes", "on")
+    own = database(
+        tmp_path,
+        'CREATE TABLE "user" (user_id VARCHAR, email VARCHAR)',
+        *(f'CREATE TABLE "{name}" (user_id VARCHAR, n INTEGER)' for name in tables),
+    )
+    started = start_workspace(tmp_path / "shop", own)
+    assert set(read_catalogue(started.folder / "sql").tables) == {"user", *tables}
+    with duckdb.connect(str(own), read_only=True) as connection:
+        drafted = connection.execute((started.folder / "sql/customers.sql").read_text("utf-8"))
+        assert [column[0] for column in drafted.description] == ["customer_id", "brand", "email"]
+
+
+def test_names_over_two_lines_do_not_break_out_of_a_comment(tmp_path):
+    files = draft(
+        tmp_path,
+        'CREATE TABLE "all\npeople" (customer_id VARCHAR, email VARCHAR)',
+        'CREATE TABLE stock ("a\nmount: {" INTEGER)',
+    )
+    assert "  stock: {}  # yours to decide: a mount: {\n" in files["sql/dimensions.yaml"]
+    assert "-- Not found in all people: country," in files["sql/customers.sql"]
+
+
+def test_the_settings_find_a_database_by_any_name_and_from_behind_a_link(tmp_path):
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "near").symlink_to(tmp_path / "far" / "away")
+    own = database(tmp_path, PEOPLE).rename(tmp_path / 'own 🏔 "ü".duckdb')
+    start_workspace(tmp_path / "near" / "shop", own)
+    assert settings_of(tmp_path / "near" / "shop").database.resolve() == own
+
+
 def test_the_settings_find_the_database_and_know_the_sender_once_the_comment_signs_are_gone(tmp_path, monkeypatch):
     own = database(tmp_path, PEOPLE)
     monkeypatch.chdir(tmp_path)
     start_workspace(tmp_path / "deep" / "shop", own.relative_to(tmp_path))
-    file = tmp_path / "deep" / "shop" / "pyproject.toml"
-    head, sign, sender = file.read_text("utf-8").partition(".default]\n")
-    file.write_text(head + sign + sender.replace("# ", ""), "utf-8")
-    settings = load_settings(file.parent)
+    settings = settings_of(tmp_path / "deep" / "shop")
     assert settings.database.resolve() == own
     assert settings.brand("shop", None).legal_name == "Acme Ltd"
     assert (settings.name, settings.targets) == ("shop", {"shop": {"email": "email_file"}})

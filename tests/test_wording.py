@@ -59,6 +59,13 @@ SPELLINGS = {
     "zh-Hant-TW": "zh-TW",
     "es-419": "es-419",
     "fil": "fil",
+    "deu": "de",
+    "ger-AT": "de-AT",
+    "ENG": "en",
+    "iw": "he",
+    "de,en;q=0.8": "de",
+    "de-AT,de;q=0.9": "de-AT",
+    "xx": "xx",
     "german": None,
     "": None,
     "-": None,
@@ -69,6 +76,13 @@ SPELLINGS = {
 def test_locales_of_any_spelling_are_read_and_what_is_none_is_null():
     found = pl.DataFrame({"locale": list(SPELLINGS)}).select(spelt(pl.col("locale")))["locale"].to_list()
     assert found == list(SPELLINGS.values())
+
+
+def test_a_file_in_a_language_by_a_name_that_nobody_has_is_refused(tiny):
+    copied(tiny, "web.j2", "web.deu.j2")
+    error = refused(tiny)
+    assert (error.where, error.what) == ("templates/care/web.deu.j2", "people of 'deu' are looked for under 'de'")
+    assert error.hint == "write de instead"
 
 
 # Which words speak.

@@ -97,6 +97,12 @@ def claims_of(ledger: Ledger, run_id: str) -> int:
     return int(ledger.rows(statement, {"run": run_id}).item())
 
 
+def states_told(ledger: Ledger) -> pl.DataFrame:
+    """`target, brand` of every state target that was ever told something."""
+    rows = ledger.rows("SELECT DISTINCT target, brand FROM batch WHERE kind = 'state' AND state = 'published'")
+    return rows.cast(pl.String)
+
+
 def last_published(ledger: Ledger, target: str, brand: str) -> str | None:
     """The batch that a state target holds now: the last to be claimed, which a run for a past day may have been."""
     rows = ledger.rows(

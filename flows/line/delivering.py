@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.channels import target
+from flows.channels import target, targets
 from flows.clock import present
 from flows.errors import PlanError
 from flows.ledger.claims import claim, verdicts
 from flows.ledger.publishing import refuse_unbalanced
-from flows.ledger.runs import batches_of, claims_of, end_run, run_state, start_run
+from flows.ledger.runs import batches_of, claims_of, end_run, run_state, start_run, states_told
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until
 from flows.line.planning import read_decisions, scan_deliveries
-from flows.line.reconciling import publish_state
+from flows.line.reconciling import publish_state, published_members
 from flows.line.request import Published
 from flows.line.sources import database, healthy_rows
 from flows.plan import Plan, check_deliverable, plan_digest, plan_folder, read_plan
@@ -66,15 +66,19 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
 
 
 def pairs(workspace: Workspace, run_id: str) -> list[tuple[str, str]]:
-    """The targets and brands of a run that are still to be published, in order."""
-    plan = read_plan(workspace.settings, run_id)
-    with open_ledger(workspace.settings) as ledger:
+    """The targets and brands of a run that are still to be published, in order.
+
+    Beside those of the settings these are the state targets that a brand has given up and that still hold somebody.
+    """
+    settings, order = workspace.settings, read_plan(workspace.settings, run_id).order
+    with open_ledger(settings) as ledger:
         done = set(batches_of(ledger, run_id).select("target", "brand").iter_rows())
-    ways = workspace.settings.targets
-    wanted = {
-        (name, brand) for brand, channels in ways.items() for name in channels.values() if name in plan.order.targets
-    }
-    return sorted(wanted - done)
+        told = set(states_told(ledger).iter_rows())
+    ways = {(name, brand) for brand, channels in settings.targets.items() for name in channels.values()}
+    wanted = {(name, brand) for name, brand in ways if name in order.targets}
+    given_up = set() if order.is_narrowed else {(name, brand) for name, brand in told - ways if name in targets()}
+    holding = {way for way in given_up if not published_members(settings, target(way[0]), way[1]).is_empty()}
+    return sorted((wanted | holding) - done)
 
 
 def publish(workspace: Workspace, run_id: str, target_name: str, brand: str) -> Published:

@@ -92,9 +92,11 @@ def identifiers(members: pl.DataFrame, target: Target) -> pl.DataFrame:
 
 
 def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
-    """`message_id` of what must not be held any more: barred now, held out, or of a product that speaks no more."""
+    """`message_id` of what must not be held any more: barred now, held out, or of a product or a target that speaks no more."""
     workspace, as_of = job.workspace, job.plan.order.as_of
     settings = workspace.settings
+    if settings.targets.get(job.brand, {}).get(job.target.channel) != job.target.name:
+        return published.select("message_id")
     known = published.filter(pl.col("product").is_in(list(workspace.products)))
     rows, _ = checked(workspace, job.plan, known)
     is_held = draw(f"{settings.name}/global_holdout", pl.col("customer_id")) < settings.global_holdout

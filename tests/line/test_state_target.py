@@ -27,6 +27,7 @@ def held(tiny):
 
 
 CARE = ["c01", "c02", "c03", "c04", "c05", "c06", "c13"]
+SHOWN = sorted([*((customer, "care") for customer in CARE), ("c07", "late"), ("c08", "late"), ("c08", "late")])
 
 
 def test_yesterdays_members_stay_while_once_every_keeps_them_from_being_decided_again(tiny):
@@ -80,6 +81,27 @@ def test_a_newer_decision_takes_the_place_of_the_older_one(tiny):
     late = [("remove", "c07", "late"), ("remove", "c08", "late"), ("remove", "c08", "late")]
     assert changes(tiny, day(1)) == [("append", "c01", "care"), ("remove", "c01", "care"), *late]
     assert held(tiny) == [(customer, "care") for customer in CARE]
+
+
+def test_a_target_that_a_brand_no_longer_uses_is_emptied_and_the_new_one_filled(tiny):
+    tiny.edit("pyproject.toml", 'web = "web_profiles"', 'web = "web_profiles_parquet"')
+    tiny.edit("templates/care/product.yaml", "every: 30 days", "every: 1 day")
+    tiny.run(at=day(1), products=("late",))  # a narrowed run leaves alone what it is not about
+    assert changes(tiny, day(1)) == []
+    tiny.run(at=day(1))
+    assert changes(tiny, day(1)) == [("remove", customer, product) for customer, product in SHOWN]
+    moved = [batch for batch in tiny.batches() if batch.target == "web_profiles_parquet"]
+    assert {(row["customer_id"], row["product"]) for batch in moved for row in batch.rows} >= {("c01", "care")}
+    again = tiny.run(at=day(2))
+    assert "web_profiles" not in {published.target for published in again.delivered.published}
+
+
+def test_a_channel_that_a_brand_gives_up_is_emptied(tiny):
+    tiny.edit("pyproject.toml", 'web = "web_profiles"\n', "")
+    tiny.run(at=day(1), customers=("c01",))
+    assert changes(tiny, day(1)) == [("remove", "c01", "care")]
+    tiny.run(at=day(1))
+    assert held(tiny) == []
 
 
 def test_someone_who_is_held_out_from_now_on_is_taken_away(tiny):
