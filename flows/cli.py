@@ -24,6 +24,8 @@ from rich.progress import Progress as Bar
 from flows import line
 from flows.errors import JustEnoughError
 from flows.pages import terminal
+from flows.pages.explanation import explained
+from flows.pages.previews import previewed
 from flows.settings import load_settings
 from flows.starting import start_workspace
 from flows.workspace import load_workspace
@@ -179,6 +181,45 @@ def check(*, common: Common = Common()) -> int:
 
 
 @app.command
+def preview(
+    product: str,
+    *,
+    channel: Several = (),
+    locale: Several = (),
+    variant: Several = (),
+    brand: str | None = None,
+    customer: str | None = None,
+    common: Common = Common(),
+) -> int:
+    """Preview a product's messages as people see them, with customer data highlighted.
+
+    Without a customer the segment's examples stand for one: each channel, variant, locale and set of facts. It reads no
+    customer data, and needs no warehouse.
+
+    Examples:
+        justenough preview care_guide
+        justenough preview care_guide --channel sms --locale de
+        justenough preview care_guide --customer C0000018
+
+    Args:
+        product: its name.
+        channel: only this channel (repeat it for more).
+        locale: only these words, as somebody of this locale gets them (repeat it for more).
+        variant: only this variant (repeat it for more).
+        brand: as this brand says it; default: the product's first.
+        customer: what this customer would get by the latest plan, or why nothing.
+        common: where, and in which form to answer.
+    """
+    workspace = load_workspace(common.workspace)
+    asked = line.Asked(channel, locale, variant, brand)
+    found = (
+        line.preview_for(workspace, product, customer, asked) if customer else line.preview(workspace, product, asked)
+    )
+    _say(common, found, lambda: previewed(found))
+    return 0
+
+
+@app.command
 def explain(customer: str, *, plan: str | None = None, common: Common = Common()) -> int:
     """Explain what one customer gets and why, why not the others, and what they had before.
 
@@ -190,8 +231,8 @@ def explain(customer: str, *, plan: str | None = None, common: Common = Common()
         plan: read this plan instead of the latest one.
         common: where, and in which form to answer.
     """
-    found = line.explain(load_workspace(common.workspace).settings, customer, plan)
-    _say(common, found, lambda: terminal.explained(found))
+    found = line.explain(load_workspace(common.workspace), customer, plan)
+    _say(common, found, lambda: explained(found))
     return 0
 
 

@@ -63,8 +63,8 @@ COLUMNS: dict[str, Column] = {
         pl.List(pl.Struct({"name": pl.String, "log_odds": pl.Float64})), "the addends of the score, base included"
     ),
     "closed": Column(
-        pl.List(pl.Struct({"channel": pl.String, "reason": pl.String})),
-        "the product's channels that are barred, and by what",
+        pl.List(pl.Struct({"channel": pl.String, "reason": pl.String, "detail": pl.String})),
+        "the product's channels that are barred, by what, and the detail of that",
     ),
     "decision_id": _string("HMAC of workspace, brand, product, subject, person and date"),
     "variant": _string("the variant of the words that was drawn; null without a test"),
@@ -108,6 +108,7 @@ DECISIONS = frame_schema(
     "propensity",
     "valid_until",
     "reason",
+    "detail",
 )
 ROUTED = frame_schema(
     *KEYS,
@@ -135,9 +136,7 @@ ROUTED = frame_schema(
 # Columns that the stages put beside a segment's own for a while.
 _PASSING = frozenset(
     [
-        "is_excluded",
         "is_erased",
-        "is_named",
         "is_listed",
         "is_past",
         "is_granted",
@@ -150,7 +149,7 @@ _PASSING = frozenset(
         "unsubscribe_url",
     ]
 )
-_OF_A_CHANNEL = re.compile(r"(email|sms|push|web|ads)_(reason|address|match|fault)|s\d+(_html)?|_.*")
+_OF_A_CHANNEL = re.compile(r"(email|sms|push|web|ads)_(reason|detail|address|match|fault)|s\d+(_html)?|_.*")
 
 
 def is_taken(name: str) -> bool:

@@ -144,20 +144,48 @@ def test_check_warns_of_a_review_that_is_due_and_of_fields_that_were_not_tried(j
     assert "warning: sql/segments/late.yaml: field 'item' has no examples" in out
 
 
+def test_preview_needs_no_run_and_narrows_to_what_is_asked_for(je):
+    code, out, _ = je("preview", "care", "--channel", "web", "--channel", "sms")
+    assert code == 0
+    assert re.findall(r"^\w+ →", out, re.MULTILINE) == ["web →"] * 4 + ["sms →"] * 2
+    assert "  Headline: Looking after your ‹tent›\n  Body: ‹Ann›, dry it first.\n" in out
+
+
+def test_preview_in_json_has_every_part_and_says_where_customer_data_stands(je):
+    found = json.loads(je("preview", "care", "--channel", "email", "--json")[1])
+    last = found["messages"][-1]
+    assert (last["facts"], list(last["parts"])) == ([["last_order", "name"]], ["subject", "preheader", "html", "text"])
+    subject = last["parts"]["subject"]
+    assert [subject["text"][start:end] for start, end in subject["values"]] == ["tent"]
+    assert found["explanation"] is None
+
+
+def test_preview_shows_a_customer_their_messages_or_why_there_are_none(je):
+    assert je("preview", "care", "--customer", "c01")[0] == 1  # there is no plan yet
+    je("plan")
+    code, out, _ = je("preview", "care", "--customer", "c01")
+    assert (code, "  Subject: Looking after your ‹" in out) == (0, True)
+    code, out, _ = je("preview", "care", "--customer", "c09")
+    assert (code, "c09 does not get care of north: there is no consent" in out) == (0, True)
+    found = json.loads(je("preview", "care", "--customer", "c09", "--json")[1])
+    assert (found["messages"], [row["reason"] for row in found["explanation"]["candidates"]]) == ([], ["NO_CONSENT"])
+    code, _, err = je("preview", "care", "--customer", "nobody")
+    assert (code, err.startswith("UsageError CUSTOMER: neither plan")) == (2, True)
+
+
 def test_explain_tells_what_one_customer_gets_and_why_not_the_rest(je):
     je("run")
     _, out, _ = je("explain", "c07")
-    assert "late about o71 was decided on" in out
-    assert "care was not, since a service message goes to this person today (SILENCED_BY_SERVICE)" in out
-    assert "email of late to email_file, using last_order, name, good until" in out
-    assert "2026-11-22: email of north with late version 1, using last_order, name (published)" in out
+    assert "c07 gets late of north about o71: by email (email_file) using last_order and name and by web" in out
+    assert "c07 does not get care of north: late about o71 goes to them today, and service comes first" in out
+    assert "2026-11-22: email with late of north version 1, using last_order and name (published)" in out
 
 
 def test_explain_says_of_each_channel_why_it_is_closed(je):
     je("plan")
     _, out, _ = je("explain", "c11")
-    assert "  not by email: the address is on a suppression list (SUPPRESSED)" in out
-    assert "  not by sms: there is no address on the channels that are left (UNREACHABLE)" in out
+    assert "  Not by email: the address is on a suppression list (SUPPRESSED)." in out
+    assert "  Not by sms: there is no address for it (UNREACHABLE)." in out
 
 
 def test_explain_says_what_came_before_also_when_the_last_plan_has_nothing(je, tiny, monkeypatch):
@@ -167,7 +195,21 @@ def test_explain_says_what_came_before_also_when_the_last_plan_has_nothing(je, t
     je("plan")
     _, out, _ = je("explain", "c01")
     assert "No live product's segment has this customer." in out
-    assert "2026-11-22: email of north with care version 1" in out
+    assert "2026-11-22: email with care of north version 1" in out
+
+
+def test_explain_in_json_keeps_decisions_deliveries_and_the_past_apart(je):
+    je("run")
+    found = json.loads(je("explain", "c07", "--json")[1])
+    assert [(row["product"], row["reason"]) for row in found["candidates"]] == [
+        ("care", "SILENCED_BY_SERVICE"),
+        ("late", None),
+    ]
+    assert [(way["channel"], way["facts"]) for way in found["deliveries"] if way["product"] == "late"] == [
+        ("email", ["last_order", "name"]),
+        ("web", ["last_order"]),
+    ]
+    assert [(row["product"], row["state"]) for row in found["messages"]] == [("late", "published")]
 
 
 def test_a_stranger_is_not_explained(je):
@@ -185,6 +227,10 @@ def test_a_stranger_is_not_explained(je):
         ("run", "--as-of", "tomorrow"),
         ("run", "--product", "car"),
         ("run", "--as-of", "2027-01-01"),
+        ("preview",),
+        ("preview", "car"),
+        ("preview", "care", "--channel", "emial"),
+        ("preview", "care", "--customer", "c01", "--locale", "de"),
     ],
 )
 def test_bad_usage_is_two_and_says_what_is_known(je, arguments):
@@ -242,7 +288,7 @@ def test_the_program_runs_by_itself_and_its_help_teaches(tiny):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     call = [sys.executable, "-m", "flows.cli"]
     told = subprocess.run([*call, "--help"], env=environment, capture_output=True, text=True, check=True).stdout
-    for command in ("run", "plan", "deliver", "check", "explain"):
+    for command in ("run", "plan", "deliver", "check", "preview", "explain"):
         assert f"│ {command} " in told
     done = subprocess.run(
         [*call, "plan", "--json"], cwd=tiny.folder, env=environment, capture_output=True, text=True, check=True

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
 import json
 import re
 import shutil
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,62 +16,20 @@ from polars.testing import assert_frame_equal
 
 from flows import line
 from flows.errors import CatalogueError, DataError, DimensionLimitError, StatementError
-from flows.words import restore
+from flows.line.planning import read_decisions, scan_deliveries
+from flows.plan import plan_folder
 from flows.workspace import load_workspace
+from tests.complete_journey import outbox, words
 from tests.complete_journey.build import build
+from tests.complete_journey.households import FATES
+from tests.complete_journey.recount import A_WEEK_LATER, DAY, LATER_THAT_DAY, Ran, Recount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent / "complete_journey"
-DAY, LATER_THAT_DAY, A_WEEK_LATER = (
-    f"2017-10-{day}T{hour}:00:00+00:00" for day, hour in ((16, 10), (16, 15), (23, 10))
-)
+PRODUCTS = ("coupon_ending", "missed_category", "running_low")
 TARGETS = ("email_file", "sms_file", "web_profiles")
-
-
-@dataclass
-class Ran:
-    """What a run did, and what it should have done by the other count."""
-
-    outcome: line.Outcome
-    units: pl.DataFrame
-    candidates: pl.DataFrame
-    messages: pl.DataFrame
-
-    @property
-    def folders(self) -> dict[str, Path | None]:
-        assert self.outcome.delivered is not None
-        return {published.target: published.folder for published in self.outcome.delivered.published}
-
-
-class Recount:
-    """The other count: counts.sql over the warehouse, which remembers what it counted for earlier days."""
-
-    def __init__(self, warehouse: Path) -> None:
-        self.connection = duckdb.connect()
-        self.connection.execute(f"ATTACH '{warehouse}' AS warehouse (READ_ONLY)")
-        self.connection.execute(
-            "CREATE TEMP TABLE had (household_id BIGINT, staple VARCHAR, as_of DATE, is_told BOOLEAN)"
-        )
-        self.connection.execute("SET search_path = 'warehouse.main,temp.main'")
-
-    def at(self, now: str) -> dict[str, pl.DataFrame]:
-        instant = datetime.fromisoformat(now)
-        self.connection.execute(f"SET VARIABLE now = TIMESTAMP '{instant:%Y-%m-%d %H:%M:%S}'")
-        self.connection.execute(f"SET VARIABLE as_of = DATE '{instant:%Y-%m-%d}'")
-        self.connection.execute((HERE / "counts.sql").read_text("utf-8"))
-        found = {name: self.connection.sql(f"FROM {name}").pl() for name in ("units", "candidates", "messages")}
-        self.connection.execute(
-            """
-            INSERT INTO had
-            SELECT household_id, staple, getvariable('as_of'), coalesce(reason = 'HOLDOUT', household_id IN (
-                SELECT household_id FROM messages WHERE reason IS NULL AND target <> 'web_profiles'
-            ))
-            FROM candidates WHERE reason IS NULL OR reason = 'HOLDOUT'
-            """
-        )
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -115,27 +70,16 @@ def _ask(warehouse: Path, statement: str) -> pl.DataFrame:
         return connection.sql(statement).pl()
 
 
+def _decisions(workspace: Path, ran: Ran) -> pl.DataFrame:
+    return read_decisions(_plan(workspace, ran))
+
+
+def _plan(workspace: Path, ran: Ran) -> Path:
+    return plan_folder(load_workspace(workspace).settings, ran.outcome.plan.order.run_id)
+
+
 def _tally(rows: pl.DataFrame) -> dict[str, int]:
     return dict(rows.drop_nulls("reason").group_by("reason").len().iter_rows())
-
-
-def _files(folder: Path | None, pattern: str) -> list[Path]:
-    return sorted(folder.glob(pattern)) if folder else []
-
-
-def _csv(folder: Path | None) -> pl.DataFrame:
-    return pl.concat([pl.read_csv(file, infer_schema=False) for file in _files(folder, "recipients-*.csv")])
-
-
-def _ndjson(folder: Path | None, stem: str) -> list[dict[str, Any]]:
-    return [
-        json.loads(row) for file in _files(folder, f"{stem}*.ndjson") for row in file.read_text("utf-8").splitlines()
-    ]
-
-
-def _leaving(ran: Ran, target: str) -> pl.DataFrame:
-    mine = ran.messages.filter(pl.col("target") == target, pl.col("reason").is_null())
-    return mine.with_columns(pl.col("household_id").cast(pl.String).alias("customer_id")).sort("customer_id")
 
 
 @pytest.mark.oracle
@@ -146,8 +90,39 @@ def test_what_becomes_of_each_household_is_what_the_other_count_says(runs: dict[
     assert people.base == ran.units.height > 500
     assert people.passed == ran.units["reason"].is_null().sum()
     assert people.reasons == _tally(ran.units)
-    assert ran.outcome.plan.candidates == {"running_low": ran.candidates.height}
+    assert ran.outcome.plan.candidates == dict(ran.candidates.group_by("product").len().iter_rows())
     assert ran.outcome.plan.people["service"].base == 0
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("now", [DAY, LATER_THAT_DAY, A_WEEK_LATER])
+def test_each_help_that_was_considered_has_the_score_and_the_fate_of_the_other_count(
+    runs: dict[str, Ran], workspace: Path, now: str
+) -> None:
+    ran = runs[now]
+    key = ["customer_id", "product", "subject_id"]
+    decisions = _decisions(workspace, ran)
+    counted = ran.candidates.select(
+        "score", "reason", "product", customer_id=pl.col("household_id").cast(pl.String), subject_id="subject"
+    )
+    columns = [*key, "score", "reason"]
+    assert_frame_equal(decisions.select(columns).sort(key), counted.select(columns).sort(key), abs_tol=1e-9)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", FATES)
+def test_a_household_gets_what_follows_by_hand_from_its_own_rows(
+    runs: dict[str, Ran], workspace: Path, name: str
+) -> None:
+    fate = FATES[name]
+    ran, mine = runs[fate.now], pl.col("customer_id") == str(fate.household)
+    helps = _decisions(workspace, ran).filter(mine).to_dicts()
+    assert {
+        f"{row['product']} {row['subject_id']}": (round(row["score"], 3), row["reason"]) for row in helps
+    } == fate.helps
+    ways = scan_deliveries(_plan(workspace, ran)).filter(mine).collect().to_dicts()
+    assert {row["target"]: row["reason"] or " ".join(row["facts"]) for row in ways} == fate.ways
+    assert outbox.said(ran.folders, str(fate.household)) == fate.says
 
 
 @pytest.mark.oracle
@@ -157,6 +132,15 @@ def test_the_reasons_for_silence_all_occur(runs: dict[str, Ran]) -> None:
         *("STALE_CONTEXT", "BELOW_THRESHOLD", "OUTRANKED", "HOLDOUT"),
     }
     assert "REPEATED" in _tally(runs[A_WEEK_LATER].candidates)
+
+
+@pytest.mark.parametrize("now", [DAY, A_WEEK_LATER])
+def test_each_help_is_the_best_one_for_many_and_loses_to_each_of_the_others(runs: dict[str, Ran], now: str) -> None:
+    best = runs[now].candidates.filter(pl.col("reason").is_null())
+    assert all(best.filter(pl.col("product") == product).height > 50 for product in PRODUCTS)
+    outranked = runs[now].candidates.filter(pl.col("reason") == "OUTRANKED")
+    pairs = best.join(outranked, on="household_id").select("product", "product_right").unique()
+    assert set(pairs.iter_rows()) == {(winner, loser) for winner in PRODUCTS for loser in PRODUCTS}
 
 
 @pytest.mark.oracle
@@ -174,11 +158,13 @@ def test_what_becomes_of_each_delivery_is_what_the_other_count_says(runs: dict[s
 def test_the_plan_counts_each_target_and_set_of_facts(runs: dict[str, Ran], now: str) -> None:
     ran = runs[now]
     counted = {(count.product, count.target, count.brand, count.facts): count.rows for count in ran.outcome.plan.counts}
-    expected = ran.messages.filter(pl.col("reason").is_null()).group_by("target", "facts").len()
+    expected = ran.messages.filter(pl.col("reason").is_null()).group_by("product", "target", "facts").len()
     assert counted == {
-        ("running_low", target, "fairfield", tuple(facts)): rows for target, facts, rows in expected.rows()
+        (product, target, "fairfield", tuple(facts)): rows for product, target, facts, rows in expected.rows()
     }
-    assert {facts for _, _, _, facts in counted} == {(), ("name",), ("my_habits",), ("my_habits", "name")}
+    of_habits = {(), ("name",), ("my_habits",), ("my_habits", "name")}
+    of_coupons = {("my_coupons",), ("my_coupons", "name"), ("my_coupons", "my_habits")}
+    assert {facts for _, _, _, facts in counted} == {*of_habits, *of_coupons, ("my_coupons", "name", "my_habits")}
 
 
 @pytest.mark.oracle
@@ -187,37 +173,41 @@ def test_the_plan_counts_each_target_and_set_of_facts(runs: dict[str, Ran], now:
 def test_the_files_name_the_households_and_addresses_of_the_other_count(
     runs: dict[str, Ran], now: str, target: str, column: str
 ) -> None:
-    expected = _leaving(runs[now], target).select("customer_id", pl.col("address").alias(column))
-    written = _csv(runs[now].folders[target])
+    expected = runs[now].leaving(target).select("customer_id", pl.col("address").alias(column))
+    written = outbox.csv(runs[now].folders[target])
     assert_frame_equal(written.select("customer_id", pl.col(column).str.to_lowercase()), expected)
     assert written["message_id"].is_unique().all()
 
 
 @pytest.mark.oracle
 def test_web_profiles_come_for_a_week_and_go(runs: dict[str, Ran]) -> None:
-    first, later = (_leaving(runs[now], "web_profiles")["customer_id"].to_list() for now in (DAY, A_WEEK_LATER))
+    first, later = (runs[now].leaving("web_profiles")["customer_id"].to_list() for now in (DAY, A_WEEK_LATER))
     on_the_day, a_week_later = (runs[now].folders["web_profiles"] for now in (DAY, A_WEEK_LATER))
-    assert [row["customer_id"] for row in _ndjson(on_the_day, "additions")] == first
-    assert [row["customer_id"] for row in _ndjson(a_week_later, "additions")] == later
-    assert [row["customer_id"] for row in _ndjson(a_week_later, "removals")] == first
+    assert [row["customer_id"] for row in outbox.ndjson(on_the_day, "additions")] == first
+    assert [row["customer_id"] for row in outbox.ndjson(a_week_later, "additions")] == later
+    assert [row["customer_id"] for row in outbox.ndjson(a_week_later, "removals")] == first
 
 
-def test_a_second_run_of_the_day_delivers_nothing(runs: dict[str, Ran]) -> None:
+def test_a_second_run_of_the_day_delivers_nothing(runs: dict[str, Ran], workspace: Path) -> None:
     assert runs[LATER_THAT_DAY].folders == dict.fromkeys(TARGETS)
-    before, after = (runs[now].outcome.plan.people["marketing"] for now in (DAY, LATER_THAT_DAY))
-    assert after.reasons["REPEATED"] >= before.passed + before.reasons["HOLDOUT"]
+    before, after = (_decisions(workspace, runs[now]) for now in (DAY, LATER_THAT_DAY))
+    decided = before.filter(pl.col("reason").is_null() | (pl.col("reason") == "HOLDOUT"))
+    again = after.join(decided, on="customer_id", how="semi")
+    assert again["customer_id"].n_unique() > 400
+    assert set(again["reason"]) == {"REPEATED", "STALE_CONTEXT"}
 
 
-def test_a_week_later_nobody_is_reminded_of_the_same_thing(runs: dict[str, Ran]) -> None:
+def test_a_week_later_nobody_is_told_the_same_thing(runs: dict[str, Ran]) -> None:
     first, later = (
-        runs[now]
-        .messages.filter(pl.col("reason").is_null(), pl.col("target") != "web_profiles")
-        .select("household_id", "staple")
+        pl.concat([runs[now].leaving(target) for target in ("email_file", "sms_file")]).select(
+            "household_id", "product", "subject"
+        )
         for now in (DAY, A_WEEK_LATER)
     )
     assert later.height > 100
-    assert first.join(later, on=["household_id", "staple"]).is_empty()
-    assert not first.join(later, on="household_id").is_empty()
+    assert first.join(later, on=["household_id", "product", "subject"]).is_empty()
+    again = first.join(later, on=["household_id", "product"])["product"]
+    assert set(again) == {"coupon_ending", "running_low"}, "of missed categories nobody is asked twice in six weeks"
 
 
 def test_who_opted_out_or_was_listed_meanwhile_gets_nothing_more(runs: dict[str, Ran], warehouse: Path) -> None:
@@ -225,11 +215,11 @@ def test_who_opted_out_or_was_listed_meanwhile_gets_nothing_more(runs: dict[str,
         warehouse,
         """
         SELECT household_id::VARCHAR AS customer_id FROM consent_events
-        WHERE channel = '*' AND state = 'no' AND happened_at >= '2017-10-19'
+        WHERE channel = '*' AND state = 'no' AND happened_at >= '2017-11-02'
         """,
     )
-    listed = _ask(warehouse, "SELECT lower(address) AS email FROM suppressions WHERE happened_at = '2017-10-18'")
-    emails = {now: _csv(runs[now].folders["email_file"]) for now in (DAY, A_WEEK_LATER)}
+    listed = _ask(warehouse, "SELECT lower(address) AS email FROM suppressions WHERE happened_at = '2017-11-01'")
+    emails = {now: outbox.csv(runs[now].folders["email_file"]) for now in (DAY, A_WEEK_LATER)}
     for found in (left, listed):
         assert not emails[DAY].join(found, on=found.columns, how="semi").is_empty()
         assert emails[A_WEEK_LATER].join(found, on=found.columns, how="semi").is_empty()
@@ -241,12 +231,12 @@ def test_nobody_is_spoken_to_without_a_yes(runs: dict[str, Ran], warehouse: Path
         warehouse,
         f"""
         SELECT DISTINCT household_id::VARCHAR AS customer_id FROM consent_events
-        WHERE state = 'yes' AND happened_at < '2017-10-16 10:00'
+        WHERE state = 'yes' AND happened_at < '2017-10-30 10:00'
             AND channel IN ('{way}', '*') AND topic IN ('shopping_help', '*')
         """,
     )
     folder = runs[DAY].folders[target]
-    spoken_to = pl.DataFrame(_ndjson(folder, "additions")) if way == "web" else _csv(folder)
+    spoken_to = pl.DataFrame(outbox.ndjson(folder, "additions")) if way == "web" else outbox.csv(folder)
     assert spoken_to.height > 30
     assert spoken_to.join(agreed, on="customer_id", how="anti").is_empty()
 
@@ -254,44 +244,35 @@ def test_nobody_is_spoken_to_without_a_yes(runs: dict[str, Ran], warehouse: Path
 @pytest.mark.parametrize("now", [DAY, A_WEEK_LATER])
 def test_each_email_holds_its_own_readers_facts_and_nothing_else_of_anybody(runs: dict[str, Ran], now: str) -> None:
     folder = runs[now].folders["email_file"]
-    creatives = {creative["creative_id"]: creative for creative in _ndjson(folder, "creatives")}
-    known = {row["customer_id"]: row for row in _leaving(runs[now], "email_file").iter_rows(named=True)}
-    for row in _csv(folder).iter_rows(named=True):
+    creatives = {creative["creative_id"]: creative for creative in outbox.ndjson(folder, "creatives")}
+    known = {row["customer_id"]: row for row in runs[now].leaving("email_file").iter_rows(named=True)}
+    for row in outbox.csv(folder).iter_rows(named=True):
         own, creative = known[row["customer_id"]], creatives[row["creative_id"]]
         slots = {name: row[name] for name in creative["slots"]}
         values = {html.unescape(value) for name, value in slots.items() if name != "unsubscribe_url"}
-        assert values <= {own["first_name"], own["item"], str(own["every_weeks"])}
-        parts = {name: restore(text, slots) for name, text in creative["parts"].items()}
-        greeting = f"Hello {own['first_name']}," if own["first_name"] else "Hello,"
-        assert greeting in parts["text"]
-        assert greeting in html.unescape(parts["html"])
-        assert parts["subject"] == (
-            f"Enough {own['item']} at home?" if own["item"] else "Before your next shop: a look in the cupboard"
+        dates = (
+            {words.day(own["ends_on"]), f"{own['ends_on']:%A}, {words.day(own['ends_on'])}"} if own["ends_on"] else {}
         )
-        rhythm = {None: "something", 1: "once a week"}.get(own["every_weeks"], f"every {own['every_weeks']} weeks")
-        assert rhythm.lower() in parts["text"].lower()
+        assert values <= {own["first_name"], own["item"], str(own["every_weeks"]), str(own["coupon_count"]), *dates}
+        parts = outbox.parts(row, creative)
+        greeting = f"Hello {own['first_name']}," if own["first_name"] else "Hello,"
+        assert greeting in html.unescape(parts["html"])
+        assert [said for said in (greeting, *words.body(own)) if said not in parts["text"]] == []
+        assert parts["subject"] == words.subject(own)
         assert f"/unsubscribe/{row['message_id']}" in parts["html"]
         assert not re.search(r"None|[{}]{2}", parts["text"] + parts["subject"] + parts["html"])
 
 
 def test_text_messages_and_profiles_hold_their_own_readers_facts(runs: dict[str, Ran]) -> None:
     ran = runs[DAY]
-    texts = _csv(ran.folders["sms_file"]).select("customer_id", "body", "segments")
-    expected = _leaving(ran, "sms_file").select(
-        "customer_id",
-        body=pl.lit("Fairfield Market: ")
-        + pl.when(pl.col("item").is_not_null())
-        .then("Enough " + pl.col("item") + " at home? It tends to run low about now.")
-        .otherwise(pl.lit("A look in the cupboard now can save a second trip."))
-        + pl.lit(" Your list: https://www.fairfield.example.com/list Reply STOP to end"),
-        segments=pl.lit("1"),
-    )
-    assert_frame_equal(texts, expected)
-    profiles = {row["customer_id"]: row["payload"] for row in _ndjson(ran.folders["web_profiles"], "additions")}
-    for own in _leaving(ran, "web_profiles").iter_rows(named=True):
+    texts = outbox.csv(ran.folders["sms_file"]).select("customer_id", "body", "segments")
+    expected = [(own["customer_id"], words.text_message(own), "1") for own in ran.leaving("sms_file").to_dicts()]
+    assert texts.rows() == expected
+    profiles = {row["customer_id"]: row["payload"] for row in outbox.ndjson(ran.folders["web_profiles"], "additions")}
+    for own in ran.leaving("web_profiles").to_dicts():
         said = profiles[own["customer_id"]]
-        assert said["headline"] == (f"Enough {own['item']} at home?" if own["item"] else "One look now, one trip fewer")
-        assert said["body"].startswith(f"{own['first_name']}, what you buy" if own["first_name"] else "What you buy")
+        assert said["headline"] == words.headline(own)
+        assert said["body"].startswith(words.opening(own))
 
 
 def test_manifests_say_what_is_in_the_files(runs: dict[str, Ran]) -> None:
@@ -299,11 +280,12 @@ def test_manifests_say_what_is_in_the_files(runs: dict[str, Ran]) -> None:
         for target, folder in ran.folders.items():
             assert folder is not None
             manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-            wanted = _leaving(ran, target)
-            told = {tuple(product["facts"]): product["rows"] for product in manifest["products"]}
-            assert told == {tuple(facts): rows for facts, rows in wanted.group_by("facts").len().rows()}
+            wanted = ran.leaving(target)
+            told = {(entry["product"], tuple(entry["facts"])): entry["rows"] for entry in manifest["products"]}
+            counted = wanted.group_by("product", "facts").len()
+            assert told == {(product, tuple(facts)): rows for product, facts, rows in counted.rows()}
             digests = {entry["name"]: entry["sha256"] for entry in manifest["files"]}
-            assert digests == _digests(folder)
+            assert digests == outbox.digests(folder)
 
 
 def test_three_parts_give_the_same_bytes_as_one(
@@ -316,8 +298,8 @@ def test_three_parts_give_the_same_bytes_as_one(
     outcome = _run(other, DAY, parts=3)
     assert outcome.plan.people == runs[DAY].outcome.plan.people
     assert outcome.delivered is not None
-    in_parts = {p.target: _digests(p.folder) for p in outcome.delivered.published}
-    assert in_parts == {target: _digests(folder) for target, folder in runs[DAY].folders.items()}
+    in_parts = {p.target: outbox.digests(p.folder) for p in outcome.delivered.published}
+    assert in_parts == {target: outbox.digests(folder) for target, folder in runs[DAY].folders.items()}
     assert all(in_parts.values())
 
 
@@ -358,8 +340,3 @@ def _edit(file: Path, old: str, new: str) -> None:
     text = file.read_text("utf-8")
     assert old in text
     file.write_text(text.replace(old, new), "utf-8")
-
-
-def _digests(folder: Path | None) -> dict[str, str]:
-    files = [file for file in _files(folder, "*") if file.name != "manifest.json"]
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}

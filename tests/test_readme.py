@@ -62,9 +62,19 @@ def copied(drafted, tmp_path, monkeypatch) -> Path:
 
 
 def test_the_readme_copied_top_to_bottom_delivers_to_whom_it_says(copied, capsys):
-    assert [command.split()[0] for command in COMMANDS] == ["init", "check", "check", "run", "run", "explain"]
-    assert [cli.main(command.split()) for command in COMMANDS[2:]] == [0, 0, 0, 0]
-    assert "NO_CONSENT" in capsys.readouterr().out.rpartition("p3 in plan")[2]
+    assert [command.split()[0] for command in COMMANDS] == [
+        "init",
+        "check",
+        "check",
+        "preview",
+        "run",
+        "run",
+        "explain",
+    ]
+    assert [cli.main(command.split()) for command in COMMANDS[2:]] == [0, 0, 0, 0, 0]
+    printed = capsys.readouterr().out
+    assert "Subject: How fine to grind your ‹House espresso›" in printed
+    assert "NO_CONSENT" in printed.rpartition("p3 in plan")[2]
     (batch,) = (copied / "outbox" / "email_file").iterdir()
     assert read(batch) == {
         "ann@example.com": ("How fine to grind your Ethiopia filter", "Hello Ann,"),

@@ -20,6 +20,7 @@ from flows.line.checking import check
 from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
 from flows.line.planning import begin, plan_part
+from flows.line.previewing import Asked, preview, preview_for
 from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
 from flows.line.settling import settle
 from flows.line.sources import make_sample, scratch_folder
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
 
 __all__ = [
+    "Asked",
     "Delivered",
     "Outcome",
     "Published",
@@ -45,6 +47,8 @@ __all__ = [
     "plan",
     "plan_part",
     "prepare",
+    "preview",
+    "preview_for",
     "publish",
     "run",
     "sample",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from flows.ledger.claims import Batch, Header
 from flows.ledger.publishing import publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, versions
 from flows.ledger.store import open_ledger
-from flows.line.planning import scan_deliveries, source_of
+from flows.line.planning import read_creatives, scan_deliveries, source_of
 from flows.line.sources import bars_of_deliveries
 from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
@@ -52,9 +51,7 @@ class Job:
 
     def creatives(self, rows: pl.DataFrame) -> Creatives:
         """The creatives that some rows use, by their ids."""
-        used = set(rows["creative_id"])
-        with (self.folder / "creatives.ndjson").open(encoding="utf-8") as lines:
-            return {read["creative_id"]: read for read in map(json.loads, lines) if read["creative_id"] in used}
+        return read_creatives(self.folder, rows["creative_id"])
 
     def content(self, rows: pl.DataFrame, creatives: Creatives) -> pl.DataFrame:
         """Deliveries as the rows of the target's files."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flows.channels import CHANNELS
 from flows.clock import moment
 from flows.errors import TemplateError
+from flows.line.situations import situations
 from flows.line.sources import Source, existing_database, read_segment_rows, read_shared
 from flows.warehouse.queries import consent, customers, exclusions, suppressions
 from flows.warehouse.scope import Scope
@@ -69,21 +69,17 @@ def check(workspace: Workspace) -> Report:
 def _checked(workspace: Workspace, product: Product, key: WordsKey, usage: Usage) -> Checked:
     """Render every set of facts that can occur, with the segment's examples."""
     words = workspace.words[product.name][key]
-    declared = workspace.segments[product.segment].fields
-    dimensions = sorted(usage.used)
     wordings = 0
-    for size in range(len(dimensions) + 1):
-        for facts in combinations(dimensions, size):
-            values = {name: _example(declared[name].examples, declared[name].dimension, facts) for name in words.fields}
-            for part in CHANNELS[key.channel].parts:
-                text = plain(words, part.name, values)
-                if part.name in CHANNELS[key.channel].one_line and "\n" in text:
-                    what = f"the part '{part.name}' goes over more than one line"
-                    raise TemplateError(words.name, what, "write the block on one line, from its tag to its endblock")
-                if left := _LEFT_OVERS.search(text):
-                    what = f"with {', '.join(facts) or 'no'} facts, part '{part.name}' prints '{left[0]}'"
-                    raise TemplateError(words.name, what, "give that case words of its own")
-            wordings += 1
+    for situation in situations(words.fields, sorted(usage.used), workspace.segments[product.segment]):
+        for part in CHANNELS[key.channel].parts:
+            text = plain(words, part.name, situation.values)
+            if part.name in CHANNELS[key.channel].one_line and "\n" in text:
+                what = f"the part '{part.name}' goes over more than one line"
+                raise TemplateError(words.name, what, "write the block on one line, from its tag to its endblock")
+            if left := _LEFT_OVERS.search(text):
+                what = f"with {', '.join(situation.facts) or 'no'} facts, part '{part.name}' prints '{left[0]}'"
+                raise TemplateError(words.name, what, "give that case words of its own")
+        wordings += 1
     return Checked(
         product=product.name,
         channel=key.channel,
@@ -94,11 +90,6 @@ def _checked(workspace: Workspace, product: Product, key: WordsKey, usage: Usage
         because=tuple(product.because),
         wordings=wordings,
     )
-
-
-def _example(examples: list[Any], dimension: str | None, facts: tuple[str, ...]) -> object:
-    is_known = dimension is None or dimension in facts
-    return examples[0] if is_known and examples else None
 
 
 def _warnings(workspace: Workspace, now: Moment) -> Iterator[str]:

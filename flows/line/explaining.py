@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,10 +14,16 @@ from flows.keys import load_key
 from flows.ledger.history import messages_to
 from flows.ledger.store import open_ledger
 from flows.line.planning import read_decisions, scan_deliveries
-from flows.plan import plan_folder
+from flows.plan import plan_folder, read_order
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flows.product import Product
     from flows.settings import Settings
+    from flows.workspace import Workspace
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -24,39 +32,67 @@ class Explanation:
 
     Attributes:
         run_id: the plan it is read from.
-        candidates: per help that was considered: `schemas.DECISIONS` as a mapping.
-        deliveries: per wanted delivery: product, channel, target, facts, reason.
+        as_of: its day.
+        time_zone: the workspace's.
+        is_current: whether settings, words and SQL are as they were when the plan was made.
+        products, targets: those that the plan delivers.
+        candidates: per help that was considered: `schemas.DECISIONS` as a mapping, and what `_Telling` adds.
+        elsewhere: the live products whose segments do not have this customer today.
+        deliveries: per wanted delivery: product, brand, subject, channel, target, facts, reason.
         messages: what the ledger has of the past: as_of, product, brand, channel, facts, version, state of the batch.
     """
 
     customer_id: str
     run_id: str
-    candidates: list[dict[str, Any]]
-    deliveries: list[dict[str, Any]]
-    messages: list[dict[str, Any]]
+    as_of: date
+    time_zone: str
+    is_current: bool
+    products: tuple[str, ...]
+    targets: tuple[str, ...]
+    candidates: list[Row]
+    elsewhere: list[str]
+    deliveries: list[Row]
+    messages: list[Row]
 
 
-def explain(settings: Settings, customer_id: str, run_id: str | None = None) -> Explanation:
+def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -> Explanation:
     """Explain a customer's decision in a plan, by default in the latest one.
 
     Raises:
         PlanError: there is no plan yet.
         UsageError: the plan has no such customer, nor has the ledger.
     """
+    settings = workspace.settings
     run_id = run_id or latest_plan(settings)
-    folder = plan_folder(settings, run_id)
-    candidates = read_decisions(folder).filter(pl.col("customer_id") == customer_id)
+    folder, order = plan_folder(settings, run_id), read_order(settings, run_id)
+    candidates = read_decisions(folder).filter(pl.col("customer_id") == customer_id).to_dicts()
     wanted = scan_deliveries(folder).filter(pl.col("customer_id") == customer_id)
     deliveries = wanted.select(
-        "product", "brand", "channel", "target", "level", "facts", "reason", "valid_until"
+        "product", "brand", "subject_id", "channel", "target", "level", "facts", "reason", "valid_until"
     ).collect()
     person = pl.select(load_key(settings.key_file).of(customer_id)).item()
     with open_ledger(settings, read_only=True) as ledger:
         messages = messages_to(ledger, person)
-    if candidates.is_empty() and messages.is_empty():
+    if not candidates and messages.is_empty():
         hint = "is the id right? Nobody is in a plan who is in no segment of a live product"
         raise UsageError("CUSTOMER", f"neither plan {run_id} nor the history has this customer", hint)
-    return Explanation(customer_id, run_id, candidates.to_dicts(), deliveries.to_dicts(), messages.to_dicts())
+    past = pl.read_parquet(folder / "history.parquet").filter(pl.col("person_key") == person).to_dicts()
+    is_current = order.inputs_digest == workspace.inputs_digest
+    telling = _Telling(workspace.products if is_current else {}, settings.targets, order.as_of, candidates, past)
+    considered = {row["product"] for row in candidates}
+    return Explanation(
+        customer_id=customer_id,
+        run_id=run_id,
+        as_of=order.as_of,
+        time_zone=settings.timezone,
+        is_current=is_current,
+        products=order.products,
+        targets=order.targets,
+        candidates=[telling.told(row) for row in candidates],
+        elsewhere=[product.name for product in workspace.live(order.as_of) if product.name not in considered],
+        deliveries=deliveries.to_dicts(),
+        messages=messages.to_dicts(),
+    )
 
 
 def latest_plan(settings: Settings) -> str:
@@ -65,3 +101,99 @@ def latest_plan(settings: Settings) -> str:
     if not done:
         raise PlanError("plans", "there is no plan yet", "make one with: justenough plan")
     return max(done, key=lambda path: path.stat().st_mtime_ns).parent.name
+
+
+@dataclass(frozen=True)
+class _Telling:
+    """What makes a decision's numbers and codes tell more, from the plan and the products' settings.
+
+    Attributes:
+        products: by name; none where the workspace has changed since the plan.
+        targets: brand -> channel -> target.
+        as_of: the day of the plan.
+        candidates: all of the customer's decisions.
+        past: the customer's `schemas.HISTORY` as of the plan.
+    """
+
+    products: Mapping[str, Product]
+    targets: Mapping[str, Mapping[str, str]]
+    as_of: date
+    candidates: Sequence[Row]
+    past: Sequence[Row]
+
+    def told(self, row: Row) -> Row:
+        """A decision with more to tell.
+
+        Returns:
+            The row with `need`; `threshold`; per term `age_days` (of a signal that fades) or `value`; `winner` and `service`
+            (the decisions that outranked or silenced it); `had_on` and `due_on` (of a repetition); `spare` (the channels
+            of `first_of` that are open but come later) and `unserved` (those for which the brand has no target). Each is
+            None or empty where it does not apply, or is not known any more.
+        """
+        product = self.products.get(row["product"])
+        had_on = self._had_on(row, product) if product and row["reason"] == "REPEATED" else None
+        ways = self.targets.get(row["brand"], {})
+        return {
+            **row,
+            "terms": [_term(term, product) for term in row["terms"]],
+            "need": product.help.need if product else None,
+            "threshold": product.relevance.threshold if product and product.relevance else None,
+            "winner": self._winner(row) if row["reason"] == "OUTRANKED" else None,
+            "service": self._service(row) if row["reason"] == "SILENCED_BY_SERVICE" else None,
+            "had_on": had_on,
+            "due_on": had_on + _whole_days(product.once_every.every) if product and had_on else None,
+            "spare": _spare(row, product, ways) if product and row["reason"] is None else [],
+            "unserved": [way for way in product.channels.all if way not in ways] if product else None,
+        }
+
+    def _winner(self, row: Row) -> Row | None:
+        """The decision of the row's unit, held out or not."""
+        unit = ["message_type", "brand", *(["subject_id"] if row["message_type"] == "service" else [])]
+        return self._named(
+            other
+            for other in self.candidates
+            if other["reason"] in {None, "HOLDOUT"} and all(other[name] == row[name] for name in unit)
+        )
+
+    def _service(self, row: Row) -> Row | None:
+        """The service message that goes first; None where it left earlier in the day."""
+        return self._named(
+            other
+            for other in self.candidates
+            if other["reason"] is None and other["message_type"] == "service" and other["brand"] == row["brand"]
+        )
+
+    @staticmethod
+    def _named(others: Any) -> Row | None:  # noqa: ANN401
+        return next(({name: other[name] for name in ("product", "subject_id", "score")} for other in others), None)
+
+    def _had_on(self, row: Row, product: Product) -> date | None:
+        """When the help that is repeated was had last; None where it is another decision of the day that bars."""
+        about = ["product", "brand", *(["subject_key"] if product.once_every.per == "subject" else [])]
+        had: list[date] = [past["as_of"] for past in self.past if all(past[name] == row[name] for name in about)]
+        last = max(had, default=None)
+        return last if last and last + _whole_days(product.once_every.every) > self.as_of else None
+
+
+def _whole_days(time: timedelta) -> timedelta:
+    """Up to the next whole day, since a repetition is counted in dates."""
+    return timedelta(days=math.ceil(time / timedelta(days=1)))
+
+
+def _term(term: Row, product: Product | None) -> Row:
+    """An addend of the score with the signal that it comes from, found by turning the addend round (see `stages.relevance`)."""
+    declared = product.relevance.terms.get(term["name"]) if product and product.relevance else None
+    told = {**term, "age_days": None, "value": None}
+    if declared is None or not declared.size:
+        return told
+    strength = term["log_odds"] / declared.size
+    if declared.fades_in is None:
+        return {**told, "value": strength}
+    half_life_days = declared.fades_in / timedelta(days=1)
+    return {**told, "age_days": half_life_days * -math.log2(strength) if strength > 0 else None}
+
+
+def _spare(row: Row, product: Product, ways: Mapping[str, str]) -> list[str]:
+    """The channels of `first_of` that are open, after the first one."""
+    closed = {way["channel"] for way in row["closed"]}
+    return [str(way) for way in product.channels.first_of if way in ways and way not in closed][1:]

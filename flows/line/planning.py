@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -37,7 +38,7 @@ from flows.stages.segment import candidates
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from flows.line.request import Request
@@ -131,6 +132,13 @@ def scan_deliveries(folder: Path) -> pl.LazyFrame:
     """All deliveries of a plan: the columns of `message.worded`, and those with a reason without words."""
     files = sorted((folder / "deliveries").glob("*.parquet"))
     return pl.concat([pl.scan_parquet(file) for file in files], how="diagonal") if files else ROUTED.to_frame().lazy()
+
+
+def read_creatives(folder: Path, used: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The creatives of a plan that are used, by their ids."""
+    used = set(used)
+    with (folder / "creatives.ndjson").open(encoding="utf-8") as lines:
+        return {read["creative_id"]: read for read in map(json.loads, lines) if read["creative_id"] in used}
 
 
 def read_decisions(folder: Path) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.table import Table
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from flows.line.checking import Report
-    from flows.line.explaining import Explanation
     from flows.line.request import Delivered, Outcome
     from flows.plan import Plan, Waterfall
     from flows.starting import Started
@@ -110,45 +109,6 @@ def sampled(rows: dict[str, int]) -> RenderableType:
     return Group(table, _next("justenough run uses this sample"))
 
 
-def explained(found: Explanation) -> RenderableType:
-    """One customer's decision in sentences."""
-    lines = [Text(f"{found.customer_id} in plan {found.run_id}", style="bold")]
-    lines += [Text(line) for row in found.candidates for line in _candidate(row)]
-    if not found.candidates:
-        lines.append(Text("No live product's segment has this customer."))
-    lines += [Text(_delivery(row)) for row in found.deliveries if row["reason"] is None or row["reason"] in _AFTERWARDS]
-    lines += [Text(_message(row)) for row in found.messages]
-    return Group(*lines)
-
-
-def _candidate(row: dict[str, Any]) -> list[str]:
-    about = f" about {row['subject_id']}" if row["subject_id"] else ""
-    reason = row["reason"]
-    verdict = "was decided on" if reason is None else f"was not, since {MEANING[reason]} ({reason})"
-    terms = ", ".join(f"{term['name']} {term['log_odds']:+.2f}" for term in row["terms"])
-    score = f" (score {row['score']:.2f}{': ' + terms if terms else ''})"
-    closed = [f"  not by {way['channel']}: {MEANING[way['reason']]} ({way['reason']})" for way in row["closed"]]
-    return [f"{row['brand']}: {row['product']}{about} {verdict}{score}", *closed]
-
-
-def _delivery(row: dict[str, Any]) -> str:
-    if row["reason"]:
-        return (
-            f"  {row['channel']} of {row['product']} does not leave, since {MEANING[row['reason']]} ({row['reason']})"
-        )
-    facts = ", ".join(row["facts"]) or "no customer data"
-    until = f"{row['valid_until']:%Y-%m-%d %H:%M} UTC"
-    return f"  {row['channel']} of {row['product']} to {row['target']}, using {facts}, good until {until}"
-
-
-def _message(row: dict[str, Any]) -> str:
-    if row["channel"] is None:
-        return f"  {row['as_of']}: {row['product']} of {row['brand']} was held back, to measure what it changes ({row['state']})"
-    facts = ", ".join(row["facts"] or []) or "no customer data"
-    version = f" version {row['product_version']}" if row["product_version"] else ""
-    return f"  {row['as_of']}: {row['channel']} of {row['brand']} with {row['product']}{version}, using {facts} ({row['state']})"
-
-
 def _waterfall(base: str, passed: str, falls: dict[str, Waterfall]) -> Table:
     table = _table(base, *falls)
     table.add_row("", *(f"{fall.base:,}" for fall in falls.values()))
@@ -185,6 +145,4 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-# What a channel's own standing does not tell already.
-_AFTERWARDS = ("CROWD_TOO_SMALL", "OVER_BUDGET", "AUDIENCE_TOO_SMALL", "DUPLICATE_ADDRESS", "LOCALE_MISMATCH")
 _NUMBERS = {"marketing", "service", "rows", "removed", "unchanged", "wordings tried"}

@@ -30,6 +30,7 @@ NARROW = (
     "closed",
     "valid_until",
     "reason",
+    "detail",
 )
 
 

@@ -103,9 +103,9 @@ def standing(
         present: UTC instant: exclusions that have run out by then bar nobody.
 
     Returns:
-        `rows` in their order with `person_key, country, locale, time_zone`; `reason` (ERASED, EXCLUDED or null); and for each
-        channel `<channel>_reason` (EXCLUDED, SUPPRESSED, NO_CONSENT, BAD_ADDRESS, UNREACHABLE or null), `<channel>_address`
-        and `<channel>_match`.
+        `rows` in their order with `person_key, country, locale, time_zone`; `reason` (ERASED, EXCLUDED or null) and `detail`
+        (the files that exclude the person); and for each channel `<channel>_reason` (EXCLUDED, SUPPRESSED, NO_CONSENT,
+        BAD_ADDRESS, UNREACHABLE or null), `<channel>_detail`, `<channel>_address` and `<channel>_match`.
     """
     key = ["customer_id", "brand"]
     contacts = bars.people.select(
@@ -119,14 +119,15 @@ def standing(
     known = rows.join(contacts, on=key, how="left", maintain_order="left")
     exclusions = _exclusions(bars.exclusions, product, present)
     everywhere = exclusions.filter(pl.col("channel").is_null())
-    known = _marked(known, everywhere, "is_excluded")
     known = known.with_columns(
-        is_erased=pl.col("person_key").is_in(bars.erased["person_key"].implode()).fill_null(value=False)
+        _excluding(known, everywhere).alias("detail"),
+        is_erased=pl.col("person_key").is_in(bars.erased["person_key"].implode()).fill_null(value=False),
     )
     for channel in channels:
         known = _channel_standing(known, bars, product, channel, exclusions, targets)
-    in_all = pl.when("is_erased").then(pl.lit("ERASED")).when("is_excluded").then(pl.lit("EXCLUDED"))
-    return known.with_columns(reason=in_all).drop("is_erased", "is_excluded")
+    is_excluded = pl.col("detail").is_not_null()
+    in_all = pl.when("is_erased").then(pl.lit("ERASED")).when(is_excluded).then(pl.lit("EXCLUDED"))
+    return known.with_columns(reason=in_all, detail=pl.when(~pl.col("is_erased")).then("detail")).drop("is_erased")
 
 
 def eligible(
@@ -152,7 +153,7 @@ def eligible(
     Returns:
         What `standing` yields, with `reason` completed: where no channel of `first_of` is open (none of `also`, for a product
         without `first_of`) the reason of the channel that got furthest; then STALE_CONTEXT and REPEATED. `closed` has the reason
-        of each channel that is not open.
+        of each channel that is not open, and its detail.
     """
     known = standing(candidates, bars, product, channels, targets, moment.present)
     carriers = [c for c in channels if c.name in (product.channels.first_of or product.channels.also)]
@@ -162,7 +163,7 @@ def eligible(
     repeated = pl.when(_is_repeated(known, history, product, moment)).then(pl.lit("REPEATED"))
     each = [
         pl.when(pl.col(f"{c.name}_reason").is_not_null()).then(
-            pl.struct(channel=pl.lit(c.name), reason=f"{c.name}_reason")
+            pl.struct(channel=pl.lit(c.name), reason=f"{c.name}_reason", detail=f"{c.name}_detail")
         )
         for c in channels
     ]
@@ -233,7 +234,7 @@ def _channel_standing(
     targets: Mapping[str, Mapping[str, str]],
 ) -> pl.DataFrame:
     name = channel.name
-    excluded = _marked(known, exclusions.filter(pl.col("channel") == name), "is_excluded")["is_excluded"]
+    excluding = _excluding(known, exclusions.filter(pl.col("channel") == name))
     suppressed = _is_suppressed(known, bars.suppressed, name)
     matching = _matching(bars.consent, name, product.topic)
     consent = matching.group_by("customer_id", "brand").agg(has_no=_says("no"), has_yes=_says("yes"))
@@ -250,7 +251,7 @@ def _channel_standing(
     fault = pl.col(f"{name}_fault")
     is_served = pl.col("brand").is_in([brand for brand, ways in targets.items() if name in ways])
     reason = (
-        pl.when(excluded)
+        pl.when(excluding.is_not_null())
         .then(pl.lit("EXCLUDED"))
         .when(suppressed)
         .then(pl.lit("SUPPRESSED"))
@@ -261,7 +262,7 @@ def _channel_standing(
         .when(fault.is_not_null())
         .then(pl.lit("BAD_ADDRESS"))
     )
-    return known.with_columns(reason.alias(f"{name}_reason")).drop(f"{name}_fault")
+    return known.with_columns(reason.alias(f"{name}_reason"), excluding.alias(f"{name}_detail")).drop(f"{name}_fault")
 
 
 def _matching(latest: pl.DataFrame, channel: str, topic: str) -> pl.DataFrame:
@@ -297,18 +298,13 @@ def _exclusions(exclusions: pl.DataFrame, product: Product, present: datetime) -
     return exclusions.filter(in_force, meant("product", product.name), meant("message_type", product.message_type))
 
 
-def _marked(known: pl.DataFrame, exclusions: pl.DataFrame, mark: str) -> pl.DataFrame:
-    """Whether an exclusion names the person, for the row's brand or for all."""
-    people = exclusions.filter(pl.col("brand").is_null())["customer_id"].implode()
-    pairs = exclusions.filter(pl.col("brand").is_not_null()).select("customer_id", "brand").unique()
-    joined = known.join(
-        pairs.with_columns(is_named=pl.lit(True)),  # noqa: FBT003
-        on=["customer_id", "brand"],
-        how="left",
-        maintain_order="left",
-    )
-    is_named = joined["is_named"].fill_null(value=False)
-    return known.with_columns((is_named | pl.col("customer_id").is_in(people)).alias(mark))
+def _excluding(known: pl.DataFrame, exclusions: pl.DataFrame) -> pl.Series:
+    """The files that exclude each row's person, for the row's brand or for all; null where none does."""
+    for_all = pl.col("brand").is_null()
+    spread = exclusions.filter(for_all).drop("brand").join(known.select("brand").unique(), how="cross")
+    rows = pl.concat([exclusions.filter(~for_all), spread], how="diagonal")
+    files = rows.group_by("customer_id", "brand").agg(_files=pl.col("detail").unique().sort().str.join(", "))
+    return known.join(files, on=["customer_id", "brand"], how="left", maintain_order="left")["_files"]
 
 
 def _is_repeated(known: pl.DataFrame, history: pl.DataFrame, product: Product, moment: Moment) -> pl.Series:

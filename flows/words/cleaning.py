@@ -13,6 +13,9 @@ import polars as pl
 LONGEST = 80
 """Characters as people count them (grapheme clusters) that are kept."""
 
+MOST_LOOKED_AT = 2_000
+"""Code points of a text that are looked at: 80 emoji of the longest kind are 880. A megabyte in a name costs no more."""
+
 _BREAKS = r"[\t\n\v\f\r\x{85}\x{2028}\x{2029}]+"
 _DROPPED = (
     r"[\p{Cc}\p{Cn}"  # controls, NUL among them; what is no character
@@ -29,7 +32,8 @@ _KEPT_JOINER = (  # two passes, because a match takes the letter that the next o
 )
 _CLUSTER = r"(?:\p{RI}\p{RI}|\P{M}[\p{M}\p{EMod}]*(?:\x{200D}\P{M}[\p{M}\p{EMod}]*)*)"  # a flag; a letter or emoji with its marks
 _FIRST_CLUSTERS = rf"^((?:\p{{M}}*{_CLUSTER}){{0,{LONGEST}}})"
-
+_ANY_CLUSTER = rf"\p{{M}}+|{_CLUSTER}"
+_TOWER = r"(\p{M}{3})\p{M}+"
 
 _ORDINARY = r"^[!-~À-ɏ](?:[ -~À-ɏ]*[!-~À-ɏ])?$"
 """Texts of letters and signs of Latin scripts, composed, without spaces at their ends: nothing to mend but their length."""
@@ -40,7 +44,7 @@ def clean(text: pl.Expr) -> pl.Expr:
 
     In this order: NFC; each run of line breaks and tabs becomes one space; control, direction and invisible characters are
     dropped, with joiners kept inside emoji and between letters of scripts that join; at most three combining marks on a
-    letter; no space at the ends; at most 80 characters as people count them.
+    letter; no space at the ends; at most 80 characters as people count them. Of a text without end its beginning is looked at.
     Most texts are ordinary, and only the others pay: 200,000 names take 0.02 s instead of 0.7 s.
     """
     return text.map_batches(_cleaned, return_dtype=pl.String)
@@ -51,8 +55,23 @@ def _cleaned(texts: pl.Series) -> pl.Series:
     odd = (~ordinary).fill_null(value=False).arg_true()
     if odd.is_empty():
         return texts
-    mended = texts.gather(odd).to_frame("text").select(_mended(pl.col("text")))["text"]
+    mended = _beginning(texts.gather(odd)).to_frame("text").select(_mended(pl.col("text")))["text"]
     return texts.clone().scatter(odd, mended)
+
+
+def _beginning(texts: pl.Series) -> pl.Series:
+    """Texts without end, cut between two characters as people count them: the one that the cut goes through is left out.
+
+    A letter with three marks stays: further ones would be dropped anyway.
+    """
+    endless = (texts.str.len_chars() > MOST_LOOKED_AT).fill_null(value=False).arg_true()
+    if endless.is_empty():
+        return texts
+    beginning = pl.col("text").str.head(MOST_LOOKED_AT).str.strip_chars_end("\u200d").str.normalize("NFC")
+    clusters = beginning.str.replace_all(_TOWER, "${1}").str.extract_all(_ANY_CLUSTER)
+    is_whole = clusters.list.last().str.contains(r"\p{M}{3}$")
+    whole = pl.when(is_whole).then(clusters).otherwise(clusters.list.head(clusters.list.len() - 1)).list.join("")
+    return texts.clone().scatter(endless, texts.gather(endless).to_frame("text").select(whole)["text"])
 
 
 def _mended(text: pl.Expr) -> pl.Expr:
@@ -61,6 +80,6 @@ def _mended(text: pl.Expr) -> pl.Expr:
         text = text.str.replace_all(pattern, kept)
     text = text.str.replace_all(r"[\x{200C}\x{200D}]", "")
     text = text.str.replace_many(["\ufdd0", "\ufdd1"], ["\u200c", "\u200d"])
-    text = text.str.replace_all(r"(\p{M}{3})\p{M}+", "${1}").str.strip_chars()
+    text = text.str.replace_all(_TOWER, "${1}").str.strip_chars()
     short = text.str.extract(_FIRST_CLUSTERS).str.strip_chars_end()
     return pl.when(text.str.len_chars() > LONGEST).then(short).otherwise(text).str.normalize("NFC")

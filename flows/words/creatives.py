@@ -2,9 +2,9 @@ r"""Creatives and slots: whole texts by column, or the words once with `{{{s1}}}
 
 In a generic creative `{{{name}}}` is the value of a slot, put there as it is: it has been escaped for where it stands. The
 words' own braces would be mistaken for one where two touch, so such a brace is written as a slot that every reader can be
-given: `{{{lbrace}}}` is `{`, `{{{rbrace}}}` is `}`; and `{{{backslash}}}` is a `\` before a slot, because Handlebars takes
-`\{{` for an escaped slot. The rule is the same in HTML and in text, for it changes no text: an entity such as `&#123;` would
-not be read back inside `<style>`. `restore` is the whole reader.
+given: `{{{lbrace}}}` is `{`, `{{{rbrace}}}` is `}`; and `{{{backslash}}}` is a `\` beside them or a slot, because Handlebars
+takes `\{{` for an escaped slot. The rule is the same in HTML and in text, for it changes no text: an entity such as `&#123;`
+would not be read back inside `<style>`. `restore` is the whole reader.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ ESCAPES: Mapping[str, str] = {"lbrace": "{", "rbrace": "}", "backslash": "\\"}
 HTML: Mapping[str, str] = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"}
 """What HTML escaping replaces, as MarkupSafe does."""
 
+_ESCAPED = {letter: name for name, letter in ESCAPES.items()}
 _MARK = re.compile(r"\{\{\{(\w+)\}\}\}")
 
 
@@ -144,13 +145,14 @@ def generic(creative: Creative, part: str) -> str:
 
 
 def _escape(text: str, *, after_slot: bool, before_slot: bool) -> str:
-    """Escape the braces of `text` that touch another brace, those of the slots beside it included."""
-    touching = r"(?<=[{}])[{}]|[{}](?=[{}])"
-    touching += r"|\A[{}]" if after_slot else ""
-    touching += r"|[{}]\Z" if before_slot else ""
-    marked = re.sub(touching, lambda brace: "{{{lbrace}}}" if brace[0] == "{" else "{{{rbrace}}}", text)
-    before = r"\\+(?=\{\{\{|\Z)" if before_slot else r"\\+(?=\{\{\{)"
-    return re.sub(before, lambda slashes: "{{{backslash}}}" * len(slashes[0]), marked)
+    """Escape the runs of braces and backslashes in `text` that hold more than one, or stand beside a slot.
+
+    A run is escaped whole: of a backslash that has become a mark, the brace before it would touch the mark.
+    """
+    runs = r"[{}\\]{2,}"
+    runs += r"|\A[{}\\]" if after_slot else ""
+    runs += r"|[{}\\]\Z" if before_slot else ""
+    return re.sub(runs, lambda run: "".join(f"{{{{{{{_ESCAPED[letter]}}}}}}}" for letter in run[0]), text)
 
 
 def restore(text: str, slots: Mapping[str, str]) -> str:

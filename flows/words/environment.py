@@ -47,6 +47,9 @@ def nothing_for_none(_context: EvalContext, value: object) -> object:
 def environment(*, is_html: bool, locale: str, shared: Mapping[str, str] | None = None) -> Environment:
     """The environment of HTML or other parts in a language; `shared` are the sources of `_shared/` files by name, for `plain`."""
     made = Environment(
+        # Jinja2's optimizer folds constants within the tree that it compiles. The same nodes are composed again, and whether a
+        # place is a slot would depend on what had been compiled before.
+        optimized=False,
         autoescape=is_html,
         finalize=nothing_for_none,
         undefined=StrictUndefined,

@@ -13,7 +13,7 @@ from jinja2 import nodes
 
 from flows.errors import nearest
 from flows.words.names import free_names, renamed, stored_names
-from flows.words.subset import SHARED, Source, check_body, load, parse
+from flows.words.subset import SHARED, Source, check_body, check_sets, load, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -82,6 +82,7 @@ def _macro(node: nodes.Macro, source: Source) -> Macro:
         if not isinstance(default, nodes.Const):
             raise source.error(node.lineno, "a parameter's default is a constant", "write the value itself")
     check_body(node.body, source)
+    check_sets(node.body, source, parameters)
     for name, line in free_names(node.body, frozenset(parameters)).items():
         what = f"'{name}' is not a parameter of the macro '{node.name}'"
         raise source.error(line, what, f"pass it as an argument; {nearest(name, parameters)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jinja2 import nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 
 def free_names(body: Sequence[nodes.Node], defined: frozenset[str] = frozenset()) -> dict[str, int]:
@@ -54,6 +54,36 @@ def _expression(node: nodes.Node, defined: frozenset[str], found: dict[str, int]
     for name in loaded(node):
         if name.name not in defined:
             found[name.name] = min(found.get(name.name, name.lineno), name.lineno)
+
+
+def set_too_late(body: Sequence[nodes.Node], known: Collection[str] = ()) -> nodes.Name | None:
+    """The first name that `body` sets after a loop has read it, where nothing else mentions it before.
+
+    Such a name is one of the body's own for Jinja2, from its beginning, and the loop finds nothing under it, whatever the
+    field of that name holds.
+    """
+    seen, looped = set(known), set[str]()
+    for node in _outside_loops(body):
+        read = node.iter if isinstance(node, nodes.For) else node.node if isinstance(node, nodes.Assign) else node
+        seen.update(name.name for name in loaded(read))
+        if isinstance(node, nodes.For):
+            looped.update(free_names([node]))
+        elif isinstance(node, nodes.Assign):
+            if _target(node) in looped - seen:
+                return node.target  # type: ignore[return-value]
+            seen.add(_target(node))
+        looped -= seen
+    return None
+
+
+def _outside_loops(body: Sequence[nodes.Node]) -> Iterator[nodes.Node]:
+    """Conditions, printed places, sets and loops, in order."""
+    for node in body:
+        if isinstance(node, nodes.If):
+            yield node.test
+            yield from _outside_loops([*node.body, *node.elif_, *node.else_])
+        else:
+            yield node
 
 
 def _target(node: nodes.Assign | nodes.For) -> str:

@@ -14,7 +14,7 @@ from flows.words import environment
 from flows.words.macros import Macro, first_line, imported, is_blank, written_out
 from flows.words.names import free_names
 from flows.words.steps import Fork, Formula, Planting, Print, Step, fields_behind
-from flows.words.subset import Source, check_body, load, parse
+from flows.words.subset import Source, check_body, check_sets, load, parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -86,6 +86,7 @@ def read_words(file: Path, parts: Sequence[Part], shared: Path, *, name: str, lo
     _check_parts(blocks, parts, source)
     for block in blocks.values():
         check_body(block.body, source)
+        check_sets(block.body, source)
     number = itertools.count(1)
     bodies = {part.name: written_out(blocks[part.name].body, macros, source, number) for part in parts}
     planting = Planting()

@@ -17,6 +17,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from flows.errors import TemplateError
 from flows.words.environment import bare_environment
 from flows.words.filters import TESTS, filters
+from flows.words.names import set_too_late
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -122,6 +123,14 @@ def check_body(body: Sequence[nodes.Node], source: Source, depth: int = 0) -> No
         if check is None:
             raise _refused(node, source)
         check(node, source, depth)
+
+
+def check_sets(body: Sequence[nodes.Node], source: Source, parameters: Collection[str] = ()) -> None:
+    """Refuse a `set` that comes too late for a loop. Raises TemplateError."""
+    late = set_too_late(body, parameters)
+    if late is not None:
+        what = f"'{late.name}' is set after a loop has read it, which then finds nothing"
+        raise source.error(late.lineno, what, "set it before the loop, or choose another name")
 
 
 def check_expression(node: nodes.Node, source: Source, depth: int = 0) -> None:

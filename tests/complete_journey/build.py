@@ -15,6 +15,10 @@ from faker import Faker
 
 HERE = Path(__file__).parent
 SEED = 1729
+RAW = (
+    *("transactions", "products", "demographics"),
+    *("campaigns", "campaign_descriptions", "coupons", "coupon_redemptions"),
+)
 
 # Numbers 555-0100 to 555-0199 belong to nobody; with these area codes they pass for good ones.
 AREA_CODES = [
@@ -32,9 +36,10 @@ def build(path: Path) -> None:
     assert found.submodule_search_locations is not None
     data = Path(found.submodule_search_locations[0]) / "data"
     with duckdb.connect(path) as connection:
-        for name in ("transactions", "products", "demographics"):
+        for name in RAW:
             connection.execute(f"CREATE TEMP VIEW raw_{name} AS FROM read_parquet('{data / name}.parquet')")
-        connection.execute(f"CREATE TEMP VIEW staple_list AS FROM read_csv('{HERE / 'staples.csv'}', header = true)")
+        for name in ("staples", "categories"):
+            connection.execute(f"CREATE TEMP VIEW {name}_list AS FROM read_csv('{HERE / name}.csv', header = true)")
         households = connection.sql("SELECT DISTINCT household_id FROM raw_transactions ORDER BY household_id").pl()
         connection.register("people", people(households["household_id"]).to_arrow())
         connection.execute((HERE / "warehouse.sql").read_text("utf-8"))

@@ -1,5 +1,5 @@
 -- The grocer's warehouse: baskets, goods and households as published, and made-up people to write to.
--- Read by build.py, which brings `raw_transactions`, `raw_products`, `raw_demographics`, `staple_list` and `people`.
+-- Read by build.py, which brings the published tables as `raw_<name>`, `staples_list`, `categories_list` and `people`.
 
 -- A number in [0, 1), always the same for a household and a purpose.
 create macro drawn(purpose, id) as ('0x' || sha256('people/' || purpose || ':' || id)[:13])::bigint / 2.0 ** 52;
@@ -20,7 +20,38 @@ from raw_transactions;
 create table products as
 select product_id, department, product_category, product_type, package_size from raw_products;
 
-create table staples as select product_type, staple, item from staple_list;
+create table staples as select product_type, staple, item from staples_list;
+
+create table categories as select product_category, category, item from categories_list;
+
+create table campaigns as
+select
+    campaign_id,
+    campaign_type,
+    start_date as starts_at,
+    end_date::date as ends_on
+from raw_campaign_descriptions;
+
+-- As published, 4,872 rows stand twice.
+create table coupons as select distinct campaign_id, coupon_upc, product_id from raw_coupons;
+
+create table mailings as
+select
+    m.household_id,
+    m.campaign_id,
+    d.start_date as mailed_at,
+    d.start_date as loaded_at
+from raw_campaigns as m
+join raw_campaign_descriptions as d using (campaign_id);
+
+create table redemptions as
+select
+    household_id,
+    campaign_id,
+    coupon_upc,
+    redemption_date as redeemed_at,
+    redemption_date + interval 1 day as loaded_at
+from raw_coupon_redemptions;
 
 create table demographics as select *, timestamp '2017-01-01' as loaded_at from raw_demographics;
 
@@ -74,12 +105,12 @@ said (purpose, channel, topic, state, happened_at, until, low, high) as (
     -- Both at one instant; for a while only; not now; until lately.
     ('left', 'email', 'shopping_help', 'yes', timestamp '2017-08-11', null, 0.11, 0.13),
     ('left', 'email', 'shopping_help', 'no', timestamp '2017-08-11', null, 0.11, 0.13),
-    ('left', '*', 'shopping_help', 'snooze', timestamp '2017-09-20', timestamp '2017-10-20', 0.13, 0.15),
+    ('left', '*', 'shopping_help', 'snooze', timestamp '2017-10-04', timestamp '2017-11-03', 0.13, 0.15),
     ('left', '*', 'shopping_help', 'snooze', timestamp '2017-08-20', timestamp '2017-09-20', 0.15, 0.17),
     ('left', 'sms', 'shopping_help', 'yes', timestamp '2017-03-02', timestamp '2017-09-02', 0.17, 0.19),
     -- After the first day that the tests look at.
-    ('left', '*', '*', 'no', timestamp '2017-10-19', null, 0.19, 0.24),
-    ('left', '*', '*', 'yes', timestamp '2017-10-20', null, 0.24, 0.26)
+    ('left', '*', '*', 'no', timestamp '2017-11-02', null, 0.19, 0.24),
+    ('left', '*', '*', 'yes', timestamp '2017-11-03', null, 0.24, 0.26)
 )
 
 select
@@ -106,7 +137,7 @@ from people
 where drawn('complained', household_id) < 0.03 or drawn('bounced', household_id) < 0.02
 union all
 -- Listed after the first day that the tests look at.
-select 'email', email, 'hard bounce', timestamp '2017-10-18'
+select 'email', email, 'hard bounce', timestamp '2017-11-01'
 from people
 where drawn('bounced later', household_id) < 0.02;
 

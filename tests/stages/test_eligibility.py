@@ -122,6 +122,31 @@ def test_an_exclusion_bars_whom_and_what_it_names(entry, expected):
     assert reason(bars(people("c1"), excluded=[{"customer_id": "c1"} | entry])) == expected
 
 
+def test_an_exclusion_is_told_with_every_file_that_names_the_person_for_the_brand():
+    named = [
+        ("c1", None, "staff"),
+        ("c1", "nordtal", "complaint"),
+        ("c1", "nordtal", "staff"),
+        ("c1", "seewind", "legal"),
+    ]
+    named += [("c2", "seewind", "legal"), ("c3", "nordtal", "complaint"), ("gone", None, "staff")]
+    rows = [{"customer_id": who, "brand": brand, "detail": file} for who, brand, file in named]
+    found = bars(people("c1", "c2", "c3", "gone"), excluded=rows, erased=["gone"])
+    asked = candidates(*({"customer_id": who} for who in ("c1", "c2", "c3", "gone")))
+    got = standing(asked, found, product(), channels(product()), TARGETS, NOW)
+    assert got.select("reason", "detail").rows() == [
+        ("EXCLUDED", "complaint, staff"), (None, None), ("EXCLUDED", "complaint"), ("ERASED", None)
+    ]  # fmt: skip
+
+
+def test_an_exclusion_from_one_channel_is_told_with_its_file():
+    of = product()
+    found = bars(people("c1"), excluded=[{"customer_id": "c1", "channel": "web", "detail": "no_cookies"}])
+    got = eligible(candidates({}, of=of), found, history(), of, channels(of), TARGETS, MOMENT)
+    closed = [{"channel": "web", "reason": "EXCLUDED", "detail": "no_cookies"}]
+    assert got.select("reason", "detail", "closed").row(0) == (None, None, closed)
+
+
 def test_an_exclusion_from_one_channel_leaves_the_others_open():
     found = bars(people("c1"), excluded=[{"customer_id": "c1", "channel": "email", "brand": "nordtal"}])
     got = standing(candidates({}), found, product(), channels(product()), TARGETS, NOW)
@@ -161,7 +186,7 @@ def test_every_channel_that_is_closed_is_named_with_its_reason():
     found = bars(people("c1", "c2"), {}, {"channel": "email", "state": "no"}, {"customer_id": "c2"})
     rows = candidates({}, {"customer_id": "c2"}, of=of)
     got = eligible(rows, found, history(), of, channels(of), TARGETS, MOMENT)
-    assert got["closed"].to_list() == [[{"channel": "email", "reason": "NO_CONSENT"}], []]
+    assert got["closed"].to_list() == [[{"channel": "email", "reason": "NO_CONSENT", "detail": None}], []]
 
 
 def test_one_open_channel_is_enough_and_those_that_go_along_do_not_count():
@@ -191,10 +216,11 @@ def test_rows_keep_their_order_and_their_columns():
     rows = candidates(*({"customer_id": f"c{n}", "item": f"i{n}"} for n in (3, 1, 2)), of=of)
     got = eligible(rows, bars(people("c1", "c2", "c3")), history(), of, channels(of), TARGETS, MOMENT)
     assert_frame_equal(got.select(rows.columns), rows)
-    contacts = [f"{c}_{what}" for c in ("email", "sms", "web") for what in ("address", "match", "reason")]
+    contacts = [f"{c}_{what}" for c in ("email", "sms", "web") for what in ("address", "match", "reason", "detail")]
     assert set(got.columns) == {
         *rows.columns,
         "reason",
+        "detail",
         "closed",
         "person_key",
         "country",

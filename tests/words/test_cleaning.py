@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 import unicodedata
 
 import polars as pl
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.words import clean
+from flows.words.cleaning import MOST_LOOKED_AT
 
 FAMILY, CODER, RAINBOW, GERMANY, KEYCAP = "👨‍👩‍👧", "👩🏽‍💻", "🏳️‍🌈", "🇩🇪", "1️⃣"
 
@@ -36,10 +38,48 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("dirty", "cleaned"), CASES.values(), ids=CASES.keys())
-def test_text_is_made_fit_for_words(dirty: str | None, cleaned: str | None) -> None:
-    frame = pl.DataFrame({"text": [dirty]}, schema={"text": pl.String})
-    assert frame.select(clean(pl.col("text")))["text"].to_list() == [cleaned]
+def cleaned(*texts: str | None) -> list[str | None]:
+    return pl.DataFrame({"text": texts}, schema={"text": pl.String}).select(clean(pl.col("text")))["text"].to_list()
+
+
+@pytest.mark.parametrize(("dirty", "clear"), CASES.values(), ids=CASES.keys())
+def test_text_is_made_fit_for_words(dirty: str | None, clear: str | None) -> None:
+    assert cleaned(dirty) == [clear]
+
+
+TOWER = "Z" + "\u0335" * 3
+MEGABYTE = 2**20
+ENDLESS = {
+    "letters": ("x", "", "x" * 80),
+    "a tower of accents": ("\u0335", "Ann Z", f"Ann {TOWER}"),
+    "a tower of mixed accents": ("\u0327\u0335\u0301", "Z", "\u0179" + "\u0335" * 3),
+    "accents on nothing": ("\u0335", "", "\u0335" * 3),
+    "decomposed letters": ("e\u0301", "", "é" * 80),
+    "families": (FAMILY, "Ann ", "Ann " + FAMILY * 76),
+    "flags": (GERMANY, "a", "a" + GERMANY * 79),
+    "one emoji joined without end": ("👩\u200d", "Ann ", "Ann"),
+    "joiners": ("\u200d", "", ""),
+    "invisible characters": ("\u200b", "Ann", "Ann"),
+    "words in Persian": ("می\u200cخواهم", "", "می\u200cخواهم" * 10),
+}
+
+
+@pytest.mark.parametrize(("unit", "before", "clear"), ENDLESS.values(), ids=ENDLESS.keys())
+def test_a_megabyte_in_a_name_gives_what_its_beginning_gives_and_costs_no_more(
+    unit: str, before: str, clear: str
+) -> None:
+    texts = [f"{before}{unit * (MEGABYTE // len(unit.encode()) + 1)}{number}" for number in range(10)]
+    cleaned("\u200b")
+    started = time.process_time()
+    assert cleaned(*texts, "Bo\u200b", None) == [*[clear] * 10, "Bo", None]
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("character", [FAMILY, CODER, RAINBOW, KEYCAP, GERMANY, "e\u0301", "👍🏽"])
+def test_no_character_is_halved_where_a_text_without_end_is_cut(character: str) -> None:
+    for kept in range(1, len(character)):
+        tower = "Z" + "\u0335" * (MOST_LOOKED_AT - kept - 1)
+        assert cleaned(f"{tower}{character * 3}{'x' * MOST_LOOKED_AT}") == [TOWER]
 
 
 @pytest.mark.property

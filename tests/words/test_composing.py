@@ -11,18 +11,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from flows.errors import DataError, TemplateError
-from flows.words import Part, Words, compose, fill, generic, plain, read_words, restore
+from flows.words import Words, compose, fill, generic, plain, read_words, restore
+from tests.words.making import HTML, SUBJECT, TEXT, words_from
 
 CASES = Path(__file__).parent / "cases"
-SUBJECT, HTML, TEXT = Part("subject", is_html=False), Part("html", is_html=True), Part("text", is_html=False)
 ALL = {part.name: part for part in (SUBJECT, HTML, TEXT)}
-
-
-def words_from(folder: Path, source: str, *parts: Part, shared: str = "") -> Words:
-    (folder / "_shared").mkdir(exist_ok=True)
-    (folder / "_shared" / "m.j2").write_text(shared, encoding="utf-8")
-    (folder / "words.j2").write_text(source, encoding="utf-8")
-    return read_words(folder / "words.j2", parts, folder / "_shared", name="templates/p/words.j2")
 
 
 def assert_as_plain(words: Words, frame: pl.DataFrame) -> None:
@@ -70,6 +63,16 @@ def test_keys_are_those_of_the_outcomes_and_depend_on_no_other_row(tmp_path: Pat
     assert list(turned.creatives) == list(whole.creatives)
 
 
+def test_composing_again_makes_the_same_creatives_whatever_has_been_compiled_before(tmp_path: Path) -> None:
+    set_ = "{% set q = ('Dear' or a|first)|upper %}"
+    source = f"{{% block text %}}{set_}{{% if q == a %}}-{{% endif %}}{{{{ q|lower }}}}{{% endblock %}}"
+    words, frame = words_from(tmp_path, source, TEXT), pl.DataFrame({"a": ["x", None]})
+    one, again = compose(words, frame), compose(words, frame)
+    assert again.creatives == one.creatives
+    assert_frame_equal(again.rows, one.rows)
+    assert_as_plain(words, frame)
+
+
 def test_a_slot_that_the_key_does_not_reach_is_null(tmp_path: Path) -> None:
     words = words_from(tmp_path, "{% block text %}{% if a %}{{ b }}{% else %}{{ c }}{% endif %}{% endblock %}", TEXT)
     composed = compose(words, pl.DataFrame({"a": [True, False], "b": ["b1", "b2"], "c": ["c1", "c2"]}))
@@ -113,6 +116,28 @@ def test_a_set_that_would_fail_costs_nothing_where_nothing_uses_it(tmp_path: Pat
     words = words_from(tmp_path, source, TEXT)
     composed = compose(words, pl.DataFrame({"day": ["no date"], "ok": [False]}))
     assert fill(composed, "text").to_list() == ["."]
+
+
+LOOP = "{% if l %}{% for i in l if y is none or i %}{{ 'none' if y is none else y }}{% endfor %}{% endif %}"
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        *(
+            "#",
+            "{% set y = y %}#",
+            "{{ y }}#{% set y = 1 %}",
+            "#{{ y }}{% set y = 1 %}",
+            "{% set y = a %}#{% set y = 1 %}",
+        ),
+        "{% if a %}{{ y }}{% endif %}#{% set y = 1 %}",
+        "{% if a %}#{% else %}{{ y }}{% endif %}{% set y = a %}{{ y }}",
+    ],
+)
+def test_a_loop_finds_what_is_known_before_it_whatever_is_set_later(around: str, tmp_path: Path) -> None:
+    words = words_from(tmp_path, f"{{% block text %}}{around.replace('#', LOOP)}{{% endblock %}}", TEXT)
+    assert_as_plain(words, pl.DataFrame({"l": [["i"]] * 4, "y": ["Y", None] * 2, "a": ["x", "x", None, None]}))
 
 
 def test_an_expression_that_fails_names_its_line_and_never_the_value(tmp_path: Path) -> None:

@@ -2,299 +2,155 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import itertools
 import re
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
-from random import Random
+from collections import Counter
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
+import chevron
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, Phase, event, given, settings
-from hypothesis import strategies as st
-from jinja2 import DictLoader, StrictUndefined, Template, pass_context
-from jinja2.sandbox import SandboxedEnvironment
+from hypothesis import given
 
 from flows.errors import TemplateError
-from flows.words import Part, Words, compose, fill, generic, plain, read_words, restore
-from flows.words.filters import TESTS, filters
+from flows.words import ESCAPES, Creative, Slot, Words, compose, fill, generic, pieces, plain, restore, rewritten
+from tests.words.generated import ALL, CONTEXTS, NASTY, PARTS, Example, examples, many
+from tests.words.making import HTML, TEXT, words_from
 
-EXAMPLES = settings().max_examples if settings().max_examples > 100 else 60
-PARTS = (Part("subject", is_html=False), Part("html", is_html=True))
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
-NASTY = [
-    *(
-        "",
-        "Ann",
-        "ann",
-        "&<>\"'",
-        "O'Brien & Søn",
-        "{{ 7*7 }}",
-        "{{{s1}}}",
-        "{%",
-        "}}",
-        "{",
-        "}",
-        "\\",
-        "#}",
-        "%%[x]%%",
-        "*|FNAME|*",
-    ),
-    *("${x}", "[[x]]", "<%= x %>", "שלום", "مرحبا", "👨‍👩‍👧", "🇩🇪", " ", "a b", "None", "nan", "x\ny", "0", "\ufdd0"),
-]
-FIELDS: dict[str, tuple[pl.DataType, st.SearchStrategy[object]]] = {
-    "a": (pl.String(), st.sampled_from(NASTY)),
-    "b": (pl.String(), st.sampled_from(NASTY[:4])),
-    "n": (pl.Int64(), st.integers(-2, 3)),
-    "r": (pl.Float64(), st.sampled_from([0.0, -0.0, 1.5, float("nan"), 1e20])),
-    "f": (pl.Boolean(), st.booleans()),
-    "d": (pl.Date(), st.dates(dt.date(1, 1, 1), dt.date(9999, 12, 31))),
-    "l": (pl.List(pl.String()), st.lists(st.none() | st.sampled_from(NASTY), max_size=3)),
-    "x": (pl.String(), st.sampled_from(NASTY[:5])),  # also set by templates
-    "y": (pl.String(), st.sampled_from(NASTY[:5])),
-}
-SHARED = """
-{% macro m(p, q="Q&") %}{{ p }}{% if q %} <{{ q }}>{% elif p %}!{% endif %}{% endmacro %}
-{% macro k(p, q=none) -%}
-  {% set x = p or q %}{% if x == "Ann" %}{% set x = "<i>" %}{% endif %}
-  {{ x }}{{ p|default("-")|upper }}
-{%- endmacro %}
-{% macro all(items) %}{% if items %}{% for i in items %}{{ loop.index }}{{ i }}{% endfor %}{% endif %}{% endmacro %}
-"""
-IMPORTS = '{% from "_shared/m.j2" import m, k as kk, all %}\n'
-
-TEXTS = [
-    *(
-        "",
-        " ",
-        "\n",
-        "word",
-        "  two words\n",
-        "<p>",
-        "</p>",
-        '<a title="',
-        "' b='",
-        '">',
-        "&amp;",
-        "{ ",
-        "}",
-        "\\",
-        "a}",
-        "\n\n",
-        "?q=",
-    ),
-    *(
-        "{% raw %}{{{s1}}}{% endraw %}",
-        "{% raw %}{{ x }}{% endraw %}",
-        "{% raw %}{{% endraw %}",
-        "{# a comment #}",
-        "שלום",
-        "👩🏽‍💻",
-        "%%x%%",
-    ),
-]
-CONSTANTS = ['"Ann"', "'<&>'", "''", "0", "1", "2.5", "true", "false", "none", "'{{{'", "-1"]
-FILTERED = [
-    *(
-        "a|upper",
-        "b|lower",
-        "a|title",
-        "a|default('-')",
-        "b|default('<', true)",
-        "n|number",
-        "r|number(1)",
-        "d|date",
-        "d|date('full')",
-    ),
-    *(
-        "a|replace('a', '<')",
-        "a|urlencode",
-        "b|length",
-        "l|join(' & ')",
-        "l|first",
-        "l|last|default('?')",
-        "x|trim|capitalize",
-        "y|truncate(4)",
-    ),
-]
-TESTED = [
-    *("a", "b", "n and n > 1", "a in ['Ann', '']", "b not in ('Ann',)", "x == 'Ann'", "y != a", "d is none", "l"),
-    *(
-        "n is not none and n is even",
-        "not l",
-        "a and not b",
-        "r",
-        "a == none",
-        "l and l|length > 1",
-        "b and 'n' in b",
-        "not (a or b)",
-    ),
-    *("x", "y", "not x", "x == 'Ann' and y"),
-]
-MAY_FAIL = ["n > 1", "l|length > 1", "'n' in a"]
+EXAMPLES = 2_000 if ALL else 60
 
 
-class Author:
-    """Writes random templates of the subset. `looped` is the variable of the loop that is being written, if any."""
-
-    def __init__(self, random: Random) -> None:
-        self.random, self.looped, self.room = random, "", 14
-
-    def one(self, *choices: str) -> str:
-        return self.random.choice(choices)
-
-    def often(self, share: float) -> bool:
-        return self.random.random() < share
-
-    def expression(self, depth: int = 0) -> str:
-        if depth < 2 and self.often(0.3):
-            left, right = self.expression(depth + 1), self.expression(depth + 1)
-            chosen = f"({left} if {self.condition()} else {right})"
-            return self.one(
-                f"({left} and {right})",
-                f"({left} or {right})",
-                chosen,
-                f"(not {left})",
-                f"({left} == {right})",
-                f"({left} != {right})",
-            )
-        kinds = [CONSTANTS, ["a", "b", "n", "r", "f", "d", "x", "y"], FILTERED]
-        if self.looped:
-            kinds.append([self.looped, "loop.index", f"{self.looped}|upper", "loop.first", f"{self.looped} or a"])
-        return self.one(*self.random.choice(kinds))
-
-    def condition(self) -> str:
-        if self.often(0.02):
-            return self.one(*MAY_FAIL)
-        return self.one(*TESTED) if self.often(0.8) else self.expression(1)
-
-    def tag(self, inside: str) -> str:
-        return f"{{%{self.one('', '', '', '-', '+')} {inside} {self.one('', '', '', '-', '+')}%}}"
-
-    def printed(self) -> str:
-        text = self.expression()
-        if self.often(0.2):
-            text = f"{text} if {self.condition()} else {self.expression()}"
-        return f"{{{{{self.one('', '', '-')} {text} {self.one('', '', '-')}}}}}"
-
-    def call(self) -> str:
-        p, q = self.expression(), self.expression()
-        calls = [f"m({p})", f"m(p={p}, q={q})", f"m({p}, {q})", f"kk({p}, {q})", *([] if self.looped else ["all(l)"])]
-        return f"{{{{ {self.one(*calls)} }}}}"
-
-    def set(self) -> str:
-        return self.tag(f"set {self.one('x', 'x', 'y', 'a')} = {self.expression()}")
-
-    def fork(self) -> str:
-        text = self.tag(f"if {self.condition()}") + self.body()
-        if self.often(0.4):
-            text += self.tag(f"elif {self.condition()}") + self.body()
-        if self.often(0.5):
-            text += self.tag("else") + self.body()
-        return text + self.tag("endif")
-
-    def loop(self) -> str:
-        self.looped = self.one("i", "i", "x")
-        text = self.tag(f"for {self.looped} in l{self.one('', '', f' if {self.looped}', f' if {self.looped} != b')}")
-        text += self.body()
-        self.looped = ""
-        if self.often(0.3):
-            text += self.tag("else") + self.body()
-        text += self.tag("endfor")
-        return text if self.often(0.05) else self.tag("if l") + text + self.tag("endif")
-
-    def body(self) -> str:
-        parts = []
-        for _ in range(self.random.randint(1, 4)):
-            self.room -= 1
-            kinds = [lambda: self.one(*TEXTS), self.printed, self.set, self.call]
-            if self.room > 0:
-                kinds += [self.fork, self.fork]
-                kinds += [] if self.looped else [self.loop]
-            parts.append(self.random.choice(kinds)())
-        return "".join(parts)
-
-
-@dataclass(frozen=True)
-class Example:
-    bodies: dict[str, str]
-    frame: pl.DataFrame
-
-    @property
-    def source(self) -> str:
-        return IMPORTS + "\n".join(_block(name, body) for name, body in self.bodies.items()) + "\n"
-
-
-def _block(name: str, body: str) -> str:
-    return f"{{% block {name} %}}{body}{{% endblock %}}"
-
-
-@st.composite
-def examples(draw: st.DrawFn) -> Example:
-    row = st.fixed_dictionaries({name: st.none() | values for name, (_, values) in FIELDS.items()})
-    rows = draw(st.lists(row, min_size=1, max_size=6))
-    frame = pl.DataFrame(rows, schema={name: dtype for name, (dtype, _) in FIELDS.items()})
-    random = Random(draw(st.integers(0, 2**64)))
-    return Example({part.name: Author(random).body() + Author(random).body() for part in PARTS}, frame)
-
-
-def independent(example: Example, part: Part) -> Template:
-    """Jinja2 alone, from the source's text, with nothing of ours but the filters."""
-    env = SandboxedEnvironment(
-        autoescape=part.is_html,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        loader=DictLoader({"_shared/m.j2": SHARED}),
-        finalize=pass_context(lambda _, value: "" if value is None else value),
-    )
-    env.filters, env.tests = dict(filters("en")), dict(TESTS)
-    return env.from_string(IMPORTS + _block(part.name, example.bodies[part.name]))
-
-
-def rendered(words: Words, part: str, row: dict[str, object]) -> str | None:
+def rendered(words: Words, row: Mapping[str, object]) -> dict[str, str] | None:
+    """All parts by plain Jinja2; None where some expression fails on the row."""
     try:
-        return plain(words, part, row)
+        return {part.name: plain(words, part.name, row) for part in PARTS}
     except TemplateError:
         return None
 
 
-@pytest.mark.property
-@pytest.mark.timeout(3600)
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-)
-@given(examples())
-def test_composed_words_equal_plain_jinja_per_row_character_for_character(example: Example) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "m.j2").write_text(SHARED, encoding="utf-8")
-        (folder / "t.j2").write_text(example.source, encoding="utf-8")
-        words = read_words(folder / "t.j2", PARTS, folder, name="t.j2")
-    rows = example.frame.to_dicts()
-    wanted = [{part.name: rendered(words, part.name, row) for part in PARTS} for row in rows]
-    sound = [None not in texts.values() for texts in wanted]
-    frame, wanted = (
-        example.frame.filter(pl.Series(sound, dtype=pl.Boolean)),
-        [t for t, ok in zip(wanted, sound, strict=True) if ok],
-    )
+def read_by_others(text: str, slots: Mapping[str, str], *, is_html: bool) -> dict[str, str]:
+    """A generic creative as others read it: a Mustache of other make, in both notations, and our pieces in turn."""
+    values = {**ESCAPES, **slots}
+    taken = [values[piece.name] if isinstance(piece, Slot) else piece for piece in pieces(text, is_html=is_html)]
+    return {
+        "triple braces": chevron.render(text, values),
+        "double braces": chevron.render(rewritten(text, "{{&", "}}"), values),
+        "pieces": "".join(taken),
+    }
+
+
+def compared(example: Example) -> Counter[str]:
+    """Hold one example to plain Jinja2; returns what was seen in it."""
+    words = example.words
+    texts = [rendered(words, row) for row in example.frame.to_dicts()]
+    frame = example.frame.filter(pl.Series([text is not None for text in texts], dtype=pl.Boolean))
+    wanted = [text for text in texts if text is not None]
     composed = compose(words, frame)
-    alone = {part.name: independent(example, part) for part in PARTS}
+    alone = {part.name: example.alone(part) for part in PARTS}
     filled = {part.name: fill(composed, part.name).to_list() for part in PARTS}
-    for number, (texts, slots, row) in enumerate(zip(wanted, composed.rows.to_dicts(), frame.to_dicts(), strict=True)):
-        creative = composed.creatives[slots["key"]]
+    generics = {
+        key: {part.name: generic(creative, part.name) for part in PARTS} for key, creative in composed.creatives.items()
+    }
+    for number, (row, said, own) in enumerate(zip(frame.to_dicts(), wanted, composed.rows.to_dicts(), strict=True)):
+        key, slots = own.pop("key"), {name: value for name, value in own.items() if value is not None}
         for part in PARTS:
-            assert filled[part.name][number] == texts[part.name]
-            assert restore(generic(creative, part.name), slots) == texts[part.name]
-            assert alone[part.name].render(row) == texts[part.name]
-        assert {name for name, value in slots.items() if value is not None} - {"key"} == set(creative.slots())
-    if not all(sound):
-        event("some row fails")
-    forks = len(re.findall(r"\{%[-+]? (?:el)?if ", example.source))
-    event("two or more branches" if forks >= 2 else "fewer than two branches")
-    event(f"creatives: {len(composed.creatives)}")
+            assert alone[part.name].render(row) == said[part.name]
+            assert filled[part.name][number] == said[part.name]
+            assert restore(generics[key][part.name], slots) == said[part.name]
+            others = read_by_others(generics[key][part.name], slots, is_html=part.is_html)
+            assert others == dict.fromkeys(others, said[part.name])
+        assert set(slots) == set(composed.creatives[key].slots())
+    assert set(composed.creatives) == set(composed.rows["key"])
+    return Counter(
+        {
+            "examples": 1,
+            "rows": len(texts),
+            "rows compared": len(wanted),
+            "two or more conditions": example.conditions >= 2,
+            "two or more creatives": len(composed.creatives) >= 2,
+            **dict.fromkeys(example.contexts, 1),
+        }
+    )
+
+
+@pytest.mark.property
+@pytest.mark.oracle
+@pytest.mark.timeout(3600)
+def test_composed_words_equal_plain_jinja_per_row_character_for_character() -> None:
+    """And the examples say something: most have several branches, told apart by their rows, and all contexts occur."""
+    seen, sources = Counter[str](), set[str]()
+
+    @many(EXAMPLES)
+    @given(examples())
+    def holds(example: Example) -> None:
+        seen.update(compared(example))
+        sources.add(example.source)
+
+    holds()
+    share = {what: number / seen["examples"] for what, number in seen.items()}
+    assert seen["examples"] >= EXAMPLES
+    assert len(sources) > 0.9 * EXAMPLES
+    assert seen["rows compared"] > 0.8 * seen["rows"]
+    assert share["two or more conditions"] > 0.8
+    assert share["two or more creatives"] > 0.5
+    assert min(share.get(context, 0) for context in CONTEXTS) > 0.4
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("value", ["Ann", "{{{s1}}}{{x}}\\{", ""])
+def test_braces_and_backslashes_of_the_words_come_through_however_they_stand_beside_slots(value: str) -> None:
+    """All texts of up to four such characters: before a slot, between two, after one, and alone."""
+    texts = ["".join(letters) for length in range(5) for letters in itertools.product("{}\\x", repeat=length)]
+    slot, values = Slot("s1", is_html=False), {"s1": value}
+    for text in texts:
+        for parts in ((text,), (text, slot), (slot, text), (text, slot, text, slot, text)):
+            creative = Creative({"text": tuple(piece for piece in parts if piece != "")})
+            said = "".join(value if isinstance(piece, Slot) else piece for piece in parts)
+            others = read_by_others(generic(creative, "text"), values, is_html=False)
+            assert {**others, "ours": restore(generic(creative, "text"), values)} == dict.fromkeys(
+                [*others, "ours"], said
+            )
+            literal = re.sub(r"\{{3}\w+\}{3}", "|", generic(creative, "text"))
+            assert re.search(r"[{}]{2}|[{}\\]\||\|[{}]", literal) is None
+
+
+class Reader(HTMLParser):
+    """What a browser would hand to a person: attributes by name, and the text between tags."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.attributes: dict[str, str | None] = {}
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, _tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.attributes.update(attributes)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+IN_CONTEXT = (
+    '{% block html %}<a title="{{ a }}" data-a=\'{{ a }}\' href="https://example.com/s?q={{ a|urlencode }}&amp;n=1">{{ a }}</a>'
+    "{% endblock %}{% block text %}{{ a }} https://example.com/s?q={{ a|urlencode }}&n=1{% endblock %}"
+)
+
+
+@pytest.mark.oracle
+def test_any_value_is_read_back_from_html_attributes_and_urls(tmp_path: Path) -> None:
+    """By Python's own readers of HTML and of URLs."""
+    values = [*NASTY, *map("".join, itertools.permutations(NASTY, 2))]
+    composed = compose(words_from(tmp_path, IN_CONTEXT, HTML, TEXT), pl.DataFrame({"a": values}))
+    for value, html, text in zip(values, fill(composed, "html"), fill(composed, "text"), strict=True):
+        read = Reader(html)
+        url = read.attributes.pop("href") or ""
+        assert (read.attributes, read.text) == ({"title": value, "data-a": value}, value)
+        assert parse_qsl(urlsplit(url).query, keep_blank_values=True) == [("q", value), ("n", "1")]
+        assert text == f"{value} {url}"

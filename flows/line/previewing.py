@@ -1,0 +1,306 @@
+"""What people would read of a product: the words of each situation, or one customer's, as the delivery would fill them in."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from flows.channels import CHANNELS
+from flows.errors import UsageError, nearest
+from flows.keys import Key
+from flows.line.explaining import Explanation, explain
+from flows.line.planning import read_creatives, scan_deliveries
+from flows.line.situations import situations
+from flows.locales import spelt
+from flows.plan import plan_folder
+from flows.schemas import ROUTED
+from flows.sms_length import measure
+from flows.stages.message import UNSUBSCRIBE, worded
+from flows.wording import fitting
+from flows.words import is_spoken, is_words_slot, pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from flows.product import Product
+    from flows.wording import WordsKey
+    from flows.workspace import Workspace
+
+NOBODY = Key("preview", "nobody")
+"""Under which examples get the ids that a message has; they are not shown."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which messages to show: empty is all; without a brand the product's first one speaks."""
+
+    channels: tuple[str, ...] = ()
+    locales: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    brand: str | None = None
+
+
+@dataclass(frozen=True)
+class Said:
+    """A text, and where in it values of the customer stand: start and end of each."""
+
+    text: str
+    values: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message as somebody would get it.
+
+    Attributes:
+        channel, target, brand, country: the way, and who speaks; no target where the brand has none for the channel.
+        variants: those that say so; empty without a test.
+        locale: the language of the words.
+        subject_id: what it is about, for a customer.
+        facts: the sets of facts with which it reads so.
+        parts: the channel's parts, wrapped in the brand's layout.
+        sender_name, sender_email, reply_to, sms_sender: the brand's.
+        action_label, action_url: where it leads.
+        encoding, units, segments: the length of a text message.
+    """
+
+    channel: str
+    target: str | None
+    brand: str
+    country: str
+    variants: tuple[str, ...]
+    locale: str
+    subject_id: str | None
+    facts: tuple[tuple[str, ...], ...]
+    parts: Mapping[str, Said]
+    sender_name: str
+    sender_email: str
+    reply_to: str
+    sms_sender: str
+    action_label: str
+    action_url: str
+    encoding: str | None = None
+    units: int | None = None
+    segments: int | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The messages of a product.
+
+    Attributes:
+        product, need, status: the help.
+        brands: all that speak for it.
+        segment: the segment whose examples stand for customers.
+        messages: what is said.
+        explanation: what became of the product for the customer that was asked for, and why.
+    """
+
+    product: str
+    need: str
+    status: str
+    brands: tuple[str, ...]
+    segment: str
+    messages: tuple[Message, ...]
+    explanation: Explanation | None = None
+
+
+def preview(workspace: Workspace, name: str, asked: Asked = Asked()) -> Preview:
+    """The words of each channel, variant, locale and set of facts, with the segment's examples: no customer is needed.
+
+    Args:
+        workspace: gives words, layouts and examples.
+        name: of the product.
+        asked: narrows it.
+
+    Raises:
+        UsageError: there is no such product, or it has no such channel, locale, variant or brand.
+        TemplateError: some wording cannot be rendered.
+    """
+    product = _product(workspace, name)
+    _check(asked, product)
+    files = _files(workspace, product, asked)
+    examples = list(_examples(workspace, product, asked.brand or product.brands[0], files))
+    frame = pl.DataFrame([row for _, row in examples], schema_overrides=ROUTED, infer_schema_length=None)
+    made = worded(frame, product, workspace, NOBODY)
+    in_order = made.rows.sort(pl.col("decision_id").cast(pl.UInt32)).to_dicts()
+    messages = [
+        _message(_without_id(row), made.creatives[row["creative_id"]], files[key])
+        for row, (key, _) in zip(in_order, examples, strict=True)
+    ]
+    return _preview(product, _alike(messages))
+
+
+def preview_for(workspace: Workspace, name: str, customer_id: str, asked: Asked = Asked()) -> Preview:
+    """The words that one customer would get of a product by the latest plan, and why, or why none.
+
+    Raises:
+        UsageError: there is no such product, channel or brand, or the plan has no such customer.
+        PlanError: there is no plan yet.
+    """
+    product = _product(workspace, name)
+    _check(asked, product)
+    if asked.locales or asked.variants:
+        hint = "leave out --locale and --variant with --customer"
+        raise UsageError("--customer", "a customer has a language and a variant already", hint)
+    found = explain(workspace, customer_id)
+    ways = asked.channels or product.channels.all
+    brands = [asked.brand] if asked.brand else product.brands
+    mine = (pl.col("customer_id") == customer_id) & (pl.col("product") == name) & pl.col("reason").is_null()
+    folder = plan_folder(workspace.settings, found.run_id)
+    rows = scan_deliveries(folder).filter(mine, pl.col("channel").is_in(ways), pl.col("brand").is_in(brands)).collect()
+    creatives = read_creatives(folder, rows["creative_id"]) if rows.height else {}
+    messages = [
+        _message(row, creatives[row["creative_id"]], tuple(filter(None, [row["variant"]]))) for row in rows.to_dicts()
+    ]
+    about = replace(
+        found,
+        candidates=[row for row in found.candidates if row["product"] == name and row["brand"] in brands],
+        elsewhere=[other for other in found.elsewhere if other == name],
+        messages=[row for row in found.messages if row["product"] == name],
+    )
+    return _preview(product, messages, about)
+
+
+def _product(workspace: Workspace, name: str) -> Product:
+    if name not in workspace.products:
+        raise UsageError("PRODUCT", f"'{name}' is no product of this workspace", nearest(name, workspace.products))
+    return workspace.products[name]
+
+
+def _check(asked: Asked, product: Product) -> None:
+    brands = (asked.brand,) if asked.brand else ()
+    for option, names, known in (
+        ("channel", asked.channels, product.channels.all),
+        ("variant", asked.variants, product.test.variants),
+        ("brand", brands, product.brands),
+    ):
+        for name in names:
+            if name not in known:
+                raise UsageError(f"--{option}", f"'{name}' is no {option} of {product.name}", nearest(name, known))
+
+
+def _files(workspace: Workspace, product: Product, asked: Asked) -> dict[WordsKey, tuple[str, ...]]:
+    """The template files that speak, each with the variants that it speaks for.
+
+    Raises:
+        UsageError: a locale is none, or the product has no words for it.
+    """
+    words = workspace.words[product.name]
+    spoken = sorted({key.locale for key in words}, key=lambda locale: locale or "")
+    locales = [_locale(given) for given in asked.locales] or spoken
+    variants = asked.variants or tuple(product.test.variants) or (None,)
+    found: dict[WordsKey, dict[str, None]] = {}
+    for channel in asked.channels or product.channels.all:
+        for locale in locales:
+            for variant in variants:
+                key = fitting(words, channel, variant, locale)
+                if key is None:
+                    what = f"{product.name} has no words in '{locale}', nor any for all other languages"
+                    raise UsageError("--locale", what, nearest(str(locale), filter(None, spoken)))
+                found.setdefault(key, {}).update({variant: None} if variant else {})
+    return {key: tuple(names) for key, names in found.items()}
+
+
+def _locale(given: str) -> str:
+    locale = pl.select(spelt(pl.lit(given))).item()
+    if locale is None or not is_spoken(locale):
+        raise UsageError("--locale", f"'{given}' is no language", "write it as in de, de-AT or pt-BR")
+    return str(locale)
+
+
+def _examples(
+    workspace: Workspace, product: Product, brand: str, files: Iterable[WordsKey]
+) -> Iterator[tuple[WordsKey, dict[str, Any]]]:
+    """A delivery for each file and set of facts, as routing would hand it on; `decision_id` is its place among them."""
+    usages, segment = workspace.usages(product), workspace.segments[product.segment]
+    nothing = dict.fromkeys((*ROUTED, *workspace.fields(product)))
+    place = itertools.count()
+    for key in files:
+        dimensions = [name for name in product.dimensions if name in usages[key].used]
+        for situation in situations(workspace.words[product.name][key].fields, dimensions, segment):
+            row = {
+                **nothing,
+                "brand": brand,
+                "product": product.name,
+                "decision_id": str(next(place)),
+                "channel": key.channel,
+                "target": workspace.settings.targets.get(brand, {}).get(key.channel),
+                "variant": key.variant,
+                "locale": key.locale,
+                "facts": list(situation.facts),
+                **situation.values,
+            }
+            yield key, row
+
+
+def _without_id(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An example has no id of its own for the address to leave at."""
+    address = row[UNSUBSCRIBE]
+    return {**row, UNSUBSCRIBE: address and address.replace(row["message_id"], "{message_id}")}
+
+
+def _message(row: Mapping[str, Any], creative: Mapping[str, Any], variants: tuple[str, ...]) -> Message:
+    """A delivery with its words filled in, as `stages.delivery` fills them."""
+    channel = CHANNELS[row["channel"]]
+    parts = {part.name: _said(creative["parts"][part.name], row, is_html=part.is_html) for part in channel.parts}
+    length = measure(pl.Series([parts["body"].text])).row(0, named=True) if channel.name == "sms" else {}
+    return Message(
+        channel=channel.name,
+        target=row["target"],
+        variants=variants,
+        locale=creative["locale"],
+        subject_id=row["subject_id"],
+        facts=(tuple(row["facts"]),),
+        parts=parts,
+        **{name: creative[name] for name in _OF_CREATIVE},
+        **length,
+    )
+
+
+def _said(text: str, row: Mapping[str, Any], *, is_html: bool) -> Said:
+    said, values = "", []
+    for piece in pieces(text, is_html=is_html):
+        value = piece if isinstance(piece, str) else row[piece.name]
+        if not isinstance(piece, str) and is_words_slot(piece.name):
+            values.append((len(said), len(said) + len(value)))
+        said += value
+    return Said(said, tuple(values))
+
+
+def _alike(messages: Sequence[Message]) -> list[Message]:
+    """What reads the same with several sets of facts, once."""
+    found: dict[tuple[object, ...], Message] = {}
+    for message in messages:
+        texts = tuple(said.text for said in message.parts.values())
+        key = (message.channel, message.variants, message.locale, *texts)
+        known = found.get(key)
+        found[key] = message if known is None else replace(known, facts=(*known.facts, *message.facts))
+    return list(found.values())
+
+
+def _preview(product: Product, messages: Sequence[Message], explanation: Explanation | None = None) -> Preview:
+    return Preview(
+        product=product.name,
+        need=product.help.need,
+        status=product.status,
+        brands=tuple(product.brands),
+        segment=product.segment,
+        messages=tuple(messages),
+        explanation=explanation,
+    )
+
+
+_OF_CREATIVE = (
+    "brand",
+    "country",
+    "sender_name",
+    "sender_email",
+    "reply_to",
+    "sms_sender",
+    "action_label",
+    "action_url",
+)

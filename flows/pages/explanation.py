@@ -1,0 +1,220 @@
+"""A customer's decision in sentences: what they get, why, why not the others, and what they had before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Group
+from rich.text import Text
+
+from flows.reasons import MEANING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from rich.console import RenderableType
+
+    from flows.line.explaining import Explanation, Row
+
+
+def explained(found: Explanation) -> RenderableType:
+    """What one customer gets, why, why not the rest, and what was before."""
+    title = Text(f"{found.customer_id} in plan {found.run_id}", style="bold")
+    lines = [line for row in sorted(found.candidates, key=_got_first) for line in candidate(found, row)]
+    if not found.candidates:
+        lines.append("No live product's segment has this customer.")
+    elif found.elsewhere:
+        lines.append(f"Not in the segments of {listed(found.elsewhere)}, or not due there yet.")
+    lines += changed(found)
+    if found.messages:
+        lines += ["Before:", *(f"  {_message(row)}" for row in found.messages)]
+    return Group(title, *map(Text, lines))
+
+
+def candidate(found: Explanation, row: Row) -> list[str]:
+    """What became of one help for the customer: a sentence, and below it the reasons."""
+    if row["reason"] is None:
+        return _got(found, row)
+    first = f"{found.customer_id} does not get {_help(row)}: {WHY[row['reason']](row, found)} ({row['reason']})."
+    comes_from_channels = any(way["reason"] == row["reason"] for way in row["closed"])
+    return [first, *(_not_by(way, row) for way in row["closed"] if comes_from_channels)]
+
+
+def changed(found: Explanation) -> list[str]:
+    """A warning where the plan is of another workspace than what is there now."""
+    warning = "Settings, words or SQL have changed since; `justenough plan` makes a new plan."
+    return [] if found.is_current else [warning]
+
+
+def listed(names: Iterable[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
+
+
+def used(facts: Sequence[str]) -> str:
+    """What is used of what is known about somebody."""
+    return f"using {listed(facts)}" if facts else "using no customer data"
+
+
+def _got_first(row: Row) -> tuple[bool, str]:
+    return row["reason"] is not None, row["brand"]
+
+
+def _got(found: Explanation, row: Row) -> list[str]:
+    deliveries = [way for way in found.deliveries if _is_of(way, row)]
+    leaving = [way for way in deliveries if way["reason"] is None]
+    until = f"until {_at(row['valid_until'], found)}"
+    if leaving:
+        first = f"{found.customer_id} gets {_help(row)}: {_ways(leaving)}, {until}."
+    elif row["product"] not in found.products:
+        first = f"{_help(row)} was decided on, but this plan delivers only {listed(found.products)}."
+    else:
+        first = f"{_help(row)} was decided on, but none of it leaves."
+    need = [f"  The need: {row['need'].rstrip('.')}."] if row["need"] else []
+    closed = {way["channel"] for way in row["closed"]}
+    stopped = [way for way in deliveries if way["reason"] is not None and way["channel"] not in closed]
+    spare = [f"  Not by {way}: an earlier channel of `first_of` is open." for way in row["spare"]]
+    return [
+        first,
+        *need,
+        f"  It fits: {_fit(row)}.",
+        *(_not_by(way, row) for way in (*row["closed"], *stopped)),
+        *spare,
+    ]
+
+
+def _ways(leaving: Sequence[Row]) -> str:
+    """By which channels, to which targets; with the facts of each where they differ."""
+    facts = {tuple(way["facts"]) for way in leaving}
+    if len(facts) == 1:
+        return f"{listed(_by(way) for way in leaving)}, {used(leaving[0]['facts'])}"
+    return listed(f"{_by(way)} {used(way['facts'])}" for way in leaving)
+
+
+def _by(way: Row) -> str:
+    return f"by {way['channel']} ({way['target']})"
+
+
+def _help(row: Mapping[str, Any]) -> str:
+    """`care_guide of nordtal about o12`, as far as the row tells."""
+    brand = f" of {row['brand']}" if row.get("brand") else ""
+    return f"{row['product']}{brand}" + (f" about {row['subject_id']}" if row["subject_id"] else "")
+
+
+def _not_by(way: Row, row: Row) -> str:
+    """Why a channel is not used."""
+    if way["reason"] == "UNREACHABLE" and row["unserved"] is not None:
+        why = "the brand has no target for it" if way["channel"] in row["unserved"] else "there is no address for it"
+    else:
+        why = _files(way["detail"]) if way.get("detail") else MEANING[way["reason"]]
+    return f"  Not by {way['channel']}: {why} ({way['reason']})."
+
+
+def _fit(row: Row) -> str:
+    """The score, how much is needed, and where it comes from."""
+    if not row["terms"]:
+        return "it is for everybody in its segment"
+    needed = f", and {row['threshold']:.2f} is enough" if row["threshold"] is not None else ""
+    return f"score {row['score']:.2f}{needed}: {_terms(row)}"
+
+
+def _terms(row: Row) -> str:
+    return ", ".join(f"{_term(term)} ({term['log_odds']:+.2f})".replace("-", "−") for term in row["terms"])
+
+
+def _term(term: Row) -> str:
+    """A signal in words: `delivered 2 days ago`, `opened care page`, `no opened care page`, `late days 4`."""
+    words = str(term["name"]).replace("_", " ")
+    if term["age_days"] is not None:
+        return f"{words.removesuffix(' at')} {_ago(term['age_days'])}"
+    if words.endswith(" at") and not term["log_odds"]:
+        return f"{words.removesuffix(' at')} long ago, or not known"
+    if term["value"] is None or term["value"] == 1:
+        return words
+    return f"{words} {term['value']:g}" if term["value"] else f"no {words}"
+
+
+def _ago(days: float) -> str:
+    """Days are counted up to a hundred."""
+    if days < 1:
+        return "within a day"
+    return f"{days:.0f} day{'' if round(days) == 1 else 's'} ago" if days <= 100 else "long ago"
+
+
+def _at(instant: datetime, found: Explanation) -> str:
+    return f"{instant.astimezone(ZoneInfo(found.time_zone)):%Y-%m-%d %H:%M} ({found.time_zone})"
+
+
+def _is_of(way: Row, row: Row) -> bool:
+    return all(way[name] == row[name] for name in ("product", "brand", "subject_id"))
+
+
+def _files(detail: str) -> str:
+    files = [f"sql/exclusions/{name}.sql" for name in detail.split(", ")]
+    return f"{listed(files)} {'names' if len(files) == 1 else 'name'} them"
+
+
+def _excluded(row: Row, _found: Explanation) -> str:
+    detail = row.get("detail") or ", ".join(sorted({way["detail"] for way in row["closed"] if way["detail"]}))
+    return _files(detail) if detail else MEANING["EXCLUDED"]
+
+
+def _stale(row: Row, found: Explanation) -> str:
+    return f"the occasion was over at {_at(row['valid_until'], found)}"
+
+
+def _repeated(row: Row, found: Explanation) -> str:
+    if row["had_on"] is not None:
+        return f"their last turn was on {row['had_on']}, and the next is on {row['due_on']} at the earliest"
+    return "they have had a decision today already" if found.is_current else MEANING["REPEATED"]
+
+
+def _below(row: Row, _found: Explanation) -> str:
+    needed = f", and {row['threshold']:.2f} is needed" if row["threshold"] is not None else ""
+    return f"it does not fit well enough now, with a score of {row['score']:.2f}{needed}: {_terms(row)}"
+
+
+def _outranked(row: Row, _found: Explanation) -> str:
+    winner = row["winner"]
+    if winner is None:
+        return MEANING["OUTRANKED"]
+    return f"{_help(winner)} fits better, with {winner['score']:.2f} against {row['score']:.2f}"
+
+
+def _silenced(row: Row, _found: Explanation) -> str:
+    service = row["service"]
+    return f"{_help(service)} goes to them today, and service comes first" if service else MEANING[row["reason"]]
+
+
+def _held_out(row: Row, _found: Explanation) -> str:
+    return (
+        f"it is the one that fits best ({row['score']:.2f}), and a few people get nothing, to measure what it changes"
+    )
+
+
+def _plainly(row: Row, _found: Explanation) -> str:
+    return MEANING[row["reason"]]
+
+
+WHY: dict[str, Callable[[Row, Explanation], str]] = {
+    **dict.fromkeys(MEANING, _plainly),
+    "EXCLUDED": _excluded,
+    "STALE_CONTEXT": _stale,
+    "REPEATED": _repeated,
+    "BELOW_THRESHOLD": _below,
+    "OUTRANKED": _outranked,
+    "SILENCED_BY_SERVICE": _silenced,
+    "HOLDOUT": _held_out,
+}
+"""The sentence of each reason; those without one of their own say what the reason means."""
+
+
+def _message(row: Row) -> str:
+    what = f"{row['product']} of {row['brand']}"
+    if row["channel"] is None:
+        return f"{row['as_of']}: {what} was held back, to measure what it changes ({row['state']})"
+    version = f" version {row['product_version']}" if row["product_version"] else ""
+    return f"{row['as_of']}: {row['channel']} with {what}{version}, {used(row['facts'] or [])} ({row['state']})"

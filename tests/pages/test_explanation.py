@@ -1,0 +1,266 @@
+"""A customer's decision in sentences."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime
+
+import pytest
+from rich.console import Console
+
+from flows.line.explaining import Explanation
+from flows.pages.explanation import WHY, explained
+from flows.reasons import REASONS
+
+UNTIL, END = datetime(2026, 11, 26, 23, tzinfo=UTC), "until 2026-11-27 00:00 (Europe/Berlin)."
+BASE = {"name": "base", "log_odds": -2.0, "age_days": None, "value": None}
+SINCE = {"name": "delivered_at", "log_odds": 1.5157, "age_days": 2.0, "value": None}
+OPENED = {"name": "opened_care_page", "log_odds": 0.5, "age_days": None, "value": 1.0}
+
+
+def row(product: str = "care", **changes):
+    """A decision that is told: `care` is due, for the whole person; changes say otherwise."""
+    return {
+        "product": product,
+        "brand": "nordtal",
+        "subject_id": None,
+        "message_type": "marketing",
+        "score": 0.51,
+        "terms": [BASE, SINCE, OPENED],
+        "closed": [],
+        "valid_until": UNTIL,
+        "reason": None,
+        "detail": None,
+        "need": "New owners ask how.",
+        "threshold": 0.25,
+        "winner": None,
+        "service": None,
+        "had_on": None,
+        "due_on": None,
+        "spare": [],
+        "unserved": [],
+    } | changes
+
+
+def way(channel: str = "email", **changes):
+    """A delivery of `care`."""
+    usual = {"product": "care", "brand": "nordtal", "subject_id": None, "channel": channel, "target": f"{channel}_file"}
+    return usual | {"facts": ["last_order", "name"], "reason": None, "valid_until": UNTIL} | changes
+
+
+def said(*candidates, ways=(), **changes) -> list[str]:
+    """The lines below the title."""
+    usual = {
+        "customer_id": "c1",
+        "run_id": "r1",
+        "as_of": date(2026, 11, 22),
+        "time_zone": "Europe/Berlin",
+        "is_current": True,
+        "products": ("care", "tips"),
+        "targets": ("email_file", "web_file"),
+        "candidates": list(candidates),
+        "elsewhere": [],
+        "deliveries": list(ways),
+        "messages": [],
+    }
+    file = io.StringIO()
+    Console(file=file, soft_wrap=True).print(explained(Explanation(**usual | changes)))
+    title, *lines = file.getvalue().splitlines()
+    assert title == "c1 in plan r1"
+    return lines
+
+
+def why(reason: str, **changes) -> str:
+    """The sentence about a help that is not got, after who does not get what."""
+    first = said(row(reason=reason, **changes))[0]
+    start, end = "c1 does not get care of nordtal: ", f" ({reason})."
+    assert first.startswith(start)
+    assert first.endswith(end)
+    return first.removeprefix(start).removesuffix(end)
+
+
+def test_what_is_got_is_told_with_the_way_the_facts_and_the_end_and_then_why():
+    closed = [{"channel": "push", "reason": "UNREACHABLE", "detail": None}]
+    lines = said(row(subject_id="o12", closed=closed, spare=["sms"]), ways=[way(subject_id="o12")])
+    assert lines == [
+        f"c1 gets care of nordtal about o12: by email (email_file), using last_order and name, {END}",
+        "  The need: New owners ask how.",
+        "  It fits: score 0.51, and 0.25 is enough: base (−2.00), delivered 2 days ago (+1.52), opened care page (+0.50).",
+        "  Not by push: there is no address for it (UNREACHABLE).",
+        "  Not by sms: an earlier channel of `first_of` is open.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ways", "expected"),
+    [
+        ([way(facts=[])], "by email (email_file), using no customer data"),
+        ([way(), way("web")], "by email (email_file) and by web (web_file), using last_order and name"),
+        (
+            [way(), way("web", facts=["name"])],
+            "by email (email_file) using last_order and name and by web (web_file) using name",
+        ),
+        ([way(), way("web", reason="NO_CONSENT")], "by email (email_file), using last_order and name"),
+    ],
+)
+def test_channels_that_use_other_facts_say_so(ways, expected):
+    assert said(row(), ways=ways)[0] == f"c1 gets care of nordtal: {expected}, {END}"
+
+
+def test_a_delivery_that_is_dropped_says_why_and_one_that_was_closed_says_it_once():
+    closed = [{"channel": "web", "reason": "EXCLUDED", "detail": "no_web"}]
+    ways = [way(), way("web", reason="EXCLUDED"), way("ads", reason="AUDIENCE_TOO_SMALL")]
+    assert [line for line in said(row(closed=closed), ways=ways) if "Not by" in line] == [
+        "  Not by web: sql/exclusions/no_web.sql names them (EXCLUDED).",
+        "  Not by ads: the audience is below the platform's minimum (AUDIENCE_TOO_SMALL).",
+    ]
+
+
+def test_what_was_decided_and_does_not_leave_says_so():
+    assert (
+        said(row(), ways=[way(reason="DUPLICATE_ADDRESS")])[0]
+        == "care of nordtal was decided on, but none of it leaves."
+    )
+    narrowed = said(row(), products=("tips",))
+    assert narrowed[0] == "care of nordtal was decided on, but this plan delivers only tips."
+
+
+def test_a_channel_without_a_target_is_told_from_one_without_an_address():
+    closed = [{"channel": name, "reason": "UNREACHABLE", "detail": None} for name in ("sms", "push")]
+    assert [line for line in said(row(closed=closed, unserved=["push"]), ways=[way()]) if "Not by" in line] == [
+        "  Not by sms: there is no address for it (UNREACHABLE).",
+        "  Not by push: the brand has no target for it (UNREACHABLE).",
+    ]
+
+
+def test_a_help_for_everybody_in_its_segment_needs_no_score():
+    assert "  It fits: it is for everybody in its segment." in said(row(terms=[], score=1.0), ways=[way()])
+
+
+@pytest.mark.parametrize("reason", [r.code for r in REASONS if "candidate" in r.of])
+@pytest.mark.parametrize("is_current", [True, False])
+def test_every_reason_of_a_candidate_has_its_sentence(reason, is_current):
+    known = {} if is_current else {"need": None, "threshold": None, "unserved": None}
+    first, *_ = said(row(reason=reason, **known), is_current=is_current)
+    assert first.startswith("c1 does not get care of nordtal: ")
+    assert first.endswith(f" ({reason}).")
+    _is_a_sentence(first)
+
+
+@pytest.mark.parametrize("reason", [r.code for r in REASONS if "delivery" in r.of])
+@pytest.mark.parametrize("is_current", [True, False])
+def test_every_reason_of_a_delivery_has_its_sentence(reason, is_current):
+    known = {} if is_current else {"need": None, "threshold": None, "unserved": None}
+    lines = said(row(**known), ways=[way(), way("web", reason=reason)], is_current=is_current)
+    [line] = [line for line in lines if "Not by web: " in line]
+    assert line.endswith(f" ({reason}).")
+    _is_a_sentence(line)
+
+
+def _is_a_sentence(text: str):
+    assert len(text.split()) > 6
+    assert not {"None", "{", "}", "Unknown"} & set(text.replace("{", " { ").split())
+
+
+def test_the_sentences_are_those_of_the_closed_list_and_no_others():
+    assert set(WHY) == {reason.code for reason in REASONS}
+
+
+@pytest.mark.parametrize(
+    ("reason", "told", "sentence"),
+    [
+        ("EXCLUDED", {"detail": "staff"}, "sql/exclusions/staff.sql names them"),
+        ("EXCLUDED", {"detail": "a, b"}, "sql/exclusions/a.sql and sql/exclusions/b.sql name them"),
+        (
+            "EXCLUDED",
+            {"closed": [{"channel": "email", "reason": "EXCLUDED", "detail": "no_mail"}]},
+            "sql/exclusions/no_mail.sql names them",
+        ),
+        ("STALE_CONTEXT", {}, "the occasion was over at 2026-11-27 00:00 (Europe/Berlin)"),
+        (
+            "REPEATED",
+            {"had_on": date(2026, 11, 1), "due_on": date(2026, 12, 1)},
+            "their last turn was on 2026-11-01, and the next is on 2026-12-01 at the earliest",
+        ),
+        ("REPEATED", {}, "they have had a decision today already"),
+        (
+            "BELOW_THRESHOLD",
+            {"score": 0.119, "terms": [BASE]},
+            "it does not fit well enough now, with a score of 0.12, and 0.25 is needed: base (−2.00)",
+        ),
+        (
+            "OUTRANKED",
+            {"winner": {"product": "tips", "subject_id": "o9", "score": 0.8}},
+            "tips about o9 fits better, with 0.80 against 0.51",
+        ),
+        (
+            "SILENCED_BY_SERVICE",
+            {"service": {"product": "late", "subject_id": None, "score": 0.8}},
+            "late goes to them today, and service comes first",
+        ),
+        ("SILENCED_BY_SERVICE", {}, "a service message goes to this person today"),
+        (
+            "HOLDOUT",
+            {},
+            "it is the one that fits best (0.51), and a few people get nothing, to measure what it changes",
+        ),
+        ("ERASED", {}, "the person asked to be forgotten"),
+    ],
+)
+def test_a_reason_is_told_with_what_brought_it_about(reason, told, sentence):
+    assert why(reason, **told) == sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "log_odds", "age_days", "value", "words"),
+    [
+        ("delivered_at", 0.25, 0.4, None, "delivered within a day (+0.25)"),
+        ("delivered_at", 0.25, 1.2, None, "delivered 1 day ago (+0.25)"),
+        ("first_seen_at", -0.25, 7.6, None, "first seen 8 days ago (−0.25)"),
+        ("delivered_at", 0.001, 250.0, None, "delivered long ago (+0.00)"),
+        ("delivered_at", 0.0, None, None, "delivered long ago, or not known (+0.00)"),
+        ("delivered_at", 0.25, None, None, "delivered at (+0.25)"),
+        ("base", 0.0, None, None, "base (+0.00)"),
+        ("opened_care_page", 0.0, None, 0.0, "no opened care page (+0.00)"),
+        ("late_days", 2.0, None, 4.0, "late days 4 (+2.00)"),
+        ("late_days", 2.0, None, 2.5, "late days 2.5 (+2.00)"),
+    ],
+)
+def test_a_signal_is_told_in_words(name, log_odds, age_days, value, words):
+    term = {"name": name, "log_odds": log_odds, "age_days": age_days, "value": value}
+    assert why("BELOW_THRESHOLD", terms=[term]).endswith(f": {words}")
+
+
+def test_what_is_got_comes_first_and_then_what_is_not_with_its_channels_where_they_are_why():
+    closed = [{"channel": "email", "reason": "NO_CONSENT", "detail": None}]
+    others = [row("tips", reason="NO_CONSENT", closed=closed), row("acts", reason="OUTRANKED", closed=closed)]
+    lines = said(*others, row(), ways=[way()])
+    assert [line.split(":")[0] for line in lines] == [
+        "c1 gets care of nordtal", "  The need", "  It fits",
+        "c1 does not get tips of nordtal", "  Not by email", "c1 does not get acts of nordtal",
+    ]  # fmt: skip
+
+
+def test_the_segments_without_the_customer_are_named_last():
+    assert (
+        said(row(), ways=[way()], elsewhere=["a", "b", "c"])[-1]
+        == "Not in the segments of a, b and c, or not due there yet."
+    )
+    assert said() == ["No live product's segment has this customer."]
+
+
+def test_a_plan_of_another_workspace_is_warned_of():
+    warning = "Settings, words or SQL have changed since; `justenough plan` makes a new plan."
+    assert said(row(), ways=[way()], is_current=False)[-1] == warning
+    assert warning not in said(row(), ways=[way()])
+
+
+def test_what_was_before_is_told_with_its_version_and_facts():
+    usual = {"as_of": date(2026, 11, 1), "product": "care", "brand": "nordtal", "channel": "email", "batch_id": "b"}
+    sent = usual | {"facts": ["name"], "product_version": 2, "state": "published"}
+    held = usual | {"channel": None, "facts": None, "product_version": None, "state": "held out"}
+    assert said(messages=[sent, held])[1:] == [
+        "Before:",
+        "  2026-11-01: email with care of nordtal version 2, using name (published)",
+        "  2026-11-01: care of nordtal was held back, to measure what it changes (held out)",
+    ]
