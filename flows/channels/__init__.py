@@ -27,6 +27,7 @@ class Channel:
         address: the column of the customers' frame that holds its addresses.
         parts: the parts of the words it carries.
         one_line: the parts that must not break their line: headers, titles.
+        may_be_blank: the parts without which a message is whole.
         layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each part that
             it wraps; None where the words stand for themselves.
         needs_yes: whether even a service message needs a yes, because somebody else learns who it is about.
@@ -36,6 +37,7 @@ class Channel:
     address: str
     parts: tuple[Part, ...]
     one_line: tuple[str, ...] = ()
+    may_be_blank: tuple[str, ...] = ()
     layout: str | None = None
     needs_yes: bool = False
 
@@ -54,6 +56,7 @@ CHANNELS: dict[str, Channel] = {
                 Part("text", is_html=False),
             ),
             one_line=("subject", "preheader"),
+            may_be_blank=("preheader",),
             layout="email_layout.j2",
         ),
         Channel("sms", "phone", (Part("body", is_html=False),), layout="sms_layout.j2"),

@@ -225,7 +225,9 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame) -> Bars:
 def _people(rows: pl.DataFrame, settings: Settings, key: Key) -> pl.DataFrame:
     """Normalised addresses; telephone numbers without a country are read as of the workspace's `default_region`."""
     located = rows.with_columns(
-        pl.col("country").fill_null(pl.lit(settings.default_region, dtype=pl.String)), locale=spelt(pl.col("locale"))
+        pl.col("country").fill_null(pl.lit(settings.default_region, dtype=pl.String)),
+        locale=spelt(pl.col("locale")),
+        push_token=pl.col("push_token").str.strip_chars().replace("", None),  # blank is none
     )
     read = normalised_customers(located, settings.folder("addresses"))
     return read.with_columns(rows["country"], person_key=key.of(pl.col("customer_id")))

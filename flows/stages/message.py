@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -11,7 +11,7 @@ import polars as pl
 from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.errors import TemplateError
 from flows.wording import fitting, layout_of
-from flows.words import compose, generic, wrap
+from flows.words import compose, fill, generic, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flows.keys import Key
     from flows.product import Product
     from flows.wording import WordsKey
-    from flows.words import Creative
+    from flows.words import Composed, Creative
     from flows.workspace import Workspace
 
 FIRST_ATTEMPT = "1"
@@ -89,6 +89,7 @@ def _put(
     locale = words.locale
     contexts = {name: _context(name, product, words_key, workspace) for name in sorted(rows["sender"].unique())}
     composed = compose(words, rows)
+    _check_said(composed, CHANNELS[words_key.channel], words.name)
     layout = layout_of(workspace.layouts, words_key)
     if layout is not None:
         slots = RESERVED_SLOTS if product.message_type == "marketing" else ()
@@ -128,6 +129,26 @@ def _check_lines(creative: Creative, channel: Channel, name: str) -> None:
         if any(isinstance(piece, str) and ("\n" in piece or "\r" in piece) for piece in creative.parts[part]):
             what = f"the part '{part}' goes over more than one line"
             raise TemplateError(name, what, "write the block on one line, from its tag to its endblock")
+
+
+def _check_said(composed: Composed, channel: Channel, name: str) -> None:
+    """A part that says nothing to somebody: a push message without a title is refused, a mail without a subject mistrusted.
+
+    Raises:
+        TemplateError: naming the part.
+    """
+    for part in channel.parts:
+        if part.name in channel.may_be_blank:
+            continue
+        bare = {
+            key: creative
+            for key, creative in composed.creatives.items()
+            if not any(isinstance(piece, str) and piece.strip() for piece in creative.parts[part.name])
+        }
+        mine = composed.rows.filter(pl.col("key").is_in(list(bare)))
+        if bare and (fill(replace(composed, rows=mine, creatives=bare), part.name).str.strip_chars() == "").any():
+            hint = "give that case words of its own: {% if … %}…{% else %}…{% endif %}"
+            raise TemplateError(name, f"the part '{part.name}' is empty where a fact is missing", hint)
 
 
 def _described(creative: Creative, context: Mapping[str, Any]) -> dict[str, Any]:

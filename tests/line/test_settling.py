@@ -74,3 +74,16 @@ def test_a_delivery_that_is_lost_on_the_way_fails_the_run(tiny):
         rows.head(rows.height - 1).write_parquet(file)
         with pytest.raises(BalanceError, match="marketing deliveries wanted"):
             line.settle(workspace, order.run_id, counts)
+
+
+def test_a_blank_token_is_none_so_that_people_get_the_message_another_way(tiny):
+    words = "{% block title %}Dry it first{% endblock %}{% block body %}Three minutes now.{% endblock %}"
+    (tiny.folder / "templates/care/push.j2").write_text(words, "utf-8")
+    tiny.edit("templates/care/product.yaml", "first_of: [email, sms]", "first_of: [push, email, sms]")
+    tiny.edit("pyproject.toml", 'email = "email_file"', 'email = "email_file"\npush = "fcm"')
+    token = "CASE customer_id WHEN 'c01' THEN ' app-of-c01 ' WHEN 'c13' THEN ' ' ELSE '' END AS push_token"
+    tiny.edit("sql/customers.sql", "email, phone", f"email, phone, {token}")
+    tiny.run(products=("care",))
+    sent = {batch.target: batch.rows for batch in tiny.batches() if batch.target != "web_profiles"}
+    assert [row["token"] for row in sent["fcm"]] == ["app-of-c01"]
+    assert {row["customer_id"] for row in sent["email_file"]} == {"c03", "c04", "c13"}

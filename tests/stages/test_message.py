@@ -392,3 +392,17 @@ def test_a_layout_that_reads_what_the_sender_does_not_have_is_refused_with_its_l
     with pytest.raises(TemplateError) as caught:
         words(tiny, {"channel": "sms"})
     assert caught.value.where.startswith("templates/_shared/sms_layout.j2:1")
+
+
+@pytest.mark.parametrize("headline", ["{{ item }}", "{% if item %}Your {{ item }}{% endif %}", " {{ first_name }} "])
+def test_a_part_that_is_empty_for_somebody_is_refused(tiny, headline):
+    web(tiny, "web.j2", headline)
+    workspace = tiny.load()
+    known, unknown = {"item": "tent", "first_name": "Ann"}, {"item": None, "first_name": None}
+    rows = routed({"channel": "web", **known}, fields=FIELDS)
+    assert worded(rows, workspace.products["care"], workspace, KEY).rows.height == 1
+    rows = routed({"channel": "web", **known}, {"channel": "web", **unknown}, fields=FIELDS)
+    with pytest.raises(TemplateError) as caught:
+        worded(rows, workspace.products["care"], workspace, KEY)
+    assert caught.value.where == "templates/care/web.j2"
+    assert caught.value.what == "the part 'headline' is empty where a fact is missing"
