@@ -11,7 +11,7 @@ from tests.tiny import MORNING, Tiny, clock, make
 
 YAML = "sql/segments/owners.yaml"
 SMS = "templates/care/sms.j2"
-ADS = "{% block headline %}%s{% endblock %}{% block description %}%s{% endblock %}"
+ADS = "{{% block headline %}}{}{{% endblock %}}{{% block description %}}{}{{% endblock %}}"
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_a_text_message_is_measured_as_it_is_sent(tiny):
 )
 def test_an_advertisement_longer_than_platforms_take_is_told(tiny, headline, description, said):
     tiny.advertise(1)
-    words = ADS % ("x" * headline, "x" * description)
+    words = ADS.format("x" * headline, "x" * description)
     (tiny.folder / "templates/care/ads.j2").write_text(words, "utf-8")
     told = [warning for warning in warnings(tiny) if "ads.j2" in warning]
     assert told == [f"templates/care/ads.j2: {what}" for what in said]
