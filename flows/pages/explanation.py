@@ -158,7 +158,7 @@ def _files(detail: str) -> str:
 
 
 def _excluded(row: Row, _found: Explanation) -> str:
-    detail = row.get("detail") or ", ".join(sorted({way["detail"] for way in row["closed"] if way["detail"]}))
+    detail = row.get("detail") or ", ".join(sorted({way["detail"] for way in row["closed"] if way.get("detail")}))
     return _files(detail) if detail else MEANING["EXCLUDED"]
 
 
