@@ -42,6 +42,23 @@ class Brand(BaseModel):
     sms_sender: str = ""
     sms_stop_word: str = ""
 
+    @field_validator("sender_name")
+    @classmethod
+    def _is_one_line(cls, text: str) -> str:
+        if "\n" in text or "\r" in text:
+            raise ValueError("this goes over more than one line | write it on one")
+        return text
+
+    @field_validator("sender_email", "reply_to")
+    @classmethod
+    def _is_plain(cls, address: str) -> str:
+        if not (address.isascii() and re.fullmatch(r"[^\s<>,;@]+@[A-Za-z0-9.-]+", address)):
+            what = "this is no e-mail address that every platform takes"
+            raise ValueError(
+                f"{what} | write one, in plain letters, as in hello@example.com or hello@xn--bcher-kva.example"
+            )
+        return address
+
     @field_validator("privacy_url", "site_url", "unsubscribe_url", "logo_url")
     @classmethod
     def _is_safe(cls, url: str) -> str:

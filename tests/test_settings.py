@@ -132,6 +132,27 @@ def test_a_sender_is_whole_in_each_country(tmp_path):
     assert refused(tmp_path, brands=only_abroad).where == "pyproject.toml: tool.justenough.brands.nordtal.default"
 
 
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        ('sender_name = "Nord\\nBcc: all@example.com"', "sender_name: this goes over more than one line"),
+        ('sender_email = "hello"', "sender_email: this is no e-mail address that every platform takes"),
+        (
+            'sender_email = "hello@grüße.example.com"',
+            "sender_email: this is no e-mail address that every platform takes",
+        ),
+        (
+            'reply_to = "help@x.example.com, me@x.example.com"',
+            "reply_to: this is no e-mail address that every platform",
+        ),
+    ],
+)
+def test_a_sender_is_one_that_every_platform_takes(tmp_path, lines, what):
+    error = refused(tmp_path, brands=f"{BRAND}\n[tool.justenough.brands.nordtal.AT]\n{lines}\n")
+    assert error.where == "pyproject.toml: tool.justenough.brands.nordtal.AT"
+    assert what in error.what
+
+
 def test_a_country_has_its_own_entries_over_the_default_ones(tmp_path):
     found = load(tmp_path, brands=f'{BRAND}\n[tool.justenough.brands.nordtal.AT]\nlegal_name = "Nordtal Austria"\n')
     assert found.brand("nordtal", "AT").legal_name == "Nordtal Austria"

@@ -17,7 +17,7 @@ from flows.ledger.store import open_ledger
 from flows.locales import spelt
 from flows.sample import build_sample
 from flows.stages.eligibility import Bars, latest_consent
-from flows.warehouse.queries import consent, customers, exclusions, segment, shared_tables, suppressions
+from flows.warehouse.queries import consent, customer_keys, customers, exclusions, segment, shared_tables, suppressions
 from flows.warehouse.scope import Scope, count_rows, open_scoped
 
 if TYPE_CHECKING:
@@ -212,14 +212,15 @@ def recent_history(settings: Settings, products: Sequence[Product], as_of: date)
 
 
 def bars_of_deliveries(source: Source, deliveries: pl.DataFrame) -> Bars:
-    """What bars planned deliveries now; the addresses are those of the plan, so nobody is read but what they said."""
+    """What bars planned deliveries now, at the addresses of the plan: who is no customer any more, and what people said."""
     source = source.at_present()
     queries, moment = source.workspace.queries, source.moment
-    people = deliveries.select("customer_id", "brand", phone_match="address_match")
+    planned = deliveries.select("customer_id", "brand", phone_match="address_match")
     with source.open(Scope(), moment.present) as connection:
-        said = _consent(source, connection, people)
+        known = customer_keys(connection, queries, moment)
+        said = _consent(source, connection, planned)
         excluded = exclusions(connection, queries, moment)
-    return Bars(people, said, _suppressed(source, people), excluded, _erased(source.workspace.settings))
+    return Bars(known, said, _suppressed(source, planned), excluded, _erased(source.workspace.settings))
 
 
 def _people(rows: pl.DataFrame, settings: Settings, key: Key) -> pl.DataFrame:

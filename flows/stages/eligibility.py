@@ -184,25 +184,30 @@ def rechecked(
 
     Args:
         deliveries: `customer_id, brand, product, channel, address, address_match, person_key` and anything else.
-        bars: as of the true present; its `people` are not looked at, since the addresses are those of the plan.
+        bars: as of the true present; of its `people` only who they are is looked at, since the addresses are those of the plan.
         products: by name.
         channels: by name.
         targets: as `standing` takes them.
         present: UTC instant.
 
     Returns:
-        `deliveries`, sorted by customer, with `reason`: ERASED, EXCLUDED, SUPPRESSED, NO_CONSENT, STALE_CONTEXT or null.
+        `deliveries`, sorted by customer, with `reason`: ERASED, EXCLUDED, SUPPRESSED, NO_CONSENT, UNREACHABLE (no customer of the
+        brand any more), STALE_CONTEXT or null.
     """
     done = [deliveries.clear().with_columns(reason=pl.lit(None, dtype=pl.String))]
+    key = ["customer_id", "brand"]
+    known = bars.people.select(*key, is_known=pl.lit(True))  # noqa: FBT003
     for product, channel in deliveries.select("product", "channel").unique().sort("product", "channel").iter_rows():
         rows = deliveries.filter(pl.col("product") == product, pl.col("channel") == channel)
         way = channels[channel]
         nothing = pl.lit(None, dtype=pl.String)
-        people = rows.unique(["customer_id", "brand"]).select(
+        people = rows.unique(key).join(known, on=key, how="left")
+        people = people.select(
             "brand",
             "person_key",
+            pl.when(pl.col("is_known").is_null()).then(pl.lit("absent")).alias(f"{way.address}_fault"),
             **{"customer_id": "customer_id", way.address: "address", f"{way.address}_match": "address_match"},
-            **dict.fromkeys(("country", "locale", "time_zone", f"{way.address}_fault"), nothing),
+            **dict.fromkeys(("country", "locale", "time_zone"), nothing),
         )
         own = rows.select("customer_id", "brand").with_row_index("place")
         now = standing(own, replace(bars, people=people), products[product], [way], targets, present)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.errors import DataError, StatementError, nearest
-from flows.schemas import CONSENT, CUSTOMERS, EXCLUSIONS, INSTANT, SEGMENT, SUPPRESSIONS, conform
+from flows.schemas import CONSENT, CUSTOMERS, EXCLUSIONS, INSTANT, SEGMENT, SUPPRESSIONS, conform, frame_schema
 from flows.warehouse.connection import Connection, query
 from flows.warehouse.statements import check_statement, columns_of_people, read_statement
 
@@ -120,6 +120,13 @@ def customers(connection: Connection, queries: Queries, moment: Moment) -> pl.Da
     rows = _run(connection, queries.customers, where, moment)
     optional = set(CUSTOMERS.names()) - {"customer_id", "brand"}
     return _keyed(conform(rows, CUSTOMERS, where=where, optional=optional), ("customer_id", "brand"), where)
+
+
+def customer_keys(connection: Connection, queries: Queries, moment: Moment) -> pl.DataFrame:
+    """`customer_id, brand` of everybody whom `customers` yields. Raises as `customers`."""
+    where, keys = "sql/customers.sql", ("customer_id", "brand")
+    rows = _run(connection, f"SELECT {', '.join(keys)} FROM ({queries.customers}\n)", where, moment)
+    return _keyed(conform(rows, frame_schema(*keys), where=where), keys, where)
 
 
 def consent(connection: Connection, queries: Queries, moment: Moment) -> pl.DataFrame:

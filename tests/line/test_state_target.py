@@ -56,6 +56,13 @@ def test_an_exclusion_after_publication_takes_away_every_product(tiny):
     assert changes(tiny, day(1)) == gone
 
 
+def test_who_is_no_customer_any_more_is_taken_away_whatever_they_said(tiny):
+    tiny.warehouse("DELETE FROM needs WHERE customer_id IN ('c02', 'c05', 'c07')")
+    tiny.warehouse("DELETE FROM people WHERE customer_id IN ('c01', 'c07')")
+    tiny.run(at=day(1))
+    assert changes(tiny, day(1)) == [("remove", "c01", "care"), ("remove", "c07", "late")]
+
+
 def test_what_has_run_out_is_taken_away(tiny):
     tiny.warehouse("DELETE FROM needs WHERE customer_id IN ('c02', 'c05', 'c07')")
     tiny.warehouse("DELETE FROM late_orders")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
@@ -323,6 +324,12 @@ def test_what_was_planned_and_is_still_free_stays_as_it_was():
 )
 def test_what_bars_a_planned_message_by_now_is_told_at_the_address_it_was_planned_for(now, expected):
     assert checked(deliveries({}), bars(people("c1"), **now)) == [expected]
+
+
+def test_who_is_no_customer_of_the_brand_any_more_gets_nothing_on_any_channel():
+    rows = deliveries({}, {"channel": "web"}, {"customer_id": "c2"})
+    left = replace(bars(people("c1", "c2")), people=people("c2"))  # what c1 said is still there
+    assert checked(rows, left) == ["UNREACHABLE", "UNREACHABLE", None]
 
 
 def test_an_opt_out_since_the_plan_stops_the_message_on_its_channel_only():
