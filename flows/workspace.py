@@ -71,11 +71,11 @@ class Workspace:
     def columns(self, segment: str) -> dict[str, str]:
         """The columns that are asked of a segment: its fields, and its products' signals -> the place that names each."""
         declared = self.segments[segment]
-        products = [product for product in self.products.values() if product.segment == segment]
-        signals = {name: product.at("relevance", name) for product in products for name in product.signals}
-        return {name: declared.at("fields", name) for name in declared.fields} | {
-            name: place for name, place in signals.items() if name not in declared.fields
-        }
+        named = {name: declared.at("fields", name) for name in declared.fields}
+        for product in self.products.values():
+            for name in product.signals if product.segment == segment else ():
+                named.setdefault(name, product.at("relevance", name))
+        return named
 
     def usages(self, product: Product) -> dict[WordsKey, Usage]:
         """The dimensions that each of a product's template files uses."""

@@ -195,6 +195,7 @@ def test_products_are_the_folders_with_a_product_file_by_name(tmp_path):
         read(tmp_path, "x")
         (tmp_path / name).mkdir()
         (tmp_path / "x/product.yaml").rename(tmp_path / name / "product.yaml")
+    (tmp_path / "x").rmdir()
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "notes.txt").write_text("no folder", "utf-8")
     assert [folder.name for folder in product_folders(tmp_path)] == ["a", "b"]

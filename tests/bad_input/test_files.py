@@ -67,7 +67,7 @@ CARE = "templates/care/product.yaml"
             "brands: [north]",
             "brands: [nort]",
             ProductError,
-            CARE,
+            f"{CARE}:11",
             "'nort' is no brand of this workspace",
             "did you mean 'north'?",
         ),

@@ -56,7 +56,7 @@ def test_a_table_of_the_catalogue_that_is_not_there(tiny):
     tiny.warehouse("DROP TABLE barred")
     error = refused(tiny, StatementError)
     assert (error.where, error.what) == (
-        "sql/dimensions.yaml",
+        "sql/dimensions.yaml:7",
         "the table 'barred' is in the catalogue but not in the database",
     )
 
