@@ -68,26 +68,31 @@ def check_product(product: Product, files: Iterable[Usage], catalogue: Catalogue
         DimensionLimitError: with the file and line that bring in a dimension too many.
         CatalogueError: a dimension is unknown, or sensitive and without a lawful basis.
     """
-    where = f"templates/{product.name}/product.yaml"
-    for dimension in (*product.dimensions, *product.because, *product.unseen):
-        if dimension not in catalogue.dimensions:
-            raise CatalogueError(where, f"'{dimension}' is no dimension", nearest(dimension, catalogue.dimensions))
-        entry = catalogue.dimensions[dimension]
-        if entry.sensitive and entry.lawful_basis is None:
-            what = f"the dimension '{dimension}' is sensitive and its entry names no lawful basis"
-            raise CatalogueError(where, what, "do without it, or name the basis in sql/dimensions.yaml")
+    for key in ("dimensions", "because", "unseen"):
+        for dimension in getattr(product, key):
+            _check_dimension(dimension, product.at(key, dimension), catalogue)
     files = list(files)
     for file in files:
         if file.lines:
             dimension, place = list(file.lines.items())[-1]
             extra = f"{place} brings in {dimension}; drop it, or move it to a product of its own"
             _check_count(place, "the message uses", [*file.used, *product.because], extra)
+    where = product.at("dimensions")
     _check_count(where, "the product uses", [*product.dimensions, *product.because], "drop the last of `dimensions`")
     for file in files:
         for dimension, place in file.lines.items():
             if dimension not in product.dimensions:
                 what = f"the dimension '{dimension}' is used here, and product.yaml does not list it"
                 raise DimensionLimitError(place, what, "take the field out, or list its dimension under `dimensions`")
+
+
+def _check_dimension(dimension: str, where: str, catalogue: Catalogue) -> None:
+    if dimension not in catalogue.dimensions:
+        raise CatalogueError(where, f"'{dimension}' is no dimension", nearest(dimension, catalogue.dimensions))
+    entry = catalogue.dimensions[dimension]
+    if entry.sensitive and entry.lawful_basis is None:
+        what = f"the dimension '{dimension}' is sensitive and its entry names no lawful basis"
+        raise CatalogueError(where, what, "do without it, or name the basis in sql/dimensions.yaml")
 
 
 def _check_count(where: str, who: str, dimensions: list[str], hint: str) -> None:

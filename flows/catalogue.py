@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from flows.documents import read_document
+from flows.documents import Document, Text, read_document
 from flows.durations import Duration
 from flows.errors import CatalogueError, nearest
 from flows.schemas import is_taken
@@ -61,7 +62,7 @@ class Table(_Strict):
 class Dimension(_Strict):
     """One thing known about a person: what completes "they know my …"."""
 
-    my: str
+    my: Text
     columns: list[str] = Field(min_length=1)
     known: Literal["declared", "observed", "inferred", "bought"]
     fresh_for: Duration | None = None
@@ -71,25 +72,12 @@ class Dimension(_Strict):
     lawful_basis: str | None = None
 
 
-class Catalogue(_Strict):
+class Catalogue(_Strict, Document):
     """All tables and dimensions of a workspace."""
 
     tables: dict[str, Table]
     dimensions: dict[str, Dimension]
     free_text: list[str] = []
-
-    @model_validator(mode="after")
-    def _ways_lead_to_people(self) -> Catalogue:
-        for name, table in self.tables.items():
-            seen = {name}
-            while isinstance(table.person, Via):
-                if table.person.to not in self.tables or table.person.to in seen:
-                    raise ValueError(
-                        f"tables.{name}: its way leads to no person | {nearest(table.person.to, self.tables)}"
-                    )
-                seen.add(table.person.to)
-                table = self.tables[table.person.to]  # noqa: PLW2901
-        return self
 
     def without(self, names: Collection[str]) -> Catalogue:
         """The catalogue less some tables."""
@@ -97,12 +85,25 @@ class Catalogue(_Strict):
         return self.model_copy(update={"tables": kept})
 
 
-def _dated(value: object) -> object:
-    is_date = isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)
-    return date.fromisoformat(value) if is_date else value  # type: ignore[arg-type]
+def _example(value: object) -> object:
+    """A plain value, or a list of them for a field that words loop over; what is written like a date is one."""
+    if isinstance(value, list):
+        return [_example(item) for item in value]
+    if value is not None and not isinstance(value, str | int | float | date):
+        raise ValueError("this is no example | write a text, a number, a date, true or false, or a list of these")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(
+            "this is no number that words could say | leave it out: where there is none, words have no fact"
+        )
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValueError("this is no day of the calendar | write it as in 2027-06-30") from None
+    return value
 
 
-Example = Annotated[date | str | int | float | bool | None, BeforeValidator(_dated)]
+Example = Annotated[Any, BeforeValidator(_example)]
 
 
 class Field_(_Strict):  # noqa: N801  (pydantic's own Field is in use here)
@@ -117,7 +118,7 @@ class Field_(_Strict):  # noqa: N801  (pydantic's own Field is in use here)
     examples: list[Example] = []
 
 
-class Segment(_Strict):
+class Segment(_Strict, Document):
     """sql/segments/<name>.yaml: what each field of the segment's query shows."""
 
     fields: dict[str, Field_]
@@ -129,7 +130,38 @@ def read_catalogue(sql: Path) -> Catalogue:
     Raises:
         CatalogueError: with file and line.
     """
-    return read_document(sql / "dimensions.yaml", Catalogue, CatalogueError, name="sql/dimensions.yaml")
+    catalogue = read_document(sql / "dimensions.yaml", Catalogue, CatalogueError, name="sql/dimensions.yaml")
+    for name in catalogue.tables:
+        _check_way(catalogue, name)
+    for name, dimension in catalogue.dimensions.items():
+        for place, column in enumerate(dimension.columns):
+            _check_column(catalogue, column, catalogue.at("dimensions", name, "columns", place))
+        for column in dimension.routing_for:
+            _check_column(catalogue, column, catalogue.at("dimensions", name, "routing_for", column))
+    for place, column in enumerate(catalogue.free_text):
+        _check_column(catalogue, column, catalogue.at("free_text", place))
+    return catalogue
+
+
+def _check_way(catalogue: Catalogue, name: str) -> None:
+    """Follow a table's way through others to a person."""
+    table, seen = catalogue.tables[name], {name}
+    while isinstance(table.person, Via):
+        if table.person.to not in catalogue.tables or table.person.to in seen:
+            what = f"tables.{name}: its way leads to no person"
+            raise CatalogueError(catalogue.at("tables", name), what, nearest(table.person.to, catalogue.tables))
+        seen.add(table.person.to)
+        table = catalogue.tables[table.person.to]
+
+
+def _check_column(catalogue: Catalogue, column: str, where: str) -> None:
+    table, dot, name = column.partition(".")
+    if not dot or not name:
+        raise CatalogueError(
+            where, f"'{column}' is no column of a table", "write it as in orders.ordered_at, or orders.*"
+        )
+    if table not in catalogue.tables:
+        raise CatalogueError(where, f"'{column}' is of no table under `tables`", nearest(table, catalogue.tables))
 
 
 def read_segment(sql: Path, name: str, catalogue: Catalogue) -> Segment:
@@ -138,9 +170,10 @@ def read_segment(sql: Path, name: str, catalogue: Catalogue) -> Segment:
     Raises:
         CatalogueError: with file and line; also where a field names a dimension that the catalogue does not have.
     """
-    where = f"sql/segments/{name}.yaml"
-    segment = read_document(sql / "segments" / f"{name}.yaml", Segment, CatalogueError, name=where)
+    file = f"sql/segments/{name}.yaml"
+    segment = read_document(sql / "segments" / f"{name}.yaml", Segment, CatalogueError, name=file)
     for field, entry in segment.fields.items():
+        where = segment.at("fields", field)
         if is_taken(field):
             hint = f"give the column a name of its own in the query, such as {name}_{field.strip('_')}"
             raise CatalogueError(where, f"'{field}' is a column of the line itself, and cannot be a field", hint)

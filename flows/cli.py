@@ -334,7 +334,7 @@ def _with_progress(work: Callable[[Progress], Result]) -> Result:
 
 
 def _waiting(done: Delivered | None) -> int:
-    return EXIT_WAITING if done is not None and done.held else 0
+    return EXIT_WAITING if done is not None and (done.held or done.plan.order.overdue) else 0
 
 
 def _complain(arguments: list[str], kind: str, where: str, what: str, hint: str, code: int) -> int:

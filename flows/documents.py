@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+import re
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from flows.errors import JustEnoughError, nearest
 
@@ -15,6 +16,28 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("this is empty | write it")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_said)]
+"""Words that have to be there."""
+
+
+class Document(BaseModel):
+    """What a whole YAML file holds; it knows where each of its entries stands, for errors that are found later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    _name: str = PrivateAttr("")
+    _lines: dict[Place, int] = PrivateAttr({})
+
+    def at(self, *place: str | int) -> str:
+        """`file:line` of an entry, or of the innermost one around it that stands in the file."""
+        return _where(self._name or type(self).__name__.lower(), self._lines, place)
 
 
 def read_document(
@@ -32,14 +55,35 @@ def read_document(
     Raises:
         JustEnoughError: of the class `error`: the file is missing, is not YAML, has a key twice, or does not fit the model.
     """
+    content, lines = _parsed(path, error, name)
+    if content is None:
+        raise error(name, "this file is empty", "write it; CONTRIBUTING.md shows one")
+    if isinstance(content, dict) and given:
+        for key in given.keys() & content.keys():
+            raise error(f"{name}:{lines[(key,)]}", f"'{key}' is not a key here", "take it out: it is known already")
+        content = {**content, **given}
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise error(name, "this file is missing, or is not UTF-8 text", "write it; CONTRIBUTING.md shows one") from None
+        found = model.model_validate(content)
+    except ValidationError as problems:
+        raise explained(problems, model, lines, name, error) from None
+    if isinstance(found, Document):
+        found._name, found._lines = name, lines  # noqa: SLF001  (its own file)
+    return found
+
+
+def _parsed(path: Path, error: type[JustEnoughError], name: str) -> tuple[Any, dict[Place, int]]:
+    """What a YAML file holds, and the line of each entry."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError:
+        what = "this file is missing or cannot be read"
+        raise error(name, what, "write it, or mend its name; CONTRIBUTING.md shows one") from None
+    except UnicodeDecodeError:
+        raise error(name, "this file is not UTF-8", "save it as UTF-8") from None
     try:
         root = yaml.compose(text, Loader=_Loader)
         lines = dict(_lines(root)) if root else {}
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+        return yaml.load(text, Loader=_Loader), lines  # noqa: S506  (a SafeLoader)
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise error(
@@ -51,16 +95,21 @@ def read_document(
         raise error(name, "this is not YAML: it holds a character that no text has", "take it out") from None
     except _DoubledKeyError as problem:
         raise error(f"{name}:{problem.line}", f"the key '{problem.key}' stands twice", "keep one of them") from None
-    if content is None:
-        content = {}
-    if isinstance(content, dict) and given:
-        for key in given.keys() & content.keys():
-            raise error(f"{name}:{lines[(key,)]}", f"'{key}' is not a key here", "take it out: it is known already")
-        content = {**content, **given}
-    try:
-        return model.model_validate(content)
-    except ValidationError as problems:
-        raise explained(problems, model, lines, name, error) from None
+
+
+_NO_DAY = "this is no day of the calendar | write it as in 2027-06-30"
+_NO_KEYS = "keys with their values belong here"
+_PLAINLY = {
+    "date_from_datetime_parsing": _NO_DAY,
+    "date_from_datetime_inexact": _NO_DAY,
+    "date_parsing": _NO_DAY,
+    "date_type": _NO_DAY,
+    "dict_type": _NO_KEYS,
+    "list_type": "a list belongs here | write it as in [a, b]",
+    "model_type": _NO_KEYS,
+    "string_type": "text belongs here | put it in quotes",
+}
+"""What pydantic says in its own words, by the type of its error."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -109,27 +158,40 @@ def explained(
     complaints = problems.errors()
     first = next((complaint for complaint in complaints if complaint["type"] == "extra_forbidden"), complaints[0])
     place: Place = first["loc"]
-    line = next((lines[place[:size]] for size in range(len(place), -1, -1) if place[:size] in lines), None)
-    where = f"{name}:{line}" if line else name
+    where = _where(name, lines, place)
     dotted = ".".join(str(step) for step in place) or "the file"
     if first["type"] == "extra_forbidden":
         known = _keys_at(model, place[:-1])
         return error(where, f"'{place[-1]}' is not a key here", nearest(str(place[-1]), known))
     if first["type"] == "missing":
         return error(where, f"'{dotted}' is missing", "add it")
-    message = first["msg"].removeprefix("Value error, ")
-    what, _, hint = message.partition(" | ")
     given = first["input"]
     shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
+    if given is None:
+        return error(where, f"'{dotted}' has no value", "write one, or take the key out")
+    if first["type"] == "literal_error":
+        known = re.findall("'([^']+)'", first["ctx"]["expected"])
+        return error(where, f"{dotted}: {given!r} is not known", nearest(str(given), known))
+    message = _PLAINLY.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+    what, _, hint = message.partition(" | ")
     return error(where, f"{dotted}: {what}{shown}", hint or "write it as CONTRIBUTING.md shows")
 
 
+def _where(name: str, lines: Mapping[Place, int], place: Place) -> str:
+    """`file:line` of the innermost entry around a place that has a line; the file where nothing has one."""
+    line = next((lines[place[:size]] for size in range(len(place), -1, -1) if place[:size] in lines), None)
+    return f"{name}:{line}" if line else name
+
+
 def _keys_at(model: type[BaseModel], place: Place) -> list[str]:
-    """The keys that a model knows at a place: what an unknown key is compared with."""
+    """The keys that a model knows at a place: what an unknown key is compared with.
+
+    A model that takes keys of any name says in `other_keys` what they hold.
+    """
     current: Any = model
     for step in place:
         field = current.model_fields.get(str(step)) if _is_model(current) else None
-        annotation = field.annotation if field else None
+        annotation = field.annotation if field else getattr(current, "other_keys", None)
         candidates = [annotation, *getattr(annotation, "__args__", ())] if annotation else [current]
         current = next((kind for kind in candidates if _is_model(kind)), current)
     if not _is_model(current):

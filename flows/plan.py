@@ -37,6 +37,7 @@ class Order(_Kept):
         is_narrowed: whether `products` or `targets` leave anything out.
         inputs_digest: of the workspace's settings, SQL and templates.
         source_rows: table -> rows when the run began.
+        overdue: products that are left out, because their review date has passed.
     """
 
     run_id: str
@@ -51,6 +52,7 @@ class Order(_Kept):
     is_narrowed: bool
     inputs_digest: str
     source_rows: dict[str, int]
+    overdue: tuple[str, ...] = ()
 
     @property
     def moment(self) -> Moment:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from flows.documents import read_document
+from flows.documents import Document, Text, read_document
 from flows.durations import Duration, Share
-from flows.errors import ProductError
+from flows.errors import ProductError, nearest
 from flows.locales import LOCALE, chain
 from flows.schemas import is_taken
 
@@ -42,9 +42,12 @@ class Action(_Strict):
     @field_validator("label")
     @classmethod
     def _has_a_default(cls, label: str | dict[str, str]) -> str | dict[str, str]:
+        texts = [label] if isinstance(label, str) else list(label.values())
+        if not all(text.strip() for text in texts):
+            raise ValueError("this is empty | write what the button says")
         if isinstance(label, str):
             return label
-        for locale in label.keys() - {"default"}:
+        for locale in sorted(label.keys() - {"default"}):
             if not LOCALE.fullmatch(locale):
                 raise ValueError(f"'{locale}' is no locale | write it as in de or de-AT")
         if "default" not in label:
@@ -73,7 +76,7 @@ class Action(_Strict):
 class Help(_Strict):
     """The need, and the help that answers it."""
 
-    need: str
+    need: Text
     kind: Literal["teach", "guide", "reassure", "remind", "resolve"]
     action: Action
     evidence: str | None = None
@@ -85,6 +88,12 @@ class When(_Strict):
     starts: date | None = None
     ends: date | None = None
     valid_for: Duration = timedelta(days=2)
+
+    @model_validator(mode="after")
+    def _starts_before_it_ends(self) -> When:
+        if self.starts and self.ends and self.starts > self.ends:
+            raise ValueError(f"it starts on {self.starts} and ends before that, on {self.ends} | mend one of the days")
+        return self
 
 
 class Channels(_Strict):
@@ -134,34 +143,50 @@ class Term(_Strict):
         return STRENGTHS[self.strength] if self.strength else float(self.weight or 0)
 
 
-class Relevance(_Strict):
-    """A logistic score: base and terms in log-odds, and the score below which nothing is said."""
+class Relevance(BaseModel):
+    """A logistic score: base and terms in log-odds, and the score below which nothing is said. Other keys are signals."""
 
-    terms: dict[str, Term] = {}
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Term] = Field(init=False)
+    other_keys: ClassVar[type[BaseModel]] = Term
     base: float = Field(default=-2.0, allow_inf_nan=False)
     threshold: float = Field(default=0.25, ge=0, le=1)
 
     @model_validator(mode="before")
     @classmethod
-    def _signals_beside_numbers(cls, value: Any) -> Any:  # noqa: ANN401
-        if not isinstance(value, dict):
-            return value
-        numbers = {key: value[key] for key in ("base", "threshold") if key in value}
-        return {**numbers, "terms": {key: term for key, term in value.items() if key not in numbers}}
+    def _numbers_are_known(cls, value: Any) -> Any:  # noqa: ANN401
+        for name, given in value.items() if isinstance(value, dict) else ():
+            if name not in cls.model_fields and not isinstance(given, dict):
+                hint = nearest(str(name), cls.model_fields)
+                raise ValueError(f"'{name}' is no number here, and a signal has strength or weight | {hint}")
+        return value
 
     @model_validator(mode="after")
-    def _signals_have_names_of_their_own(self) -> Relevance:
-        for name in self.terms:
+    def _signals_are_what_their_names_say(self) -> Relevance:
+        for name, term in self.terms.items():
             if is_taken(name):
                 raise ValueError(f"'{name}' is a column of the line itself | rename the signal in the query")
+            if name.endswith("_at") and term.fades_in is None:
+                raise ValueError(
+                    f"'{name}' is an instant, and does not fade | add its half-life, as in fades_in: 5 days"
+                )
+            if not name.endswith("_at") and term.fades_in is not None:
+                raise ValueError(
+                    f"'{name}' is no instant (…_at), and only those fade | take out fades_in, or rename it"
+                )
         return self
+
+    @property
+    def terms(self) -> dict[str, Term]:
+        """The signals with their terms."""
+        return self.__pydantic_extra__
 
 
 class Success(_Strict):
     """How one can tell that it helped, and that it paid, within how long."""
 
-    helped: str
-    business: str
+    helped: Text
+    business: Text
     within: Duration
 
 
@@ -178,16 +203,16 @@ class Experiment(_Strict):
         return self
 
 
-class Product(_Strict):
+class Product(_Strict, Document):
     """A personalisation product. `name` is the name of its folder."""
 
     name: str
     help: Help
-    owner: str
+    owner: Text
     status: Literal["draft", "live", "paused", "retired"]
     review_by: date
     message_type: Literal["marketing", "service"]
-    topic: str
+    topic: Text
     brands: list[str] = Field(min_length=1)
     segment: str
     when: When = When()
@@ -198,20 +223,33 @@ class Product(_Strict):
     success: Success
     test: Experiment = Experiment()
     because: list[str] = []
-    unseen: dict[str, str] = {}
+    unseen: dict[str, Text] = {}
     dimensions: list[str] = []
 
-    @field_validator("dimensions", "because")
+    @field_validator("dimensions", "because", "brands")
     @classmethod
-    def _each_dimension_once(cls, names: list[str]) -> list[str]:
-        if len(names) != len(set(names)):
-            raise ValueError("a dimension stands twice | name it once")
+    def _each_once(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"'{name}' stands twice | name it once")
         return names
 
-    def is_live(self, as_of: date) -> bool:
-        """Whether the product speaks on that day."""
+    @field_validator("unseen")
+    @classmethod
+    def _is_not_seen(cls, unseen: dict[str, str], given: ValidationInfo) -> dict[str, str]:
+        for name in unseen:
+            if name in given.data.get("because", ()):
+                raise ValueError(f"'{name}' stands under `because` too | people can tell it or they cannot")
+        return unseen
+
+    def is_due(self, as_of: date) -> bool:
+        """Whether the product would speak on that day, if nobody had to look at it first."""
         started = self.when.starts is None or self.when.starts <= as_of
         return self.status == "live" and started and (self.when.ends is None or as_of <= self.when.ends)
+
+    def is_live(self, as_of: date) -> bool:
+        """Whether the product speaks on that day: not after its review date."""
+        return self.is_due(as_of) and as_of <= self.review_by
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -235,6 +273,25 @@ def read_product(folder: Path) -> Product:
     return read_document(folder / "product.yaml", Product, ProductError, name=where, given={"name": folder.name})
 
 
+def review_is_due(product: Product) -> ProductError:
+    """The refusal of a product that nobody has looked at in time."""
+    what = f"the review date {product.review_by} has passed, so this product says nothing any more"
+    return ProductError(product.at("review_by"), what, "look at what it says and what it changes, then set a new date")
+
+
 def product_folders(templates: Path) -> list[Path]:
-    """The folders in templates/ that hold a product, by name."""
-    return sorted(file.parent for file in templates.glob("*/product.yaml") if not file.parent.name.startswith("_"))
+    """The folders in templates/ that hold a product, by name; those that begin with `_` or `.` hold none.
+
+    Raises:
+        ProductError: a folder has no product.yaml, or one of another product inside.
+    """
+    folders = [entry for entry in sorted(templates.glob("[!_.]*")) if entry.is_dir()]
+    for folder in folders:
+        for file in folder.glob("*/**/product.yaml"):
+            what = "a product inside another one is not read"
+            raise ProductError(f"templates/{file.relative_to(templates)}", what, "move its folder up, into templates/")
+        if not (folder / "product.yaml").is_file():
+            misnamed = [file.name for file in sorted(folder.glob("[pP]roduct*"))]
+            hint = f"rename {misnamed[0]}" if misnamed else "write it, or begin the folder's name with _"
+            raise ProductError(f"templates/{folder.name}/product.yaml", "this file is missing", hint)
+    return folders

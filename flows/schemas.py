@@ -157,6 +157,17 @@ def is_taken(name: str) -> bool:
     return name in COLUMNS or name in _PASSING or _OF_A_CHANNEL.fullmatch(name) is not None
 
 
+def spoken(kind: pl.DataType) -> str:
+    """A kind of column in the words of people."""
+    if isinstance(kind, pl.List):
+        return "a list"
+    if isinstance(kind, pl.Datetime):
+        return "an instant"
+    if kind.is_numeric():
+        return "a number"
+    return {pl.String: "text", pl.Date: "a date", pl.Boolean: "true or false"}.get(type(kind), str(kind))
+
+
 def conform(frame: pl.DataFrame, schema: pl.Schema, *, where: str, optional: Iterable[str] = ()) -> pl.DataFrame:
     """The columns of `schema` in its order and types; other columns are left out.
 
@@ -193,5 +204,5 @@ def _cast(column: pl.Series, wanted: pl.DataType, where: str) -> pl.Series:
     plain = given.is_integer() or isinstance(given, pl.String | pl.Categorical | pl.Enum | pl.Null)
     if (wanted == pl.String and plain) or given == pl.Null or (wanted == pl.Date and isinstance(given, pl.Datetime)):
         return column.cast(wanted)
-    what = f"the column '{column.name}' is {given}, and should be {wanted}"
+    what = f"the column '{column.name}' is {spoken(given)}, and should be {spoken(wanted)}"
     raise DataError(where, what, "cast it in the query")

@@ -156,6 +156,10 @@ def _check_channels(product: Product, files: Iterable[WordsKey]) -> None:
 
 def _check_variants(product: Product, files: Iterable[WordsKey]) -> None:
     """One variant may use the words for all; a second one would say the same, and the test could find nothing."""
+    for variant in product.test.variants:
+        if LOCALE.fullmatch(variant) and is_spoken(variant):
+            what = f"the variant '{variant}' has the name of a language, so its files could be either"
+            raise ProductError(product.at("test", "variants", variant), what, "give it another name")
     wordless = [variant for variant in product.test.variants if not any(key.variant == variant for key in files)]
     if len(wordless) > 1:
         what = f"the variants {' and '.join(wordless)} have no words of their own, so they would say the same"
@@ -192,4 +196,4 @@ def _check_labels(product: Product, locales: Iterable[str | None]) -> None:
         if labels.keys().isdisjoint(chain(locale)[:-1]):
             what = f"help.action.label is not there in '{locale}', and the words are"
             hint = f"write label: {{default: {labels['default']}, {locale}: …}}"
-            raise ProductError(f"templates/{product.name}/product.yaml", what, hint)
+            raise ProductError(product.at("help", "action", "label"), what, hint)

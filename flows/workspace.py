@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from flows.budget import Usage, check_product, usage
 from flows.catalogue import Catalogue, Segment, read_catalogue, read_segment
 from flows.channels import CHANNELS, Channel, target
-from flows.errors import ProductError, SettingError, nearest
+from flows.errors import CatalogueError, ProductError, SettingError, nearest
 from flows.plan import digest_of
 from flows.product import Product, product_folders, read_product
 from flows.settings import Settings, load_settings
 from flows.warehouse.queries import Queries, read_queries
+from flows.warehouse.statements import may_read
 from flows.wording import LayoutKey, WordsKey, check_layouts, read_layouts, read_product_words
 from flows.words import is_spoken
 
@@ -53,6 +54,10 @@ class Workspace:
         """The products that speak on a day, by name."""
         return [product for product in self.products.values() if product.is_live(as_of)]
 
+    def overdue(self, as_of: date) -> list[Product]:
+        """The products that would speak on a day, and are left out because nobody has looked at them in time."""
+        return [product for product in self.products.values() if product.is_due(as_of) and not product.is_live(as_of)]
+
     def channels(self, product: Product) -> list[Channel]:
         """The ways that a product names."""
         return [CHANNELS[name] for name in product.channels.all]
@@ -63,12 +68,14 @@ class Workspace:
         named = sorted({field for words in self.words[product.name].values() for field in words.fields})
         return {field: declared[field].dimension for field in named}
 
-    def signals(self, segment: str) -> list[str]:
-        """The columns of a segment that any product's relevance reads."""
-        found = (
-            signal for product in self.products.values() if product.segment == segment for signal in product.signals
-        )
-        return list(dict.fromkeys(found))
+    def columns(self, segment: str) -> dict[str, str]:
+        """The columns that are asked of a segment: its fields, and its products' signals -> the place that names each."""
+        declared = self.segments[segment]
+        products = [product for product in self.products.values() if product.segment == segment]
+        signals = {name: product.at("relevance", name) for product in products for name in product.signals}
+        return {name: declared.at("fields", name) for name in declared.fields} | {
+            name: place for name, place in signals.items() if name not in declared.fields
+        }
 
     def usages(self, product: Product) -> dict[WordsKey, Usage]:
         """The dimensions that each of a product's template files uses."""
@@ -120,6 +127,8 @@ def load_workspace(folder: Path) -> Workspace:
         raise ProductError("templates/", "there is no product in this workspace", "add a folder with a product.yaml")
     for product in products.values():
         _check_brands(product, settings)
+    for product in products.values():
+        _check_segment(product, sql)
     segments = {name: read_segment(sql, name, catalogue) for name in sorted({p.segment for p in products.values()})}
     workspace = Workspace(
         settings=settings,
@@ -132,6 +141,7 @@ def load_workspace(folder: Path) -> Workspace:
         ),
         queries=read_queries(sql, segments, catalogue),
     )
+    _check_reading(workspace)
     for product in products.values():
         check_product(product, workspace.usages(product).values(), catalogue)
         check_layouts(workspace.words[product.name].items(), workspace.layouts)
@@ -149,9 +159,39 @@ def _check_targets(settings: Settings) -> None:
                 raise SettingError(where, what, "choose another target")
 
 
+def _check_segment(product: Product, sql: Path) -> None:
+    """Half a segment is told by the half that is missing."""
+    known = {file.stem for suffix in ("sql", "yaml") for file in sql.glob(f"segments/*.{suffix}")}
+    if product.segment not in known:
+        what = f"there is no segment '{product.segment}' in sql/segments/"
+        raise ProductError(product.at("segment"), what, nearest(product.segment, known))
+
+
+def _check_reading(workspace: Workspace) -> None:
+    """Refuse a dimension that a segment is said to be about, and of which its query names no column."""
+
+    def is_read(segment: str, dimension: str) -> bool:
+        return may_read(workspace.queries.segments[segment], workspace.catalogue.dimensions[dimension].columns)
+
+    for name, segment in workspace.segments.items():
+        for field, entry in segment.fields.items():
+            if entry.dimension is not None and not is_read(name, entry.dimension):
+                what = f"field '{field}' shows '{entry.dimension}', of which sql/segments/{name}.sql reads nothing"
+                hint = f"mend its dimension, or the columns of '{entry.dimension}' in sql/dimensions.yaml"
+                raise CatalogueError(segment.at("fields", field), what, hint)
+    for product in workspace.products.values():
+        for key in ("because", "unseen"):
+            for dimension in getattr(product, key):
+                if dimension in workspace.catalogue.dimensions and not is_read(product.segment, dimension):
+                    what = (
+                        f"sql/segments/{product.segment}.sql reads nothing of '{dimension}', so nobody is chosen by it"
+                    )
+                    raise ProductError(product.at(key), what, "take it out here, or have the query choose by it")
+
+
 def _check_brands(product: Product, settings: Settings) -> None:
-    where = f"templates/{product.name}/product.yaml"
-    for brand in product.brands:
+    for place, brand in enumerate(product.brands):
+        where = product.at("brands", place)
         if brand not in settings.brands:
             raise ProductError(where, f"'{brand}' is no brand of this workspace", nearest(brand, settings.brands))
         if not set(product.channels.all) & settings.targets.get(brand, {}).keys():

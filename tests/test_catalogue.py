@@ -12,7 +12,7 @@ NAME = {"my": "my name", "columns": ["people.first_name"], "known": "declared"}
 
 def read(folder: Path, tables: dict | None = None, dimensions: dict | None = None, **more) -> Catalogue:
     content = {
-        "tables": tables or {"orders": ORDERS},
+        "tables": tables or {"orders": ORDERS, "people": {"person": "customer_id"}},
         "dimensions": {"name": NAME} if dimensions is None else dimensions,
         **more,
     }
@@ -35,7 +35,7 @@ def test_each_table_says_whose_its_rows_are(tmp_path):
         "items": {"personal": False},
         "suppressions": {"address": "address"},
     }
-    found = read(tmp_path, tables)
+    found = read(tmp_path, tables, {})
     assert found.tables["lines"].person.to == "orders"
     assert [table.personal for table in found.tables.values()] == [True, True, True, False, True]
     assert set(found.without(["items", "nowhere"]).tables) == set(tables) - {"items"}
@@ -79,11 +79,11 @@ def test_the_refusal_names_the_line_and_what_may_have_been_meant(tmp_path):
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"known": "guessed"}, "dimensions.name.known: Input should be 'declared', 'observed', 'inferred' or 'bought'"),
+        ({"known": "guessed"}, "dimensions.name.known: 'guessed' is not known"),
         ({"columns": []}, "dimensions.name.columns: List should have at least 1 item"),
         ({"fresh_for": "90"}, "this is not a duration (it is '90')"),
         ({"sensitve": True}, "'sensitve' is not a key here"),
-        ({"my": None}, "dimensions.name.my: Input should be a valid string"),
+        ({"my": None}, "'dimensions.name.my' has no value"),
     ],
 )
 def test_a_dimension_that_is_not_as_it_should_be_is_refused(tmp_path, change, what):

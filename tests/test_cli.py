@@ -101,7 +101,7 @@ def test_check_lists_what_each_message_uses(je):
     assert code == 0
     assert "care/email" in out
     assert "last_order, name" in out
-    assert "The SQL fits the warehouse." in out
+    assert "The SQL fits the warehouse: sql/customers.sql, sql/consent.sql, sql/suppressions.sql, sql/exclus" in out
     found = json.loads(je("check", "--json")[1])
     email = next(file for file in found["files"] if (file["product"], file["channel"]) == ("care", "email"))
     assert (email["shown"], email["because"], email["wordings"]) == (["last_order", "name"], ["last_order"], 4)
@@ -111,8 +111,9 @@ def test_check_says_no_to_a_fourth_dimension_with_file_and_line(je, tiny):
     tiny.edit(
         "sql/dimensions.yaml",
         "  name:       {my",
-        "  age: {my: my age, columns: [people.age], known: declared}\n  name:       {my",
+        "  age: {my: my age, columns: [people.country], known: declared}\n  name:       {my",
     )
+    tiny.edit("sql/segments/owners.sql", "p.first_name", "p.first_name, length(p.country) AS age")
     tiny.edit("sql/segments/owners.yaml", "fields:\n", "fields:\n  age: {dimension: age, examples: [40]}\n")
     tiny.edit(
         "templates/care/email.j2", "Three minutes now.", "Three minutes now{% if age %}, at {{ age }}{% endif %}."
@@ -135,13 +136,30 @@ def test_check_says_no_to_words_that_come_out_broken(je, tiny, old, new, complai
     assert (code, complaint in err) == (1, True)
 
 
-def test_check_warns_of_a_review_that_is_due_and_of_fields_that_were_not_tried(je, tiny):
-    tiny.edit("templates/care/product.yaml", "2027-06-30", "2026-06-30")
-    tiny.edit("sql/segments/late.yaml", "examples: [tent]", "examples: []")
-    code, out, _ = je("check")
-    assert code == 0
-    assert "warning: templates/care/product.yaml: review_by 2026-06-30 has passed" in out
-    assert "warning: sql/segments/late.yaml: field 'item' has no examples" in out
+REVIEW = (
+    "ProductError templates/care/product.yaml:8: the review date 2026-11-21 has passed, so this product says nothing any more\n"
+    "  hint: look at what it says and what it changes, then set a new date\n"
+)
+
+
+def test_a_product_past_its_review_date_is_told_and_costs_nobody_else_their_message(je, tiny):
+    tiny.edit("templates/care/product.yaml", "2027-06-30", "2026-11-21")
+    assert je("check") == (1, "", REVIEW)
+    assert je("run", "--product", "care") == (1, "", REVIEW)
+    assert tiny.batches() == []
+    code, out, _ = je("run")
+    assert code == 3
+    assert "care is left out, since its review date has passed" in out
+    assert {entry["product"] for batch in tiny.batches() for entry in batch.manifest["products"]} == {"late"}
+    assert {row["customer_id"] for batch in tiny.batches() for row in batch.rows} == {"c07", "c08"}
+
+
+def test_on_its_review_date_a_product_still_speaks_and_a_draft_has_time(je, tiny):
+    tiny.edit("templates/care/product.yaml", "2027-06-30", "2026-11-22")
+    assert je("check")[0] == 0
+    tiny.edit("templates/care/product.yaml", "2026-11-22", "2026-11-21")
+    tiny.edit("templates/care/product.yaml", "status: live", "status: draft")
+    assert je("check")[0] == 0
 
 
 def test_preview_needs_no_run_and_narrows_to_what_is_asked_for(je):

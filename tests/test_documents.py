@@ -87,13 +87,18 @@ REFUSED = {
         "part.count: Input should be a valid integer",
         "write it as",
     ),
-    "a date that is none": ("name: x\nstarts: 2026-02-30", ":2", "starts: Input should be a valid date", "write it as"),
+    "a date that is none": (
+        "name: x\nstarts: 2026-02-30",
+        ":2",
+        "starts: this is no day of the calendar",
+        "write it as",
+    ),
     "no YAML": ("name: x\npart: [a\nparts: b", ":3", "this is not YAML: ", "mend the line"),
     "a tab": ("name:\n\tx", ":2", "this is not YAML: ", "mend the line"),
     "a template": ("name: {{ x }}", ":1", "this is not YAML: a key is a word", "mend the line"),
-    "a list": ("- a", ":1", "the file: Input should be a valid dictionary", "write it as"),
-    "a word": ("hello", ":1", "the file: Input should be a valid dictionary", "write it as"),
-    "nothing": ("", "", "'name' is missing", "add it"),
+    "a list": ("- a", ":1", "the file: keys with their values belong here", "write it as"),
+    "a word": ("hello", ":1", "the file: keys with their values belong here", "write it as"),
+    "nothing": ("", "", "this file is empty", "write it"),
     "a program": (
         "name: !!python/object/apply:os.system [ls]",
         ":1",
@@ -102,7 +107,7 @@ REFUSED = {
     ),
     "an anchor to itself": ("name: &a [*a]", "", "an anchor in this file refers to itself", "write the value out"),
     "a control character": ("name: \x00", "", "this is not YAML: it holds a character", "take it out"),
-    "other bytes than UTF-8": (b"name: \xff", "", "this file is missing, or is not UTF-8 text", "write it"),
+    "other bytes than UTF-8": (b"name: \xff", "", "this file is not UTF-8", "save it"),
     "a key that YAML takes for a truth": ("on: x\nname: y", ":1", "Keys should be strings", "write it as"),
 }
 

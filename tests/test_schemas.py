@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -50,20 +50,21 @@ def test_what_can_be_taken_for_the_kind_that_is_wanted_is(column, wanted, expect
 
 
 @pytest.mark.parametrize(
-    ("column", "wanted"),
+    ("column", "wanted", "kinds"),
     [
-        (pl.Series([1.5]), pl.String()),
-        (pl.Series([True]), pl.String()),
-        (pl.Series(["2026-01-01"]), INSTANT),
-        (pl.Series([5]), pl.Date()),
-        (pl.Series([["x"]]), pl.String()),
+        (pl.Series([1.5]), pl.String(), "a number, and should be text"),
+        (pl.Series([True]), pl.String(), "true or false, and should be text"),
+        (pl.Series(["2026-01-01"]), INSTANT, "text, and should be an instant"),
+        (pl.Series([5]), pl.Date(), "a number, and should be a date"),
+        (pl.Series([["x"]]), pl.String(), "a list, and should be text"),
+        (pl.Series([timedelta(1)]), pl.String(), "Duration(time_unit='us'), and should be text"),
     ],
 )
-def test_what_cannot_is_refused_with_file_and_kinds(column, wanted):
+def test_what_cannot_is_refused_with_file_and_kinds(column, wanted, kinds):
     with pytest.raises(DataError) as caught:
         conform(column.alias("c").to_frame(), pl.Schema({"c": wanted}), where="sql/q.sql")
     assert (caught.value.where, caught.value.hint) == ("sql/q.sql", "cast it in the query")
-    assert caught.value.what == f"the column 'c' is {column.dtype}, and should be {wanted}"
+    assert caught.value.what == f"the column 'c' is {kinds}"
 
 
 def test_a_missing_column_gets_the_nearest_name():

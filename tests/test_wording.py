@@ -253,7 +253,7 @@ def test_an_action_without_a_label_in_the_language_of_the_words_is_refused(tiny)
     tiny.speak("de")
     tiny.edit(CARE, LABEL, "label: Read the guide")
     error = refused(tiny, ProductError)
-    assert (error.where, error.what) == (CARE, "help.action.label is not there in 'de', and the words are")
+    assert (error.where, error.what) == (f"{CARE}:5", "help.action.label is not there in 'de', and the words are")
     assert error.hint == "write label: {default: Read the guide, de: …}"
 
 

@@ -1,3 +1,4 @@
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_a_workspace_knows_its_products_their_words_and_what_their_fields_show(t
     assert list(found.queries.segments) == ["late", "owners"]
 
 
-def test_the_signals_of_a_segment_are_those_of_all_its_products(tiny):
+def test_the_columns_asked_of_a_segment_are_its_fields_and_the_signals_of_all_its_products(tiny):
     tiny.edit("templates/late/product.yaml", "segment: late", "segment: owners")
     tiny.edit(
         "templates/late/product.yaml",
@@ -58,7 +59,12 @@ def test_the_signals_of_a_segment_are_those_of_all_its_products(tiny):
         "relevance: {size: {weight: 1}, interest: {weight: 2}}",
     )
     found = tiny.load()
-    assert (found.signals("owners"), found.signals("late")) == (["interest", "size"], [])
+    assert found.columns("owners") == {
+        "item": "sql/segments/owners.yaml:3",
+        "first_name": "sql/segments/owners.yaml:4",
+        "interest": "templates/care/product.yaml:16",
+        "size": "templates/late/product.yaml:16",
+    }
 
 
 def test_only_live_products_speak(tiny):
@@ -98,19 +104,23 @@ MISFITS = {
     ),
     "a brand that is none": (
         ("templates/care/product.yaml", "[north, south]", "[north, suoth]"),
-        ("templates/care/product.yaml", "'suoth' is no brand of this workspace", "did you mean 'south'?"),
+        ("templates/care/product.yaml:11", "'suoth' is no brand of this workspace", "did you mean 'south'?"),
     ),
     "channels that no brand has": (
         ("templates/care/product.yaml", "{first_of: [email, sms], also: [web]}", "{also: [push]}"),
         (
-            "templates/care/product.yaml",
+            "templates/care/product.yaml:11",
             "the brand 'north' has no target for any of the product's channels",
             "add one to",
         ),
     ),
     "a segment that is none": (
         ("templates/care/product.yaml", "segment: owners", "segment: owner"),
-        ("sql/segments/owner.yaml", "this file is missing, or is not UTF-8 text", "write it"),
+        (
+            "templates/care/product.yaml:12",
+            "there is no segment 'owner' in sql/segments/",
+            "did you mean 'owners'?",
+        ),
     ),
     "a field that is none": (
         ("templates/care/sms.j2", "{{ item }}", "{{ itme }}"),
@@ -126,7 +136,7 @@ MISFITS = {
     ),
     "SQL over several people": (
         ("sql/segments/owners.sql", "SELECT n.customer_id", "SELECT DISTINCT ON (n.brand) n.customer_id"),
-        ("sql/segments/owners.sql", "DISTINCT ON keeps one row of several people", "add customer_id"),
+        ("sql/segments/owners.sql:2", "DISTINCT ON keeps one row of several people", "add customer_id"),
     ),
 }
 
@@ -142,7 +152,7 @@ def test_what_does_not_fit_together_is_refused_before_any_data_is_read(tiny, edi
 
 def test_a_workspace_without_products_is_refused(tiny):
     for name in ("care", "late"):
-        (tiny.folder / f"templates/{name}/product.yaml").unlink()
+        shutil.rmtree(tiny.folder / f"templates/{name}")
     assert refused(tiny).what == "there is no product in this workspace"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +28,7 @@ class Channel:
         parts: the parts of the words it carries.
         one_line: the parts that must not break their line: headers, titles.
         may_be_blank: the parts without which a message is whole.
+        longest: part -> the characters that platforms take of it, or show.
         layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each part that
             it wraps; None where the words stand for themselves.
         needs_yes: whether even a service message needs a yes, because somebody else learns who it is about.
@@ -38,6 +39,7 @@ class Channel:
     parts: tuple[Part, ...]
     one_line: tuple[str, ...] = ()
     may_be_blank: tuple[str, ...] = ()
+    longest: Mapping[str, int] = field(default_factory=dict)
     layout: str | None = None
     needs_yes: bool = False
 
@@ -60,7 +62,13 @@ CHANNELS: dict[str, Channel] = {
             layout="email_layout.j2",
         ),
         Channel("sms", "phone", (Part("body", is_html=False),), layout="sms_layout.j2"),
-        Channel("push", "push_token", (Part("title", is_html=False), Part("body", is_html=False)), one_line=("title",)),
+        Channel(
+            "push",
+            "push_token",
+            (Part("title", is_html=False), Part("body", is_html=False)),
+            one_line=("title",),
+            longest={"body": 1000},  # Source: Firebase's console
+        ),
         Channel(
             "web", "customer_id", (Part("headline", is_html=False), Part("body", is_html=False)), one_line=("headline",)
         ),
@@ -69,6 +77,7 @@ CHANNELS: dict[str, Channel] = {
             "email",
             (Part("headline", is_html=False), Part("description", is_html=False)),
             one_line=("headline", "description"),
+            longest={"headline": 30, "description": 90},  # Source: Google's responsive search ads
             needs_yes=True,
         ),
     )

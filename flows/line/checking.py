@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import polars as pl
 
 from flows.channels import CHANNELS
 from flows.clock import moment
-from flows.errors import TemplateError
-from flows.line.situations import situations
-from flows.line.sources import Source, existing_database, read_segment_rows, read_shared
-from flows.warehouse.queries import consent, customers, exclusions, suppressions
-from flows.warehouse.scope import Scope
-from flows.words import plain
+from flows.line.binding import bind
+from flows.line.sources import existing_database
+from flows.line.trying import try_words
+from flows.product import review_is_due
+from flows.sms_length import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from flows.budget import Usage
     from flows.clock import Moment
-    from flows.product import Product
-    from flows.wording import WordsKey
+    from flows.line.trying import Tried
     from flows.workspace import Workspace
 
-_LEFT_OVERS = re.compile(r"\b(None|nan|Undefined)\b|\{\{|object at 0x")
+
+MOST_SEGMENTS = 2  # Source: Twilio's advice of 320 characters at most
 
 
 @dataclass(frozen=True)
@@ -43,70 +42,81 @@ class Checked:
 
 @dataclass(frozen=True)
 class Report:
-    """What `check` found: a row per template file, warnings, and whether the SQL was bound to a warehouse."""
+    """What `check` found: a row per template file, warnings, and the files of SQL that were bound to a warehouse."""
 
     files: tuple[Checked, ...]
     warnings: tuple[str, ...]
-    is_bound: bool
+    bound: tuple[str, ...]
 
 
 def check(workspace: Workspace) -> Report:
     """Check a workspace that could be loaded at all.
 
     Raises:
+        ProductError: a live product's review date has passed.
         TemplateError: some wording cannot be rendered, or comes out broken.
-        StatementError, DataError: the SQL does not fit the warehouse's tables.
+        StatementError, DataError, CatalogueError: the SQL does not fit the warehouse's tables.
     """
     now = moment(None, workspace.settings.zone)
-    files = [
-        _checked(workspace, product, key, usage)
-        for product in workspace.products.values()
-        for key, usage in workspace.usages(product).items()
-    ]
-    return Report(tuple(files), tuple(_warnings(workspace, now)), _bind(workspace, now))
+    tried = try_words(workspace)
+    path = existing_database(workspace.settings, now.as_of)
+    bound = bind(workspace, path, now) if path is not None else ()
+    for product in workspace.overdue(now.as_of):
+        raise review_is_due(product)
+    return Report(tuple(map(_checked, tried)), tuple(_warnings(workspace, tried, now)), bound)
 
 
-def _checked(workspace: Workspace, product: Product, key: WordsKey, usage: Usage) -> Checked:
-    """Render every set of facts that can occur, with the segment's examples."""
-    words = workspace.words[product.name][key]
-    wordings = 0
-    for situation in situations(words.fields, sorted(usage.used), workspace.segments[product.segment]):
-        for part in CHANNELS[key.channel].parts:
-            text = plain(words, part.name, situation.values)
-            if part.name in CHANNELS[key.channel].one_line and "\n" in text:
-                what = f"the part '{part.name}' goes over more than one line"
-                raise TemplateError(words.name, what, "write the block on one line, from its tag to its endblock")
-            if left := _LEFT_OVERS.search(text):
-                what = f"with {', '.join(situation.facts) or 'no'} facts, part '{part.name}' prints '{left[0]}'"
-                raise TemplateError(words.name, what, "give that case words of its own")
-        wordings += 1
+def _checked(tried: Tried) -> Checked:
     return Checked(
-        product=product.name,
-        channel=key.channel,
-        variant=key.variant,
-        locale=key.locale,
-        shown=tuple(sorted(usage.shown)),
-        branched=tuple(sorted(usage.branched)),
-        because=tuple(product.because),
-        wordings=wordings,
+        product=tried.product.name,
+        channel=tried.key.channel,
+        variant=tried.key.variant,
+        locale=tried.key.locale,
+        shown=tuple(sorted(tried.usage.shown)),
+        branched=tuple(sorted(tried.usage.branched)),
+        because=tuple(tried.product.because),
+        wordings=tried.facts_count,
     )
 
 
-def _warnings(workspace: Workspace, now: Moment) -> Iterator[str]:
+def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iterator[str]:
     yield from _unguarded(workspace)
+    yield from _unread(workspace)
+    for found in tried:
+        yield from _long(found)
     if not workspace.live(now.as_of):
         yield f"templates/: no product is live on {now.as_of}, so nobody gets anything; drafts wait for status: live"
     for product in workspace.products.values():
-        where = f"templates/{product.name}/product.yaml"
-        if product.review_by < now.as_of:
-            yield f"{where}: review_by {product.review_by} has passed; look at the product and set a new date"
         for name, field in workspace.segments[product.segment].fields.items():
             if not field.examples:
-                yield f"sql/segments/{product.segment}.yaml: field '{name}' has no examples, so its wording was not tried"
-        for brand in product.brands:
+                where = workspace.segments[product.segment].at("fields", name)
+                yield f"{where}: field '{name}' has no examples, so its wording was not tried"
+        for place, brand in enumerate(product.brands):
             missing = [c for c in product.channels.all if c not in workspace.settings.targets.get(brand, {})]
             if missing:
+                where = product.at("brands", place)
                 yield f"{where}: brand '{brand}' has no target for {', '.join(missing)}; nobody is reached there"
+
+
+def _long(tried: Tried) -> Iterator[str]:
+    """Texts that platforms cut, and text messages that cost several times their price."""
+    channel = CHANNELS[tried.key.channel]
+    for part, most in channel.longest.items():
+        longest = max(len(text) for text in tried.texts[part])
+        if longest > most:
+            yield f"{tried.file}: '{part}' comes to {longest} characters, and platforms take or show {most}"
+    if channel.name == "sms":
+        worst = measure(pl.Series(sorted(tried.texts["body"]))).sort("segments", "units").row(-1, named=True)
+        if worst["segments"] > MOST_SEGMENTS:
+            size = f"{worst['segments']} segments ({worst['units']} units of {worst['encoding']})"
+            yield f"{tried.file}: a message comes to {size}, and is paid as so many; {MOST_SEGMENTS} are plenty"
+
+
+def _unread(workspace: Workspace) -> Iterator[str]:
+    """Segments that nothing uses: they are not looked at."""
+    segments = workspace.settings.workspace / "sql" / "segments"
+    for name in sorted({file.stem for file in segments.glob("*.*")} - workspace.segments.keys()):
+        yield f"sql/segments/{name}: no product uses this segment, so it was not looked at"
 
 
 def _unguarded(workspace: Workspace) -> Iterator[str]:
@@ -118,21 +128,3 @@ def _unguarded(workspace: Workspace) -> Iterator[str]:
     for file in sorted((workspace.settings.workspace / "sql" / "exclusions").glob("*")):
         if file.suffix != ".sql":
             yield f"sql/exclusions/{file.name} is not read: only files whose names end in .sql are"
-
-
-def _bind(workspace: Workspace, now: Moment) -> bool:
-    """Have DuckDB bind every query to the tables, without reading a row. False where there is no warehouse yet."""
-    path = existing_database(workspace.settings, now.as_of)
-    if path is None:
-        return False
-    bare = replace(workspace, queries=workspace.queries.without_rows())
-    source = Source(bare, path, now, read_shared(bare, path, now))
-    with source.open(Scope(), now.present) as connection:
-        customers(connection, bare.queries, now)
-        consent(connection, bare.queries, now)
-        exclusions(connection, bare.queries, now)
-    for name in workspace.segments:
-        read_segment_rows(source, Scope(), name)
-    with source.open(Scope(), now.present, lists=True) as connection:
-        suppressions(connection, bare.queries, now)
-    return True

@@ -11,6 +11,7 @@ from flows.clock import moment as moment_of
 from flows.durable import private_folder, sync_file
 from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
+from flows.line.binding import bind
 from flows.line.sources import (
     Source,
     database,
@@ -21,6 +22,7 @@ from flows.line.sources import (
     recent_history,
     rows_before,
 )
+from flows.line.trying import try_words
 from flows.plan import (
     Order,
     new_run_id,
@@ -28,6 +30,7 @@ from flows.plan import (
     read_order,
     save_order,
 )
+from flows.product import review_is_due
 from flows.schemas import DECISIONS, ROUTED
 from flows.stages.decision import decided
 from flows.stages.eligibility import eligible
@@ -54,13 +57,21 @@ def begin(workspace: Workspace, request: Request) -> Order:
 
     Raises:
         UsageError: the request names what the workspace does not have, or a day in the future.
+        ProductError: a product that is asked for by name is past its review date.
+        TemplateError, StatementError, DataError, CatalogueError: what `check` would refuse.
         SourceError: the warehouse is missing, unreadable, or a table of it is empty or has fallen.
     """
     settings = workspace.settings
     moment = moment_of(request.as_of, settings.zone)
     if request.parts is not None and not 1 <= request.parts <= MOST_PARTS:
         raise UsageError("--parts", f"{request.parts} parts cannot be made", f"ask for 1 to {MOST_PARTS}")
+    overdue = workspace.overdue(moment.as_of)
+    for product in overdue:
+        if product.name in request.products:
+            raise review_is_due(product)
+    try_words(workspace)
     path = database(settings, moment.as_of)
+    bind(workspace, path, moment)
     load_key(settings.key_file)  # made here where there is none: parts may start at the same time
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
@@ -77,6 +88,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         is_narrowed=bool(request.products or request.targets),
         inputs_digest=workspace.inputs_digest,
         source_rows=healthy_rows(path, workspace, rows_before(settings)),
+        overdue=tuple(product.name for product in overdue),
     )
     shared = read_shared(workspace, path, moment)
     folder = save_order(settings, order)

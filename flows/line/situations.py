@@ -1,4 +1,4 @@
-"""The situations that words can be in, made of the segment's examples: one for each set of facts, at most eight."""
+"""The situations that words can be in, made of the segment's examples: each set of facts, at most eight."""
 
 from __future__ import annotations
 
@@ -20,20 +20,26 @@ class Situation:
     values: Mapping[str, object]
 
 
-def situations(fields: Collection[str], dimensions: Sequence[str], segment: Segment) -> Iterator[Situation]:
+def situations(
+    fields: Collection[str], dimensions: Sequence[str], segment: Segment, *, every_example: bool = False
+) -> Iterator[Situation]:
     """Every set of facts, from none to all, with the first example of each field.
 
     Args:
         fields: those that the words name.
         dimensions: those that the words use; facts are in their order.
         segment: declares the fields, their dimensions and examples. A field without a dimension is always known.
+        every_example: each set as often as the field with the most examples has some: the second ones stand together, and so
+            on; fields with fewer begin again.
     """
     for size in range(len(dimensions) + 1):
         for facts in combinations(dimensions, size):
-            yield Situation(facts, {name: _value(segment, name, facts) for name in fields})
+            known = {name: segment.fields[name].examples for name in fields if _is_known(segment, name, facts)}
+            turns = max(map(len, known.values()), default=1) if every_example else 1
+            for turn in range(max(turns, 1)):
+                given = {name: values[turn % len(values)] for name, values in known.items() if values}
+                yield Situation(facts, {name: given.get(name) for name in fields})
 
 
-def _value(segment: Segment, field: str, facts: tuple[str, ...]) -> object:
-    declared = segment.fields[field]
-    is_known = declared.dimension is None or declared.dimension in facts
-    return declared.examples[0] if is_known and declared.examples else None
+def _is_known(segment: Segment, field: str, facts: tuple[str, ...]) -> bool:
+    return segment.fields[field].dimension in {None, *facts}

@@ -143,6 +143,8 @@ class Source:
 
 def read_shared(workspace: Workspace, path: Path, moment: Moment) -> dict[str, pl.DataFrame]:
     """What needs everybody, by table: read once per run, over the full scope. Raises as `queries.shared_tables`."""
+    if not workspace.queries.shared:
+        return {}
     catalogue = workspace.catalogue.without(workspace.queries.shared)
     memory, scratch = workspace.settings.memory, scratch_folder(workspace.settings)
     with open_scoped(path, catalogue, Scope(), moment.now, memory=memory, scratch=scratch) as connection:
@@ -171,16 +173,14 @@ def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
         DataError: a column is missing: of these, or the `<dimension>_as_of` by which a dimension is fresh; or no row's brand
             is one of the workspace's.
     """
-    workspace = source.workspace
     with source.open(scope, source.moment.now) as connection:
-        rows = segment(
-            connection,
-            workspace.queries,
-            name,
-            source.moment,
-            fields=list(workspace.segments[name].fields),
-            signals=workspace.signals(name),
-        )
+        return segment_rows(source, connection, name)
+
+
+def segment_rows(source: Source, connection: Connection, name: str) -> pl.DataFrame:
+    """As `read_segment_rows`, on a connection that is open."""
+    workspace = source.workspace
+    rows = segment(connection, workspace.queries, name, source.moment, named=workspace.columns(name))
     if rows.height and not rows["brand"].is_in(list(workspace.settings.brands)).any():
         what = f"no row has a brand of this workspace; the first has '{rows['brand'][0]}'"
         raise DataError(f"sql/segments/{name}.sql", what, nearest(rows["brand"][0], workspace.settings.brands))

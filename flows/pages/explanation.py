@@ -126,7 +126,7 @@ def _terms(row: Row) -> str:
 
 
 def _term(term: Row) -> str:
-    """A signal in words: `delivered 2 days ago`, `opened care page`, `no opened care page`, `late days 4`."""
+    """A signal in words: `delivered 2 days ago`, `opened care page`, `opened care page: no`, `late days 4`."""
     words = str(term["name"]).replace("_", " ")
     if term["age_days"] is not None:
         return f"{words.removesuffix(' at')} {_ago(term['age_days'])}"
@@ -134,7 +134,7 @@ def _term(term: Row) -> str:
         return f"{words.removesuffix(' at')} long ago, or not known"
     if term["value"] is None or term["value"] == 1:
         return words
-    return f"{words} {term['value']:g}" if term["value"] else f"no {words}"
+    return f"{words} {term['value']:g}" if term["value"] else f"{words}: no"
 
 
 def _ago(days: float) -> str:
@@ -158,7 +158,7 @@ def _files(detail: str) -> str:
 
 
 def _excluded(row: Row, _found: Explanation) -> str:
-    detail = row.get("detail") or ", ".join(sorted({way["detail"] for way in row["closed"] if way["detail"]}))
+    detail = row.get("detail") or ", ".join(sorted({way["detail"] for way in row["closed"] if way.get("detail")}))
     return _files(detail) if detail else MEANING["EXCLUDED"]
 
 

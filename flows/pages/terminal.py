@@ -46,7 +46,13 @@ def _counted(settled: Plan) -> RenderableType:
     title = Text(f"Plan {order.run_id} for {order.as_of}", style="bold")
     people = _waterfall("People in the segments of live products", "get something", settled.people)
     wanted = _waterfall("Deliveries wanted for them", "can leave", settled.deliveries)
-    return Group(title, people, wanted)
+    return Group(title, *map(_overdue, order.overdue), people, wanted)
+
+
+def _overdue(product: str) -> Text:
+    """Why a product says nothing, and what would change that."""
+    step = f"look at it, and set a new one in templates/{product}/product.yaml"
+    return Text(f"{product} is left out, since its review date has passed: {step}", style="red")
 
 
 def delivered(done: Delivered, outbox: Path) -> RenderableType:
@@ -87,7 +93,8 @@ def checked(report: Report) -> RenderableType:
         used = sorted({*file.shown, *file.branched})
         table.add_row(name, ", ".join(used) or "–", ", ".join(file.because) or "–", str(file.wordings))
     warnings = [Text(f"warning: {warning}", style="yellow") for warning in report.warnings]
-    bound = "The SQL fits the warehouse." if report.is_bound else "The SQL was not tried: there is no warehouse yet."
+    fits = f"The SQL fits the warehouse: {', '.join(report.bound)}"
+    bound = fits if report.bound else "The SQL was not tried: there is no warehouse yet."
     return Group(table, *warnings, Text(bound), _next("justenough plan shows who would get what"))
 
 

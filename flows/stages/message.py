@@ -87,7 +87,7 @@ def _put(
     """One template file on its rows: the words composed, wrapped in each sender's layout, and named."""
     words = workspace.words[product.name][words_key]
     locale = words.locale
-    contexts = {name: _context(name, product, words_key, workspace) for name in sorted(rows["sender"].unique())}
+    contexts = {name: sender_context(name, product, words_key, workspace) for name in sorted(rows["sender"].unique())}
     composed = compose(words, rows)
     _check_said(composed, CHANNELS[words_key.channel], words.name)
     layout = layout_of(workspace.layouts, words_key)
@@ -178,7 +178,7 @@ def _senders(rows: pl.DataFrame, workspace: Workspace) -> pl.Expr:
     return given.replace_strict(known, return_dtype=pl.String)
 
 
-def _context(sender: str, product: Product, words_key: WordsKey, workspace: Workspace) -> dict[str, Any]:
+def sender_context(sender: str, product: Product, words_key: WordsKey, workspace: Workspace) -> dict[str, Any]:
     """What a layout may print: the sender's identity, never anything about the recipient."""
     name, _, country = sender.partition("/")
     brand = workspace.settings.brand(name, country)

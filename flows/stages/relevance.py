@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.errors import DataError
-from flows.schemas import COLUMNS, INSTANT
+from flows.schemas import COLUMNS, INSTANT, spoken
 
 if TYPE_CHECKING:
     from flows.clock import Moment
@@ -29,9 +29,7 @@ def scored(eligible: pl.DataFrame, product: Product, moment: Moment) -> pl.DataF
     if relevance is None:
         none = pl.lit([], dtype=COLUMNS["terms"].type)
         return eligible.with_columns(score=pl.lit(1.0), terms=none)
-    where = f"sql/segments/{product.segment}.sql"
-    for name, term in relevance.terms.items():
-        _check(eligible.schema[name], name, term, where)
+    check_signals(product, eligible.schema)
     return (
         eligible.with_columns(terms=_terms(eligible, relevance, moment))
         .with_columns(score=_logistic(pl.col("terms").list.eval(pl.element().struct.field("log_odds")).list.sum()))
@@ -39,6 +37,13 @@ def scored(eligible: pl.DataFrame, product: Product, moment: Moment) -> pl.DataF
             reason=pl.coalesce("reason", pl.when(pl.col("score") < relevance.threshold).then(pl.lit("BELOW_THRESHOLD")))
         )
     )
+
+
+def check_signals(product: Product, schema: pl.Schema) -> None:
+    """Refuse signals that cannot be scored, by the kinds of a segment's columns. Raises DataError."""
+    where = f"sql/segments/{product.segment}.sql"
+    for name, term in product.relevance.terms.items() if product.relevance else ():
+        _check(schema[name], name, term, where)
 
 
 def _terms(eligible: pl.DataFrame, relevance: Relevance, moment: Moment) -> pl.Expr:
@@ -62,10 +67,12 @@ def _strength(name: str, kind: pl.DataType, term: Term, moment: Moment) -> pl.Ex
 def _check(kind: pl.DataType, name: str, term: Term, where: str) -> None:
     if term.fades_in is not None:
         if not isinstance(kind, pl.Datetime | pl.Null):
-            raise DataError(where, f"the signal '{name}' is {kind}, and only an instant fades", "name an …_at column")
+            raise DataError(
+                where, f"the signal '{name}' is {spoken(kind)}, and only an instant fades", "name an …_at column"
+            )
     elif not (kind.is_numeric() or kind in {pl.Boolean, pl.Null}):
         hint = "give it `fades_in` if it is an instant, or turn it into a boolean or a number in the query"
-        raise DataError(where, f"the signal '{name}' is {kind}, which is no number", hint)
+        raise DataError(where, f"the signal '{name}' is {spoken(kind)}, which is no number", hint)
 
 
 def _logistic(log_odds: pl.Expr) -> pl.Expr:

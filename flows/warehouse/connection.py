@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 Connection = duckdb.DuckDBPyConnection
+_MEND = "mend the statement; DuckDB's SQL applies"
 
 # Only names of types: the message quotes the value, too, which may be "to MUNICH".
 _KIND = re.compile(
@@ -55,8 +57,28 @@ def query(
 ) -> pl.DataFrame:
     """Run one SELECT and return its rows. `where` is the place that an error names."""
     with translated(where):
-        frame: pl.DataFrame = connection.sql(statement, params=dict(parameters) if parameters else None).pl()
+        try:
+            frame: pl.DataFrame = connection.sql(statement, params=dict(parameters) if parameters else None).pl()
+        except (duckdb.BinderException, duckdb.CatalogException) as error:
+            _refuse_name(connection, statement, error, where)
+            raise
         return frame
+
+
+def _refuse_name(connection: Connection, statement: str, error: Exception, where: object) -> None:
+    """Raise for a column or function that is not there: of what is read through a view DuckDB tells no line, and no nearest."""
+    missing = re.search(r'(column (?:named )?"|Function with name )(\w+)', str(error))
+    if missing is None:
+        return
+    name = missing[2]
+    lines = [line for line, text in enumerate(statement.splitlines(), start=1) if re.search(rf"\b{name}\b", text)]
+    place = f"{where}:{lines[0]}" if lines else where
+    if not missing[1].startswith("column"):
+        raise StatementError(place, _first_line(error), _MEND) from None
+    known = connection.execute("SELECT DISTINCT column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
+    close = difflib.get_close_matches(name, sorted(column for (column,) in known), n=1, cutoff=0.5)
+    hint = f"did you mean '{close[0]}'?" if close else _MEND
+    raise StatementError(place, f"there is no column '{name}' to be read here", hint) from None
 
 
 def quote(text: str) -> str:
@@ -81,7 +103,7 @@ def translated(where: object) -> Iterator[None]:
     except (duckdb.IOException, duckdb.TransactionException) as error:  # the latter: a commit that could not be written
         raise _io_error(where, str(error)) from None
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
-        raise StatementError(where, _first_line(error), "mend the statement; DuckDB's SQL applies") from None
+        raise StatementError(_at(where, error), _first_line(error), _MEND) from None
     except duckdb.PermissionException:
         what = "it reaches outside the database, which is not allowed"
         raise StatementError(where, what, "load the data into a table of the warehouse first") from None
@@ -114,6 +136,12 @@ def _io_error(where: object, message: str) -> JustEnoughError:
     return SourceError(where, "this database cannot be read", "check that it is whole and that you may read it")
 
 
+def _at(where: object, error: Exception) -> str:
+    """`file:line` in a file of SQL, where DuckDB names the line."""
+    line = re.search(r"\n\nLINE (\d+): ", str(error)) if str(where).endswith(".sql") else None
+    return f"{where}:{line[1]}" if line else str(where)
+
+
 def _first_line(error: Exception) -> str:
-    text = str(error).split("\n\nLINE", 1)[0].strip()
+    text = str(error).split("\n\nLINE", 1)[0].partition(" Error: ")[2].strip()
     return " ".join(text.split())

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.errors import DataError, StatementError
+from flows.errors import DataError, StatementError, nearest
 from flows.schemas import CONSENT, CUSTOMERS, EXCLUSIONS, INSTANT, SEGMENT, SUPPRESSIONS, conform, frame_schema
 from flows.warehouse.connection import Connection, query
 from flows.warehouse.statements import check_statement, columns_of_people, read_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from flows.catalogue import Catalogue
@@ -37,6 +37,15 @@ class Queries:
     exclusions: dict[str, str]
     segments: dict[str, str]
     shared: dict[str, str]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of sql/ that were read."""
+        lists = [name for name in ("consent", "suppressions") if getattr(self, name) is not None]
+        folders = [
+            f"{folder}/{name}" for folder in ("exclusions", "segments", "shared") for name in getattr(self, folder)
+        ]
+        return tuple(f"sql/{name}.sql" for name in ("customers", *lists, *folders))
 
     def without_rows(self) -> Queries:
         """The same queries, to be bound to the tables but not to read them."""
@@ -143,9 +152,9 @@ def exclusions(connection: Connection, queries: Queries, moment: Moment) -> pl.D
     frames = [EXCLUSIONS.to_frame()]
     for name, text in queries.exclusions.items():
         where = f"sql/exclusions/{name}.sql"
-        rows = _run(connection, text, where, moment).with_columns(detail=pl.lit(name))
+        rows = _run(connection, text, where, moment)
         optional = set(EXCLUSIONS.names()) - {"customer_id"}
-        frames.append(conform(rows, EXCLUSIONS, where=where, optional=optional))
+        frames.append(conform(rows, EXCLUSIONS, where=where, optional=optional).with_columns(detail=pl.lit(name)))
     return pl.concat(frames)
 
 
@@ -155,10 +164,16 @@ def segment(
     name: str,
     moment: Moment,
     *,
-    fields: Sequence[str],
-    signals: Sequence[str],
+    named: Mapping[str, str],
 ) -> pl.DataFrame:
     """The rows of a segment: the columns of `SEGMENT`, the `<dimension>_as_of` instants, then fields and signals.
+
+    Args:
+        connection: of `open_scoped`.
+        queries: of the workspace.
+        name: of the segment.
+        moment: of the run.
+        named: field or signal -> the place, `file:line`, that names it.
 
     Raises:
         DataError: a column is missing or of the wrong kind, a key is null, or stands twice.
@@ -167,11 +182,17 @@ def segment(
     where = f"sql/segments/{name}.sql"
     rows = _run(connection, queries.segments[name], where, moment)
     as_of = [column for column in rows.columns if column.endswith("_as_of")]
-    others = [column for column in dict.fromkeys((*fields, *signals)) if column not in SEGMENT and column not in as_of]
+    others = [column for column in named if column not in SEGMENT and column not in as_of]
     for column in others:
         if column not in rows.columns:
-            what = "declared in its .yaml" if column in fields else "a signal of a product"
-            raise DataError(where, f"the column '{column}' is missing; it is {what}", "select it, or take it out there")
+            what = f"the column '{column}' is missing, and {named[column]} names it"
+            free = [name for name in rows.columns if name not in SEGMENT and name not in named]
+            hint = (
+                f"select it, or mend the name there: {nearest(column, free)}"
+                if free
+                else "select it, or take it out there"
+            )
+            raise DataError(where, what, hint)
     instants = pl.Schema(dict.fromkeys(as_of, INSTANT))
     own = conform(rows, SEGMENT, where=where, optional=("subject_id", "valid_until", "next_due_on"))
     known = conform(rows, instants, where=where)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flows.catalogue import Catalogue, Table, Via
-from flows.errors import StatementError
+from flows.errors import StatementError, nearest
 from flows.warehouse.connection import Connection, attach, connect, identifier, quote, translated
 
 if TYPE_CHECKING:
@@ -86,18 +86,15 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
         # By itself DuckDB would spill rows of people, readable by all, into the folder that the program was called from.
         connection.execute(f"SET temp_directory = '{quote(str(scratch)) if scratch else ''}'")
     attach(connection, database, _WAREHOUSE)
-    present = _tables(connection)
+    _check_columns(catalogue.without(shared or {}), _columns(connection))
     for name, rows in (shared or {}).items():
         connection.register("rows", rows.to_arrow())
         connection.execute(f"CREATE TABLE {identifier(name)} AS FROM rows")
         connection.unregister("rows")
     for name, table in catalogue.without(shared or {}).tables.items():
-        if name not in present:
-            what = f"the table '{name}' is in the catalogue but not in the database"
-            raise StatementError("sql/dimensions.yaml", what, "take it out, or load it")
         if table.personal and (table.address is not None) != lists:
             continue
-        with translated(f"sql/dimensions.yaml: tables.{name}"):
+        with translated(catalogue.at("tables", name)):
             connection.execute(_view(name, catalogue, scope, until))
     connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
@@ -111,17 +108,45 @@ def count_rows(database: Path, catalogue: Catalogue) -> dict[str, int]:
     with translated(database):
         return {
             name: connection.execute(f"SELECT count(*) FROM {_WAREHOUSE}.{identifier(name)}").fetchall()[0][0]
-            for name in sorted(catalogue.tables.keys() & _tables(connection))
+            for name in sorted(catalogue.tables.keys() & _columns(connection).keys())
         }
 
 
-def _tables(connection: Connection) -> set[str]:
-    listed = "SELECT table_name, database_name, schema_name FROM duckdb_tables() UNION ALL "
-    listed += "SELECT view_name, database_name, schema_name FROM duckdb_views()"
-    rows = connection.execute(
-        f"SELECT table_name FROM ({listed}) WHERE database_name = $1 AND schema_name = 'main'", [_WAREHOUSE]
-    ).fetchall()
-    return {name for (name,) in rows}
+def _columns(connection: Connection) -> dict[str, list[str]]:
+    """The columns of each table and view of the warehouse."""
+    listed = (
+        "SELECT table_name, list(column_name) FROM duckdb_columns() WHERE database_name = $1 AND schema_name = 'main'"
+    )
+    return dict(connection.execute(f"{listed} GROUP BY table_name", [_WAREHOUSE]).fetchall())
+
+
+def _check_columns(catalogue: Catalogue, present: Mapping[str, list[str]]) -> None:
+    """Hold the catalogue against the database. Raises StatementError for a table or column that the latter does not have."""
+    named = [
+        (f"{table}.{column}", catalogue.at("tables", table))
+        for table, entry in catalogue.tables.items()
+        for column in _named(entry)
+    ]
+    named += [
+        (column, catalogue.at("dimensions", name, "columns", place))
+        for name, dimension in catalogue.dimensions.items()
+        for place, column in enumerate(dimension.columns)
+    ]
+    for path, where in named:
+        table, _, column = path.rpartition(".")
+        if table not in present:
+            what = f"the table '{table}' is in the catalogue but not in the database"
+            raise StatementError(where, what, "take it out, or load it")
+        if column != "*" and column.lower() not in {known.lower() for known in present[table]}:
+            raise StatementError(
+                where, f"the table '{table}' has no column '{column}'", nearest(column, present[table])
+            )
+
+
+def _named(table: Table) -> list[str]:
+    """The columns that a table's entry names; `*` stands for the table itself."""
+    person = table.person.via if isinstance(table.person, Via) else table.person
+    return ["*", *filter(None, (person, table.address, table.happened_at, table.loaded_at))]
 
 
 def _view(name: str, catalogue: Catalogue, scope: Scope, until: datetime) -> str:

@@ -10,22 +10,24 @@ from sqlglot import exp
 
 from flows.catalogue import Catalogue, Via
 from flows.errors import StatementError, nearest
-from flows.warehouse.connection import connect
+from flows.warehouse.connection import connect, translated
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 PARAMETERS = ("as_of", "now")
 
 
 def read_statement(path: Path, name: str) -> str:
-    """The text of a SQL file. Raises StatementError where it is missing."""
+    """The text of a SQL file. Raises StatementError where it is missing or not UTF-8."""
     try:
-        return path.read_text(encoding="utf-8").strip().rstrip(";")
-    except (OSError, UnicodeDecodeError):
-        raise StatementError(
-            name, "this file is missing, or is not UTF-8 text", "write it; the README tells what it yields"
-        ) from None
+        return path.read_text(encoding="utf-8-sig").rstrip().rstrip(";")  # from its first line on: errors count lines
+    except OSError:
+        what = "this file is missing or cannot be read"
+        raise StatementError(name, what, "write it, or mend its name; the README tells what it yields") from None
+    except UnicodeDecodeError:
+        raise StatementError(name, "this file is not UTF-8", "save it as UTF-8") from None
 
 
 def check_statement(text: str, name: str, catalogue: Catalogue, *, is_shared: bool = False) -> None:
@@ -67,26 +69,53 @@ def _parse(text: str, name: str) -> exp.Expr:
     try:
         statements = [tree for tree in sqlglot.parse(text, dialect="duckdb") if tree is not None]
     except sqlglot.errors.SqlglotError as problem:
+        with translated(name):  # DuckDB says it better, where it does not understand it either
+            connect().extract_statements(text)
         first = problem.errors[0] if isinstance(problem, sqlglot.errors.ParseError) and problem.errors else {}
         line = f":{first['line']}" if first.get("line") else ""
-        what = first.get("description") or "this is not SQL that can be read"
-        raise StatementError(f"{name}{line}", str(what), "mend the statement; DuckDB's SQL applies") from None
+        near = f" near '{first['highlight']}'" if first.get("highlight") else ""
+        what = f"{first.get('description') or 'this is not SQL that can be read'}{near}"
+        raise StatementError(f"{name}{line}", what, "mend the statement; DuckDB's SQL applies") from None
     if not statements:
         raise StatementError(name, "there is no SELECT in this file", "write it; the README tells what it yields")
-    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-        raise StatementError(name, "this is not one SELECT", "keep one SELECT a file; WITH may stand before it")
+    if len(statements) != 1:
+        what = f"there are {len(statements)} statements in this file"
+        raise StatementError(name, what, "keep one SELECT a file; WITH may stand before it")
+    if not isinstance(statements[0], exp.Query):
+        what = f"this is {statements[0].key.upper()}, and only a SELECT may stand here"
+        raise StatementError(name, what, "write one SELECT; WITH may stand before it")
     return statements[0]
+
+
+def may_read(text: str, columns: Collection[str]) -> bool:
+    """Whether a checked statement names any of some columns of the catalogue, as `orders.*` or `orders.ordered_at`.
+
+    It goes by names alone: a column of that name in another table counts, so that it never says no wrongly.
+    """
+    tree = _parse(text, "sql")
+    tables = {table.name.lower() for table in tree.find_all(exp.Table)}
+    named = {column.name.lower() for column in tree.find_all(exp.Identifier)}
+    has_star = tree.find(exp.Star) is not None
+    pairs = [column.lower().split(".", 1) for column in columns]
+    return any(table in tables and (column == "*" or has_star or column in named) for table, column in pairs)
 
 
 def _check_table(table: exp.Table, name: str, common: set[str], known: set[str]) -> None:
     shown = ".".join(part.name for part in table.parts) if table.name else table.sql(dialect="duckdb")
+    where = _at(name, table)
     if table.db or table.catalog:
-        raise StatementError(name, f"'{shown}' names a schema or a database", f"write only '{table.name}'")
+        raise StatementError(where, f"'{shown}' names a schema or a database", f"write only '{table.name}'")
     if not isinstance(table.this, exp.Identifier):
         what = f"'{shown}' is a table function"
-        raise StatementError(name, what, "read tables of the catalogue only; load files into the warehouse first")
+        raise StatementError(where, what, "read tables of the catalogue only; load files into the warehouse first")
     if table.name.lower() not in common | known:
-        raise StatementError(name, f"'{shown}' is in no entry of the catalogue", nearest(table.name, known))
+        raise StatementError(where, f"'{shown}' is in no entry of the catalogue", nearest(table.name, known))
+
+
+def _at(name: str, part: exp.Expr) -> str:
+    """`file:line` of a part of a statement: that of the first name in it, for the parser notes no others."""
+    lines = [found.meta["line"] for found in part.find_all(exp.Identifier) if "line" in found.meta]
+    return f"{name}:{min(lines)}" if lines else name
 
 
 def columns_of_people(catalogue: Catalogue) -> set[str]:
@@ -103,33 +132,41 @@ def columns_of_people(catalogue: Catalogue) -> set[str]:
 def _check_whole(part: exp.Expr, name: str, impersonal: set[str]) -> None:
     """Refuse what takes some rows of all people's, wherever it stands: on a SELECT, a UNION or in parentheses."""
     if isinstance(part, exp.TableSample):
-        raise StatementError(name, "a sample takes rows by chance", "draw by a hash of customer_id, or take all rows")
+        raise StatementError(
+            _at(name, part), "a sample takes rows by chance", "draw by a hash of customer_id, or take all rows"
+        )
     people = any(table.name.lower() not in impersonal for table in part.find_all(exp.Table))
     if isinstance(part, exp.Query) and people and (part.args.get("limit") or part.args.get("offset")):
-        raise StatementError(
-            name, "LIMIT counts rows of several people", "use QUALIFY row_number() OVER (PARTITION BY customer_id …)"
-        )
+        hint = "use QUALIFY row_number() OVER (PARTITION BY customer_id …)"
+        raise StatementError(_at(name, part), "LIMIT counts rows of several people", hint)
     if isinstance(part, exp.Pivot) and not part.args.get("unpivot"):
         hint = "use sum(…) FILTER (WHERE …) with GROUP BY customer_id"
-        raise StatementError(name, "PIVOT puts several people's rows together", hint)
+        raise StatementError(_at(name, part), "PIVOT puts several people's rows together", hint)
 
 
 def _check_per_person(select: exp.Select, name: str, people: set[str]) -> None:
     distinct = select.args.get("distinct")
     if distinct and distinct.args.get("on") and not _bare(distinct.args["on"].expressions) & people:
-        raise StatementError(name, "DISTINCT ON keeps one row of several people", "add customer_id to its columns")
+        hint = "add customer_id to its columns"
+        raise StatementError(_at(name, distinct), "DISTINCT ON keeps one row of several people", hint)
     own = [node for node in select.find_all(exp.Func, exp.Window) if node.find_ancestor(exp.Select) is select]
     for window in own:
         if isinstance(window, exp.Window) and not _bare(_partition(window, select)) & people:
             what = f"the window over {window.this.sql(dialect='duckdb')[:60]} goes over several people"
-            raise StatementError(name, what, "add PARTITION BY customer_id; what needs everybody goes to sql/shared/")
+            raise StatementError(
+                _at(name, window), what, "add PARTITION BY customer_id; what needs everybody goes to sql/shared/"
+            )
     grouping = _grouping(select)
     if any(isinstance(by, exp.Rollup | exp.Cube | exp.GroupingSets) for by in grouping):
-        raise StatementError(name, "GROUP BY adds rows over several people", "group by plain columns only")
+        raise StatementError(
+            _at(name, select.args["group"]), "GROUP BY adds rows over several people", "group by plain columns only"
+        )
     plain = [node for node in own if _is_aggregate(node) and not node.find_ancestor(exp.Window)]
     if plain and not _bare(grouping) & people and not _is_correlated(select, people):
         what = f"{plain[0].sql(dialect='duckdb')[:60]} goes over several people"
-        raise StatementError(name, what, "add GROUP BY customer_id; what needs everybody goes to sql/shared/")
+        raise StatementError(
+            _at(name, plain[0]), what, "add GROUP BY customer_id; what needs everybody goes to sql/shared/"
+        )
 
 
 def _reads_people(select: exp.Select, impersonal: set[str]) -> bool:

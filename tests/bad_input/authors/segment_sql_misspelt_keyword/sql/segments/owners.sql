@@ -1,0 +1,3 @@
+
+SELEKT n.customer_id, n.brand, n.item, p.first_name, n.interest
+FROM needs n JOIN people p USING (customer_id, brand)

@@ -1,0 +1,2 @@
+SELECT customer_id, brand, item, interest FROM needs;
+SELECT 1

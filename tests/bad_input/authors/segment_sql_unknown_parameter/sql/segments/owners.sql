@@ -1,0 +1,4 @@
+
+SELECT n.customer_id, n.brand, n.item, p.first_name, n.interest
+FROM needs n JOIN people p USING (customer_id, brand)
+WHERE n.since_at < $today

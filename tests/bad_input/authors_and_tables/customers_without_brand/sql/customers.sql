@@ -1,0 +1,1 @@
+SELECT customer_id, country, locale, email, phone FROM people

@@ -1,0 +1,3 @@
+
+SELECT n.customer_id, n.brand, n.itme, p.first_name, n.interest
+FROM needs n JOIN people p USING (customer_id, brand)

@@ -1,0 +1,3 @@
+
+SELECT n.customer_id AS customer, n.brand, n.item, p.first_name, n.interest
+FROM needs n JOIN people p USING (customer_id, brand)

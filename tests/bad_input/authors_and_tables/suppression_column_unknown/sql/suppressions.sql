@@ -1,0 +1,1 @@
+SELECT channel, addres, brand FROM suppressed

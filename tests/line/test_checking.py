@@ -1,0 +1,133 @@
+"""What `check` tries, and what it warns of without saying no."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows.errors import TemplateError
+from flows.line import check
+from flows.line.trying import try_words
+from tests.tiny import MORNING, Tiny, clock, make
+
+YAML = "sql/segments/owners.yaml"
+SMS = "templates/care/sms.j2"
+ADS = "{{% block headline %}}{}{{% endblock %}}{{% block description %}}{}{{% endblock %}}"
+
+
+@pytest.fixture
+def tiny(tmp_path) -> Tiny:
+    return make(tmp_path / "w")
+
+
+def warnings(tiny: Tiny) -> list[str]:
+    with clock(MORNING):
+        return list(check(tiny.load()).warnings)
+
+
+def texts(tiny: Tiny, channel: str, part: str) -> set[str]:
+    found = next(each for each in try_words(tiny.load()) if (each.product.name, each.key.channel) == ("care", channel))
+    return set(found.texts[part])
+
+
+def test_a_workspace_without_fault_has_no_warnings(tiny):
+    assert warnings(tiny) == []
+
+
+def test_every_example_is_tried_with_every_set_of_facts_in_the_layout_of_every_brand(tiny):
+    tiny.edit(YAML, "examples: [tent]", "examples: [tent, rope, ~]")
+    tiny.edit(YAML, "examples: [Ann]", "examples: [Ann, Bea]")
+    assert texts(tiny, "web", "body") == {"Dry it first.", "Ann, dry it first.", "Bea, dry it first."}
+    kits = ("kit", "tent", "rope")
+    assert texts(tiny, "sms", "body") == {
+        f"{name}: Dry your {kit} first: https://{name.lower()}.example.com/care Reply STOP to end"
+        for name in ("North", "South")
+        for kit in kits
+    }
+
+
+def test_an_example_that_is_not_the_first_is_seen_to_break_the_words(tiny):
+    tiny.edit(YAML, "examples: [tent]", "examples: [tent, None]")
+    with pytest.raises(TemplateError) as caught:
+        try_words(tiny.load())
+    assert caught.value.where == "templates/care/email.j2"
+    assert caught.value.what == "with last_order facts, part 'subject' prints 'None'"
+
+
+@pytest.mark.parametrize("suffix", [".de", ".short"])
+def test_words_of_each_language_and_variant_are_tried(tiny, suffix):
+    if suffix == ".de":
+        tiny.speak("de")
+    else:
+        tiny.edit("templates/care/product.yaml", "because:", "test: {variants: {short: 50%, long: 50%}}\nbecause:")
+    text = (tiny.folder / SMS).read_text("utf-8").replace("kit", "None")
+    (tiny.folder / f"templates/care/sms{suffix}.j2").write_text(text, "utf-8")
+    with pytest.raises(TemplateError) as caught:
+        try_words(tiny.load())
+    assert caught.value.where == f"templates/care/sms{suffix}.j2"
+
+
+def test_a_draft_is_tried_too(tiny):
+    tiny.edit("templates/care/product.yaml", "status: live", "status: draft")
+    tiny.edit(SMS, "kit", "None")
+    with pytest.raises(TemplateError):
+        try_words(tiny.load())
+
+
+def test_a_field_without_examples_is_named(tiny):
+    tiny.edit("sql/segments/late.yaml", "examples: [tent]", "examples: []")
+    assert warnings(tiny) == ["sql/segments/late.yaml:3: field 'item' has no examples, so its wording was not tried"]
+
+
+def test_a_segment_that_no_product_uses_is_named(tiny):
+    (tiny.folder / "sql/segments/forgotten.sql").write_text("SELECT 1", "utf-8")
+    assert warnings(tiny) == ["sql/segments/forgotten: no product uses this segment, so it was not looked at"]
+
+
+def test_a_text_message_is_measured_as_it_is_sent(tiny):
+    """With the layout it is 321 characters of GSM-7 at most: three segments of 153."""
+    room = 320 - len("North: Dry your tent first: https://north.example.com/care Reply STOP to end")
+    tiny.edit(SMS, "first:", f"first:{'x' * room}")
+    assert warnings(tiny) == [
+        "templates/care/sms.j2: a message comes to 3 segments (320 units of GSM-7), and is paid as so many; 2 are plenty"
+    ]
+    tiny.edit(SMS, "x" * room, "x" * (room - 14))
+    assert warnings(tiny) == []
+
+
+@pytest.mark.parametrize(
+    ("headline", "description", "said"),
+    [
+        (30, 90, []),
+        (31, 90, ["'headline' comes to 31 characters, and platforms take or show 30"]),
+        (30, 91, ["'description' comes to 91 characters, and platforms take or show 90"]),
+    ],
+)
+def test_an_advertisement_longer_than_platforms_take_is_told(tiny, headline, description, said):
+    tiny.advertise(1)
+    words = ADS.format("x" * headline, "x" * description)
+    (tiny.folder / "templates/care/ads.j2").write_text(words, "utf-8")
+    told = [warning for warning in warnings(tiny) if "ads.j2" in warning]
+    assert told == [f"templates/care/ads.j2: {what}" for what in said]
+
+
+def test_the_files_that_were_bound_are_named_and_none_where_there_is_no_warehouse_yet(tiny):
+    with clock(MORNING):
+        assert check(tiny.load()).bound == (
+            "sql/customers.sql",
+            "sql/consent.sql",
+            "sql/suppressions.sql",
+            "sql/exclusions/barred.sql",
+            "sql/segments/late.sql",
+            "sql/segments/owners.sql",
+        )
+        tiny.edit("pyproject.toml", 'database = "warehouse.duckdb"\n', "")
+        assert check(tiny.load()).bound == ()
+
+
+def test_an_example_may_be_a_list_where_words_loop_over_the_field(tiny):
+    tiny.edit("sql/segments/owners.sql", "n.item,", "[n.item] AS item,")
+    tiny.edit(YAML, "examples: [tent]", "examples: [[tent, rope]]")
+    for name in ("email", "web", "sms"):
+        tiny.edit(f"templates/care/{name}.j2", "{{ item }}", "{% for each in item %}{{ each }}{% endfor %}")
+    assert warnings(tiny) == []
+    assert "Looking after your tentrope" in texts(tiny, "email", "subject")
