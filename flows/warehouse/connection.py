@@ -86,6 +86,11 @@ def quote(text: str) -> str:
     return text.replace("'", "''")
 
 
+def identifier(name: str) -> str:
+    """The name of a table or a column as SQL takes any, quotes in it included."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 @contextmanager
 def translated(where: object) -> Iterator[None]:
     """Turn DuckDB's errors into ours, without what they quote of the data; `from None` hides the original.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flows.catalogue import Catalogue, Table, Via
 from flows.errors import StatementError, nearest
-from flows.warehouse.connection import Connection, attach, connect, quote, translated
+from flows.warehouse.connection import Connection, attach, connect, identifier, quote, translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +89,7 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
     _check_columns(catalogue.without(shared or {}), _columns(connection))
     for name, rows in (shared or {}).items():
         connection.register("rows", rows.to_arrow())
-        connection.execute(f'CREATE TABLE "{name}" AS FROM rows')
+        connection.execute(f"CREATE TABLE {identifier(name)} AS FROM rows")
         connection.unregister("rows")
     for name, table in catalogue.without(shared or {}).tables.items():
         if table.personal and (table.address is not None) != lists:
@@ -107,7 +107,7 @@ def count_rows(database: Path, catalogue: Catalogue) -> dict[str, int]:
     attach(connection, database, _WAREHOUSE)
     with translated(database):
         return {
-            name: connection.execute(f'SELECT count(*) FROM {_WAREHOUSE}."{name}"').fetchall()[0][0]
+            name: connection.execute(f"SELECT count(*) FROM {_WAREHOUSE}.{identifier(name)}").fetchall()[0][0]
             for name in sorted(catalogue.tables.keys() & _columns(connection).keys())
         }
 
@@ -150,21 +150,21 @@ def _named(table: Table) -> list[str]:
 
 
 def _view(name: str, catalogue: Catalogue, scope: Scope, until: datetime) -> str:
-    rows = f'SELECT * FROM {_WAREHOUSE}."{name}" WHERE {_condition(catalogue.tables[name], catalogue, scope, until)}'
-    return f'CREATE VIEW "{name}" AS WITH in_scope AS MATERIALIZED ({rows}) FROM in_scope'
+    rows = f"SELECT * FROM {_WAREHOUSE}.{identifier(name)} WHERE {_condition(catalogue.tables[name], catalogue, scope, until)}"
+    return f"CREATE VIEW {identifier(name)} AS WITH in_scope AS MATERIALIZED ({rows}) FROM in_scope"
 
 
 def _condition(table: Table, catalogue: Catalogue, scope: Scope, until: datetime) -> str:
     conditions = []
     if isinstance(table.person, str):
-        conditions.append(scope.holds(f'"{table.person}"'))
+        conditions.append(scope.holds(identifier(table.person)))
     elif isinstance(table.person, Via):
         way = table.person
-        owners = f'SELECT "{way.via}" FROM {_WAREHOUSE}."{way.to}"'
+        owners = f"SELECT {identifier(way.via)} FROM {_WAREHOUSE}.{identifier(way.to)}"
         conditions.append(
-            f'"{way.via}" IN ({owners} WHERE {_condition(catalogue.tables[way.to], catalogue, scope, until)})'
+            f"{identifier(way.via)} IN ({owners} WHERE {_condition(catalogue.tables[way.to], catalogue, scope, until)})"
         )
     if table.happened_at:
         instant = f"TIMESTAMP '{until.replace(tzinfo=None).isoformat(sep=' ')}'"
-        conditions.append(f'("{table.happened_at}" IS NULL OR "{table.happened_at}" <= {instant})')
+        conditions.append(f"({identifier(table.happened_at)} IS NULL OR {identifier(table.happened_at)} <= {instant})")
     return " AND ".join(conditions) or "true"

@@ -276,3 +276,13 @@ def test_without_such_a_folder_a_query_that_is_too_large_is_refused(database, tm
     with open_scoped(database, CATALOGUE, Scope(), NOW, memory="60MB") as connection, pytest.raises(SourceError):
         query(connection, SPILLS)
     assert set(tmp_path.iterdir()) == before
+
+
+def test_tables_and_columns_may_have_any_name(tmp_path):
+    name, key = 'all "our" people', 'the "id"'
+    path = tmp_path / "odd.duckdb"
+    change(path, 'CREATE TABLE "all ""our"" people" AS SELECT unnest([\'c1\', \'c2\']) AS "the ""id"""')
+    catalogue = Catalogue.model_validate({"tables": {name: {"person": key}}, "dimensions": {}})
+    assert count_rows(path, catalogue) == {name: 2}
+    with open_scoped(path, catalogue, Scope(customers=("c2",)), NOW, memory="1 GiB") as connection:
+        assert query(connection, 'FROM "all ""our"" people"').rows() == [("c2",)]
