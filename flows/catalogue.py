@@ -39,6 +39,7 @@ class Table(_Strict):
         happened_at: rows whose value lies after `now` are hidden.
         loaded_at: when the row came to be known.
         may_be_empty: an empty table is no sign of a broken source.
+        routing: columns that say how to reach the person, and nothing of them: no dimension, and never shown.
     """
 
     person: str | Via | None = None
@@ -47,6 +48,7 @@ class Table(_Strict):
     happened_at: str | None = None
     loaded_at: str | None = None
     may_be_empty: bool = False
+    routing: list[str] = []
 
     @model_validator(mode="after")
     def _says_whose(self) -> Table:

@@ -12,8 +12,8 @@ Source: DESIGN §6, rules 2, 3 and 5.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NoReturn
 
 import sqlglot
 from sqlglot import exp
@@ -24,7 +24,9 @@ from sqlglot.optimizer.scope import Scope, build_scope
 from flows.errors import StatementError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from flows.lineage.shape import Shape
 
 ROW = "*"
 """The name of what is no column: that a table has a row of the person at all."""
@@ -44,26 +46,6 @@ class Column:
 
 Columns = frozenset[Column]
 NOTHING: Columns = frozenset()
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What SQL is read against.
-
-    Attributes:
-        tables: table -> its columns, in order.
-        keys: table -> the column with the person's key; no entry where rows are nobody's, or lead to a person by way of
-            another table.
-        single: the tables with one row per person (or person and brand), so that no condition can choose among them.
-        everybody: those of them that have everybody: that there is a row tells nothing.
-        impersonal: the tables without anything about people.
-    """
-
-    tables: Mapping[str, Collection[str]]
-    keys: Mapping[str, str]
-    single: frozenset[str]
-    everybody: frozenset[str]
-    impersonal: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -88,7 +70,6 @@ class _Relation:
         rows: what decides which rows there are.
         units: the columns that hold the person's own key or the brand, unchanged.
         is_single: whether there is at most one row per person and brand.
-        is_optional: whether it was joined so that a row may be missing (LEFT JOIN).
     """
 
     columns: Mapping[str, Columns]
@@ -108,9 +89,10 @@ def trace(text: str, name: str, shape: Shape) -> Lineage:
     Raises:
         StatementError: something in it cannot be traced; names the line where known.
     """
+    tracer = _Tracer(text, name, shape)
     try:
         tree = sqlglot.parse_one(text, dialect="duckdb")
-        _refuse_untraceable(tree, name)
+        tracer.check(tree)
         tables = {table: dict.fromkeys(columns, "unknown") for table, columns in shape.tables.items()}
         qualified = qualify(tree, dialect="duckdb", schema=tables, quote_identifiers=False)
         scope = build_scope(qualified)
@@ -121,19 +103,7 @@ def trace(text: str, name: str, shape: Shape) -> Lineage:
     except RecursionError:
         raise StatementError(name, "this is nested too deeply to be traced", "split it into CTEs") from None
     assert scope is not None  # noqa: S101 - a query has one
-    return _Tracer(name, shape).outermost(scope)
-
-
-def _refuse_untraceable(tree: exp.Expr, name: str) -> None:
-    for node in tree.walk():
-        for kinds, what, hint in _UNTRACEABLE:
-            if isinstance(node, kinds):
-                raise StatementError(f"{name}:{_line(node)}", f"{what} cannot be traced", hint)
-        if isinstance(node, exp.With) and node.args.get("recursive"):
-            raise StatementError(name, "WITH RECURSIVE cannot be traced", "write the levels out")
-        if isinstance(node, exp.Join) and node.method:
-            what = f"{node.method} JOIN cannot be traced"
-            raise StatementError(f"{name}:{_line(node)}", what, "join ON a condition, and choose the row by QUALIFY")
+    return tracer.outermost(scope)
 
 
 _UNTRACEABLE = (
@@ -144,17 +114,23 @@ _UNTRACEABLE = (
 )
 
 
-def _line(node: exp.Expr) -> int:
-    lines = [part.meta["line"] for part in node.find_all(exp.Identifier, exp.Column, exp.Anonymous) if "line" in part.meta]
-    return min(lines, default=1)
-
-
 class _Tracer:
     """One statement. Queries in FROM and in WITH are traced once; those in expressions each time, as they see the outside."""
 
-    def __init__(self, name: str, shape: Shape) -> None:
-        self.name, self.shape = name, shape
+    def __init__(self, text: str, name: str, shape: Shape) -> None:
+        self.text, self.name, self.shape = text, name, shape
         self._known: dict[int, _Relation] = {}
+
+    def check(self, tree: exp.Expr) -> None:
+        """Refuse what changes where rows or columns come from in ways that are not followed here."""
+        for node in tree.walk():
+            for kinds, what, hint in _UNTRACEABLE:
+                if isinstance(node, kinds):
+                    self.refuse(node, what, hint)
+            if isinstance(node, exp.With) and node.args.get("recursive"):
+                self.refuse(node, "WITH RECURSIVE", "write the levels out")
+            if isinstance(node, exp.Join) and node.method:
+                self.refuse(node, f"{node.method} JOIN", "join ON a condition, and choose the row by QUALIFY")
 
     def outermost(self, scope: Scope) -> Lineage:
         if isinstance(scope.expression, exp.SetOperation):
@@ -211,20 +187,25 @@ class _Tracer:
         known = next((other for other in shape.tables if other.lower() == name.lower()), None)
         if known is None:
             self.refuse(table, f"'{name}'", "read tables of the catalogue")
-        line = _line(table)
+        line = self.line(table)
         if known in shape.impersonal:
-            columns = {column: frozenset({Column(known, column, line)}) for column in shape.tables[known]}
+            columns = {column: frozenset({Column(known, column)}) for column in shape.tables[known]}
             return _Relation(columns, NOTHING, frozenset({"brand"} & columns.keys()), is_single=False)
         row = frozenset({Column(known, ROW, line)}) if known not in shape.everybody else NOTHING
         key = shape.keys.get(known)
         columns = {
-            column: row if column == key else frozenset({Column(known, column, line)}) for column in shape.tables[known]
+            column: row if column == key else frozenset({Column(known, column)}) for column in shape.tables[known]
         }
         units = {column for column in columns if column == key or column.lower() == "brand"}
-        return _Relation(columns, row, frozenset(units), is_single=known in shape.single)
+        return _Relation(columns, row, frozenset(units), is_single=known in shape.everybody)
 
-    def refuse(self, node: exp.Expr, what: str, hint: str) -> None:
-        raise StatementError(f"{self.name}:{_line(node)}", f"{what} cannot be traced", hint)
+    def line(self, node: exp.Expr) -> int:
+        """Of the first name in it, by its offset: the parser's own count of lines goes wrong after comments."""
+        starts = [part.meta["start"] for part in node.find_all(exp.Identifier) if "start" in part.meta]
+        return self.text.count("\n", 0, min(starts)) + 1 if starts else 1
+
+    def refuse(self, node: exp.Expr, what: str, hint: str) -> NoReturn:
+        raise StatementError(f"{self.name}:{self.line(node)}", f"{what} cannot be traced", hint)
 
 
 class _Select:
@@ -306,15 +287,16 @@ class _Select:
             source = self.sources[column.table]
             if column.name not in source.columns:
                 self.tracer.refuse(column, f"the column '{column.sql(dialect='duckdb')}'", "name it as its table does")
-            found = source.columns[column.name]
-            is_query = not isinstance(self.scope.selected_sources[column.table][1], exp.Table)
-            return found | self.burden[column.table] | (source.rows if is_query else NOTHING)
+            found = source.columns[column.name] | self.burden[column.table]
+            if isinstance(self.scope.selected_sources[column.table][1], exp.Table):
+                line = self.tracer.line(column)
+                return frozenset(replace(known, line=line) if known.line == 0 else known for known in found)
+            return found | source.rows
         if self.outside is not None:
             return self.outside.read(column)
         if any(column.name in _parameters(outer) for outer in _lambdas(column)):
             return NOTHING
         self.tracer.refuse(column, f"the column '{column.sql(dialect='duckdb')}'", "name its table before it")
-        return NOTHING
 
     def needs(self, node: exp.Expr | None) -> Columns:
         """What decides the value of an expression, without what decides which rows are put together in it."""
