@@ -51,10 +51,11 @@ def shape_of(columns: Mapping[str, Collection[str]], catalogue: Catalogue, custo
 
 
 def _joined(statement: str) -> set[str]:
-    """The tables that the outermost SELECT reads by itself, not by way of a CTE or a subquery; none of a union."""
+    """The tables that a plain SELECT joins, each row of which is then in its result once; none where it says more."""
     tree = sqlglot.parse_one(statement, dialect="duckdb")
-    if not isinstance(tree, exp.Select):
+    if not isinstance(tree, exp.Select) or any(tree.args.get(clause) for clause in ("group", "distinct", "qualify")):
         return set()
-    sources = [tree.args.get("from_") or tree.args.get("from"), *(tree.args.get("joins") or [])]
+    joins = [join for join in tree.args.get("joins") or [] if not join.side and not join.kind]
+    sources = [tree.args.get("from_") or tree.args.get("from"), *joins]
     own = {source.this.name for source in sources if source and isinstance(source.this, exp.Table)}
     return own - {cte.alias_or_name for cte in tree.ctes}

@@ -156,7 +156,7 @@ class _Tracer:
         return found
 
     def _union(self, scope: Scope, outside: _Select | None) -> _Relation:
-        arms = [self.relation(arm, outside) for arm in scope.union_scopes]
+        arms = [self.relation(arm, outside) for arm in scope.set_operation_scopes]
         rows = frozenset().union(*(arm.rows for arm in arms))
         left, *others = arms
         if isinstance(scope.expression, exp.Except | exp.Intersect):
