@@ -227,3 +227,9 @@ def test_a_missing_file_and_one_that_is_no_text_are_named(tmp_path):
         with pytest.raises(StatementError) as caught:
             read_statement(tmp_path / name, f"sql/{name}")
         assert caught.value.where == f"sql/{name}"
+
+
+def test_a_mistake_is_told_with_its_line_also_after_an_interval():
+    since = "SELECT customer_id\nFROM orders\nWHERE ordered_at > $now - interval 3 days"
+    text = f"{since}\n  AND item_id IN (\n    SELECT item_id FROM itms)"
+    assert refused(text).where == "sql/segments/s.sql:5"
