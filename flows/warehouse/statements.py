@@ -117,7 +117,7 @@ def _check_table(table: exp.Table, name: str, common: set[str], known: set[str])
         what = f"'{shown}' is a table function"
         raise StatementError(where, what, "read tables of the catalogue only; load files into the warehouse first")
     if table.name.lower() not in common | known:
-        raise StatementError(where, f"'{shown}' is in no entry of the catalogue", nearest(table.name, known))
+        raise StatementError(where, f"'{shown}' is in no entry of the catalogue", nearest(table.name, known | common))
 
 
 def _at(name: str, part: exp.Expr) -> str:

@@ -233,3 +233,9 @@ def test_a_mistake_is_told_with_its_line_also_after_an_interval():
     since = "SELECT customer_id\nFROM orders\nWHERE ordered_at > $now - interval 3 days"
     text = f"{since}\n  AND item_id IN (\n    SELECT item_id FROM itms)"
     assert refused(text).where == "sql/segments/s.sql:5"
+
+
+def test_a_misspelt_table_is_told_the_nearest_of_the_catalogue_and_of_the_statement():
+    refusal = refused("WITH arrivals AS (SELECT customer_id FROM orders) SELECT customer_id FROM arivals")
+    assert refusal.hint == "did you mean 'arrivals'?"
+    assert refused("SELECT customer_id FROM oders").hint == "did you mean 'orders'?"
