@@ -46,13 +46,12 @@ def usage(words: Words, segment: Segment, segment_name: str) -> Usage:
         UnknownFieldError: it names what is no field of its segment.
     """
     check_fields(words, segment.fields, segment_name)
-    dimension_of = {name: entry.dimension for name, entry in segment.fields.items()}
     lines: dict[str, str] = {}
     for field in sorted(words.fields, key=lambda name: words.lines[name]):
-        if (dimension := dimension_of[field]) is not None:
+        for dimension in segment.fields[field].dimensions:
             lines.setdefault(dimension, f"{words.name}:{words.lines[field]}")
-    shown = frozenset(found for name in words.shown if (found := dimension_of[name]) is not None)
-    branched = frozenset(found for name in words.branched if (found := dimension_of[name]) is not None)
+    shown = frozenset(found for name in words.shown for found in segment.fields[name].dimensions)
+    branched = frozenset(found for name in words.branched for found in segment.fields[name].dimensions)
     return Usage(shown, branched, lines)
 
 

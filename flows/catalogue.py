@@ -7,7 +7,7 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from flows.documents import Document, Text, read_document
 from flows.durations import Duration
@@ -110,12 +110,25 @@ class Field_(_Strict):  # noqa: N801  (pydantic's own Field is in use here)
     """A column of a segment that templates may print or branch on.
 
     Attributes:
-        dimension: the dimension it shows; null where it says nothing about the person.
+        dimension: the dimension it shows, or a list where its value depends on several; null where it says nothing about the
+            person.
         examples: values for check and preview; what is written like a date is one.
     """
 
-    dimension: str | None
+    dimension: str | list[str] | None
     examples: list[Example] = []
+
+    @field_validator("dimension")
+    @classmethod
+    def _each_once(cls, given: str | list[str] | None) -> str | list[str] | None:
+        if isinstance(given, list) and (not given or len(given) > len(set(given))):
+            raise ValueError("this is no list of dimensions | name each once, or write null where it tells nothing")
+        return given
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """All that it shows: it counts as each of them, and is known only together with all."""
+        return (self.dimension,) if isinstance(self.dimension, str) else tuple(self.dimension or ())
 
 
 class Segment(_Strict, Document):
@@ -177,7 +190,8 @@ def read_segment(sql: Path, name: str, catalogue: Catalogue) -> Segment:
         if is_taken(field):
             hint = f"give the column a name of its own in the query, such as {name}_{field.strip('_')}"
             raise CatalogueError(where, f"'{field}' is a column of the line itself, and cannot be a field", hint)
-        if entry.dimension is not None and entry.dimension not in catalogue.dimensions:
-            hint = nearest(entry.dimension, catalogue.dimensions)
-            raise CatalogueError(where, f"field '{field}' has the unknown dimension '{entry.dimension}'", hint)
+        for dimension in entry.dimensions:
+            if dimension not in catalogue.dimensions:
+                hint = nearest(dimension, catalogue.dimensions)
+                raise CatalogueError(where, f"field '{field}' has the unknown dimension '{dimension}'", hint)
     return segment

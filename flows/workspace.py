@@ -62,11 +62,11 @@ class Workspace:
         """The ways that a product names."""
         return [CHANNELS[name] for name in product.channels.all]
 
-    def fields(self, product: Product) -> dict[str, str | None]:
-        """Every field that a product's words name -> its dimension."""
+    def fields(self, product: Product) -> dict[str, tuple[str, ...]]:
+        """Every field that a product's words name -> its dimensions; none where it tells nothing about the person."""
         declared = self.segments[product.segment].fields
         named = sorted({field for words in self.words[product.name].values() for field in words.fields})
-        return {field: declared[field].dimension for field in named}
+        return {field: declared[field].dimensions for field in named}
 
     def columns(self, segment: str) -> dict[str, str]:
         """The columns that are asked of a segment: its fields, and its products' signals -> the place that names each."""
@@ -175,10 +175,11 @@ def _check_reading(workspace: Workspace) -> None:
 
     for name, segment in workspace.segments.items():
         for field, entry in segment.fields.items():
-            if entry.dimension is not None and not is_read(name, entry.dimension):
-                what = f"field '{field}' shows '{entry.dimension}', of which sql/segments/{name}.sql reads nothing"
-                hint = f"mend its dimension, or the columns of '{entry.dimension}' in sql/dimensions.yaml"
-                raise CatalogueError(segment.at("fields", field), what, hint)
+            for dimension in entry.dimensions:
+                if not is_read(name, dimension):
+                    what = f"field '{field}' shows '{dimension}', of which sql/segments/{name}.sql reads nothing"
+                    hint = f"mend its dimension, or the columns of '{dimension}' in sql/dimensions.yaml"
+                    raise CatalogueError(segment.at("fields", field), what, hint)
     for product in workspace.products.values():
         for key in ("because", "unseen"):
             for dimension in getattr(product, key):
