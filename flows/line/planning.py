@@ -32,6 +32,7 @@ from flows.plan import (
 )
 from flows.product import review_is_due
 from flows.schemas import DECISIONS, ROUTED
+from flows.stages.crowd import shown
 from flows.stages.decision import decided
 from flows.stages.eligibility import eligible
 from flows.stages.guard import guarded
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 MOST_PARTS = 4096
 ROUTED_FOLDER = "routed"
 """In a plan's folder: what is not worded yet."""
+COUNTED_FOLDER = "counted"
+"""In a plan's folder: how many people of each part are shown the same."""
 
 
 def begin(workspace: Workspace, request: Request) -> Order:
@@ -102,7 +105,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
 def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     """Decide for one part of the customers, and route what was decided.
 
-    Writes `decisions/<part>.parquet` and `routed/<part>-<product>.parquet` into the plan's folder.
+    Writes `decisions/<part>.parquet`, and `routed/` and `counted/<part>-<product>.parquet`, into the plan's folder.
 
     Returns:
         Product -> candidates of this part.
@@ -129,7 +132,9 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
             fields = workspace.fields(product)
             facts = guarded(mine, frames[product.name], product, fields, workspace.catalogue, bars.consent, moment)
             wanted = routed(facts, product, settings, fields).filter(pl.col("target").is_in(list(order.targets)))
-            save(wanted, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
+            told, counts = shown(wanted, product, workspace.words[product.name], fields, key)
+            save(told, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
+            save(counts, folder / COUNTED_FOLDER / f"{part:04}-{product.name}.parquet")
     return {"people": bars.people.height, **{name: frame.height for name, frame in frames.items()}}
 
 

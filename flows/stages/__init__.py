@@ -7,6 +7,7 @@ ORDER = (
     "decision",
     "guard",
     "routing",
+    "crowd",
     "message",
     "claims",
     "delivery",

@@ -10,7 +10,7 @@ import polars as pl
 
 from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.errors import TemplateError
-from flows.wording import fitting, layout_of
+from flows.wording import layout_of, placed
 from flows.words import compose, fill, generic, wrap
 
 if TYPE_CHECKING:
@@ -59,17 +59,8 @@ def worded(routed: pl.DataFrame, product: Product, workspace: Workspace, key: Ke
         message_id=key.of(pl.col("decision_id"), pl.col("lane"), FIRST_ATTEMPT),
         sender=_senders(routed, workspace),
     )
-    kinds = identified.select("channel", "variant", "locale").unique().sort("channel", "variant", "locale")
-    keys = [fitting(workspace.words[product.name], *kind) for kind in kinds.iter_rows()]
-    known = list(dict.fromkeys(key for key in keys if key is not None))
-    places = pl.Series("words", [known.index(key) if key else None for key in keys], dtype=pl.UInt32)
-    rows = identified.join(
-        kinds.with_columns(places),
-        on=["channel", "variant", "locale"],
-        how="left",
-        nulls_equal=True,
-        maintain_order="left",
-    )
+    known, places = placed(identified, workspace.words[product.name])
+    rows = identified.with_columns(places)
     wordless = rows.filter(pl.col("words").is_null()).with_columns(*_no_words(), reason=pl.lit("LOCALE_MISMATCH"))
     done = [wordless.drop(*fields, "sender", "words")]
     creatives: dict[str, dict[str, Any]] = {}
