@@ -11,6 +11,7 @@ from tests.house.tree import ROOT
 from tests.tiny import Tiny, make
 
 DAY = date(2026, 11, 22)
+TOO_FEW = "99 people are too few: what others learn of people is about 100 at least"
 
 
 @pytest.fixture(scope="module")
@@ -207,11 +208,7 @@ def test_a_product_has_a_version_of_its_own_made_of_its_own_files(tiny):
     ("setting", "said"),
     [
         ("web = 0\nwebb = 20", "tool.justenough.crowd.webb: 'webb' is no channel\nhint: did you mean 'web'?"),
-        (
-            "web = 0\nads = 99",
-            "tool.justenough.crowd.ads: 99 people are too few: what others learn of people is about 100 at least"
-            + "\nhint: set 100 or more, or take it out",
-        ),
+        ("web = 0\nads = 99", f"tool.justenough.crowd.ads: {TOO_FEW}\nhint: set 100 or more, or take it out"),
     ],
 )
 def test_a_crowd_of_no_channel_or_of_too_few_for_an_ad_platform_is_refused(tiny, setting, said):

@@ -101,9 +101,10 @@ def test_a_plan_keeps_its_counts_by_digests_and_the_digest_of_them(tiny):
 def test_whoever_is_shown_it_already_counts(tiny):
     tiny.edit("pyproject.toml", "web = 0", "web = 4")
     tiny.run()
+    tiny.edit("pyproject.toml", "web = 4", "web = 6")
     add(tiny, "d01")
     add(tiny, "d02", item="rope")
-    tiny.run(at=day(1))
+    tiny.run(at=day(1))  # c02, c05 and c07 are due with d01; c01 and c04 have had it, and are shown it still
     shown = headlines(tiny)
     assert (shown["d01"], shown["d02"]) == ("Looking after your tent", "Looking after your new kit")
 
