@@ -38,14 +38,23 @@ def at_level(
         fields: field -> its dimensions; none where it says nothing about the person.
     """
     lower = pl.min_horizontal("level", level.cast(COLUMNS["level"].type))
-    kept = {name: pl.col("facts").list.contains(name) & (lower > place) for place, name in enumerate(dimensions)}
+    kept = _kept(lower, dimensions)
     return rows.with_columns(shown_with(kept, fields), facts=facts_of(kept), level=lower)
+
+
+def facts_at(level: pl.Expr, dimensions: Sequence[str]) -> pl.Expr:
+    """Those of a row's `facts` that are left at a level."""
+    return facts_of(_kept(level, dimensions))
 
 
 def facts_of(kept: Mapping[str, pl.Expr]) -> pl.Expr:
     """The dimensions that hold, as a list in their order."""
     facts = [pl.when(is_kept).then(pl.lit(dimension)) for dimension, is_kept in kept.items()]
     return pl.concat_list(facts).list.drop_nulls() if facts else pl.lit([], dtype=COLUMNS["facts"].type)
+
+
+def _kept(level: pl.Expr, dimensions: Sequence[str]) -> dict[str, pl.Expr]:
+    return {name: pl.col("facts").list.contains(name) & (level > place) for place, name in enumerate(dimensions)}
 
 
 def shown_with(kept: Mapping[str, pl.Expr], fields: Mapping[str, Collection[str]]) -> list[pl.Expr]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _PATIENCE_SECONDS = 10.0
 
 # Parts of a run are threads of one process, and those would share DuckDB's instance of the file: 3 of 96 parts that opened
@@ -100,7 +100,8 @@ def open_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Ledg
             _create(path)
         connection = _patiently(path, read_only=read_only)
         try:
-            _check_version(path, connection)
+            if _version(path, connection) < SCHEMA_VERSION and not read_only:
+                _make_tables(path, connection)
             yield Ledger(path, connection)
         finally:
             connection.close()
@@ -135,11 +136,7 @@ def _create(path: Path) -> None:
     try:
         connection = connect(temporary)
         try:
-            with translated(temporary):
-                connection.execute(shipped("sql", "ledger", "tables.sql").read_text(encoding="utf-8"))
-                stamp = present().replace(tzinfo=None)
-                connection.execute("INSERT INTO schema_version VALUES ($1, $2)", [SCHEMA_VERSION, stamp])
-                connection.execute("CHECKPOINT")
+            _make_tables(temporary, connection)
         finally:
             connection.close()
         sync_file(temporary)
@@ -153,7 +150,18 @@ def _create(path: Path) -> None:
             left.unlink()
 
 
-def _check_version(path: Path, connection: Connection) -> None:
+def _make_tables(path: Path, connection: Connection) -> None:
+    """All tables that are not there yet: those of a new ledger, or what an earlier version of the program did not know."""
+    with translated(path):
+        connection.execute("BEGIN")
+        connection.execute(shipped("sql", "ledger", "tables.sql").read_text(encoding="utf-8"))
+        stamp = present().replace(tzinfo=None)
+        connection.execute("INSERT INTO schema_version VALUES ($1, $2)", [SCHEMA_VERSION, stamp])
+        connection.execute("COMMIT")
+        connection.execute("CHECKPOINT")
+
+
+def _version(path: Path, connection: Connection) -> int:
     try:
         with _undamaged(path):
             found = connection.execute("SELECT max(number) FROM schema_version").fetchall()[0][0]
@@ -162,6 +170,7 @@ def _check_version(path: Path, connection: Connection) -> None:
     if found is None or found > SCHEMA_VERSION:
         what = f"this ledger has version {found}; this program knows {SCHEMA_VERSION}"
         raise StateError(path, what, "install the newer program again")
+    return int(found)
 
 
 def _naive(frame: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from flows.channels import CHANNELS, Creatives, Target
 from flows.clock import present
 from flows.keys import load_key
 from flows.ledger.claims import Batch, Header
+from flows.ledger.exposure import exposures, shown_lately
 from flows.ledger.publishing import publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, versions
 from flows.ledger.store import open_ledger
@@ -21,6 +22,7 @@ from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
 from flows.stages.delivery import Payload, header, shaped, write_batch
 from flows.stages.eligibility import rechecked
+from flows.stages.exposure import exposed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +75,13 @@ def checked(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> tuple[pl.Da
     return rechecked(rows, bars, workspace.products, CHANNELS, workspace.settings.targets, at), at
 
 
+def within_budget(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
+    """Planned deliveries, EXPOSED where what left since the plan was made has used up what may be shown to the person."""
+    with open_ledger(workspace.settings) as ledger:
+        lately = shown_lately(ledger, plan.order.as_of, workspace.settings.exposure)
+    return exposed(rows, lately, workspace.products, workspace.settings.exposure)
+
+
 def claims_wanted(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
     """What the ledger has to know of some deliveries: see `stages.claims.claimable`."""
     return claimable(rows, workspace.products, load_key(workspace.settings.key_file), plan.order.moment)
@@ -114,7 +123,9 @@ def publish_batch(
     entries = header(batch, settings.name, plan_digest(job.folder), consent_checked_at, listed.to_dicts())
     written = write_batch(staged(settings, batch.batch_id), files, creatives, job.target, entries)
     refuse_unbalanced(batch.batch_id, claims=batch.row_count, rows=written)
-    return publish(settings, batch, _records(batch, rows, creatives, numbers, consent_checked_at))
+    because = {name: job.workspace.products[name].because for name in digests}
+    records = _records(batch, rows, creatives, numbers, consent_checked_at)
+    return publish(settings, batch, {**records, "exposure": exposures(rows, because, batch)})
 
 
 def valid_until(rows: pl.DataFrame) -> datetime:

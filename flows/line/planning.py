@@ -19,6 +19,7 @@ from flows.line.sources import (
     read_bars,
     read_segment_rows,
     read_shared,
+    recent_exposure,
     recent_history,
     rows_before,
 )
@@ -35,6 +36,7 @@ from flows.schemas import DECISIONS, ROUTED
 from flows.stages.crowd import shown
 from flows.stages.decision import decided
 from flows.stages.eligibility import eligible
+from flows.stages.exposure import spared
 from flows.stages.guard import guarded
 from flows.stages.relevance import scored
 from flows.stages.routing import routed
@@ -99,6 +101,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         save(rows, folder / "shared" / f"{name}.parquet")
     history = recent_history(settings, workspace.live(moment.as_of), moment.as_of)
     save(history, folder / "history.parquet")
+    save(recent_exposure(settings, moment.as_of), folder / "exposure.parquet")
     return order
 
 
@@ -125,16 +128,23 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
         open_ones = eligible(about, bars, history, product, workspace.channels(product), settings.targets, moment)
         frames[product.name] = scored(open_ones, product, moment)
     decisions = decided(list(frames.values()), history, live, settings, key, moment) if live else DECISIONS.to_frame()
-    save(decisions, folder / "decisions" / f"{part:04}.parquet")
+    lately = pl.read_parquet(folder / "exposure.parquet")
+    exposed = [decisions.clear().select("decision_id")]
     for product in live:
+        mine = decisions.filter(pl.col("product") == product.name, pl.col("reason").is_null())
+        fields = workspace.fields(product)
+        facts = guarded(mine, frames[product.name], product, fields, workspace.catalogue, bars.consent, moment)
+        facts = spared(facts, lately, product, fields, settings.exposure)
+        exposed.append(facts.filter(pl.col("reason").is_not_null()).select("decision_id"))
         if product.name in order.products:
-            mine = decisions.filter(pl.col("product") == product.name, pl.col("reason").is_null())
-            fields = workspace.fields(product)
-            facts = guarded(mine, frames[product.name], product, fields, workspace.catalogue, bars.consent, moment)
-            wanted = routed(facts, product, settings, fields).filter(pl.col("target").is_in(list(order.targets)))
+            open_ones = facts.filter(pl.col("reason").is_null())
+            wanted = routed(open_ones, product, settings, fields).filter(pl.col("target").is_in(list(order.targets)))
             told, counts = shown(wanted, product, workspace.words[product.name], fields, key)
             save(told, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
             save(counts, folder / COUNTED_FOLDER / f"{part:04}-{product.name}.parquet")
+    is_exposed = pl.col("decision_id").is_in(pl.concat(exposed)["decision_id"].implode()).fill_null(value=False)
+    reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")
+    save(decisions.with_columns(reason=reason), folder / "decisions" / f"{part:04}.parquet")
     return {"people": bars.people.height, **{name: frame.height for name, frame in frames.items()}}
 
 

@@ -6,6 +6,7 @@ ORDER = (
     "relevance",
     "decision",
     "guard",
+    "exposure",
     "routing",
     "crowd",
     "message",
