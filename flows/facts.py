@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.errors import GuardError
 from flows.product import MOST_DIMENSIONS
 from flows.schemas import COLUMNS
 
@@ -45,6 +46,38 @@ def at_level(
 def facts_at(level: pl.Expr, dimensions: Sequence[str]) -> pl.Expr:
     """Those of a row's `facts` that are left at a level."""
     return facts_of(_kept(level, dimensions))
+
+
+def check_guarded(rows: pl.DataFrame, product: Product, fields: Mapping[str, Collection[str]]) -> None:
+    """Refuse deliveries of a product that would show more of somebody than three dimensions, or than their facts.
+
+    It trusts nothing that was decided or checked before.
+
+    Args:
+        rows: with `facts` and the fields.
+        product: what people can tell from getting its messages at all counts as well.
+        fields: field -> its dimensions; none where it says nothing about the person.
+
+    Raises:
+        GuardError: naming dimensions or fields, never a value.
+    """
+    where, hint = f"templates/{product.name}", "nothing was published; please report this"
+    for (facts,) in rows.select("facts").unique().iter_rows():
+        said = sorted({*facts, *product.because})
+        if len(said) > MOST_DIMENSIONS:
+            raise GuardError(where, f"a message would use {len(said)} dimensions: {', '.join(said)}", hint)
+    leaking = [
+        (pl.col(name).is_not_null() & ~pl.all_horizontal(pl.col("facts").list.contains(of) for of in shown))
+        .any()
+        .alias(name)
+        for name, shown in fields.items()
+        if shown
+    ]
+    leaked = (
+        [name for name, is_leaked in rows.select(leaking).row(0, named=True).items() if is_leaked] if leaking else []
+    )
+    if leaked:
+        raise GuardError(where, f"fields that are not among the facts would be shown: {', '.join(leaked)}", hint)
 
 
 def facts_of(kept: Mapping[str, pl.Expr]) -> pl.Expr:

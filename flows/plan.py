@@ -38,6 +38,7 @@ class Order(_Kept):
         inputs_digest: of the workspace's settings, SQL and templates.
         source_rows: table -> rows when the run began.
         overdue: products that are left out, because their review date has passed.
+        targeted: segment -> the dimensions that decide who is in it.
     """
 
     run_id: str
@@ -53,6 +54,7 @@ class Order(_Kept):
     inputs_digest: str
     source_rows: dict[str, int]
     overdue: tuple[str, ...] = ()
+    targeted: dict[str, tuple[str, ...]] = {}
 
     @property
     def moment(self) -> Moment:

@@ -76,7 +76,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
             raise review_is_due(product)
     try_words(workspace)
     path = database(settings, moment.as_of)
-    bind(workspace, path, moment)
+    bound = bind(workspace, path, moment)
     load_key(settings.key_file)  # made here where there is none: parts may start at the same time
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
@@ -94,6 +94,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         inputs_digest=workspace.inputs_digest,
         source_rows=healthy_rows(path, workspace, rows_before(settings)),
         overdue=tuple(product.name for product in overdue),
+        targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
     )
     shared = read_shared(workspace, path, moment)
     folder = save_order(settings, order)
@@ -138,7 +139,8 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
         exposed.append(facts.filter(pl.col("reason").is_not_null()).select("decision_id"))
         if product.name in order.products:
             open_ones = facts.filter(pl.col("reason").is_null())
-            wanted = routed(open_ones, product, settings, fields).filter(pl.col("target").is_in(list(order.targets)))
+            lanes = routed(open_ones, product, settings, fields, order.targeted[product.segment])
+            wanted = lanes.filter(pl.col("target").is_in(list(order.targets)))
             told, counts = shown(wanted, product, workspace.words[product.name], fields, key)
             save(told, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
             save(counts, folder / COUNTED_FOLDER / f"{part:04}-{product.name}.parquet")

@@ -20,7 +20,11 @@ FIRST = "first"
 
 
 def routed(
-    guarded: pl.DataFrame, product: Product, settings: Settings, fields: Mapping[str, Collection[str]]
+    guarded: pl.DataFrame,
+    product: Product,
+    settings: Settings,
+    fields: Mapping[str, Collection[str]],
+    targeted: Collection[str],
 ) -> pl.DataFrame:
     """Every decision of one product, once per lane: the one channel of `first_of`, and each of `also`.
 
@@ -29,6 +33,7 @@ def routed(
         product: gives the channels.
         settings: gives each brand's target per channel; a channel without one is not wanted.
         fields: the columns that go on to the words -> their dimensions.
+        targeted: the dimensions that decide who is in the product's segment.
 
     Returns:
         The columns of `schemas.ROUTED` and the fields; `shown` is not known yet. `reason` is null where the delivery can be;
@@ -50,12 +55,12 @@ def routed(
             .with_columns(pl.lit(None, kind).alias(name) for name, kind in ROUTED.items())
             .select(columns)
         )
-    return at_level(pl.concat(lanes), _level(product), product.dimensions, fields).select(columns)
+    return at_level(pl.concat(lanes), _level(product, targeted), product.dimensions, fields).select(columns)
 
 
-def _level(product: Product) -> pl.Expr:
+def _level(product: Product, targeted: Collection[str]) -> pl.Expr:
     """The highest level of each channel; where somebody else learns who is meant, all that people are chosen by is told."""
-    level = highest_level(product, {*product.because, *product.unseen})
+    level = highest_level(product, {*product.because, *targeted})
     return pl.when(pl.col("channel").is_in([name for name, channel in CHANNELS.items() if channel.needs_yes])).then(
         level
     )
