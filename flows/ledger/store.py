@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _PATIENCE_SECONDS = 10.0
 
 # Parts of a run are threads of one process, and those would share DuckDB's instance of the file: 3 of 96 parts that opened
@@ -100,8 +100,10 @@ def open_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Ledg
             _create(path)
         connection = _patiently(path, read_only=read_only)
         try:
-            if _version(path, connection) < SCHEMA_VERSION and not read_only:
-                _make_tables(path, connection)
+            if _version(path, connection) < SCHEMA_VERSION:
+                connection.close()
+                _upgrade(path)
+                connection = _patiently(path, read_only=read_only)
             yield Ledger(path, connection)
         finally:
             connection.close()
@@ -136,7 +138,9 @@ def _create(path: Path) -> None:
     try:
         connection = connect(temporary)
         try:
-            _make_tables(temporary, connection)
+            with translated(temporary):
+                _make_tables(connection)
+                connection.execute("CHECKPOINT")
         finally:
             connection.close()
         sync_file(temporary)
@@ -150,18 +154,27 @@ def _create(path: Path) -> None:
             left.unlink()
 
 
-def _make_tables(path: Path, connection: Connection) -> None:
-    """All tables that are not there yet: those of a new ledger, or what an earlier version of the program did not know."""
-    with translated(path):
-        connection.execute("BEGIN")
-        connection.execute(shipped("sql", "ledger", "tables.sql").read_text(encoding="utf-8"))
-        stamp = present().replace(tzinfo=None)
-        connection.execute("INSERT INTO schema_version VALUES ($1, $2)", [SCHEMA_VERSION, stamp])
-        connection.execute("COMMIT")
-        connection.execute("CHECKPOINT")
+def _upgrade(path: Path) -> None:
+    """Add what a ledger of an earlier version lacks: all of it, or nothing."""
+    connection = _patiently(path, read_only=False)
+    try:
+        with _undamaged(path):
+            connection.execute("BEGIN")
+            _make_tables(connection)
+            connection.execute("COMMIT")
+    finally:
+        connection.close()
+    sync_folder(path.parent)
+
+
+def _make_tables(connection: Connection) -> None:
+    connection.execute(shipped("sql", "ledger", "tables.sql").read_text(encoding="utf-8"))
+    stamp = present().replace(tzinfo=None)
+    connection.execute("INSERT INTO schema_version VALUES ($1, $2)", [SCHEMA_VERSION, stamp])
 
 
 def _version(path: Path, connection: Connection) -> int:
+    """The version of a ledger. Raises StateError where it is newer than this program, or no ledger."""
     try:
         with _undamaged(path):
             found = connection.execute("SELECT max(number) FROM schema_version").fetchall()[0][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from flows.clock import moment as moment_of
 from flows.durable import private_folder, sync_file
 from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
-from flows.line.binding import bind
+from flows.line.binding import Bound, bind
 from flows.line.sources import (
     Source,
     database,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
 
 MOST_PARTS = 4096
+SOURCES = "sources.parquet"
 ROUTED_FOLDER = "routed"
 """In a plan's folder: what is not worded yet."""
 COUNTED_FOLDER = "counted"
@@ -103,6 +105,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     history = recent_history(settings, workspace.live(moment.as_of), moment.as_of)
     save(history, folder / "history.parquet")
     save(recent_exposure(settings, moment.as_of), folder / "exposure.parquet")
+    save(_sources(workspace, bound), folder / SOURCES)
     return order
 
 
@@ -148,6 +151,36 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")
     save(decisions.with_columns(reason=reason), folder / "decisions" / f"{part:04}.parquet")
     return {"people": bars.people.height, **{name: frame.height for name, frame in frames.items()}}
+
+
+def _sources(workspace: Workspace, bound: Bound) -> pl.DataFrame:
+    """The columns of the warehouse behind each dimension of each template file, for receipts.
+
+    Returns:
+        `product, words_sha256, dimension, columns`, and `sources_sha256` over the last two of a file: several files, and several
+        versions, that read the same have the same.
+    """
+    rows = []
+    for product in workspace.products.values():
+        segment, shown = workspace.segments[product.segment], bound.segments[product.segment].shown
+        for words in workspace.words[product.name].values():
+            behind: dict[str, set[str]] = {}
+            for field in words.fields:
+                for dimension in segment.fields[field].dimensions:
+                    behind.setdefault(dimension, set()).update(shown[field])
+            columns = {dimension: sorted(behind[dimension]) for dimension in sorted(behind)}
+            digest = hashlib.sha256(json.dumps(columns).encode()).hexdigest()
+            rows += [(product.name, words.digest, digest, *pair) for pair in columns.items()]
+    return pl.DataFrame(rows, _SOURCES, orient="row")
+
+
+_SOURCES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "product": pl.String,
+    "words_sha256": pl.String,
+    "sources_sha256": pl.String,
+    "dimension": pl.String,
+    "columns": pl.List(pl.String),
+}
 
 
 def source_of(workspace: Workspace, order: Order) -> Source:

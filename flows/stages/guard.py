@@ -46,7 +46,7 @@ def guarded(
 
     Returns:
         The columns of `decided`, the channels' columns of `candidates`, `level` (Int8, 0..3), `facts` (the dimensions used,
-        in the product's order), and the fields.
+        in the product's order), `facts_at` (as of when each is known, where the segment says so), and the fields.
     """
     others = [name for name in candidates.columns if name not in fields]
     contacts = [name for name in others if name.endswith(("_reason", "_address", "_match"))]
@@ -67,8 +67,21 @@ def guarded(
         for dimension in product.dimensions[:level]
         if any(dimension in shown for shown in fields.values())
     }
-    level_of = pl.lit(level, dtype=COLUMNS["level"].type)
-    return rows.with_columns(shown_with(used, fields), facts=facts_of(used), level=level_of).drop(as_of)
+    facts_at, level_of = _known_at(used, rows), pl.lit(level, dtype=COLUMNS["level"].type)
+    shown = shown_with(used, fields)
+    return rows.with_columns(shown, facts=facts_of(used), facts_at=facts_at, level=level_of).drop(as_of)
+
+
+def _known_at(used: Mapping[str, pl.Expr], rows: pl.DataFrame) -> pl.Expr:
+    """As of when each fact is known: the segment's `<dimension>_as_of`."""
+    known = [
+        pl.when(is_used & pl.col(f"{dimension}_as_of").is_not_null()).then(
+            pl.struct(dimension=pl.lit(dimension), at=pl.col(f"{dimension}_as_of").cast(INSTANT))
+        )
+        for dimension, is_used in used.items()
+        if f"{dimension}_as_of" in rows.columns
+    ]
+    return pl.concat_list(known).list.drop_nulls() if known else pl.lit([], dtype=COLUMNS["facts_at"].type)
 
 
 def _presentable(name: str, kind: pl.DataType) -> pl.Expr:
