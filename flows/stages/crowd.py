@@ -130,18 +130,18 @@ def lowered(
         fields: field -> its dimensions.
     """
     is_changed = pl.col("keeps").is_not_null() | pl.col("reason").is_not_null()
-    changes = classes.filter(is_changed).select(*CLASS, "keeps", "kept", barred="reason")
+    changes = classes.filter(is_changed).select(*CLASS, _keeps="keeps", _kept="kept", _barred="reason")
     rows = routed.join(changes, on=CLASS, how="left", maintain_order="left")
-    rows = at_level(rows, pl.col("keeps"), product.dimensions, fields)
-    rows = rows.with_columns(shown=pl.coalesce("kept", "shown"), reason=pl.coalesce("reason", "barred"))
-    return rows.drop("keeps", "kept", "barred")
+    rows = at_level(rows, pl.col("_keeps"), product.dimensions, fields)
+    rows = rows.with_columns(shown=pl.coalesce("_kept", "shown"), reason=pl.coalesce("reason", "_barred"))
+    return rows.drop("_keeps", "_kept", "_barred")
 
 
 def _counted(rows: pl.DataFrame, level_of: Mapping[str, int], key: Key) -> pl.DataFrame:
     is_first = pl.struct("customer_id", "brand", "channel").is_first_distinct()
-    wanted = rows.filter(pl.col("shown").is_not_null(), pl.col("reason").is_null()).with_columns(is_first=is_first)
+    wanted = rows.filter(pl.col("shown").is_not_null(), pl.col("reason").is_null()).with_columns(_is_first=is_first)
     classes = wanted.group_by(CLASS).agg(
-        *(pl.col(name).first() for name in level_of), people=pl.col("is_first").sum(), deliveries=pl.len()
+        *(pl.col(name).first() for name in level_of), _people=pl.col("_is_first").sum(), _deliveries=pl.len()
     )
     is_step = [
         pl.any_horizontal(
@@ -151,7 +151,9 @@ def _counted(rows: pl.DataFrame, level_of: Mapping[str, int], key: Key) -> pl.Da
     ]
     steps = [pl.when(is_step[level]).then(_digest(level_of, key, level)) for level in _LEVELS]
     highest = pl.max_horizontal(is_step[level].cast(pl.Int8) * level for level in _LEVELS)
-    named = classes.with_columns(level=highest, ladder=pl.concat_list(steps)).select(COUNTED.names())
+    named = classes.select(
+        *CLASS, level=highest, ladder=pl.concat_list(steps), people="_people", deliveries="_deliveries"
+    )
     return named.cast(dict(COUNTED))  # type: ignore[arg-type]
 
 

@@ -76,11 +76,12 @@ def exposed(
     return _with(lately, rows).with_columns(reason=reason).drop(_WINDOWS)
 
 
-_WINDOWS = ("in_30_days", "in_90_days")
+_WINDOWS = ("_in_30_days", "_in_90_days")
 
 
 def _with(lately: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    joined = rows.join(lately, on=["person_key", "brand"], how="left", maintain_order="left")
+    known = lately.rename({name: f"_{name}" for name in ("in_30_days", "in_90_days")})
+    joined = rows.join(known, on=["person_key", "brand"], how="left", maintain_order="left")
     return joined.with_columns(pl.col(_WINDOWS).fill_null(pl.lit([], dtype=_LIST)))
 
 

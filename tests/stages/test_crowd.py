@@ -271,3 +271,18 @@ def test_no_crowd_below_the_floor_is_shown_anything_however_people_are_cut_into_
             crowds.setdefault((after["brand"], after["channel"], *said), set()).add(after["customer_id"])
     for (_, channel, *said), crowd in crowds.items():
         assert len(crowd) >= floor or (channel == "web" and not any(said))
+
+
+def test_fields_may_have_the_names_of_what_is_counted_here():
+    names = ["people", "deliveries", "ladder", "keeps", "kept", "barred", "crowd", "is_first"]
+    fields = dict.fromkeys(names, ("last_order",))
+    of = product(dimensions=["last_order"])
+    with tempfile.TemporaryDirectory() as folder:
+        words = {WordsKey("web", None, None): _words(Path(folder), "".join(f"{{{{ {name} }}}}" for name in names))}
+    rows = deliveries({}, {}, {}).with_columns(pl.lit(name).alias(name) for name in names)
+    rows = rows.with_columns(kept=pl.Series(["a", "a", "b"]), facts=pl.lit(["last_order"]))
+    done, counts = shown(rows, of, words, fields, KEY)
+    assert sorted(counts["people"].to_list()) == [1, 2]
+    left_over = lowered(done, crowded(merged([counts]), HELD.to_frame(), FLOORS, TOLD), of, fields)
+    assert left_over.columns == rows.columns
+    assert left_over.select(names).unique().rows() == [(None,) * len(names)]

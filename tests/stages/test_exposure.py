@@ -168,3 +168,11 @@ def test_nothing_new_is_shown_over_the_budget_and_no_more_is_taken_than_has_to_b
     level = max(levels, default=0)
     expected = (level, [name for name in known if name in order[:level]], None if levels else "EXPOSED")
     assert done.select("level", "facts", "reason").row(0) == expected
+
+
+def test_fields_may_have_the_names_of_the_windows():
+    fields = {"in_30_days": ("name",), "in_90_days": ("last_order",)}
+    rows = guarded(DIMENSIONS).with_columns(in_30_days=pl.lit("a"), in_90_days=pl.lit("b"))
+    done = spared(rows, lately(ann=("age health visits", "")), OF, fields, BUDGET)
+    assert done.select("in_30_days", "in_90_days").row(0) == (None, "b")
+    assert done.columns == rows.columns
