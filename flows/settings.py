@@ -76,6 +76,15 @@ class Brand(BaseModel):
         return url
 
 
+class Exposure(BaseModel):
+    """How many different dimensions a brand may show to one person within 30 and within 90 days."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    in_30_days: int = Field(default=6, ge=0)
+    in_90_days: int = Field(default=9, ge=0)
+
+
 class Settings(BaseModel):
     """What a workspace sets. Relative paths start at the workspace.
 
@@ -95,6 +104,8 @@ class Settings(BaseModel):
         tolerated_share: a delivery in which more than this share falls away since the plan is refused.
         plan_expires: how long a plan may be delivered.
         smallest_audience: an audience of fewer people is not handed to an ad platform.
+        crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
+        exposure: how many different dimensions may be shown to a person in 30 and in 90 days.
         memory: what DuckDB may use, as it writes it.
         parts: into how many parts of the customers a run is cut.
         lock_wait_seconds: how long a run waits for another one to end.
@@ -119,6 +130,8 @@ class Settings(BaseModel):
     tolerated_share: Share = 0.01
     plan_expires: Duration = Field(default="24 hours", validate_default=True)
     smallest_audience: int = Field(default=100, ge=1)  # Source: the minimum of Google's and Meta's lists
+    crowd: dict[str, Annotated[int, Field(ge=0)]] = {}
+    exposure: Exposure = Exposure()
     memory: str = "4 GiB"
     parts: int = Field(default=1, ge=1, le=4096)
     lock_wait_seconds: float = Field(default=0, ge=0)
@@ -187,7 +200,12 @@ def load_settings(workspace: Path) -> Settings:
 
 
 def _from_environment() -> dict[str, str]:
-    plain = [key for key, field in Settings.model_fields.items() if get_origin(field.annotation) is not dict]
+    tables = (dict, Exposure)
+    plain = [
+        key
+        for key, field in Settings.model_fields.items()
+        if field.annotation not in tables and get_origin(field.annotation) not in tables
+    ]
     names = {key: f"JUSTENOUGH_{key.upper()}" for key in plain if key != "workspace"}
     return {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
 

@@ -50,6 +50,9 @@ database = "warehouse.duckdb"
 global_holdout = 0
 default_region = "DE"
 
+[tool.justenough.crowd]
+web = 0
+
 [tool.justenough.targets.north]
 email = "email_file"
 sms = "sms_file"

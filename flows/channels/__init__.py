@@ -31,6 +31,7 @@ class Channel:
         longest: part -> the characters that platforms take of it, or show.
         layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each part that
             it wraps; None where the words stand for themselves.
+        crowd: how many people have to be shown the same facts, names aside, unless a setting says otherwise; 0: any number.
         needs_yes: whether even a service message needs a yes, because somebody else learns who it is about.
     """
 
@@ -41,6 +42,7 @@ class Channel:
     may_be_blank: tuple[str, ...] = ()
     longest: Mapping[str, int] = field(default_factory=dict)
     layout: str | None = None
+    crowd: int = 0
     needs_yes: bool = False
 
 
@@ -70,7 +72,11 @@ CHANNELS: dict[str, Channel] = {
             longest={"body": 1000},  # Source: Firebase's console
         ),
         Channel(
-            "web", "customer_id", (Part("headline", is_html=False), Part("body", is_html=False)), one_line=("headline",)
+            "web",
+            "customer_id",
+            (Part("headline", is_html=False), Part("body", is_html=False)),
+            one_line=("headline",),
+            crowd=20,
         ),
         Channel(
             "ads",
@@ -78,6 +84,7 @@ CHANNELS: dict[str, Channel] = {
             (Part("headline", is_html=False), Part("description", is_html=False)),
             one_line=("headline", "description"),
             longest={"headline": 30, "description": 90},  # Source: Google's responsive search ads
+            crowd=100,  # Source: the minimum of Google's and Meta's lists
             needs_yes=True,
         ),
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.product import MOST_DIMENSIONS
+from flows.facts import facts_of, highest_level, shown_with
 from flows.schemas import COLUMNS, INSTANT
 from flows.words import clean
 
@@ -61,32 +61,15 @@ def guarded(
         validate="1:1",
     )
     rows = rows.with_columns(_presentable(name, rows.schema[name]) for name in fields)
-    level = _level(product)
+    level = highest_level(product, product.because)
     used = {
         dimension: _is_usable(dimension, fields, rows, catalogue, consent, moment)
         for dimension in product.dimensions[:level]
         if any(dimension in shown for shown in fields.values())
     }
-    facts = [pl.when(is_used).then(pl.lit(dimension)) for dimension, is_used in used.items()]
-    kept = [
-        pl.when(pl.all_horizontal(used.get(dimension, pl.lit(value=False)) for dimension in shown))
-        .then(name)
-        .alias(name)
-        for name, shown in fields.items()
-        if shown
-    ]
-    return rows.with_columns(
-        *kept,
-        level=pl.lit(level, dtype=pl.Int8),
-        facts_at=_known_at(used, rows),
-        facts=(pl.concat_list(facts).list.drop_nulls() if facts else pl.lit([], dtype=COLUMNS["facts"].type)),
-    ).drop(as_of)
-
-
-def _level(product: Product) -> int:
-    """How many of the product's dimensions may be used: three, less those that people can tell from getting it at all."""
-    told = set(product.because) - set(product.dimensions)
-    return max(0, min(len(product.dimensions), MOST_DIMENSIONS - len(told)))
+    facts_at, level_of = _known_at(used, rows), pl.lit(level, dtype=COLUMNS["level"].type)
+    shown = shown_with(used, fields)
+    return rows.with_columns(shown, facts=facts_of(used), facts_at=facts_at, level=level_of).drop(as_of)
 
 
 def _known_at(used: Mapping[str, pl.Expr], rows: pl.DataFrame) -> pl.Expr:

@@ -33,7 +33,7 @@ def routed(*rows: dict, fields: dict[str, Any]) -> pl.DataFrame:
         "target": "email_file",
         "valid_until": SOON,
         "level": 2,
-        "facts": [],
+        "facts": ["last_order", "name"],
     }
     done = [
         usual | {"customer_id": f"c{n:02}", "decision_id": f"d{n:02}", "address": f"a{n}@example.com"} | fields | row
@@ -156,6 +156,7 @@ def test_every_message_of_the_sample_is_what_plain_jinja_makes_of_it(sample, pro
         kinds = [KINDS[number % len(KINDS)] for number in range(3 * len(NASTY))]
         rows = [
             {"brand": brand, "country": country, "channel": channel, "locale": locale}
+            | {"facts": sample.products[product].dimensions}
             | {field: fact(field, number) for field in fields}
             for number, (brand, country) in enumerate(kinds)
         ]
