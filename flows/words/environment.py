@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from jinja2 import DictLoader, StrictUndefined, pass_eval_context
+from jinja2.runtime import LoopContext
 from jinja2.sandbox import SandboxedEnvironment
 
 from flows.words.filters import TESTS, filters
@@ -28,10 +29,12 @@ class Environment(SandboxedEnvironment):
     """A sandbox in which a dot reads a key of a mapping and nothing else: `brand.items` is no method."""
 
     def getattr(self, obj: object, attribute: str) -> object:
-        """The value under `attribute` of a mapping; of a loop, `loop.index` and the like."""
-        if isinstance(obj, Mapping):
-            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
-        return super().getattr(obj, attribute)
+        """The value under `attribute` of a mapping; of a loop, `loop.index` and the like; of nothing else anything."""
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        if isinstance(obj, LoopContext):
+            return super().getattr(obj, attribute)
+        return self.undefined(obj=obj, name=attribute)
 
 
 @pass_eval_context

@@ -21,7 +21,7 @@ from flows.errors import TemplateError, nearest
 from flows.words.composing import digest
 from flows.words.creatives import ESCAPES, Composed, Creative, Piece, Slot, escaped, is_words_slot
 from flows.words.environment import environment
-from flows.words.macros import imported
+from flows.words.macros import check_size, imported
 from flows.words.names import free_names
 from flows.words.plain import template_line
 from flows.words.reading import Part, split
@@ -83,6 +83,7 @@ def read_layout(
     macros, texts = imported(imports, source, shared)
     printed = frozenset({"content", *slots, *(part.name for part in blocks)})
     source = replace(source, macros=frozenset(macros), is_layout=True, only_printed=printed)
+    check_size(found.values(), macros, source)
     is_html = {part.name: part.is_html for part in blocks}
     names: dict[str, int] = {}
     for block in found.values():
