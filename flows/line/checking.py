@@ -83,6 +83,7 @@ def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iter
     yield from _unguarded(workspace)
     yield from _unread(workspace)
     for found in tried:
+        yield from found.warnings
         yield from _long(found)
     if not workspace.live(now.as_of):
         yield f"templates/: no product is live on {now.as_of}, so nobody gets anything; drafts wait for status: live"

@@ -65,6 +65,10 @@ class Words:
         """The part of that name."""
         return next(part for part in self.parts if part.name == name)
 
+    def sources(self) -> dict[str, str]:
+        """The file, and those of `_shared/` that it imports: name -> text."""
+        return {self.name: self.source.text, **{f"templates/{path}": text for path, text in self.shared.items()}}
+
 
 def read_words(file: Path, parts: Sequence[Part], shared: Path, *, name: str, locale: str = "en") -> Words:
     """Read a template file; nothing is compiled.

@@ -13,7 +13,7 @@ LEVELS = [
     {"clock", "contained", "documents", "durable", "durations", "keys"},
     {"locales", "reasons", "schemas", "settings", "sms_length"},
     {"warehouse", "words", "product", "catalogue", "addresses", "plan"},
-    {"budget", "channels", "ledger", "lineage", "transports", "sample", "starting"},
+    {"budget", "channels", "ledger", "lineage", "markup", "transports", "sample", "starting"},
     {"wording"},
     {"workspace"},
     {"stages"},
