@@ -47,8 +47,14 @@ def nothing_for_none(_context: EvalContext, value: object) -> object:
     return "" if value is None else value
 
 
-def environment(*, is_html: bool, locale: str, shared: Mapping[str, str] | None = None) -> Environment:
-    """The environment of HTML or other parts in a language; `shared` are the sources of `_shared/` files by name, for `plain`."""
+def environment(*, is_html: bool, locale: str, shared: Mapping[str, str]) -> Environment:
+    """The environment of HTML or other parts in a language; `shared` are the sources of `_shared/` files by name."""
+    return _environment(is_html, locale, tuple(sorted(shared.items())))
+
+
+@functools.lru_cache(maxsize=64)
+def _environment(is_html: bool, locale: str, shared: tuple[tuple[str, str], ...]) -> Environment:  # noqa: FBT001 - cached
+    """Made once for all files that share the same macros, so that these are compiled once."""
     made = Environment(
         # Jinja2's optimizer folds constants within the tree that it compiles. The same nodes are composed again, and whether a
         # place is a slot would depend on what had been compiled before.
@@ -66,7 +72,6 @@ def environment(*, is_html: bool, locale: str, shared: Mapping[str, str] | None 
     return made
 
 
-@functools.cache
 def bare_environment(*, is_html: bool, locale: str) -> Environment:
-    """The environment without shared files, made once: for parsing, and for the small templates of slots and conditions."""
-    return environment(is_html=is_html, locale=locale)
+    """The environment without shared files: for parsing, and for the small templates of slots and conditions."""
+    return environment(is_html=is_html, locale=locale, shared={})
