@@ -10,7 +10,7 @@ from markupsafe import Markup
 from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.errors import TemplateError
 from flows.markup.colours import LEAST, pale
-from flows.markup.craft import Owed, document_faults, fragment_faults, read_aloud, text_faults
+from flows.markup.craft import Owed, document_faults, fragment_faults, read_aloud, size_faults, text_faults
 from flows.markup.reading import Complaint, document, tokens
 from flows.markup.safety import TURNING, stray, unsafe
 from flows.markup.wholeness import faults, urls
@@ -165,7 +165,8 @@ def _laid(trial: Trial, layout: Layout, texts: Mapping[str, set[str]]) -> tuple[
 def _check_document(html: str, trial: Trial, layout: Layout, sender: Context) -> Element:
     """A whole e-mail."""
     root = _read(html, trial, layout.sources(), is_document=True)
-    _refuse(document_faults(root, html, _owed(sender)), layout.sources())
+    _refuse(size_faults(html), trial.words.sources())
+    _refuse(document_faults(root, _owed(sender)), layout.sources())
     return root
 
 
@@ -213,7 +214,8 @@ def _refuse(complaints: Iterable[Complaint], sources: Mapping[str, str]) -> None
 
 def _place(near: str, sources: Mapping[str, str]) -> str:
     """The file and line where a text stands, up to the first value in it; the first file where it stands nowhere."""
-    written = near.replace(VALUE, "\0").replace(IDENTITY, "\0").partition("\0")[0].split("\n", 1)[0]
+    written, value, _ = near.replace(IDENTITY, VALUE).partition(VALUE)
+    written = (written + ("{{" if value else "")).split("\n", 1)[0]
     while len(written) > 1:
         for name, source in sources.items():
             at = source.find(written)

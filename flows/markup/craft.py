@@ -28,20 +28,20 @@ class Owed:
     unsubscribe_url: str
 
 
-def document_faults(root: Element, html: str, owed: Owed | None) -> Iterator[Complaint]:
-    """What is not well made in a whole e-mail; `owed` where it is marketing."""
+def size_faults(html: str) -> Iterator[Complaint]:
+    """An e-mail that its reader does not see to the end."""
     size = len(html.encode())
     if size > LARGEST:
         what = f"the e-mail is {size // 1024} KB, and Gmail cuts off what goes beyond {LARGEST // 1024} KB"
         yield Complaint(what, "shorten the words, or let the action's page hold them", "")
+
+
+def document_faults(root: Element, owed: Owed | None) -> Iterator[Complaint]:
+    """What a whole e-mail lacks; `owed` where it is marketing."""
     spoken = next((element for element in root.walk() if element.name == "html"), None)
     if spoken is None or not (spoken.attributes.get("lang") or "").strip():
         what = "the e-mail does not say in which language it is, so it is read aloud in any"
         yield Complaint(what, 'write <html lang="{{ locale }}">', spoken.raw if spoken else "")
-    for element in root.walk():
-        if element.name == "img" and element.attributes.get("alt") is None:
-            what = "a picture has no alt text, and many read without pictures"
-            yield Complaint(what, 'say what it shows: alt="…"; alt="" where it only decorates', element.raw)
     if owed is not None:
         yield from _owed(root, owed)
 
@@ -65,8 +65,11 @@ def text_faults(text: str, owed: Owed) -> Iterator[Complaint]:
 
 
 def fragment_faults(root: Element) -> Iterator[Complaint]:
-    """Links without a word to follow; in words for inside a layout, too."""
+    """Links and pictures that say nothing; in words for inside a layout, too."""
     for element in root.walk():
+        if element.name == "img" and element.attributes.get("alt") is None:
+            what = "a picture has no alt text, and many read without pictures"
+            yield Complaint(what, 'say what it shows: alt="…"; alt="" where it only decorates', element.raw)
         if element.name == "a" and "href" in element.attributes and not says_something(element):
             yield Complaint("a link has no words", "say where it leads, or take it out", element.raw)
 

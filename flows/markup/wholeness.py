@@ -16,7 +16,7 @@ _LEFT_OVERS = re.compile(
 _DIGITS = re.compile(r"\d+\.\d{7,}|\d[\d.]*e[+-]\d\d")
 """What no reader should see: nothing as a word, a tag; and a number with every digit that the machine has of it."""
 
-_GAPES = re.compile(r"\w [,.](?=\s|$)|,,|\( ?\)|^[,;.] |\S* {2,}\S+", re.MULTILINE)
+_GAPES = re.compile(r"(?<=\w) [,.](?=\s|$)|,,|\( ?\)|^[,;.] |(?<=\S) {2,}(?=\S)", re.MULTILINE)
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s<>\"]*", re.IGNORECASE)
 
 
@@ -33,12 +33,11 @@ def faults(text: str, said: str, source: str) -> Iterator[Complaint]:
     if digits := _DIGITS.search(text):
         yield Complaint(f"{said} prints {digits[0]}", "print it with |number, or round it in the query", digits[0])
     for gap in _GAPES.finditer(text):
-        is_indent = not gap[0].strip(" ,.;()") or gap[0].startswith(" ")
-        if "  " in gap[0] and (is_indent or gap[0] in source):
+        around = text[max(gap.start() - 12, 0) : gap.end() + 8]
+        if gap[0].isspace() and text[gap.start() - 1 : gap.end() + 1] in source:
             continue
-        around = " ".join(text[max(gap.start() - 12, 0) : gap.end() + 8].split("\n"))
         hint = "put the blank, or the sign, into the branch with the fact"
-        yield Complaint(f"{said} leaves a gap: '{around}'", hint, gap[0])
+        yield Complaint(f"{said} leaves a gap: '{' '.join(around.splitlines())}'", hint, gap[0])
 
 
 def urls(text: str) -> Iterator[str]:
