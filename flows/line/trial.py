@@ -10,7 +10,15 @@ from markupsafe import Markup
 from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.errors import TemplateError
 from flows.markup.colours import LEAST, pale
-from flows.markup.craft import Owed, document_faults, fragment_faults, read_aloud, size_faults, text_faults
+from flows.markup.craft import (
+    Owed,
+    document_faults,
+    fragment_faults,
+    read_aloud,
+    size_faults,
+    text_faults,
+    text_message_faults,
+)
 from flows.markup.reading import Complaint, document, tokens
 from flows.markup.safety import TURNING, stray, unsafe
 from flows.markup.wholeness import faults, urls
@@ -191,8 +199,9 @@ def _read(html: str, trial: Trial, sources: Mapping[str, str], *, is_document: b
 
 def _check_text(text: str, trial: Trial, layout: Layout, sender: Context) -> None:
     sources, owed = layout.sources(), _owed(sender)
-    if trial.channel == "email" and owed is not None:
-        _refuse(text_faults(text, owed), sources)
+    if owed is not None:
+        missing = text_message_faults(text, sender["brand"]["sms_stop_word"])
+        _refuse(text_faults(text, owed) if trial.channel == "email" else missing, sources)
     written = "\n".join([*sources.values(), *trial.words.sources().values()])
     _refuse(faults(text, f"the layout of {sender['brand']['name']}", written), sources)
     _refuse(_strayed(text, trial.hosts), sources)

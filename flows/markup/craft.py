@@ -64,6 +64,13 @@ def text_faults(text: str, owed: Owed) -> Iterator[Complaint]:
         yield Complaint(what, "print {{ unsubscribe_url }} in the block 'text' of the layout", "")
 
 
+def text_message_faults(text: str, stop_word: str) -> Iterator[Complaint]:
+    """What a marketing text message lacks, where its brand has a word by which its reader leaves."""
+    if stop_word and stop_word not in text:
+        what = f"marketing by text message does not say that {stop_word} ends it"
+        yield Complaint(what, "print {{ brand.sms_stop_word }} in the layout", "")
+
+
 def fragment_faults(root: Element) -> Iterator[Complaint]:
     """Links and pictures that say nothing; in words for inside a layout, too."""
     for element in root.walk():
