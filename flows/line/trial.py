@@ -181,7 +181,7 @@ def _check_document(html: str, trial: Trial, layout: Layout, sender: Context) ->
 def _hard_to_read(root: Element, trial: Trial, layout: Layout) -> list[str]:
     sources = {**trial.words.sources(), **layout.sources()}
     return [
-        f"{_place(found.raw, sources)}: '{found.text[:40]}' has a contrast of {found.contrast:.1f} in "
+        f"{_place(found.raw, sources)}: '{found.text[:40]}' has a contrast of {found.contrast:.2f} in "
         f"{'dark' if found.is_dark else 'light'} mode, and {LEAST} can be read; change its colour, or what is behind it"
         for found in pale(root)
     ]

@@ -160,8 +160,8 @@ def document(found: Sequence[Token]) -> tuple[Element, Complaint | None]:
             here.children.append(token)
         elif isinstance(token, Tag) and token.is_end:
             closed = _closed(here, token.name)
-            if closed is None or closed.parent is None:
-                return root, Complaint(f"</{token.name}> closes nothing that is open", "take it out", token.raw)
+            if closed.name != token.name or closed.parent is None:
+                return root, _misfit(closed, token)
             here = closed.parent
         elif isinstance(token, Tag):
             inner = Element(token.name, token.attributes, here, token.raw, here.depth + 1)
@@ -169,17 +169,20 @@ def document(found: Sequence[Token]) -> tuple[Element, Complaint | None]:
                 return root, Complaint("elements are nested too deeply", f"at most {MOST_NESTED} levels", token.raw)
             here.children.append(inner)
             here = here if token.name in VOID else inner
-    open_one = next((each for each in here.ancestors() if each.name and each.name not in OPTIONAL_END), None)
-    if open_one is not None:
-        return root, Complaint(f"<{open_one.name}> is not closed", f"write </{open_one.name}>", open_one.raw)
-    return root, None
+    left_open = _closed(here, "")
+    return root, _unclosed(left_open) if left_open.name else None
 
 
-def _closed(here: Element, name: str) -> Element | None:
-    """The open element that an end tag closes; those in between may do without their own."""
-    for each in here.ancestors():
-        if each.name == name:
-            return each
-        if each.name not in OPTIONAL_END:
-            return None
-    return None
+def _closed(here: Element, name: str) -> Element:
+    """The open element that an end tag closes, or the one that hinders it; those in between may do without their own."""
+    return next(each for each in here.ancestors() if each.name == name or each.name not in OPTIONAL_END)
+
+
+def _misfit(hindering: Element, tag: Tag) -> Complaint:
+    if any(each.name == tag.name for each in hindering.ancestors()):
+        return _unclosed(hindering)
+    return Complaint(f"</{tag.name}> closes nothing that is open", "take it out", tag.raw)
+
+
+def _unclosed(element: Element) -> Complaint:
+    return Complaint(f"<{element.name}> is not closed", f"write </{element.name}>", element.raw)

@@ -37,7 +37,7 @@ def faults(text: str, said: str, source: str) -> Iterator[Complaint]:
         if gap[0].isspace() and text[gap.start() - 1 : gap.end() + 1] in source:
             continue
         hint = "put the blank, or the sign, into the branch with the fact"
-        yield Complaint(f"{said} leaves a gap: '{' '.join(around.splitlines())}'", hint, gap[0])
+        yield Complaint(f"{said} leaves a gap: '{' '.join(around.strip().splitlines())}'", hint, gap[0])
 
 
 def urls(text: str) -> Iterator[str]:
