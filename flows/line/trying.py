@@ -91,16 +91,14 @@ def _trial(workspace: Workspace, product: Product, key: WordsKey, usage: Usage) 
 
 
 def _hosts(contexts: Iterable[Mapping[str, dict[str, str]]]) -> set[str]:
-    """The hosts of the brands' own addresses, and of the action."""
-    addresses = [
-        address
-        for context in contexts
-        for address in (
-            context["action"]["url"],
-            *(url for name, url in context["brand"].items() if name.endswith("_url")),
-        )
-    ]
-    return {(urlsplit(address).hostname or "").lower() for address in addresses} - {""}
+    """The hosts of the brands' own addresses, those of e-mail among them, and of the action."""
+    found = set[str]()
+    for context in contexts:
+        brand = context["brand"]
+        urls = [context["action"]["url"], *(url for name, url in brand.items() if name.endswith("_url"))]
+        found |= {urlsplit(url).hostname or "" for url in urls}
+        found |= {brand[name].rpartition("@")[2].lower() for name in ("sender_email", "reply_to")}
+    return found - {""}
 
 
 def _layouts(trials: Iterable[Trial]) -> list[Trial]:

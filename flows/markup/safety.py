@@ -25,8 +25,10 @@ OF_DOCUMENTS = ELEMENTS | {"html", "head", "body", "title", "meta", "style"}
 
 LINKS = {"href", "src", "background", "cite", "poster", "longdesc", "action", "formaction", "data", "srcset", "usemap"}
 _ATTRIBUTE = re.compile(r"[a-z][a-z0-9:._-]*")
-_LINK = re.compile(r"""https://([A-Za-z0-9.-]+)(?:[/?#][^\s<>"'`\\]*)?""")
-_STYLES = re.compile(r"expression\s*\(|behaviou?r\s*:|-moz-binding|@import|javascript\s*:|\\", re.IGNORECASE)
+_LINK = re.compile(r"""https://([A-Za-z0-9.-]+)(?:[/?#][^\s\x00-\x1f\x7f<>"'`\\]*)?""")
+_MAIL = re.compile(r"mailto:[A-Za-z0-9.+_-]+@([A-Za-z0-9.-]+)")
+_CALL = re.compile(r"tel:\+?[0-9-]+")
+_STYLES = re.compile(r"expression\s*\(|behaviou?r\s*:|-moz-binding|@import|image-set|javascript\s*:|\\", re.IGNORECASE)
 _LOADED = re.compile(r"""url\(\s*["']?([^"')]*)""", re.IGNORECASE)
 _FOR_OUTLOOK = re.compile(r"\[if [^\]]*\]>(.*)<!\[endif\]", re.DOTALL)
 TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
@@ -72,8 +74,10 @@ def _attribute(tag: Tag, name: str, value: str, hosts: Collection[str]) -> Itera
         yield Complaint(
             f"a value or a sign is printed in the name of an attribute of <{tag.name}>", "write it out", tag.raw
         )
-    elif name.startswith("on") or name in {"srcdoc", "http-equiv", "ping", "is"}:
+    elif name.startswith("on") or name in {"srcdoc", "ping", "is"}:
         yield Complaint(f"the attribute '{name}' may not stand in a message", "take it out", tag.raw)
+    elif name == "http-equiv" and value.lower() not in {"content-type", "x-ua-compatible"}:
+        yield Complaint(f'http-equiv="{value}" may not stand in a message', "take it out", tag.raw)
     elif name == "style":
         yield from _style(value, hosts, tag.raw)
     elif name in LINKS:
@@ -96,7 +100,11 @@ def _link(url: str, hosts: Collection[str], raw: str, whose: str) -> Iterator[Co
         yield Complaint(f"a value is printed in {whose}", hint, raw)
     elif not url.strip():
         yield Complaint(f"{whose} is empty", "write an address, or take the element out", raw)
-    elif not url.startswith(IDENTITY):  # what a brand's own address comes to is looked at where it is filled in
+    elif (mail := _MAIL.fullmatch(url)) is not None and mail[1].lower() in hosts:
+        return
+    elif not url.startswith(IDENTITY) and not _CALL.fullmatch(
+        url
+    ):  # what a brand's own address comes to is looked at where it is filled in
         yield from stray(url.replace(IDENTITY, "x"), hosts, raw, whose)
 
 
@@ -105,7 +113,7 @@ def stray(url: str, hosts: Collection[str], raw: str, whose: str) -> Iterator[Co
     found = _LINK.fullmatch(url)
     if found is None:
         yield Complaint(
-            f"{whose} is no plain https address", "write https://host/path, without spaces or names in it", raw
+            f"{whose} is no plain https address", "write https://host/path, without a port, user or space", raw
         )
     elif found[1].lower() not in hosts:
         what = f"{whose} leads to {found[1][:60]}, which is no host of this brand"

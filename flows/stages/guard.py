@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flows.clock import Moment
     from flows.product import Product
 
-MOST_ELEMENTS = 1_000  # of a list: a message with more of them would be none
+MOST_ELEMENTS = 100  # of a list: a message with more of them would be none
 
 # What exports write where there is no name. "Na" and "Test" are names of people, so they are not in the list.
 _PLACEHOLDERS = ["null", "none", "nan", "n/a", "#n/a", "undefined", "unknown"]

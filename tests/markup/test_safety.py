@@ -23,6 +23,7 @@ GOOD = {
     "settings of Office": "<!--[if mso]><xml><o:PixelsPerInch>96</o:PixelsPerInch></xml><style>p{font:x}</style><![endif]-->",
     "a picture": '<img src="https://img.example.com/a.png?w=2&amp;h=3" alt="A tent" width="600" height="300">',
     "a link with a query and a mark": '<a href="https://shop.example.com/a/b.html?utm_source=mail&amp;x=%20#top" title="x">x</a>',
+    "an address to write to": '<a href="mailto:help@shop.example.com">x</a> <a href="tel:+49-761-1234">x</a>',
     "a host in capitals": '<a href="https://SHOP.example.com">x</a>',
     "a value in text": f"<p>Hello {VALUE}, <b>{VALUE}</b></p>",
     "a value in a quoted attribute": f"<p title=\"{VALUE}\" class='{VALUE}'>x</p>",
@@ -47,7 +48,7 @@ def test_good_html_passes(html):
 
 def test_a_document_may_hold_what_words_may_not():
     html = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>x</title>'
+        '<!doctype html><html lang="en"><head><meta http-equiv="X-UA-Compatible" content="IE=edge"><title>x</title>'
         "<style>p { color: #000 } @media (prefers-color-scheme: dark) { a > b { color: #fff } }</style></head>"
         "<body>x</body></html>"
     )
@@ -73,6 +74,12 @@ def test_a_document_may_hold_what_words_may_not():
         (f'<a href="https://{IDENTITY}.example.org/">x</a>', "the href of <a> leads to x.example.org"),
         (f'<a href="javascript:{IDENTITY}">x</a>', "the href of <a> is no plain https address"),
         ('<td background="https://evil.example.org/a.png">x</td>', "the background of <td> leads to evil.example.org"),
+        ('<a href="mailto:x@evil.example.org">x</a>', "the href of <a> is no plain https address"),
+        (
+            '<a href="mailto:help@shop.example.com?bcc=x@evil.example.org">x</a>',
+            "the href of <a> is no plain https address",
+        ),
+        ("<p style=\"background: image-set('https://evil.example.org/a.png' 1x)\">x</p>", "'image-set' may not stand"),
         ('<p is="x-y">x</p>', "the attribute 'is' may not stand in a message"),
     ],
 )
