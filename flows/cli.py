@@ -24,6 +24,7 @@ from rich.progress import Progress as Bar
 from flows import line
 from flows.errors import JustEnoughError
 from flows.pages import terminal
+from flows.pages.checks import checked
 from flows.pages.explanation import explained
 from flows.pages.previews import previewed
 from flows.settings import load_settings
@@ -176,7 +177,7 @@ def check(*, common: Common = Common()) -> int:
         common: where, and in which form to answer.
     """
     report = line.check(load_workspace(common.workspace))
-    _say(common, report, lambda: terminal.checked(report))
+    _say(common, report, lambda: checked(report))
     return 0
 
 

@@ -95,6 +95,7 @@ class Settings(BaseModel):
         tolerated_share: a delivery in which more than this share falls away since the plan is refused.
         plan_expires: how long a plan may be delivered.
         smallest_audience: an audience of fewer people is not handed to an ad platform.
+        creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
         memory: what DuckDB may use, as it writes it.
         parts: into how many parts of the customers a run is cut.
         lock_wait_seconds: how long a run waits for another one to end.
@@ -119,6 +120,7 @@ class Settings(BaseModel):
     tolerated_share: Share = 0.01
     plan_expires: Duration = Field(default="24 hours", validate_default=True)
     smallest_audience: int = Field(default=100, ge=1)  # Source: the minimum of Google's and Meta's lists
+    creep_ceiling: int | None = Field(default=None, ge=0, le=100)
     memory: str = "4 GiB"
     parts: int = Field(default=1, ge=1, le=4096)
     lock_wait_seconds: float = Field(default=0, ge=0)

@@ -12,6 +12,7 @@ from flows.durable import private_folder, sync_file
 from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
 from flows.line.binding import bind
+from flows.line.rating import check_creep, ratings
 from flows.line.sources import (
     Source,
     database,
@@ -58,7 +59,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     Raises:
         UsageError: the request names what the workspace does not have, or a day in the future.
         ProductError: a product that is asked for by name is past its review date.
-        TemplateError, StatementError, DataError, CatalogueError: what `check` would refuse.
+        TemplateError, CreepError, StatementError, DataError, CatalogueError: what `check` would refuse.
         SourceError: the warehouse is missing, unreadable, or a table of it is empty or has fallen.
     """
     settings = workspace.settings
@@ -69,7 +70,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     for product in overdue:
         if product.name in request.products:
             raise review_is_due(product)
-    try_words(workspace)
+    check_creep(workspace, ((tried, ratings(workspace, tried)) for tried in try_words(workspace)))
     path = database(settings, moment.as_of)
     bind(workspace, path, moment)
     load_key(settings.key_file)  # made here where there is none: parts may start at the same time

@@ -37,14 +37,14 @@ class Tried:
     Attributes:
         key: which words.
         usage: the dimensions that they use.
-        facts_count: how many sets of facts can occur.
+        said: set of facts that can occur -> each text that a part came to, without its layout.
         texts: part -> each text that it came to, in its layout where it has one.
     """
 
     product: Product
     key: WordsKey
     usage: Usage
-    facts_count: int
+    said: Mapping[tuple[str, ...], frozenset[str]]
     texts: Mapping[str, frozenset[str]]
 
     @property
@@ -69,14 +69,16 @@ def try_words(workspace: Workspace) -> tuple[Tried, ...]:
 def _tried(workspace: Workspace, product: Product, key: WordsKey, usage: Usage) -> Tried:
     words, channel = workspace.words[product.name][key], CHANNELS[key.channel]
     texts: dict[str, set[str]] = {part.name: set() for part in words.parts}
+    said: dict[tuple[str, ...], set[str]] = {}
     segment, used = workspace.segments[product.segment], sorted(usage.used)
     for situation in situations(words.fields, used, segment, every_example=True):
         for part, found in texts.items():
             text = plain(words, part, situation.values)
             _check(text, part, words, channel, situation.facts)
             found.add(text)
+            said.setdefault(situation.facts, set()).add(text)
     laid = {part: frozenset(found) for part, found in _laid(workspace, product, key, texts).items()}
-    return Tried(product, key, usage, 2 ** len(used), laid)
+    return Tried(product, key, usage, {facts: frozenset(found) for facts, found in said.items()}, laid)
 
 
 def _laid(workspace: Workspace, product: Product, key: WordsKey, texts: Mapping[str, set[str]]) -> dict[str, set[str]]:

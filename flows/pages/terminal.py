@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from flows.line.checking import Report
     from flows.line.request import Delivered, Outcome
     from flows.plan import Plan, Waterfall
     from flows.starting import Started
@@ -85,19 +84,6 @@ def _nothing(plan: Plan) -> str:
     return "Nothing to deliver: the first table says what stands in everybody's way."
 
 
-def checked(report: Report) -> RenderableType:
-    """What a check found: per template file what its words use, then the warnings."""
-    table = _table("Message", "uses", "given away", "wordings tried")
-    for file in report.files:
-        name = "/".join((file.product, ".".join(filter(None, (file.channel, file.variant, file.locale)))))
-        used = sorted({*file.shown, *file.branched})
-        table.add_row(name, ", ".join(used) or "–", ", ".join(file.because) or "–", str(file.wordings))
-    warnings = [Text(f"warning: {warning}", style="yellow") for warning in report.warnings]
-    fits = f"The SQL fits the warehouse: {', '.join(report.bound)}"
-    bound = fits if report.bound else "The SQL was not tried: there is no warehouse yet."
-    return Group(table, *warnings, Text(bound), _next("justenough plan shows who would get what"))
-
-
 def started(done: Started) -> RenderableType:
     """What a new workspace holds, and what is left to decide."""
     table = _table(f"{done.folder} is a workspace now")
@@ -152,4 +138,4 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-_NUMBERS = {"marketing", "service", "rows", "removed", "unchanged", "wordings tried"}
+_NUMBERS = {"marketing", "service", "rows", "removed", "unchanged"}
