@@ -13,7 +13,7 @@ import traceback
 from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from flows import line
+from flows import editors, line
 from flows.errors import JustEnoughError
 from flows.pages import terminal
 from flows.pages.checks import checked
@@ -273,6 +273,33 @@ def sample(*, customers: int = 20_000, as_of: date | None = None, seed: int = 7,
     settings = load_settings(common.workspace)
     rows = _with_progress(lambda progress: line.sample(settings, as_of, customers, seed, progress))
     _say(common, {"rows": rows}, lambda: terminal.sampled(rows))
+    return 0
+
+
+@app.command
+def schema(
+    kind: Literal["product", "dimensions", "segment"] | None = None,
+    *,
+    write: Switch = False,
+    common: Common = Common(),
+) -> int:
+    """Say what may stand in product.yaml, dimensions.yaml and a segment's .yaml, as JSON Schemas with this workspace's names.
+
+    Examples:
+        justenough schema product
+        justenough schema --write
+
+    Args:
+        kind: only this kind of file; default: all three.
+        write: write them into .vscode/, where editors find them, instead of printing them.
+        common: where, and in which form to answer.
+    """
+    if write:
+        files = editors.write(common.workspace)
+        _say(common, {"files": files}, lambda: terminal.wired(files))
+        return 0
+    found = editors.schemas(common.workspace)
+    _say(Common(common.workspace, json=True), found[kind] if kind else found, lambda: "")
     return 0
 
 

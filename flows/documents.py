@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError, WithJsonSchema
 
 from flows.errors import JustEnoughError, nearest
 
@@ -24,14 +25,32 @@ def _said(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_said)]
+Text = Annotated[str, AfterValidator(_said), WithJsonSchema({"type": "string", "pattern": r"\S"})]
 """Words that have to be there."""
+
+
+def described(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Put what a model's docstring says of it, and of each key under `Attributes:`, into its JSON schema.
+
+    A model's `shape` is what its schema says beyond the keys and their types.
+    """
+    said, _, attributes = (inspect.getdoc(model) or "").partition("\n\nAttributes:\n")
+    schema["description"] = " ".join(said.split())
+    for names, text in re.findall(r"^    ([\w, ]+): (.*(?:\n     +.*)*)", attributes, re.MULTILINE):
+        for name in names.split(", "):
+            if name in schema["properties"]:
+                schema["properties"][name]["description"] = " ".join(text.split())
+    schema |= getattr(model, "shape", {})
+
+
+STRICT = ConfigDict(extra="forbid", frozen=True, json_schema_extra=described)
+"""Of a model for what people write: no key is ignored, and each is explained to editors."""
 
 
 class Document(BaseModel):
     """What a whole YAML file holds; it knows where each of its entries stands, for errors that are found later."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
     _name: str = PrivateAttr("")
     _lines: dict[Place, int] = PrivateAttr({})
 
@@ -69,6 +88,20 @@ def read_document(
     if isinstance(found, Document):
         found._name, found._lines = name, lines  # noqa: SLF001  (its own file)
     return found
+
+
+def keys_under(path: Path, key: str) -> dict[str, Mapping[str, Any]]:
+    """The entries under a key of a YAML file, as they stand; none where the file cannot be read that far."""
+    try:
+        content, _ = _parsed(path, JustEnoughError, path.name)
+    except JustEnoughError:
+        return {}
+    found = content.get(key) if isinstance(content, dict) else None
+    return (
+        {str(name): entry for name, entry in found.items() if isinstance(entry, dict)}
+        if isinstance(found, dict)
+        else {}
+    )
 
 
 def _parsed(path: Path, error: type[JustEnoughError], name: str) -> tuple[Any, dict[Place, int]]:

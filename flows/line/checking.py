@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.channels import CHANNELS
 from flows.clock import moment
+from flows.editors import outdated
 from flows.line.binding import bind
 from flows.line.rating import check_creep, creepy, ratings
 from flows.line.sources import existing_database
@@ -67,6 +68,8 @@ def check(workspace: Workspace, traced: Mapping[str, Traced] = MappingProxyType(
 def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iterator[str]:
     yield from _unguarded(workspace)
     yield from _unread(workspace)
+    for file in outdated(workspace.settings.workspace):
+        yield f"{file}: editors complete names as they were; write it anew with: justenough schema --write"
     for found in tried:
         yield from _long(found)
     if not workspace.live(now.as_of):

@@ -11,6 +11,7 @@ from rich.text import Text
 from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.console import RenderableType
@@ -92,6 +93,14 @@ def started(done: Started) -> RenderableType:
     open_ones = ", ".join(done.undecided)
     undecided = [Text(f"Whose the rows are is not told by the names of: {open_ones}")] if open_ones else []
     return Group(table, *undecided, _next(f"justenough check --workspace {done.folder}"))
+
+
+def wired(files: Sequence[str]) -> RenderableType:
+    """The files by which editors know the workspace's names."""
+    table = _table("Editors complete and validate by")
+    for file in files:
+        table.add_row(file)
+    return Group(table, _next("commit these files; justenough check tells when they are out of date"))
 
 
 def sampled(rows: dict[str, int]) -> RenderableType:

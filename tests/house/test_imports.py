@@ -12,7 +12,7 @@ LEVELS = [
     {"errors"},
     {"clock", "documents", "durable", "durations", "keys", "locales", "reasons", "schemas", "settings", "sms_length"},
     {"warehouse", "words", "product", "catalogue", "addresses", "plan"},
-    {"budget", "channels", "creep", "ledger", "lineage", "transports", "sample", "starting"},
+    {"budget", "channels", "creep", "editors", "ledger", "lineage", "transports", "sample", "starting"},
     {"wording"},
     {"workspace"},
     {"stages"},
