@@ -428,3 +428,33 @@ def test_check_warns_where_no_product_is_live(je, tiny):
     for product in ("care", "late"):
         tiny.edit(f"templates/{product}/product.yaml", "status: live", "status: draft")
     assert warning in je("check")[1]
+
+
+def test_check_compares_with_another_version_of_the_workspace(je, tiny, tmp_path):
+    other = tiny.copy(tmp_path / "other")
+    tiny.edit("templates/care/sms.j2", "Dry your", "Air your")
+    code, out, _ = je("check", "--diff", str(other.folder))
+    assert code == 0
+    assert "care/sms: words sms.j2\n" in out
+    assert "nobody would get another help" in out
+    found = json.loads(je("check", "--diff", str(other.folder), "--json")[1])
+    assert [(one["product"], one["channel"], one["words"]) for one in found["messages"]] == [
+        ("care", "sms", {"templates/care/sms.j2": "changed"})
+    ]
+    assert found["customers"]["flips"] == []
+    code, _, err = je("check", "--diff", "no-such-version")
+    assert (code, err.splitlines()[0]) == (
+        2,
+        "UsageError --diff: 'no-such-version' is neither a folder with a workspace nor a commit that git knows here",
+    )
+
+
+def test_schema_prints_one_or_all_and_writes_what_editors_read(je, tiny):
+    assert json.loads(je("schema", "segment")[1])["properties"]["fields"]["type"] == "object"
+    assert set(json.loads(je("schema")[1])) == {"product", "dimensions", "segment"}
+    assert not (tiny.folder / ".vscode").exists()
+    code, out, _ = je("schema", "--write")
+    assert (code, ".vscode/schemas/product.json" in out) == (0, True)
+    assert json.loads(je("schema", "--write", "--json")[1])["files"][-1] == ".vscode/settings.json"
+    assert (tiny.folder / ".vscode/settings.json").exists()
+    assert je("schema", "nonsense")[0] == 2

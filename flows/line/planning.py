@@ -12,13 +12,12 @@ from flows.durable import private_folder, sync_file
 from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
 from flows.line.binding import bind
+from flows.line.deciding import decide
 from flows.line.rating import check_creep, ratings
 from flows.line.sources import (
     Source,
     database,
     healthy_rows,
-    read_bars,
-    read_segment_rows,
     read_shared,
     recent_history,
     rows_before,
@@ -32,13 +31,9 @@ from flows.plan import (
     save_order,
 )
 from flows.product import review_is_due
-from flows.schemas import DECISIONS, ROUTED
-from flows.stages.decision import decided
-from flows.stages.eligibility import eligible
+from flows.schemas import ROUTED
 from flows.stages.guard import guarded
-from flows.stages.relevance import scored
 from flows.stages.routing import routed
-from flows.stages.segment import candidates
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
@@ -112,26 +107,18 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     folder = plan_folder(settings, run_id)
     order = read_order(settings, run_id)
     moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts, order.customers)
-    source = source_of(workspace, order)
-    bars = read_bars(source, scope, key)
-    history = pl.read_parquet(folder / "history.parquet")
-    live = workspace.live(order.as_of)
-    rows = {name: read_segment_rows(source, scope, name) for name in sorted({p.segment for p in live})}
-    frames: dict[str, pl.DataFrame] = {}
-    for product in live:
-        about = candidates(rows[product.segment], product, moment, key)
-        open_ones = eligible(about, bars, history, product, workspace.channels(product), settings.targets, moment)
-        frames[product.name] = scored(open_ones, product, moment)
-    decisions = decided(list(frames.values()), history, live, settings, key, moment) if live else DECISIONS.to_frame()
-    save(decisions, folder / "decisions" / f"{part:04}.parquet")
-    for product in live:
+    made = decide(source_of(workspace, order), scope, pl.read_parquet(folder / "history.parquet"), key)
+    save(made.decisions, folder / "decisions" / f"{part:04}.parquet")
+    for product in workspace.live(order.as_of):
         if product.name in order.products:
-            mine = decisions.filter(pl.col("product") == product.name, pl.col("reason").is_null())
+            mine = made.decisions.filter(pl.col("product") == product.name, pl.col("reason").is_null())
             fields = workspace.fields(product)
-            facts = guarded(mine, frames[product.name], product, fields, workspace.catalogue, bars.consent, moment)
+            facts = guarded(
+                mine, made.candidates[product.name], product, fields, workspace.catalogue, made.bars.consent, moment
+            )
             wanted = routed(facts, product, settings, fields).filter(pl.col("target").is_in(list(order.targets)))
             save(wanted, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
-    return {"people": bars.people.height, **{name: frame.height for name, frame in frames.items()}}
+    return {"people": made.bars.people.height, **{name: frame.height for name, frame in made.candidates.items()}}
 
 
 def source_of(workspace: Workspace, order: Order) -> Source:

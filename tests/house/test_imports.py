@@ -17,7 +17,7 @@ LEVELS = [
     {"workspace"},
     {"stages"},
     {"line", "pages", "learning"},
-    {"personalise", "respond", "learn", "assess", "forget", "cli"},
+    {"personalise", "respond", "learn", "assess", "forget", "answering", "cli"},
 ]
 APART = {"stages"}  # what stands here side by side does not know of each other: line.py joins the stages
 
