@@ -7,7 +7,7 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from flows.documents import STRICT, Document, Text, read_document
 from flows.durations import Duration
@@ -49,6 +49,9 @@ class Table(_Strict):
         happened_at: rows whose value lies after `now` are hidden.
         loaded_at: when the row came to be known.
         may_be_empty: an empty table is no sign of a broken source.
+        routing: columns that serve to reach people (locale, currency): they count as nothing and never reach the words.
+        dimension: for a view whose SQL cannot be traced: what all of its columns show, as somebody has found out.
+        reviewed_by, on: who that was, and when.
     """
 
     shape: ClassVar[dict[str, Any]] = {
@@ -64,6 +67,17 @@ class Table(_Strict):
     happened_at: str | None = None
     loaded_at: str | None = None
     may_be_empty: bool = False
+    routing: list[str] = []
+    dimension: str | None = None
+    reviewed_by: Text | None = None
+    on: date | None = None
+
+    @model_validator(mode="after")
+    def _is_signed(self) -> Table:
+        border = [self.dimension is not None, self.reviewed_by is not None, self.on is not None]
+        if any(border) and not all(border):
+            raise ValueError("a view is declared whole | give dimension, reviewed_by and on, or none of them")
+        return self
 
     @model_validator(mode="after")
     def _says_whose(self) -> Table:
@@ -148,12 +162,25 @@ class Field_(_Strict):  # noqa: N801  (pydantic's own Field is in use here)
     """A column of a segment that templates may print or branch on.
 
     Attributes:
-        dimension: the dimension it shows; null where it says nothing about the person.
+        dimension: the dimension it shows, or a list where its value depends on several; null where it says nothing about the
+            person.
         examples: values for check and preview; what is written like a date is one.
     """
 
-    dimension: str | None
+    dimension: str | list[str] | None
     examples: list[Example] = []
+
+    @field_validator("dimension")
+    @classmethod
+    def _each_once(cls, given: str | list[str] | None) -> str | list[str] | None:
+        if isinstance(given, list) and (not given or len(given) > len(set(given))):
+            raise ValueError("this is no list of dimensions | name each once, or write null where it tells nothing")
+        return given
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """All that it shows: it counts as each of them, and is known only together with all."""
+        return (self.dimension,) if isinstance(self.dimension, str) else tuple(self.dimension or ())
 
 
 class Segment(_Strict, Document):
@@ -173,8 +200,13 @@ def read_catalogue(sql: Path) -> Catalogue:
         CatalogueError: with file and line.
     """
     catalogue = read_document(sql / "dimensions.yaml", Catalogue, CatalogueError, name="sql/dimensions.yaml")
-    for name in catalogue.tables:
+    for name, table in catalogue.tables.items():
         _check_way(catalogue, name)
+        if table.dimension is not None and table.dimension not in catalogue.dimensions:
+            hint = nearest(table.dimension, catalogue.dimensions)
+            raise CatalogueError(
+                catalogue.at("tables", name, "dimension"), f"'{table.dimension}' is no dimension", hint
+            )
     for name, dimension in catalogue.dimensions.items():
         for place, column in enumerate(dimension.columns):
             _check_column(catalogue, column, catalogue.at("dimensions", name, "columns", place))
@@ -219,7 +251,8 @@ def read_segment(sql: Path, name: str, catalogue: Catalogue) -> Segment:
         if is_taken(field):
             hint = f"give the column a name of its own in the query, such as {name}_{field.strip('_')}"
             raise CatalogueError(where, f"'{field}' is a column of the line itself, and cannot be a field", hint)
-        if entry.dimension is not None and entry.dimension not in catalogue.dimensions:
-            hint = nearest(entry.dimension, catalogue.dimensions)
-            raise CatalogueError(where, f"field '{field}' has the unknown dimension '{entry.dimension}'", hint)
+        for dimension in entry.dimensions:
+            if dimension not in catalogue.dimensions:
+                hint = nearest(dimension, catalogue.dimensions)
+                raise CatalogueError(where, f"field '{field}' has the unknown dimension '{dimension}'", hint)
     return segment

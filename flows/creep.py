@@ -141,12 +141,12 @@ def told(
     printed: dict[str, list[tuple[int, Precision, str]]] = {}
     used = set[str]()
     for name in words.fields:
-        dimension = segment.fields[name].dimension
-        if dimension is None or dimension not in facts:
+        field = segment.fields[name]
+        if not set(field.dimensions) <= set(facts):
             continue
-        used.add(dimension)
-        if name in words.shown:
-            precision = _precision(segment.fields[name].examples, catalogue[dimension])
+        used.update(field.dimensions)
+        for dimension in field.dimensions if name in words.shown else ():
+            precision = _precision(field.examples, catalogue[dimension])
             printed.setdefault(dimension, []).append((PRECISION[precision], precision, name))
     return tuple(
         Told(name, catalogue[name], *max(printed[name])[1:])

@@ -77,7 +77,9 @@ def schemas(workspace: Path) -> dict[str, dict[str, Any]]:
             for name, my in names.dimensions.items()
         }
         product["unseen"]["additionalProperties"] = False
-        _choose(field["properties"]["dimension"]["anyOf"][0], names.dimensions, names.dimensions.values())
+        one, several, _ = field["properties"]["dimension"]["anyOf"]
+        for schema in (one, several["items"]):
+            _choose(schema, names.dimensions, names.dimensions.values())
     return found
 
 

@@ -15,6 +15,7 @@ FIELDS = {
     "first_name": "name",
     "city": "where_i_live",
     "tier": "membership",
+    "nearest": ["last_order", "where_i_live"],
     "season": None,
 }
 SEGMENT = Segment.model_validate({"fields": {name: {"dimension": dimension} for name, dimension in FIELDS.items()}})
@@ -78,6 +79,11 @@ def test_the_first_mention_of_each_dimension_is_known_by_its_line(tmp_path):
 def test_a_field_that_says_nothing_about_the_person_counts_as_nothing(tmp_path):
     found = used(tmp_path, "{% if season == 'winter' %}{{ season }}{% endif %}")
     assert (found.used, found.lines) == (frozenset(), {})
+
+
+def test_a_field_of_two_dimensions_counts_as_both(tmp_path):
+    assert used(tmp_path, "{{ nearest }}").shown == {"last_order", "where_i_live"}
+    assert used(tmp_path, "{% if nearest %}x{% endif %}").branched == {"last_order", "where_i_live"}
 
 
 def test_what_was_set_from_a_field_is_that_field(tmp_path):

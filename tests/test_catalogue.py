@@ -100,8 +100,16 @@ def test_a_field_shows_a_dimension_or_nothing_about_the_person(tmp_path):
     found = segment(
         tmp_path, {"first_name": {"dimension": "name", "examples": ["Ann", 5, None]}, "season": {"dimension": None}}
     )
-    assert [field.dimension for field in found.values()] == ["name", None]
+    assert [field.dimensions for field in found.values()] == [("name",), ()]
     assert found["first_name"].examples == ["Ann", 5, None]
+
+
+def test_a_field_may_show_several_dimensions_each_named_once(tmp_path):
+    assert segment(tmp_path, {"nearest": {"dimension": ["name"]}})["nearest"].dimensions == ("name",)
+    for wrong in ([], ["name", "name"]):
+        with pytest.raises(CatalogueError) as caught:
+            segment(tmp_path, {"nearest": {"dimension": wrong}})
+        assert caught.value.hint == "name each once, or write null where it tells nothing"
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_the_names_of_the_workspace_are_offered_with_what_they_are(tiny):
     assert product["brands"]["items"]["enum"] == ["north", "south"]
     told = {"type": "string", "enum": ["last_order", "name"], "enumDescriptions": ["my last order", "my name"]}
     assert product["dimensions"]["items"] == product["because"]["items"] == told
-    assert field["properties"]["dimension"]["anyOf"] == [told, {"type": "null"}]
+    assert field["properties"]["dimension"]["anyOf"] == [told, {"type": "array", "items": told}, {"type": "null"}]
     assert product["unseen"]["properties"]["name"]["description"] == "why people cannot tell my name"
     ways = product["channels"]["properties"]["first_of"]["items"]
     assert dict(zip(ways["enum"], ways["enumDescriptions"], strict=True)) == {

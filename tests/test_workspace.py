@@ -42,7 +42,7 @@ def test_a_workspace_knows_its_products_their_words_and_what_their_fields_show(t
     assert list(found.products) == ["care", "late"]
     assert set(found.words["care"]) == {WordsKey(channel, None, None) for channel in ("email", "sms", "web")}
     assert [way.name for way in found.channels(care)] == ["email", "sms", "web"]
-    assert found.fields(care) == {"first_name": "name", "item": "last_order"}
+    assert found.fields(care) == {"first_name": ("name",), "item": ("last_order",)}
     assert {key.channel: use.used for key, use in found.usages(care).items()} == {
         "email": {"name", "last_order"},
         "sms": {"last_order"},

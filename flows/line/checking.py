@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -11,7 +10,7 @@ import polars as pl
 from flows.channels import CHANNELS
 from flows.clock import moment
 from flows.editors import outdated
-from flows.line.binding import bind
+from flows.line.binding import Bound, bind
 from flows.line.rating import check_creep, creepy, ratings
 from flows.line.sources import existing_database
 from flows.line.summary import summaries
@@ -20,10 +19,10 @@ from flows.product import review_is_due
 from flows.sms_length import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from flows.clock import Moment
-    from flows.line.summary import Summary, Traced
+    from flows.line.summary import Summary
     from flows.line.trying import Tried
     from flows.workspace import Workspace
 
@@ -40,12 +39,8 @@ class Report:
     bound: tuple[str, ...]
 
 
-def check(workspace: Workspace, traced: Mapping[str, Traced] = MappingProxyType({})) -> Report:
+def check(workspace: Workspace) -> Report:
     """Check a workspace that could be loaded at all.
-
-    Args:
-        workspace: as it was read.
-        traced: segment -> what is known of the dimensions behind its signals and its choice of people.
 
     Raises:
         ProductError: a live product's review date has passed.
@@ -58,11 +53,11 @@ def check(workspace: Workspace, traced: Mapping[str, Traced] = MappingProxyType(
     rated = [(found, ratings(workspace, found)) for found in tried]
     check_creep(workspace, rated)
     path = existing_database(workspace.settings, now.as_of)
-    bound = bind(workspace, path, now) if path is not None else ()
+    bound = bind(workspace, path, now) if path is not None else Bound((), {})
     for product in workspace.overdue(now.as_of):
         raise review_is_due(product)
     warnings = (*_warnings(workspace, tried, now), *creepy(workspace, rated))
-    return Report(summaries(workspace, rated, traced), warnings, bound)
+    return Report(summaries(workspace, rated, bound.segments), warnings, bound.files)
 
 
 def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iterator[str]:

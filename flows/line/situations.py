@@ -42,4 +42,4 @@ def situations(
 
 
 def _is_known(segment: Segment, field: str, facts: tuple[str, ...]) -> bool:
-    return segment.fields[field].dimension in {None, *facts}
+    return set(segment.fields[field].dimensions) <= set(facts)

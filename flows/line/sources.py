@@ -184,7 +184,8 @@ def segment_rows(source: Source, connection: Connection, name: str) -> pl.DataFr
     if rows.height and not rows["brand"].is_in(list(workspace.settings.brands)).any():
         what = f"no row has a brand of this workspace; the first has '{rows['brand'][0]}'"
         raise DataError(f"sql/segments/{name}.sql", what, nearest(rows["brand"][0], workspace.settings.brands))
-    for dimension in sorted({field.dimension for field in workspace.segments[name].fields.values() if field.dimension}):
+    fields = workspace.segments[name].fields.values()
+    for dimension in sorted({dimension for field in fields for dimension in field.dimensions}):
         fresh_for, seen = workspace.catalogue.dimensions[dimension].fresh_for, f"{dimension}_as_of"
         if fresh_for is not None and seen not in rows.columns:
             what = f"the column '{seen}' is missing, and '{dimension}' counts only while it is fresh"

@@ -14,21 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from flows.line.rating import Rated, Rating
+    from flows.lineage import Verified
     from flows.product import Product
     from flows.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class Traced:
-    """What a segment's SQL tells of a product's dimensions.
-
-    Attributes:
-        signals: signal -> the dimensions that its value depends on.
-        targeted: those by which people are chosen.
-    """
-
-    signals: Mapping[str, frozenset[str]]
-    targeted: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -88,7 +76,7 @@ class Summary:
     files: tuple[File, ...]
 
 
-def summaries(workspace: Workspace, rated: Iterable[Rated], traced: Mapping[str, Traced]) -> tuple[Summary, ...]:
+def summaries(workspace: Workspace, rated: Iterable[Rated], traced: Mapping[str, Verified]) -> tuple[Summary, ...]:
     """A row for each product and channel, in the order of names, and of the product's channels.
 
     Args:
@@ -105,7 +93,7 @@ def summaries(workspace: Workspace, rated: Iterable[Rated], traced: Mapping[str,
     return tuple(_summary(workspace, list(files), traced) for _, files in groupby(ordered, key=place))
 
 
-def _summary(workspace: Workspace, rated: Sequence[Rated], traced: Mapping[str, Traced]) -> Summary:
+def _summary(workspace: Workspace, rated: Sequence[Rated], traced: Mapping[str, Verified]) -> Summary:
     product, channel = rated[0][0].product, rated[0][0].key.channel
     files = tuple(_file(workspace, found) for found in rated)
     used = {name for found in files for name in (*found.shown, *found.branched)}
@@ -148,9 +136,8 @@ def _ordered(product: Product, dimensions: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(dimensions, key=product.dimensions.index))
 
 
-def _scored(product: Product, known: Traced) -> tuple[str, ...]:
-    nothing = frozenset[str]()
-    return tuple(sorted(nothing.union(*(known.signals.get(signal, nothing) for signal in product.signals))))
+def _scored(product: Product, known: Verified) -> tuple[str, ...]:
+    return tuple(sorted({name for signal in product.signals for name in known.scored[signal]}))
 
 
 def _lengths(rated: Sequence[Rated], channel: str) -> dict[str, Length]:

@@ -49,7 +49,6 @@ def _head(message: Summary) -> Text:
         "because": message.because,
         "unseen": message.unseen,
         "scored": message.scored,
-        "targeted": message.targeted,
     }
     said = [f"{name} {', '.join(names)}" for name, names in told.items() if names]
     return Text.assemble((message.product, "bold"), f" {' · '.join((message.status, *said))}")

@@ -11,7 +11,7 @@ from flows.schemas import COLUMNS, INSTANT
 from flows.words import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from flows.catalogue import Catalogue
     from flows.clock import Moment
@@ -25,7 +25,7 @@ def guarded(
     decided: pl.DataFrame,
     candidates: pl.DataFrame,
     product: Product,
-    fields: Mapping[str, str | None],
+    fields: Mapping[str, Collection[str]],
     catalogue: Catalogue,
     consent: pl.DataFrame,
     moment: Moment,
@@ -39,7 +39,7 @@ def guarded(
         decided: the decisions of this product for which something is to be said.
         candidates: the product's rows of `eligibility.eligible`, from which fields and channels come.
         product: gives the dimensions in the order in which they earn their place.
-        fields: every field that the product's words name -> its dimension, null where it says nothing about the person.
+        fields: every field that the product's words name -> its dimensions, none where it says nothing about the person.
         catalogue: how long a dimension is fresh, and the consent it needs.
         consent: the latest per scope, as `eligibility.latest_consent` yields it.
         moment: of the run.
@@ -65,13 +65,15 @@ def guarded(
     used = {
         dimension: _is_usable(dimension, fields, rows, catalogue, consent, moment)
         for dimension in product.dimensions[:level]
-        if dimension in fields.values()
+        if any(dimension in shown for shown in fields.values())
     }
     facts = [pl.when(is_used).then(pl.lit(dimension)) for dimension, is_used in used.items()]
     kept = [
-        pl.when(used.get(dimension, pl.lit(value=False))).then(pl.col(name)).alias(name)
-        for name, dimension in fields.items()
-        if dimension is not None
+        pl.when(pl.all_horizontal(used.get(dimension, pl.lit(value=False)) for dimension in shown))
+        .then(name)
+        .alias(name)
+        for name, shown in fields.items()
+        if shown
     ]
     return rows.with_columns(
         *kept,
@@ -100,14 +102,14 @@ def _presentable(name: str, kind: pl.DataType) -> pl.Expr:
 
 def _is_usable(
     dimension: str,
-    fields: Mapping[str, str | None],
+    fields: Mapping[str, Collection[str]],
     rows: pl.DataFrame,
     catalogue: Catalogue,
     consent: pl.DataFrame,
     moment: Moment,
 ) -> pl.Expr:
     """Present, fresh and permitted; null as_of is not fresh, and silence is no consent."""
-    mine = [name for name, of in fields.items() if of == dimension]
+    mine = [name for name, shown in fields.items() if dimension in shown]
     is_usable = pl.all_horizontal(pl.col(name).is_not_null() for name in mine)
     entry = catalogue.dimensions[dimension]
     if entry.sensitive and entry.lawful_basis is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flows.line import check
-from flows.line.summary import Length, Traced
+from flows.line.summary import Length, Summary
 from tests.tiny import MORNING, Tiny, clock, make
 
 
@@ -14,9 +14,9 @@ def tiny(tmp_path) -> Tiny:
     return make(tmp_path / "w", brands=["north"])
 
 
-def rows(tiny: Tiny, **traced: Traced):
+def rows(tiny: Tiny) -> dict[tuple[str, str], Summary]:
     with clock(MORNING):
-        return {(row.product, row.channel): row for row in check(tiny.load(), traced).messages}
+        return {(row.product, row.channel): row for row in check(tiny.load()).messages}
 
 
 def test_there_is_a_row_for_each_product_and_channel_in_the_order_of_the_product(tiny):
@@ -61,11 +61,14 @@ def test_lengths_are_the_worst_in_characters_in_bytes_and_for_text_messages_in_s
     assert rows(tiny)["care", "sms"].lengths["body"] == Length(len(text) + 2, len(text) + 7, "UCS-2", len(text) + 2, 2)
 
 
-def test_what_is_not_traced_is_not_known_and_what_is_goes_by_the_products_own_signals(tiny):
+def test_what_is_behind_the_score_and_the_choice_of_people_is_known_where_the_sql_was_traced(tiny):
+    tiny.edit(
+        "sql/segments/late.sql", "USING (customer_id, brand)", "USING (customer_id, brand) WHERE p.first_name > 'A'"
+    )
+    tiny.edit("templates/late/product.yaml", "dimensions:", "unseen: {name: only decides who}\ndimensions:")
+    found = rows(tiny)
+    assert (found["care", "email"].scored, found["care", "email"].targeted) == (("last_order",), ("last_order",))
+    assert (found["late", "email"].scored, found["late", "email"].targeted) == (("last_order",), ("last_order", "name"))
+    tiny.edit("pyproject.toml", 'database = "warehouse.duckdb"\n', "")
     row = rows(tiny)["care", "email"]
     assert (row.scored, row.targeted) == (None, None)
-    signals = {"interest": frozenset({"name"}), "other": frozenset({"last_order"})}
-    traced = {"owners": Traced(signals, frozenset({"last_order"}))}
-    found = rows(tiny, **traced)
-    assert (found["care", "email"].scored, found["care", "email"].targeted) == (("name",), ("last_order",))
-    assert (found["late", "email"].scored, found["late", "email"].targeted) == (None, None)

@@ -11,7 +11,6 @@ import pytest
 from rich.console import Console
 
 from flows import line
-from flows.line.summary import Traced
 from flows.pages.checks import checked
 from tests.tiny import MORNING, clock, make
 
@@ -28,7 +27,7 @@ def report(tmp_path_factory):
         "because: []\nunseen: {last_order: the words do not tell}",
     )
     with clock(MORNING):
-        return line.check(tiny.load(), {"owners": Traced({"interest": frozenset({"name"})}, frozenset({"last_order"}))})
+        return line.check(tiny.load())
 
 
 def printed(report) -> str:

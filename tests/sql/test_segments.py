@@ -58,7 +58,7 @@ def test_a_segment_yields_its_declared_fields_and_since_when_each_dimension_is_k
     segment: str, tmp_path: Path
 ) -> None:
     fields = read_segment(SQL, segment, read_catalogue(SQL)).fields
-    since = {f"{field.dimension}_as_of" for field in fields.values()}
+    since = {f"{dimension}_as_of" for field in fields.values() for dimension in field.dimensions}
     yielded = set(_segment(_warehouse(tmp_path / "empty.duckdb", None), segment).columns) - OF_THE_LINE
     assert yielded == {*fields, *since, *SIGNALS[segment]}
     assert all(len(field.examples) >= 2 for field in fields.values())

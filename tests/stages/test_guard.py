@@ -12,11 +12,11 @@ from flows.stages.guard import guarded
 from tests.stages.making import MOMENT, NOW, candidates, product, said
 
 FIELDS = {
-    "item": "last_order",
-    "arrived_on": "last_order",
-    "first_name": "name",
-    "city": "where_i_live",
-    "greeting": None,
+    "item": ("last_order",),
+    "arrived_on": ("last_order",),
+    "first_name": ("name",),
+    "city": ("where_i_live",),
+    "greeting": (),
 }
 OF = product(dimensions=["last_order", "name", "where_i_live"])
 USUAL = {"item": "tent", "arrived_on": "2026-11-20", "first_name": "Ann", "city": "Bern", "greeting": "hello"}
@@ -128,7 +128,7 @@ def test_text_is_cleaned_before_it_is_used():
     ("value", "is_there"), [(0, True), (False, True), (0.0, True), (math.nan, False), (math.inf, False)]
 )
 def test_zero_and_false_are_facts_and_what_is_no_number_is_not(value, is_there):
-    fields = {"points": "name"}
+    fields = {"points": ("name",)}
     found = guard({"points": value}, fields=fields)
     assert found["facts"].to_list() == [["name"] if is_there else []]
     assert found["points"].to_list() == [value if is_there else None]
@@ -156,7 +156,7 @@ def test_a_product_without_dimensions_says_the_same_to_everybody():
 
 def test_a_fourth_dimension_is_empty_for_everybody():
     four = product(dimensions=["last_order", "name", "where_i_live", "age"])
-    found = guard({"born_on": "2001"}, of=four, fields=FIELDS | {"born_on": "age"})
+    found = guard({"born_on": "2001"}, of=four, fields=FIELDS | {"born_on": ("age",)})
     assert found.select("level", "facts", "born_on").row(0) == (3, ["last_order", "name", "where_i_live"], None)
 
 
@@ -174,17 +174,25 @@ def test_no_column_but_the_fields_goes_on():
 
 
 def test_a_field_that_sounds_like_a_channels_column_stays_a_field():
-    found = guard({"return_reason": "too small"}, fields={"return_reason": "last_order"})
+    found = guard({"return_reason": "too small"}, fields={"return_reason": ("last_order",)})
     assert found.select("facts", "return_reason").row(0) == (["last_order"], "too small")
 
 
 def test_a_dimension_that_no_words_use_is_no_fact():
-    assert facts({}, fields={"item": "last_order"}) == [["last_order"]]
+    assert facts({}, fields={"item": ("last_order",)}) == [["last_order"]]
+
+
+def test_a_field_of_two_dimensions_is_one_of_each():
+    fields = FIELDS | {"nearest": ("last_order", "where_i_live")}
+    found = guard({"nearest": "Bern"}, {"nearest": None}, {"nearest": "Bern", "city": None}, fields=fields)
+    assert found["facts"].to_list() == [["last_order", "name", "where_i_live"], ["name"], ["last_order", "name"]]
+    assert found["nearest"].to_list() == ["Bern", None, None]
+    assert found["item"].to_list() == ["tent", None, "tent"]
 
 
 def test_words_without_fields_have_no_facts():
     assert facts({}, {}, fields={}) == [[], []]
-    assert facts({}, fields={"greeting": None}) == [[]]
+    assert facts({}, fields={"greeting": ()}) == [[]]
 
 
 # Fresh.
@@ -209,7 +217,7 @@ def test_a_dimension_that_has_to_be_fresh_and_does_not_say_since_when_is_not_use
 
 def test_a_sensitive_dimension_is_used_with_a_lawful_basis_only():
     healthy = product(dimensions=["health", "name"])
-    fields = {"city": "health", "first_name": "name"}
+    fields = {"city": ("health",), "first_name": ("name",)}
     assert facts({}, of=healthy, fields=fields, health={"sensitive": True}) == [["name"]]
     lawful = {"sensitive": True, "lawful_basis": "explicit consent"}
     assert facts({}, of=healthy, fields=fields, health=lawful) == [["health", "name"]]
