@@ -114,9 +114,10 @@ def _parsed(path: Path, error: type[JustEnoughError], name: str) -> tuple[Any, d
     except UnicodeDecodeError:
         raise error(name, "this file is not UTF-8", "save it as UTF-8") from None
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        loader = _Loader(text)
+        root = loader.get_single_node()
         lines = dict(_lines(root)) if root else {}
-        return yaml.load(text, Loader=_Loader), lines  # noqa: S506  (a SafeLoader)
+        return loader.construct_document(root) if root else None, lines
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise error(

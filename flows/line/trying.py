@@ -29,6 +29,9 @@ _LEFT_OVERS = re.compile(r"\b(None|nan|inf|Undefined)\b|\{\{|object at 0x")
 _DIGITS = re.compile(r"\d+\.\d{7,}|\d[\d.]*e[+-]\d\d")
 """What no reader should see: nothing as a word, a tag; and a number with every digit that the machine has of it."""
 
+_CONTENT = "\x1acontent\x1a"
+"""Where the text goes. A layout prints it as it is and decides nothing by it, so one rendering stands for all texts."""
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -95,9 +98,9 @@ def _laid(workspace: Workspace, product: Product, key: WordsKey, texts: Mapping[
         if context["is_marketing"]:
             context["unsubscribe_url"] = context["brand"]["unsubscribe_url"]
         for part in layout.blocks:
-            for text in texts[part]:
-                content = Markup(text) if part in html else text  # noqa: S704 - as it was rendered
-                laid[part].add(render_layout(layout, part, {**context, "content": content}))
+            content = Markup(_CONTENT) if part in html else _CONTENT  # noqa: S704 - the texts come as they were rendered
+            around = render_layout(layout, part, {**context, "content": content})
+            laid[part].update(around.replace(_CONTENT, text) for text in texts[part])
     return {**texts, **laid}
 
 

@@ -57,10 +57,17 @@ def environment(*, is_html: bool, locale: str, shared: Mapping[str, str] | None 
         lstrip_blocks=True,
         keep_trailing_newline=True,
         loader=DictLoader(dict(shared)) if shared else None,
+        auto_reload=False,  # nothing here changes, and each import of a macro would look
     )
     made.globals.clear()
     made.filters, made.tests = dict(filters(locale)), dict(TESTS)
     return made
+
+
+@functools.cache
+def environment_over(shared: frozenset[tuple[str, str]], *, is_html: bool, locale: str) -> Environment:
+    """The environment with some shared files, made once: each of them is compiled once for all words that import it."""
+    return environment(is_html=is_html, locale=locale, shared=dict(shared))
 
 
 @functools.cache

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from flows.errors import TemplateError, nearest
 from flows.words.composing import digest
 from flows.words.creatives import ESCAPES, Composed, Creative, Piece, Slot, escaped, is_words_slot
-from flows.words.environment import environment
+from flows.words.environment import environment_over
 from flows.words.macros import imported
 from flows.words.names import free_names
 from flows.words.plain import template_line
@@ -110,7 +110,8 @@ def render_layout(layout: Layout, block: str, context: Mapping[str, Any]) -> str
         TemplateError: a name is not in the context, with its line.
     """
     if block not in layout.compiled:
-        env = environment(is_html=layout.blocks[block], locale=layout.locale, shared=layout.shared)
+        shared = frozenset(layout.shared.items())
+        env = environment_over(shared, is_html=layout.blocks[block], locale=layout.locale)
         tree = layout.trees[block]
         tree.set_environment(env)
         layout.compiled[block] = env.from_string(tree)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from flows.words.environment import environment
+from flows.words.environment import environment_over
 from flows.words.evaluating import failure
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def plain(words: Words, part: str, values: Mapping[str, Any]) -> str:
 def _template(words: Words, part: str) -> Template:
     key = ("plain", part)
     if key not in words.compiled:
-        env = environment(is_html=words.part(part).is_html, locale=words.locale, shared=words.shared)
+        shared = frozenset(words.shared.items())
+        env = environment_over(shared, is_html=words.part(part).is_html, locale=words.locale)
         tree = words.trees[part]
         tree.set_environment(env)
         words.compiled[key] = env.from_string(tree)
