@@ -71,6 +71,11 @@ COLUMNS: dict[str, Column] = {
     "propensity": Column(pl.Float64(), "probability of the draws that led here, 0..1"),
     "level": Column(pl.Int8(), "how many of the product's dimensions may be used, 0..3"),
     "facts": Column(pl.List(pl.String), "the dimensions actually used, in the product's order"),
+    "facts_at": Column(
+        pl.List(pl.Struct({"dimension": pl.String, "at": INSTANT})),
+        "as of when each fact is known, where the segment says so",
+    ),
+    "consent_event": _string("the event_id of the yes that a delivery relies on; null where none is needed"),
     "as_of": Column(pl.Date(), "the date of the run"),
     # a delivery
     "lane": _string("'first' for the one channel of first_of, else the channel's name"),
@@ -121,6 +126,7 @@ ROUTED = frame_schema(
     "valid_until",
     "level",
     "facts",
+    "facts_at",
     "country",
     "locale",
     "time_zone",
@@ -142,6 +148,7 @@ _PASSING = frozenset(
         "is_granted",
         "has_no",
         "has_yes",
+        "yes_event",
         "dropped",
         "sender",
         "words",
@@ -149,7 +156,7 @@ _PASSING = frozenset(
         "unsubscribe_url",
     ]
 )
-_OF_A_CHANNEL = re.compile(r"(email|sms|push|web|ads)_(reason|detail|address|match|fault)|s\d+(_html)?|_.*")
+_OF_A_CHANNEL = re.compile(r"(email|sms|push|web|ads)_(reason|detail|address|match|fault|event)|s\d+(_html)?|_.*")
 
 
 def is_taken(name: str) -> bool:

@@ -246,7 +246,14 @@ def test_explain_in_json_keeps_decisions_deliveries_and_the_past_apart(je):
         ("email", ["last_order", "name"]),
         ("web", ["last_order"]),
     ]
-    assert [(row["product"], row["state"]) for row in found["messages"]] == [("late", "published")]
+    sent = [(row["product"], row["channel"], row["facts"], row["state"]) for row in found["messages"]]
+    assert sent == [
+        ("late", "email", ["last_order", "name"], "published"),
+        ("late", "web", ["last_order"], "published"),
+    ]
+    sources = {source["dimension"]: source["columns"] for source in found["messages"][0]["sources"]}
+    assert sources == {"last_order": ["late_orders.item"], "name": ["people.first_name"]}
+    assert found["messages"][0]["agreed"] is None
 
 
 def test_a_stranger_is_not_explained(je):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from flows.clock import moment as moment_of
 from flows.durable import private_folder, sync_file
 from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
-from flows.line.binding import bind
+from flows.line.binding import Bound, bind
 from flows.line.deciding import decide
 from flows.line.rating import check_creep, ratings
 from flows.line.sources import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
 
 MOST_PARTS = 4096
+SOURCES = "sources.parquet"
 ROUTED_FOLDER = "routed"
 """In a plan's folder: what is not worded yet."""
 
@@ -67,7 +69,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
             raise review_is_due(product)
     check_creep(workspace, ((tried, ratings(workspace, tried)) for tried in try_words(workspace)))
     path = database(settings, moment.as_of)
-    bind(workspace, path, moment)
+    bound = bind(workspace, path, moment)
     load_key(settings.key_file)  # made here where there is none: parts may start at the same time
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
@@ -92,6 +94,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         save(rows, folder / "shared" / f"{name}.parquet")
     history = recent_history(settings, workspace.live(moment.as_of), moment.as_of)
     save(history, folder / "history.parquet")
+    save(_sources(workspace, bound), folder / SOURCES)
     return order
 
 
@@ -119,6 +122,36 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
             wanted = routed(facts, product, settings, fields).filter(pl.col("target").is_in(list(order.targets)))
             save(wanted, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
     return {"people": made.bars.people.height, **{name: frame.height for name, frame in made.candidates.items()}}
+
+
+def _sources(workspace: Workspace, bound: Bound) -> pl.DataFrame:
+    """The columns of the warehouse behind each dimension of each template file, for receipts.
+
+    Returns:
+        `product, words_sha256, dimension, columns`, and `sources_sha256` over the last two of a file: several files, and several
+        versions, that read the same have the same.
+    """
+    rows = []
+    for product in workspace.products.values():
+        segment, shown = workspace.segments[product.segment], bound.segments[product.segment].shown
+        for words in workspace.words[product.name].values():
+            behind: dict[str, set[str]] = {}
+            for field in words.fields:
+                for dimension in segment.fields[field].dimensions:
+                    behind.setdefault(dimension, set()).update(shown[field])
+            columns = {dimension: sorted(behind[dimension]) for dimension in sorted(behind)}
+            digest = hashlib.sha256(json.dumps(columns).encode()).hexdigest()
+            rows += [(product.name, words.digest, digest, *pair) for pair in columns.items()]
+    return pl.DataFrame(rows, _SOURCES, orient="row")
+
+
+_SOURCES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "product": pl.String,
+    "words_sha256": pl.String,
+    "sources_sha256": pl.String,
+    "dimension": pl.String,
+    "columns": pl.List(pl.String),
+}
 
 
 def source_of(workspace: Workspace, order: Order) -> Source:

@@ -40,6 +40,8 @@ def check_written(tree: exp.Expr, name: str) -> None:
             raise untraceable(node, name, "WITH RECURSIVE", "write the levels out")
         if isinstance(node, exp.Join) and node.method:
             raise untraceable(node, name, f"{node.method} JOIN", "join ON a condition, and choose the row by QUALIFY")
+        if isinstance(node, exp.Join) and node.kind in ("SEMI", "ANTI") and not node.args.get("on"):
+            raise untraceable(node, name, f"{node.kind} JOIN without ON", "write ON and its condition")
         if isinstance(node, exp.SetOperation) and (node.args.get("by_name") or node.args.get("on")):
             raise untraceable(node, name, f"{node.key.upper()} BY NAME", "put the columns of both into one order")
         if isinstance(node, exp.Table) and node.alias_column_names:
@@ -71,7 +73,7 @@ def sides_of(condition: exp.Expr) -> tuple[exp.Column, exp.Column] | None:
     """Both columns of `a.x = b.y`; None of any other condition."""
     if not isinstance(condition, exp.EQ):
         return None
-    left, right = condition.this, condition.expression
+    left, right = condition.this.unnest(), condition.expression.unnest()
     return (left, right) if isinstance(left, exp.Column) and isinstance(right, exp.Column) else None
 
 

@@ -46,7 +46,7 @@ def guarded(
 
     Returns:
         The columns of `decided`, the channels' columns of `candidates`, `level` (Int8, 0..3), `facts` (the dimensions used,
-        in the product's order), and the fields.
+        in the product's order), `facts_at` (as of when each is known, where the segment says so), and the fields.
     """
     others = [name for name in candidates.columns if name not in fields]
     contacts = [name for name in others if name.endswith(("_reason", "_address", "_match"))]
@@ -78,6 +78,7 @@ def guarded(
     return rows.with_columns(
         *kept,
         level=pl.lit(level, dtype=pl.Int8),
+        facts_at=_known_at(used, rows),
         facts=(pl.concat_list(facts).list.drop_nulls() if facts else pl.lit([], dtype=COLUMNS["facts"].type)),
     ).drop(as_of)
 
@@ -86,6 +87,18 @@ def _level(product: Product) -> int:
     """How many of the product's dimensions may be used: three, less those that people can tell from getting it at all."""
     told = set(product.because) - set(product.dimensions)
     return max(0, min(len(product.dimensions), MOST_DIMENSIONS - len(told)))
+
+
+def _known_at(used: Mapping[str, pl.Expr], rows: pl.DataFrame) -> pl.Expr:
+    """As of when each fact is known: the segment's `<dimension>_as_of`."""
+    known = [
+        pl.when(is_used & pl.col(f"{dimension}_as_of").is_not_null()).then(
+            pl.struct(dimension=pl.lit(dimension), at=pl.col(f"{dimension}_as_of").cast(INSTANT))
+        )
+        for dimension, is_used in used.items()
+        if f"{dimension}_as_of" in rows.columns
+    ]
+    return pl.concat_list(known).list.drop_nulls() if known else pl.lit([], dtype=COLUMNS["facts_at"].type)
 
 
 def _presentable(name: str, kind: pl.DataType) -> pl.Expr:

@@ -240,7 +240,7 @@ def _is_correlated(select: exp.Select, people: set[str]) -> bool:
 
 
 def _binds(condition: exp.Expr, own: set[str], people: set[str]) -> bool:
-    sides = [condition.left, condition.right] if isinstance(condition, exp.EQ) else []
+    sides = [condition.left.unnest(), condition.right.unnest()] if isinstance(condition, exp.EQ) else []
     columns = [side for side in sides if isinstance(side, exp.Column) and side.table]
     is_of_one_person = len(columns) == 2 and {column.name.lower() for column in columns} <= people
     return is_of_one_person and sum(column.table.lower() in own for column in columns) == 1

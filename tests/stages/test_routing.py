@@ -28,6 +28,7 @@ def guarded(*rows: dict) -> pl.DataFrame:
             "valid_until": SOON,
             "level": 1,
             "facts": ["name"],
+            "facts_at": [{"dimension": "name", "at": SOON}],
             "country": "DE",
             "locale": "de-DE",
             "time_zone": "UTC",
