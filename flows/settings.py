@@ -119,6 +119,7 @@ class Settings(BaseModel):
         crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
         exposure: how many different dimensions may be shown to a person in 30 and in 90 days.
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
+        creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
         memory: what DuckDB may use, as it writes it.
         parts: into how many parts of the customers a run is cut.
         lock_wait_seconds: how long a run waits for another one to end.
@@ -146,6 +147,7 @@ class Settings(BaseModel):
     crowd: dict[str, Annotated[int, Field(ge=0)]] = {}
     exposure: Exposure = Exposure()
     link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
+    creep_ceiling: int | None = Field(default=None, ge=0, le=100)
     memory: str = "4 GiB"
     parts: int = Field(default=1, ge=1, le=4096)
     lock_wait_seconds: float = Field(default=0, ge=0)

@@ -9,8 +9,11 @@ import polars as pl
 
 from flows.channels import CHANNELS
 from flows.clock import moment
+from flows.editors import outdated
 from flows.line.binding import Bound, bind
+from flows.line.rating import check_creep, creepy, ratings
 from flows.line.sources import existing_database
+from flows.line.summary import summaries
 from flows.line.trying import try_words
 from flows.product import review_is_due
 from flows.sms_length import measure
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from flows.clock import Moment
+    from flows.line.summary import Summary
     from flows.line.trying import Tried
     from flows.workspace import Workspace
 
@@ -27,24 +31,10 @@ MOST_SEGMENTS = 2  # Source: Twilio's advice of 320 characters at most
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What was found of one template file."""
-
-    product: str
-    channel: str
-    variant: str | None
-    locale: str | None
-    shown: tuple[str, ...]
-    branched: tuple[str, ...]
-    because: tuple[str, ...]
-    wordings: int
-
-
-@dataclass(frozen=True)
 class Report:
-    """What `check` found: a row per template file, warnings, and the files of SQL that were bound to a warehouse."""
+    """What `check` found: a row per product and channel, warnings, and the files of SQL that were bound to a warehouse."""
 
-    files: tuple[Checked, ...]
+    messages: tuple[Summary, ...]
     warnings: tuple[str, ...]
     bound: tuple[str, ...]
 
@@ -55,34 +45,27 @@ def check(workspace: Workspace) -> Report:
     Raises:
         ProductError: a live product's review date has passed.
         TemplateError: some wording cannot be rendered, or comes out broken.
+        CreepError: some wording scores above `creep_ceiling`.
         StatementError, DataError, CatalogueError: the SQL does not fit the warehouse's tables.
     """
     now = moment(None, workspace.settings.zone)
     tried = try_words(workspace)
+    rated = [(found, ratings(workspace, found)) for found in tried]
+    check_creep(workspace, rated)
     path = existing_database(workspace.settings, now.as_of)
     bound = bind(workspace, path, now) if path is not None else Bound((), {})
     for product in workspace.overdue(now.as_of):
         raise review_is_due(product)
-    return Report(tuple(map(_checked, tried)), tuple(_warnings(workspace, tried, now)), bound.files)
-
-
-def _checked(tried: Tried) -> Checked:
-    return Checked(
-        product=tried.product.name,
-        channel=tried.key.channel,
-        variant=tried.key.variant,
-        locale=tried.key.locale,
-        shown=tuple(sorted(tried.usage.shown)),
-        branched=tuple(sorted(tried.usage.branched)),
-        because=tuple(tried.product.because),
-        wordings=tried.facts_count,
-    )
+    warnings = (*_warnings(workspace, tried, now), *creepy(workspace, rated))
+    return Report(summaries(workspace, rated, bound.segments), warnings, bound.files)
 
 
 def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iterator[str]:
     yield from _unguarded(workspace)
     yield from _unread(workspace)
     yield from _endless(workspace)
+    for file in outdated(workspace.settings.workspace):
+        yield f"{file}: editors complete names as they were; write it anew with: justenough schema --write"
     for found in tried:
         yield from found.warnings
         yield from _long(found)

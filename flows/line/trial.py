@@ -61,8 +61,15 @@ class Trial:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the words came to: part -> each text, in its layout where it has one; and what is not well made."""
+    """What the words came to.
 
+    Attributes:
+        said: set of facts -> each text that a part came to, without its layout.
+        texts: part -> each text, in its layout where it has one.
+        warnings: what is not well made.
+    """
+
+    said: Mapping[tuple[str, ...], frozenset[str]]
     texts: Mapping[str, frozenset[str]]
     warnings: tuple[str, ...]
 
@@ -91,16 +98,17 @@ def try_file(trial: Trial) -> Outcome:
     for part in words.parts:
         _check_outlines(trial, part.name, is_html=part.is_html)
     texts: dict[str, set[str]] = {part.name: set() for part in words.parts}
+    told: dict[tuple[str, ...], set[str]] = {}
     for situation in trial.situations:
         for name, found in texts.items():
             text = plain(words, name, situation.values)
             if text not in found:
                 _check(text, name, trial, channel, situation.facts)
             found.add(text)
-    if trial.layout is None:
-        return Outcome({part: frozenset(found) for part, found in texts.items()}, ())
-    laid, warnings = _laid(trial, trial.layout, texts)
-    return Outcome({part: frozenset(found) for part, found in laid.items()}, tuple(dict.fromkeys(warnings)))
+            told.setdefault(situation.facts, set()).add(text)
+    said = {facts: frozenset(found) for facts, found in told.items()}
+    laid, warnings = _laid(trial, trial.layout, texts) if trial.layout is not None else (texts, [])
+    return Outcome(said, {part: frozenset(found) for part, found in laid.items()}, tuple(dict.fromkeys(warnings)))
 
 
 def _check_outlines(trial: Trial, part: str, *, is_html: bool) -> None:

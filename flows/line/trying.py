@@ -32,7 +32,7 @@ class Tried:
     Attributes:
         key: which words.
         usage: the dimensions that they use.
-        facts_count: how many sets of facts can occur.
+        said: set of facts that can occur -> each text that a part came to, without its layout.
         texts: part -> each text that it came to, in its layout where it has one.
         warnings: what is not well made, and may be sent all the same.
     """
@@ -40,7 +40,7 @@ class Tried:
     product: Product
     key: WordsKey
     usage: Usage
-    facts_count: int
+    said: Mapping[tuple[str, ...], frozenset[str]]
     texts: Mapping[str, frozenset[str]]
     warnings: tuple[str, ...]
 
@@ -69,7 +69,7 @@ def try_words(workspace: Workspace) -> tuple[Tried, ...]:
     contained(try_layout, _layouts(trials), lambda trial, what: _refused(str(trial.layout and trial.layout.name), what))
     outcomes: list[Outcome] = contained(try_file, trials, lambda trial, what: _refused(trial.words.name, what))
     return tuple(
-        Tried(product, key, usage, 2 ** len(usage.used), outcome.texts, outcome.warnings)
+        Tried(product, key, usage, outcome.said, outcome.texts, outcome.warnings)
         for (product, key, usage), outcome in zip(files, outcomes, strict=True)
     )
 

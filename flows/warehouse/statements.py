@@ -30,6 +30,11 @@ def read_statement(path: Path, name: str) -> str:
         raise StatementError(name, "this file is not UTF-8", "save it as UTF-8") from None
 
 
+def canonical(text: str, name: str) -> str:
+    """A statement without comments, and set as every other: what it says, however it is written."""
+    return parse(text, name).sql(dialect="duckdb", comments=False, normalize=True)
+
+
 def check_statement(text: str, name: str, catalogue: Catalogue, *, is_shared: bool = False) -> None:
     """Refuse what a workspace's SQL may not do.
 
