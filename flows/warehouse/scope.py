@@ -86,6 +86,20 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
         # By itself DuckDB would spill rows of people, readable by all, into the folder that the program was called from.
         connection.execute(f"SET temp_directory = '{quote(str(scratch)) if scratch else ''}'")
     attach(connection, database, _WAREHOUSE)
+    narrow(connection, catalogue, scope, until, lists=lists, shared=shared)
+    return connection
+
+
+def narrow(
+    connection: Connection,
+    catalogue: Catalogue,
+    scope: Scope,
+    until: datetime,
+    *,
+    lists: bool = False,
+    shared: Mapping[str, pl.DataFrame] | None = None,
+) -> None:
+    """Make the views of `open_scoped` over what is attached as `warehouse`, and lock the connection. Raises the same."""
     _check_columns(catalogue.without(shared or {}), _columns(connection))
     for name, rows in (shared or {}).items():
         connection.register("rows", rows.to_arrow())
@@ -98,7 +112,6 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
             connection.execute(_view(name, catalogue, scope, until))
     connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
-    return connection
 
 
 def count_rows(database: Path, catalogue: Catalogue) -> dict[str, int]:
