@@ -5,8 +5,7 @@ It knows nothing of how the query is written, and shares no code with what reads
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from flows.warehouse.copies import Copy
     from flows.workspace import Workspace
 
-MOST_PEOPLE = 4000
+MOST_PEOPLE = 3000
 """In the copy for a segment. Half of them may be of the segment; the others bring the values that it leaves out."""
 LEAST_VALUES, LEAST_ROWS = 50, 30
 ATTEMPTS = 4
@@ -128,6 +127,20 @@ class Proof:
         return tuple(complaint for complaint in (*disproved, *unsteady, *open_ones) if complaint)
 
 
+    @property
+    def told(self) -> dict[str, object]:
+        """The proof as what programs read: counts and names only."""
+        return {
+            "is_proven": not self.complaints,
+            "findings": [{**asdict(finding), "verdict": finding.verdict} for finding in self.findings],
+            "unsteady": [asdict(found) for found in self.unsteady],
+            "errors": [
+                {"kind": type(error).__name__, "where": error.where, "what": error.what, "hint": error.hint}
+                for error in self.complaints
+            ],
+        }
+
+
 @dataclass(frozen=True)
 class _Portion:
     """What of a table is shuffled: columns, and, where the rows as such tell something, whose they are.
@@ -213,16 +226,16 @@ def _together(findings: Iterable[Finding], more: Iterable[Finding]) -> list[Find
 def _invent(copy: Copy) -> None:
     """Make another world of the copy: what nobody here has done yet, somebody may do tomorrow.
 
-    Rows of which people have several become those of a few, who then have many; and a third of the values of each column
-    change places within their brand.
+    Several people become one, who has the orders of all of them, where a person may have several; and a tenth of the values of
+    each column change places within their brand.
     """
-    for crowding in (True, False):
+    for merging in (True, False):
         for table in copy.tables:
             portion = _portion(copy, table, {"*"}, set(), is_whole=True)
-            if not crowding:
-                copy.change(table, Shuffle("values", _each(portion), 1 / 3, portion.brand), _SEEDS)
+            if not merging:
+                copy.change(table, Shuffle("values", _each(portion), 1 / 10, portion.brand), _SEEDS)
             elif portion.is_direct and copy.has_several(table):
-                copy.change(table, Shuffle("crowded"), _SEEDS)
+                copy.change(table, Shuffle("merged"), _SEEDS)
         copy.adopt()
 
 
@@ -284,13 +297,19 @@ def _unsteady(copy: Copy, name: str, declared: Sequence[_Declared]) -> list[Unst
 def _shuffled(
     copy: Copy, name: str, dimension: str, declared: Sequence[_Declared], tables: Collection[str]
 ) -> Iterator[Finding]:
-    """What becomes of the fields that do not declare a dimension; those together that declare the same ones."""
-    others = sorted(
-        (entry for entry in declared if dimension not in entry.dimensions), key=lambda e: sorted(e.dimensions)
-    )
-    for known, entries in groupby(others, key=lambda entry: entry.dimensions):
-        portions = _portions(copy, dimension, known, tables)
-        findings = [Finding(name, e.field, dimension, e.where, is_read=bool(portions)) for e in entries]
+    """What becomes of the fields that do not declare a dimension; together those for which the same is shuffled."""
+    groups: list[tuple[dict[str, _Portion], list[Finding]]] = []
+    for entry in declared:
+        if dimension in entry.dimensions:
+            continue
+        portions = _portions(copy, dimension, entry.dimensions, tables)
+        finding = Finding(name, entry.field, dimension, entry.where, is_read=bool(portions))
+        same = next((findings for known, findings in groups if known == portions), None)
+        if same is None:
+            groups.append((portions, [finding]))
+        else:
+            same.append(finding)
+    for portions, findings in groups:
         yield from _tried(copy, findings, portions) if portions else findings
 
 

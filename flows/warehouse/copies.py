@@ -105,7 +105,6 @@ class Copy:
         Returns:
             How many values are others than they were; a row that is gone counts as one.
         """
-        owner = self.catalogue.tables[name].person
         person = self.catalogue.tables[name].person
         rows = shuffled(name, shuffle, seed, person if isinstance(person, str) else None, self.tables[name])
         self.connection.execute(f"CREATE OR REPLACE TABLE changed.main.{identifier(name)} AS {rows}")

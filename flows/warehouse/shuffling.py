@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROW, PERSON = identifier("copy: row"), identifier("copy: person")
 """What each table of a copy has besides its own columns: the number of a row, and whose it was."""
 
-_PEOPLE, _FEW = "kept.main.people", 1 / 4
+_PEOPLE, _MERGED = "kept.main.people", 4
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,14 @@ class Shuffle:
 
     Attributes:
         kind: `values` go from row to row, or `rare` ones take the place of others, nulls among them; rows go to others, because
-            people are `swapped` or because rows are `dealt` to anybody, or to a few (`crowded`); rows are `removed`, or all of some people (`emptied`).
+            people are `swapped`, several are `merged` into one, or rows are `dealt` to anybody; rows are `removed`, or all of
+            some people (`emptied`).
         columns: what is shuffled; each tuple goes from row to row as one. For `swapped` and `dealt` the way to a person.
         share: of rows, or of people; the others stay as they are.
         within: a column whose value rows have in common that change their values with each other.
     """
 
-    kind: Literal["values", "rare", "swapped", "dealt", "crowded", "removed", "emptied"]
+    kind: Literal["values", "rare", "swapped", "merged", "dealt", "removed", "emptied"]
     columns: tuple[tuple[str, ...], ...] = ()
     share: float = 1.0
     within: str | None = None
@@ -54,12 +55,17 @@ def shuffled(name: str, shuffle: Shuffle, seed: int, owner: str | None, kinds: M
         return f"FROM {rows} WHERE NOT coalesce({_is_chosen(PERSON, seed, shuffle.share)}, false)"
     if shuffle.kind == "rare":
         return f"SELECT * REPLACE ({', '.join(_rare(rows, shuffle, seed))}) FROM {rows} ORDER BY {ROW}"
-    if shuffle.kind in {"swapped", "dealt", "crowded"} and owner is not None:
-        others = _swaps(seed, shuffle.share) if shuffle.kind == "swapped" else _deals(rows, seed, shuffle)
-        key = PERSON if shuffle.kind == "swapped" else ROW
+    if shuffle.kind in {"swapped", "merged", "dealt"} and owner is not None:
+        others = {
+            "swapped": _swaps(seed, shuffle.share),
+            "merged": _merges(seed),
+            "dealt": _deals(rows, seed, shuffle.share),
+        }
+        key = ROW if shuffle.kind == "dealt" else PERSON
         person = f"coalesce(o.other, r.{PERSON})"
         replaced = f"CAST({person} AS {kinds[owner]}) AS {identifier(owner)}, {person} AS {PERSON}"
-        return f"SELECT r.* REPLACE ({replaced}) FROM {rows} AS r LEFT JOIN ({others}) AS o ON o.key = r.{key} ORDER BY r.{ROW}"
+        joined = f"{rows} AS r LEFT JOIN ({others[shuffle.kind]}) AS o ON o.key = r.{key}"
+        return f"SELECT r.* REPLACE ({replaced}) FROM {joined} ORDER BY r.{ROW}"
     return _moved(rows, shuffle, seed)
 
 
@@ -109,11 +115,16 @@ def _swaps(seed: int, share: float) -> str:
     return f"SELECT t.person AS key, g.person AS other FROM ({taking}) AS t JOIN ({giving}) AS g USING (place)"
 
 
-def _deals(rows: str, seed: int, shuffle: Shuffle) -> str:
-    few = f"WHERE {_is_chosen('person', 0, _FEW)}" if shuffle.kind == "crowded" else ""
-    numbered = f"SELECT person, row_number() OVER (ORDER BY person) - 1 AS place FROM {_PEOPLE} {few}"
-    drawn = f"(hash({ROW}, {seed + 1}) % (SELECT greatest(count(*), 1) FROM {_PEOPLE} {few}))::bigint"
-    dealt = f"SELECT {ROW} AS key, {drawn} AS place FROM {rows} WHERE {_is_chosen(ROW, seed, shuffle.share)}"
+def _merges(seed: int) -> str:
+    ordered = f"SELECT person, row_number() OVER (ORDER BY hash(person, {seed})) - 1 AS place FROM {_PEOPLE}"
+    whole = f"m.place - m.place % {_MERGED} = p.place"
+    return f"SELECT m.person AS key, p.person AS other FROM ({ordered}) AS m JOIN ({ordered}) AS p ON {whole}"
+
+
+def _deals(rows: str, seed: int, share: float) -> str:
+    numbered = f"SELECT person, row_number() OVER (ORDER BY person) - 1 AS place FROM {_PEOPLE}"
+    drawn = f"(hash({ROW}, {seed + 1}) % (SELECT count(*) FROM {_PEOPLE}))::bigint"
+    dealt = f"SELECT {ROW} AS key, {drawn} AS place FROM {rows} WHERE {_is_chosen(ROW, seed, share)}"
     return f"SELECT d.key, p.person AS other FROM ({dealt}) AS d JOIN ({numbered}) AS p USING (place)"
 
 
