@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.errors import CatalogueError, DimensionLimitError, nearest
+from flows.errors import CatalogueError, DimensionLimitError, ProductError, nearest
 from flows.product import MOST_DIMENSIONS, Product
 from flows.words import Words, check_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from flows.catalogue import Catalogue, Segment
+    from flows.lineage import Verified
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,35 @@ def check_product(product: Product, files: Iterable[Usage], catalogue: Catalogue
             if dimension not in product.dimensions:
                 what = f"the dimension '{dimension}' is used here, and product.yaml does not list it"
                 raise DimensionLimitError(place, what, "take the field out, or list its dimension under `dimensions`")
+
+
+def check_targeting(product: Product, ads: Mapping[str, Usage], segment: Verified) -> None:
+    """Refuse a product that does not say what people can tell from getting it, or whose ads tell a platform too much.
+
+    Args:
+        product: says so under `because` and `unseen`.
+        ads: its template files for ads, each with its usage.
+        segment: what its segment's SQL uses.
+
+    Raises:
+        ProductError: a dimension that decides who gets it stands in neither list; one of a list decides nothing.
+        DimensionLimitError: an audience has more than three dimensions in common, those it was targeted by included.
+    """
+    for dimension, place in segment.targeted.items():
+        if dimension not in {*product.because, *product.unseen}:
+            what = f"'{dimension}' decides who gets this ({place}), and stands neither under because nor under unseen"
+            hint = "add it to because where people can tell; else to unseen, with the reason why they cannot"
+            raise ProductError(product.at("because"), what, hint)
+    deciding = {*segment.targeted, *(name for found in segment.scored.values() for name in found)}
+    for key in ("because", "unseen"):
+        for dimension in getattr(product, key):
+            if dimension not in deciding:
+                what = f"sql/segments/{product.segment}.sql reads nothing of '{dimension}', so nobody is chosen by it"
+                raise ProductError(product.at(key, dimension), what, "take it out here, or have the query choose by it")
+    for name, file in ads.items():
+        hint = "target by less, or leave ads out: an audience tells the platform what its members have in common"
+        told = [*file.used, *product.because, *segment.targeted]
+        _check_count(f"templates/{product.name}/{name}", "the audience has", told, hint)
 
 
 def _check_dimension(dimension: str, where: str, catalogue: Catalogue) -> None:

@@ -40,6 +40,9 @@ class Table(_Strict):
         happened_at: rows whose value lies after `now` are hidden.
         loaded_at: when the row came to be known.
         may_be_empty: an empty table is no sign of a broken source.
+        routing: columns that serve to reach people (locale, currency): they count as nothing and never reach the words.
+        dimension: for a view whose SQL cannot be traced: what all of its columns show, as somebody has found out.
+        reviewed_by, on: who that was, and when.
     """
 
     person: str | Via | None = None
@@ -48,6 +51,17 @@ class Table(_Strict):
     happened_at: str | None = None
     loaded_at: str | None = None
     may_be_empty: bool = False
+    routing: list[str] = []
+    dimension: str | None = None
+    reviewed_by: Text | None = None
+    on: date | None = None
+
+    @model_validator(mode="after")
+    def _is_signed(self) -> Table:
+        border = [self.dimension is not None, self.reviewed_by is not None, self.on is not None]
+        if any(border) and not all(border):
+            raise ValueError("a view is declared whole | give dimension, reviewed_by and on, or none of them")
+        return self
 
     @model_validator(mode="after")
     def _says_whose(self) -> Table:
@@ -144,8 +158,13 @@ def read_catalogue(sql: Path) -> Catalogue:
         CatalogueError: with file and line.
     """
     catalogue = read_document(sql / "dimensions.yaml", Catalogue, CatalogueError, name="sql/dimensions.yaml")
-    for name in catalogue.tables:
+    for name, table in catalogue.tables.items():
         _check_way(catalogue, name)
+        if table.dimension is not None and table.dimension not in catalogue.dimensions:
+            hint = nearest(table.dimension, catalogue.dimensions)
+            raise CatalogueError(
+                catalogue.at("tables", name, "dimension"), f"'{table.dimension}' is no dimension", hint
+            )
     for name, dimension in catalogue.dimensions.items():
         for place, column in enumerate(dimension.columns):
             _check_column(catalogue, column, catalogue.at("dimensions", name, "columns", place))

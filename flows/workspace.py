@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from flows.budget import Usage, check_product, usage
 from flows.catalogue import Catalogue, Segment, read_catalogue, read_segment
 from flows.channels import CHANNELS, Channel, target
-from flows.errors import CatalogueError, ProductError, SettingError, nearest
+from flows.errors import ProductError, SettingError, nearest
 from flows.plan import digest_of
 from flows.product import Product, product_folders, read_product
 from flows.settings import Settings, load_settings
 from flows.warehouse.queries import Queries, read_queries
-from flows.warehouse.statements import may_read
 from flows.wording import LayoutKey, WordsKey, check_layouts, read_layouts, read_product_words
 from flows.words import is_spoken
 
@@ -141,7 +140,6 @@ def load_workspace(folder: Path) -> Workspace:
         ),
         queries=read_queries(sql, segments, catalogue),
     )
-    _check_reading(workspace)
     for product in products.values():
         check_product(product, workspace.usages(product).values(), catalogue)
         check_layouts(workspace.words[product.name].items(), workspace.layouts)
@@ -165,29 +163,6 @@ def _check_segment(product: Product, sql: Path) -> None:
     if product.segment not in known:
         what = f"there is no segment '{product.segment}' in sql/segments/"
         raise ProductError(product.at("segment"), what, nearest(product.segment, known))
-
-
-def _check_reading(workspace: Workspace) -> None:
-    """Refuse a dimension that a segment is said to be about, and of which its query names no column."""
-
-    def is_read(segment: str, dimension: str) -> bool:
-        return may_read(workspace.queries.segments[segment], workspace.catalogue.dimensions[dimension].columns)
-
-    for name, segment in workspace.segments.items():
-        for field, entry in segment.fields.items():
-            for dimension in entry.dimensions:
-                if not is_read(name, dimension):
-                    what = f"field '{field}' shows '{dimension}', of which sql/segments/{name}.sql reads nothing"
-                    hint = f"mend its dimension, or the columns of '{dimension}' in sql/dimensions.yaml"
-                    raise CatalogueError(segment.at("fields", field), what, hint)
-    for product in workspace.products.values():
-        for key in ("because", "unseen"):
-            for dimension in getattr(product, key):
-                if dimension in workspace.catalogue.dimensions and not is_read(product.segment, dimension):
-                    what = (
-                        f"sql/segments/{product.segment}.sql reads nothing of '{dimension}', so nobody is chosen by it"
-                    )
-                    raise ProductError(product.at(key), what, "take it out here, or have the query choose by it")
 
 
 def _check_brands(product: Product, settings: Settings) -> None:

@@ -325,9 +325,10 @@ def test_what_a_household_earns_cannot_be_used(tmp_path: Path, warehouse: Path) 
 
 def test_a_message_about_the_family_is_refused_with_its_place(tmp_path: Path, warehouse: Path) -> None:
     workspace = _workspace(tmp_path, warehouse)
-    _edit(workspace / "sql/segments/running_low.yaml", "dimension: name", "dimension: family")
-    with pytest.raises(CatalogueError, match=r"running_low\.yaml:\d+: field 'first_name' shows 'family', of which"):
-        load_workspace(workspace)
+    family = "(select max(d.kids_count) from demographics as d where d.household_id = h.household_id) as first_name,"
+    _edit(workspace / "sql/segments/running_low.sql", "p.first_name,", family)
+    with pytest.raises(CatalogueError, match=r"running_low\.sql:\d+: .* is read here, and 'family' is sensitive"):
+        _run(workspace, DAY)
 
 
 def test_a_dimension_that_must_be_fresh_needs_its_date(tmp_path: Path, warehouse: Path) -> None:

@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.budget import check_targeting
 from flows.errors import CatalogueError
 from flows.line.sources import Source, read_shared, segment_rows
+from flows.lineage import Verified, shape_of, trace, verify, verify_customers
 from flows.schemas import spoken
 from flows.stages.relevance import check_signals
 from flows.warehouse.queries import consent, customers, exclusions, suppressions
-from flows.warehouse.scope import Scope
+from flows.warehouse.scope import Scope, seen
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from flows.clock import Moment
+    from flows.lineage import Shape
     from flows.workspace import Workspace
 
 
-def bind(workspace: Workspace, path: Path, now: Moment) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Bound:
+    """What a workspace's SQL came to beside its warehouse.
+
+    Attributes:
+        files: the names of the files that were bound.
+        segments: segment -> what its SQL uses of people.
+    """
+
+    files: tuple[str, ...]
+    segments: Mapping[str, Verified]
+
+
+def bind(workspace: Workspace, path: Path, now: Moment) -> Bound:
     """Have DuckDB bind every query to the warehouse's tables, and hold what they would yield against what is asked of them.
 
-    Returns:
-        The names of the files that were bound.
+    Then every segment is traced: what each field really depends on, and what it targets.
 
     Raises:
         SourceError, LockedError: the warehouse cannot be read.
         StatementError: a query, or the catalogue, names what the warehouse does not have.
         DataError: a query does not yield a column that is asked of it, or one of another kind.
-        CatalogueError: an example is of another kind than its field.
+        CatalogueError: an example is of another kind than its field; or a field depends on more than it declares.
+        ProductError, DimensionLimitError: a product does not say why, or not for how many dimensions, people get it.
     """
     bare = replace(workspace, queries=workspace.queries.without_rows())
     source = Source(bare, path, now, read_shared(bare, path, now))
@@ -42,9 +59,21 @@ def bind(workspace: Workspace, path: Path, now: Moment) -> tuple[str, ...]:
         exclusions(connection, bare.queries, now)
         for name in workspace.segments:
             _check_segment(workspace, name, segment_rows(source, connection, name).schema)
+        shape = shape_of(seen(connection, path), workspace.catalogue, workspace.queries.customers)
     with source.open(Scope(), now.present, lists=True) as connection:
         suppressions(connection, bare.queries, now)
-    return workspace.queries.files
+    verify_customers(trace(workspace.queries.customers, "sql/customers.sql", shape), workspace.catalogue)
+    found = {name: _verified(workspace, name, shape) for name in workspace.segments}
+    for product in workspace.products.values():
+        ads = {key.file: usage for key, usage in workspace.usages(product).items() if key.channel == "ads"}
+        check_targeting(product, ads, found[product.segment])
+    return Bound(workspace.queries.files, found)
+
+
+def _verified(workspace: Workspace, name: str, shape: Shape) -> Verified:
+    traced = trace(workspace.queries.segments[name], f"sql/segments/{name}.sql", shape)
+    signals = sorted({signal for p in workspace.products.values() if p.segment == name for signal in p.signals})
+    return verify(traced, name, workspace.segments[name], signals, workspace.catalogue)
 
 
 def _check_segment(workspace: Workspace, name: str, schema: pl.Schema) -> None:

@@ -9,7 +9,7 @@ import polars as pl
 
 from flows.channels import CHANNELS
 from flows.clock import moment
-from flows.line.binding import bind
+from flows.line.binding import Bound, bind
 from flows.line.sources import existing_database
 from flows.line.trying import try_words
 from flows.product import review_is_due
@@ -60,10 +60,10 @@ def check(workspace: Workspace) -> Report:
     now = moment(None, workspace.settings.zone)
     tried = try_words(workspace)
     path = existing_database(workspace.settings, now.as_of)
-    bound = bind(workspace, path, now) if path is not None else ()
+    bound = bind(workspace, path, now) if path is not None else Bound((), {})
     for product in workspace.overdue(now.as_of):
         raise review_is_due(product)
-    return Report(tuple(map(_checked, tried)), tuple(_warnings(workspace, tried, now)), bound)
+    return Report(tuple(map(_checked, tried)), tuple(_warnings(workspace, tried, now)), bound.files)
 
 
 def _checked(tried: Tried) -> Checked:

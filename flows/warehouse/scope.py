@@ -6,12 +6,15 @@ an optimisation barrier (without it a filter of the segment may run on rows of o
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flows.catalogue import Catalogue, Table, Via
 from flows.errors import StatementError, nearest
 from flows.warehouse.connection import Connection, attach, connect, identifier, quote, translated
+from flows.warehouse.statements import is_no_function
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +52,71 @@ class Scope:
             named = ", ".join(f"'{quote(name)}'" for name in self.customers)
             conditions.append(f"{column}::varchar IN ({named})")
         return " AND ".join(conditions) or f"({column} IS NULL OR true)"
+
+
+@dataclass(frozen=True)
+class Macro:
+    """A macro of the warehouse: the names of what it is given, and the expression that it stands for."""
+
+    parameters: tuple[str, ...]
+    body: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the workspace's SQL can see through a connection of `open_scoped`.
+
+    Attributes:
+        columns: table -> its columns, in order.
+        views: those of them that are views in the warehouse -> their SELECT.
+        macros: macro -> what it stands for.
+    """
+
+    columns: Mapping[str, tuple[str, ...]]
+    views: Mapping[str, str]
+    macros: Mapping[str, Macro]
+
+
+def seen(connection: Connection, database: Path) -> Seen:
+    """What a connection of `open_scoped` shows of its database."""
+    shown = (
+        "SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() "
+        "WHERE database_name = 'memory' AND schema_name = 'main' AND NOT internal GROUP BY table_name"
+    )
+    columns = {name: tuple(found) for name, found in connection.execute(shown).fetchall()}
+    views, macros = _definitions(database)
+    return Seen(columns, {name: text for name, text in views.items() if name in columns}, macros)
+
+
+def _definitions(database: Path) -> tuple[Mapping[str, str], Mapping[str, Macro]]:
+    """The views of a warehouse, each with its SELECT, and its macros; read once for as long as the file stays as it is."""
+    known = database.stat()
+    return _read_definitions(database, known.st_mtime_ns, known.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read_definitions(database: Path, *_: int) -> tuple[Mapping[str, str], Mapping[str, Macro]]:
+    connection = connect()
+    attach(connection, database, _WAREHOUSE)
+    written = "SELECT view_name, sql FROM duckdb_views() WHERE database_name = $1 AND schema_name = 'main'"
+    views = connection.execute(written, [_WAREHOUSE]).fetchall()
+    return {name: _select_of(text) for name, text in views}, _macros(connection)
+
+
+def _select_of(view: str) -> str:
+    """The SELECT in `CREATE VIEW name AS SELECT …;`, as DuckDB writes it: names with blanks in them stand in quotes."""
+    return re.sub(r'^CREATE VIEW (?:"(?:[^"]|"")*"|[^\s("])+(?:\s*\([^)]*\))?\s+AS\s+', "", view).rstrip(";\n ")
+
+
+def _macros(connection: Connection) -> dict[str, Macro]:
+    """The macros of the warehouse that stand for one expression each, and are called as nothing else is."""
+    listed = (
+        "SELECT function_name, any_value(parameters), any_value(macro_definition) FROM duckdb_functions() "
+        "WHERE database_name = $1 AND schema_name = 'main' AND NOT internal GROUP BY function_name "
+        "HAVING count(*) = 1 AND any_value(function_type) = 'macro'"
+    )
+    rows = connection.execute(listed, [_WAREHOUSE]).fetchall()
+    return {name: Macro(tuple(given), body) for name, given, body in rows if is_no_function(name)}
 
 
 def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
@@ -110,6 +178,10 @@ def narrow(
             continue
         with translated(catalogue.at("tables", name)):
             connection.execute(_view(name, catalogue, scope, until))
+    for name, macro in _definitions(database)[1].items():
+        given = ", ".join(map(identifier, macro.parameters))
+        with translated(f"the macro {name}"):
+            connection.execute(f"CREATE MACRO {identifier(name)}({given}) AS {macro.body}")
     connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
 

@@ -10,10 +10,10 @@ from sqlglot import exp
 
 from flows.catalogue import Catalogue, Via
 from flows.errors import StatementError, nearest
+from flows.warehouse.agreement import check_agreement
 from flows.warehouse.connection import connect, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from pathlib import Path
 
 PARAMETERS = ("as_of", "now")
@@ -43,7 +43,13 @@ def check_statement(text: str, name: str, catalogue: Catalogue, *, is_shared: bo
         StatementError: it is not one SELECT; names a database, a schema, an unknown table or a table function; or puts
             several people's rows together (CONTRACTS, The workspace's SQL).
     """
-    tree = _parse(text, name)
+    tree = parse(text, name)
+    check_tree(tree, name, catalogue, is_shared=is_shared)
+    check_agreement(text, name, tree)
+
+
+def check_tree(tree: exp.Expr, name: str, catalogue: Catalogue, *, is_shared: bool = False) -> None:
+    """As `check_statement`, of a statement that is parsed."""
     common = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
     known = {table.lower() for table in catalogue.tables}
     for table in tree.find_all(exp.Table):
@@ -65,7 +71,9 @@ def check_statement(text: str, name: str, catalogue: Catalogue, *, is_shared: bo
             _check_per_person(select, name, people)
 
 
-def _parse(text: str, name: str) -> exp.Expr:
+@cache
+def parse(text: str, name: str) -> exp.Query:
+    """The syntax tree of one SELECT, to be copied before it is changed. Raises StatementError where it is no such thing."""
     try:
         statements = [tree for tree in sqlglot.parse(text, dialect="duckdb") if tree is not None]
     except sqlglot.errors.SqlglotError as problem:
@@ -90,22 +98,13 @@ def _parse(text: str, name: str) -> exp.Expr:
     return statements[0]
 
 
-def may_read(text: str, columns: Collection[str]) -> bool:
-    """Whether a checked statement names any of some columns of the catalogue, as `orders.*` or `orders.ordered_at`.
-
-    It goes by names alone: a column of that name in another table counts, so that it never says no wrongly.
-    """
-    tables, named, has_star = _names(text)
-    pairs = [column.lower().split(".", 1) for column in columns]
-    return any(table in tables and (column == "*" or has_star or column in named) for table, column in pairs)
-
-
-@cache
-def _names(text: str) -> tuple[frozenset[str], frozenset[str], bool]:
-    """The tables and the names in a checked statement, in lower case, and whether it has a star."""
-    tree = _parse(text, "sql")
-    tables = frozenset(table.name.lower() for table in tree.find_all(exp.Table))
-    return tables, frozenset(found.name.lower() for found in tree.find_all(exp.Identifier)), bool(tree.find(exp.Star))
+def is_no_function(name: str) -> bool:
+    """Whether a name is free for a macro: DuckDB has no function of that name, and neither has any other SQL."""
+    return (
+        name.isidentifier()
+        and isinstance(parse(f'SELECT "{name}"(1)', name).selects[0], exp.Anonymous)
+        and name.lower() not in _functions_of_duckdb()
+    )
 
 
 def _check_table(table: exp.Table, name: str, common: set[str], known: set[str]) -> None:
@@ -169,7 +168,7 @@ def _check_per_person(select: exp.Select, name: str, people: set[str]) -> None:
         raise StatementError(
             _at(name, select.args["group"]), "GROUP BY adds rows over several people", "group by plain columns only"
         )
-    plain = [node for node in own if _is_aggregate(node) and not node.find_ancestor(exp.Window)]
+    plain = [node for node in own if is_aggregate(node) and not node.find_ancestor(exp.Window)]
     if plain and not _bare(grouping) & people and not _is_correlated(select, people):
         what = f"{plain[0].sql(dialect='duckdb')[:60]} goes over several people"
         raise StatementError(
@@ -187,17 +186,17 @@ def _reads_people(select: exp.Select, impersonal: set[str]) -> bool:
     )
 
 
-def _is_aggregate(node: exp.Expr) -> bool:
+def is_aggregate(node: exp.Expr) -> bool:
     """Whether a function makes one value of several rows; those that the parser does not know are DuckDB's own."""
     return isinstance(node, exp.AggFunc) or (
-        isinstance(node, exp.Anonymous) and node.name.lower() in _aggregates_of_duckdb()
+        isinstance(node, exp.Anonymous) and node.name.lower() in _functions_of_duckdb("aggregate")
     )
 
 
 @cache
-def _aggregates_of_duckdb() -> frozenset[str]:
-    rows = connect().execute("SELECT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'")
-    return frozenset(name for (name,) in rows.fetchall())
+def _functions_of_duckdb(kind: str = "%") -> frozenset[str]:
+    listed = "SELECT function_name FROM duckdb_functions() WHERE function_type LIKE $1"
+    return frozenset(name for (name,) in connect().execute(listed, [kind]).fetchall())
 
 
 def _partition(window: exp.Window, select: exp.Select) -> list[exp.Expr]:
@@ -213,7 +212,7 @@ def _grouping(select: exp.Select) -> list[exp.Expr]:
     if group is None:
         return []
     if group.args.get("all"):
-        return [selected for selected in select.selects if not any(map(_is_aggregate, selected.walk()))]
+        return [selected for selected in select.selects if not any(map(is_aggregate, selected.walk()))]
     places = {str(place): selected for place, selected in enumerate(select.selects, start=1)}
     return [places.get(by.name, by) if isinstance(by, exp.Literal) else by for by in group.expressions]
 

@@ -64,8 +64,6 @@ bought as (
 undecided as (
     select c.*
     from compared as c
-    left join bought as b on b.customer_id = c.customer_id and b.brand = c.brand and b.category = c.category
-    where coalesce(b.bought_at < c.first_viewed_at, true)     -- leaves out who has bought there since beginning to look
     qualify row_number() over (
         partition by c.customer_id, c.brand order by c.view_count desc, c.last_viewed_at desc, c.category
     ) = 1
@@ -107,4 +105,7 @@ from undecided as u
 join customers as c using (customer_id)
 join ranked as first on first.customer_id = u.customer_id and first.brand = u.brand and first.place = 1
 join ranked as second on second.customer_id = u.customer_id and second.brand = u.brand and second.place = 2
-where u.customer_id not in (select customer_id from robots)   -- leaves out robots
+left join bought as b on b.customer_id = u.customer_id and b.brand = u.brand and b.category = u.category
+where
+    u.customer_id not in (select customer_id from robots)     -- leaves out robots
+    and coalesce(b.bought_at < u.first_viewed_at, true)       -- leaves out who has bought there since beginning to look

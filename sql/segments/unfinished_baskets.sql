@@ -33,12 +33,6 @@ left_alone as (
         b.status = 'left'                                     -- leaves out what was bought, or is in no known state
         and b.left_at <= $now - interval 3 hours              -- leaves out who may still be shopping
         and b.left_at > $now - interval 5 days                -- leaves out what has been forgotten
-        -- Leaves out who has ordered of the brand since, whatever it was. An order without a date counts from when it was known.
-        and not exists (
-            select 1
-            from orders as o
-            where o.customer_id = b.customer_id and o.brand = b.brand and coalesce(o.ordered_at, o.loaded_at) >= b.left_at
-        )
 ),
 
 goods as (
@@ -110,4 +104,11 @@ select
 from dearest as d
 join customers as c using (customer_id)
 left join returners as r on r.customer_id = d.customer_id and r.brand = d.brand
-where d.customer_id not in (select customer_id from robots)   -- leaves out robots
+where
+    d.customer_id not in (select customer_id from robots)     -- leaves out robots
+    -- Leaves out who has ordered of the brand since, whatever it was. An order without a date counts from when it was known.
+    and not exists (
+        select 1
+        from orders as o
+        where o.customer_id = d.customer_id and o.brand = d.brand and coalesce(o.ordered_at, o.loaded_at) >= d.left_at
+    )

@@ -13,6 +13,11 @@ from tests.bad_input.refusing import refused
 from tests.tiny import day
 
 WAREHOUSE = "warehouse.duckdb"
+OWNERS = """SELECT n.customer_id, n.brand, n.item, p.first_name, n.interest
+FROM needs n JOIN people p USING (customer_id, brand)"""
+WITH_A_NOBODY = """SELECT q.customer_id, n.brand, n.item, p.first_name, n.interest
+FROM needs n JOIN people p USING (customer_id, brand)
+LEFT JOIN people q ON q.customer_id = n.customer_id AND q.brand = n.brand AND q.customer_id <> 'c03'"""
 
 
 def test_a_database_that_is_missing(tiny):
@@ -170,8 +175,8 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
         ),
         (
             "sql/segments/owners.sql",
-            "SELECT n.customer_id",
-            "SELECT nullif(n.customer_id, 'c03') AS customer_id",
+            OWNERS,
+            WITH_A_NOBODY,
             DataError,
             "sql/segments/owners.sql",
             "'customer_id' is null in 1 rows",

@@ -1,6 +1,6 @@
 -- All began to look at tents on the 18th at noon. A: bought one after that. B: before. C: a stove. D: of the other brand. E: called off. F: sends it back.
 -- G: took it off the order. H: an order without a date, known since. I: without a date, known before. J: bought at that instant. K: buys after now.
--- L: bought a tent, and looked at stoves less often. M: sends one back, and has kept another. N: opens the return after now.
+-- L: bought a tent, and looked at stoves less often: the stoves are not come back to. M: sends one back, and has kept another. N: opens the return after now.
 insert into items (item_id, name, name_de, category, care_page) values
     ('I1', 'Alpine 3 tent', 'Zelt Alpine 3', 'tents', 'tents'), ('I2', 'Alpine 2 tent', 'Zelt Alpine 2', 'tents', 'tents'), ('I3', 'Tarp', null, 'tents', 'tents'),
     ('I4', 'Ember stove', 'Kocher Ember', 'stoves', 'stoves'), ('I5', 'Pot set', 'Topfset', 'stoves', 'stoves'),

@@ -1,0 +1,8 @@
+"""What a value of a segment depends on, down to the columns of the warehouse, and what that makes it show."""
+
+from flows.lineage.relations import Column, Lineage
+from flows.lineage.shape import Shape, shape_of
+from flows.lineage.tracing import trace
+from flows.lineage.verifying import Verified, dimensions, verify, verify_customers
+
+__all__ = ["Column", "Lineage", "Shape", "Verified", "dimensions", "shape_of", "trace", "verify", "verify_customers"]
