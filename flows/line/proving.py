@@ -5,15 +5,16 @@ It knows nothing of how the query is written, and shares no code with what reads
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from flows.catalogue import Via
 from flows.clock import moment
-from flows.errors import CatalogueError, DataError, JustEnoughError, StatementError
+from flows.errors import JustEnoughError
 from flows.ledger.lock import run_lock
+from flows.line.proof import LEAST_ROWS, LEAST_VALUES, Finding, Proof, Unsteady
 from flows.line.request import silent
 from flows.line.sources import Source, database, existing_database, read_segment_rows, read_shared
 from flows.warehouse.copies import copy_people
@@ -31,114 +32,10 @@ if TYPE_CHECKING:
 
 MOST_PEOPLE = 3000
 """In the copy for a segment. Half of them may be of the segment; the others bring the values that it leaves out."""
-LEAST_VALUES, LEAST_ROWS = 50, 30
 ATTEMPTS = 4
 """Each shuffles a smaller share: where people are chosen by what is shuffled, few rows are left to be compared."""
 _SEEDS = 100_000
 """Between two shuffles: each draws with many seeds from its own on."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What became of a field when a dimension was shuffled that it does not declare.
-
-    Attributes:
-        where: the place, `file:line`, that declares the field.
-        is_read: whether the query reads any table of the dimension.
-        values: how many values the shuffles changed.
-        rows: how many rows were compared, of people whom the shuffles touched.
-        changed: in how many rows the field was not what it was.
-    """
-
-    segment: str
-    field: str
-    dimension: str
-    where: str
-    is_read: bool
-    values: int = 0
-    rows: int = 0
-    changed: int = 0
-
-    @property
-    def verdict(self) -> str:
-        """`depends`, `not proven`, `independent`, or `not read`."""
-        if self.changed:
-            return "depends"
-        if not self.is_read:
-            return "not read"
-        return "independent" if self.values >= LEAST_VALUES and self.rows >= LEAST_ROWS else "not proven"
-
-    @property
-    def complaint(self) -> JustEnoughError | None:
-        """What is wrong with it; None where nothing is."""
-        if self.verdict == "depends":
-            what = (
-                f"field '{self.field}' depends on '{self.dimension}', which it does not declare: with that shuffled, "
-                f"{self.changed:,} of its values are others"
-            )
-            hint = f"declare it, as in dimension: [..., {self.dimension}], or take it out of sql/segments/{self.segment}.sql"
-            return CatalogueError(self.where, what, hint)
-        if self.verdict == "not proven":
-            what = (
-                f"not proven that field '{self.field}' is independent of '{self.dimension}': {self.values:,} values changed "
-                f"(at least {LEAST_VALUES}), {self.rows:,} rows were compared (at least {LEAST_ROWS})"
-            )
-            return DataError(self.where, what, "prove it on a warehouse with more people in this segment")
-        return None
-
-
-@dataclass(frozen=True)
-class Unsteady:
-    """A field that is not the same when nothing has changed.
-
-    Attributes:
-        where: the place, `file:line`, that declares the field.
-        changed: in how many rows.
-    """
-
-    segment: str
-    field: str
-    where: str
-    changed: int
-
-    @property
-    def complaint(self) -> JustEnoughError:
-        """What is wrong with it."""
-        what = (
-            f"field '{self.field}' changes by itself: in {self.changed:,} rows it is another when the query runs again"
-        )
-        hint = f"take out random() and the like from sql/segments/{self.segment}.sql, and order by what leaves no ties"
-        return StatementError(self.where, what, hint)
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What was found of every field and every dimension that it does not declare."""
-
-    findings: tuple[Finding, ...]
-    unsteady: tuple[Unsteady, ...]
-
-    @property
-    def complaints(self) -> tuple[JustEnoughError, ...]:
-        """What is wrong; nothing where every field is proven to be independent of what it does not declare."""
-        disproved = [finding.complaint for finding in self.findings if finding.verdict == "depends"]
-        open_ones = [finding.complaint for finding in self.findings if finding.verdict == "not proven"]
-        unsteady = [found.complaint for found in self.unsteady]
-        return tuple(complaint for complaint in (*disproved, *unsteady, *open_ones) if complaint)
-
-
-    @property
-    def told(self) -> dict[str, object]:
-        """The proof as what programs read: counts and names only."""
-        return {
-            "is_proven": not self.complaints,
-            "findings": [{**asdict(finding), "verdict": finding.verdict} for finding in self.findings],
-            "unsteady": [asdict(found) for found in self.unsteady],
-            "errors": [
-                {"kind": type(error).__name__, "where": error.where, "what": error.what, "hint": error.hint}
-                for error in self.complaints
-            ],
-        }
 
 
 @dataclass(frozen=True)
@@ -360,10 +257,10 @@ def _each(portion: _Portion) -> tuple[tuple[str, ...], ...]:
 def _portions(copy: Copy, dimension: str, known: frozenset[str], tables: Collection[str]) -> dict[str, _Portion]:
     """What of each table is shuffled for fields that declare `known`: theirs stays, and so do the ways to it."""
     catalogue = copy.catalogue
-    kept = [_split(path) for name in known for path in catalogue.dimensions[name].columns]
+    kept = [path for name in known for path in _paths(catalogue, name)]
     ways = set(_ways(catalogue, {table for table, _ in kept}))
     found = {}
-    paths = [_split(path) for path in catalogue.dimensions[dimension].columns]
+    paths = _paths(catalogue, dimension)
     for table in sorted({table for table, _ in paths if table in tables}):
         named = {column for its, column in paths if its == table}
         theirs = {column for its, column in kept if its == table}
@@ -388,9 +285,11 @@ def _portion(copy: Copy, table: str, named: set[str], theirs: set[str], *, is_wh
     )
 
 
-def _split(path: str) -> tuple[str, str]:
-    table, _, column = path.partition(".")
-    return table, column.lower()
+def _paths(catalogue: Catalogue, dimension: str) -> list[tuple[str, str]]:
+    """Tables and columns of a dimension; a view that somebody has declared shows it with all of its columns."""
+    named = [path.partition(".") for path in catalogue.dimensions[dimension].columns]
+    views = [(name, "*") for name, table in catalogue.tables.items() if table.dimension == dimension]
+    return [(table, column.lower()) for table, _, column in named] + views
 
 
 def _ways(catalogue: Catalogue, tables: Iterable[str]) -> Iterator[str]:

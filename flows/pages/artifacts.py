@@ -130,7 +130,9 @@ def counts_table(counts: Iterable[Count]) -> str:
         for count in counts
     ]
     columns = ("product", "target", "brand", "variant", "customer data used", "deliveries")
-    folded = f"<details><summary>by variant and by the customer data used</summary>\n\n{markdown_table(columns, finer, {5})}"
+    folded = (
+        f"<details><summary>by variant and by the customer data used</summary>\n\n{markdown_table(columns, finer, {5})}"
+    )
     return f"{markdown_table(('product', 'target', 'brand', 'deliveries'), rows, {3})}\n\n{folded}\n\n</details>"
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from flows.line.proving import Finding, Proof
+    from flows.line.proof import Finding, Proof
 
 _COLUMNS = ("segment", "shuffled", "fields", "values changed", "rows compared", "verdict")
 _STYLES = {"depends": "red", "not proven": "yellow", "independent": "", "not read": "dim"}
@@ -26,7 +26,7 @@ def proved(proof: Proof) -> RenderableType:
     """The proof as a table, then what is wrong, each with what to do about it."""
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     for place, column in enumerate(_COLUMNS):
-        table.add_column(column, justify="right" if place in {3, 4} else "left", overflow="fold")
+        table.add_column(column, justify="right" if place in {2, 3, 4} else "left", overflow="fold")
     for row in _rows(proof):
         table.add_row(*row, style=_STYLES[row[-1]])
     wrong = [
@@ -42,21 +42,23 @@ def proof_page(proof: Proof, *, workspace: str) -> str:
     sections = [
         f"# {workspace}: {'not proven' if wrong else 'nothing shows what it does not declare'}",
         *(["\n".join(wrong)] if wrong else []),
-        markdown_table(_COLUMNS, list(_rows(proof)), {3, 4}),
+        markdown_table(_COLUMNS, list(_rows(proof)), {2, 3, 4}),
     ]
     return "\n\n".join(sections) + "\n"
 
 
 def _rows(proof: Proof) -> Iterator[tuple[str, ...]]:
-    """A row for the fields of a segment that came to the same."""
+    """A row for each segment and dimension, by what was found, with the least that any of its fields came to."""
 
-    def alike(finding: Finding) -> tuple[str, str, str, int, int]:
-        return finding.segment, finding.dimension, finding.verdict, finding.values, finding.rows
+    def alike(finding: Finding) -> tuple[str, str, str]:
+        return finding.segment, finding.dimension, finding.verdict
 
-    for (segment, dimension, verdict, values, rows), found in groupby(sorted(proof.findings, key=alike), key=alike):
-        yield segment, dimension, ", ".join(f.field for f in found), f"{values:,}", f"{rows:,}", verdict
-    for found_so in proof.unsteady:
-        yield found_so.segment, "nothing", found_so.field, "0", f"{found_so.changed:,}", "depends"
+    for (segment, dimension, verdict), group in groupby(sorted(proof.findings, key=alike), key=alike):
+        found = list(group)
+        least = min(f.values for f in found), min(f.rows for f in found)
+        yield segment, dimension, str(len(found)), *(f"{count:,}" for count in least), verdict
+    for field in proof.unsteady:
+        yield field.segment, "nothing", "1", "0", f"{field.changed:,}", "depends"
 
 
 def _next(proof: Proof) -> str:

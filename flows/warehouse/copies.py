@@ -15,7 +15,7 @@ from flows.catalogue import Via
 from flows.errors import JustEnoughError
 from flows.warehouse.connection import attach, connect, identifier, quote, translated
 from flows.warehouse.queries import parameters
-from flows.warehouse.scope import Scope, narrow
+from flows.warehouse.scope import Scope, definitions, narrow
 from flows.warehouse.shuffling import PERSON, ROW, Shuffle, shuffled
 
 if TYPE_CHECKING:
@@ -248,14 +248,20 @@ def copy_people(
     connection.execute("CREATE TABLE kept.main.touched (person VARCHAR)")
     connection.unregister("chosen")
     present = {name for (name,) in connection.execute(_PRESENT).fetchall()}
-    own = {name: table for name, table in catalogue.without(shared).tables.items() if name in present}
+    # A view that somebody has declared is a record of its own; another goes on reading the tables, as they are shown.
+    views = {name: text for name, text in definitions(database)[0].items() if not _is_border(catalogue, name)}
+    own = {name: catalogue.tables[name] for name in catalogue.without(shared).tables if name in present - views.keys()}
     people_tables = [name for name, table in own.items() if table.person is not None]
     with translated(database):
-        for name in own.keys() - people_tables:
+        for name in sorted(present - views.keys() - set(people_tables)):
             _show(connection, name, f"FROM source.main.{identifier(name)}")
         for name in _parents_first(catalogue, people_tables):
             _copy(connection, catalogue, name)
-    narrow(connection, catalogue, Scope(), moment.now, shared=shared)
+        connection.execute("USE warehouse")
+        for name, text in views.items():
+            _show(connection, name, text)
+        connection.execute("USE memory")
+    narrow(connection, database, catalogue, Scope(), moment.now, shared=shared)
     kinds = {name: _kinds(connection, name) for name in people_tables}
     others = sorted(name for name, table in own.items() if not table.personal)
     return Copy(connection, catalogue, moment, kinds, others)
@@ -276,6 +282,10 @@ def _copy(connection: Connection, catalogue: Catalogue, name: str) -> None:
         rows = f"SELECT *, row_number() OVER () AS {ROW}, {owner} AS {PERSON} FROM {source} WHERE {owner} IN {_CHOSEN}"
     connection.execute(f"CREATE TABLE kept.main.{identifier(name)} AS {rows}")
     _show(connection, name, f"SELECT * EXCLUDE ({ROW}, {PERSON}) FROM kept.main.{identifier(name)}")
+
+
+def _is_border(catalogue: Catalogue, name: str) -> bool:
+    return name in catalogue.tables and catalogue.tables[name].dimension is not None
 
 
 def _owners(way: Via) -> str:
