@@ -17,8 +17,8 @@ class Finding:
     Attributes:
         where: the place, `file:line`, that declares the field.
         is_read: whether the query reads any table of the dimension.
-        values: how many values the shuffles changed.
-        rows: how many rows were compared, of people whom the shuffles touched.
+        values: how many values one shuffle changed, at most.
+        rows: how many rows were compared, each counted once, of people whom the shuffles touched.
         changed: in how many rows the field was not what it was.
     """
 

@@ -94,29 +94,43 @@ def prove_segment(source: Source, name: str) -> tuple[list[Finding], list[Unstea
         unsteady = _unsteady(copy, name, declared)
         by_itself = {found.field for found in unsteady}
         open_ones = [entry for entry in declared if entry.field not in by_itself]
-        findings = _found(copy, name, open_ones, tables)
+        findings = _found(copy, name, open_ones, tables, set())
         _invent(copy)
         copy.remember(text)
         by_itself = {found.field for found in _unsteady(copy, name, open_ones)}
-        more = _found(copy, name, [entry for entry in open_ones if entry.field not in by_itself], tables)
+        known = {(finding.field, finding.dimension) for finding in findings if finding.changed}
+        more = _found(copy, name, [entry for entry in open_ones if entry.field not in by_itself], tables, known)
     return _together(findings, more), unsteady
 
 
-def _found(copy: Copy, name: str, declared: Sequence[_Declared], tables: Collection[str]) -> list[Finding]:
+def _found(
+    copy: Copy,
+    name: str,
+    declared: Sequence[_Declared],
+    tables: Collection[str],
+    known: Collection[tuple[str, str]],
+) -> list[Finding]:
+    """What shuffling each dimension shows of the fields that do not declare it, but for pairs of which that is known."""
     return [
         finding
         for dimension in copy.catalogue.dimensions
-        for finding in _shuffled(copy, name, dimension, declared, tables)
+        for finding in _shuffled(
+            copy, name, dimension, [entry for entry in declared if (entry.field, dimension) not in known], tables
+        )
     ]
 
 
 def _together(findings: Iterable[Finding], more: Iterable[Finding]) -> list[Finding]:
     added = {(finding.field, finding.dimension): finding for finding in more}
+    pairs = [(found, added.get((found.field, found.dimension), found)) for found in findings]
     return [
-        replace(f, values=f.values + a.values, rows=f.rows + a.rows, changed=f.changed + a.changed)
-        if (a := added.get((f.field, f.dimension)))
-        else f
-        for f in findings
+        replace(
+            one,
+            values=max(one.values, other.values),
+            rows=max(one.rows, other.rows),
+            changed=one.changed or other.changed,
+        )
+        for one, other in pairs
     ]
 
 
@@ -129,9 +143,9 @@ def _invent(copy: Copy) -> None:
     for merging in (True, False):
         for table in copy.tables:
             portion = _portion(copy, table, {"*"}, set(), is_whole=True)
-            if not merging:
+            if not merging and portion.columns:
                 copy.change(table, Shuffle("values", _each(portion), 1 / 10, portion.brand), _SEEDS)
-            elif portion.is_direct and copy.has_several(table):
+            if merging and portion.is_direct and copy.has_several(table):
                 copy.change(table, Shuffle("merged"), _SEEDS)
         copy.adopt()
 
@@ -211,20 +225,22 @@ def _shuffled(
 
 
 def _tried(copy: Copy, findings: list[Finding], portions: dict[str, _Portion]) -> list[Finding]:
-    fields = [finding.field for finding in findings]
-    values, rows, changed = 0, 0, dict.fromkeys(fields, 0)
+    values, rows, changed = 0, 0, {finding.field: finding.changed for finding in findings}
+    copy.begin()
     for attempt in range(ATTEMPTS):
         for place, shuffles in enumerate(_rounds(portions, 3.0**-attempt)):
+            fields = [field for field, count in changed.items() if not count]
+            if not fields:
+                break
             seed = _SEEDS * (100 * attempt + place + 1)
             moved = sum(copy.change(table, shuffle, seed) for table, shuffle in shuffles.items())
             try:
-                compared, others = copy.compare(fields)
+                rows, others = copy.compare(fields)
             except JustEnoughError:  # such rows do not occur, and the query need not take them
                 continue
             finally:
                 copy.restore()
-            values, rows = values + moved, rows + compared
-            changed = {field: changed[field] + others[field] for field in fields}
+            values, changed = max(values, moved), changed | others
         if values >= LEAST_VALUES and rows >= LEAST_ROWS:
             break
     return [replace(f, values=values, rows=rows, changed=changed[f.field]) for f in findings]

@@ -99,6 +99,10 @@ class Copy:
         ]
         return self._counted(fields, differs, [f"expected{number}" for number in range(len(MIXES) + 1)])
 
+    def begin(self) -> None:
+        """Count anew which rows have been compared."""
+        self.connection.execute("DELETE FROM proof.main.compared")
+
     def change(self, name: str, shuffle: Shuffle, seed: int) -> int:
         """Shuffle one table, until `restore`.
 
@@ -114,7 +118,7 @@ class Copy:
         others = [f"(k.{column} IS DISTINCT FROM c.{column})::int" for column in map(identifier, self.tables[name])]
         count = f"CASE WHEN c.{PERSON} IS NULL THEN 1 ELSE {' + '.join(others)} END"
         self.connection.execute(
-            f"INSERT INTO kept.main.touched SELECT DISTINCT unnest([k.{PERSON}, c.{PERSON}]) FROM {pairs} WHERE {count} > 0"
+            f"INSERT INTO proof.main.touched SELECT DISTINCT unnest([k.{PERSON}, c.{PERSON}]) FROM {pairs} WHERE {count} > 0"
         )
         total: int = self.connection.execute(f"SELECT coalesce(sum({count}), 0)::bigint FROM {pairs}").fetchall()[0][0]
         return total
@@ -124,7 +128,7 @@ class Copy:
         for name in self._changed:
             self._show(name, "kept")
         self._changed.clear()
-        self.connection.execute("DELETE FROM kept.main.touched")
+        self.connection.execute("DELETE FROM proof.main.touched")
 
     def adopt(self) -> None:
         """Take the tables as they are shown now for what was copied."""
@@ -136,16 +140,18 @@ class Copy:
         """Run the query that is remembered again, on the tables as they are shown now.
 
         Returns:
-            How many rows of people whom a shuffle touched are there as before, by their key; and field -> in how many rows,
-            of whomever, it is not what it was, in whatever order the rows of the tables stand.
+            How many rows of people whom a shuffle touched have been compared since `begin`, each counted once; and field -> in
+            how many rows, of whomever, it is not what it was, in whatever order the rows of the tables stand.
 
         Raises:
             JustEnoughError: the query fails on these rows.
         """
         self._keep("found")
-        touched = self._counted(
-            ["touched"], ["e0.customer_id::varchar IN (FROM kept.main.touched)"], ["expected0", "found0"]
+        self.connection.execute(
+            f"INSERT INTO proof.main.compared SELECT hash({', '.join(f'e0.{name}' for name in self._keys)}) "
+            f"FROM {self._joined(['expected0', 'found0'])} WHERE e0.customer_id::varchar IN (FROM proof.main.touched)"
         )
+        rows: int = self.connection.execute("SELECT count(DISTINCT row) FROM proof.main.compared").fetchall()[0][0]
         differs = [f"e0.{name} IS DISTINCT FROM e1.{name}" for name in map(identifier, fields)]
         counts = self._counted(fields, differs, ["expected0", "found0"])
         if any(counts.values()):  # a tie may have been broken in another way: only what never agrees counts
@@ -157,25 +163,34 @@ class Copy:
             ]
             tables = [f"{name}{number}" for name in ("expected", "found") for number in before]
             counts = self._counted(fields, differs, tables)
-        return touched["touched"], counts
+        return rows, counts
 
     def _counted(self, fields: Sequence[str], conditions: Sequence[str], tables: Sequence[str]) -> dict[str, int]:
         """How many of the rows with the same key in all tables, called e0, e1, …, each condition is true of."""
         if not fields:
             return {}
-        joined = f"kept.main.{tables[0]} AS e0"
+        counts = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in conditions)
+        return dict(
+            zip(
+                fields,
+                self.connection.execute(f"SELECT {counts} FROM {self._joined(tables)}").fetchall()[0],
+                strict=True,
+            )
+        )
+
+    def _joined(self, tables: Sequence[str]) -> str:
+        joined = f"proof.main.{tables[0]} AS e0"
         for number, table in enumerate(tables[1:], start=1):
             same = " AND ".join(f"e0.{name} IS NOT DISTINCT FROM e{number}.{name}" for name in self._keys)
-            joined += f" JOIN kept.main.{table} AS e{number} ON {same}"
-        counts = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in conditions)
-        return dict(zip(fields, self.connection.execute(f"SELECT {counts} FROM {joined}").fetchall()[0], strict=True))
+            joined += f" JOIN proof.main.{table} AS e{number} ON {same}"
+        return joined
 
     def _keep(self, table: str, number: int = 0) -> None:
         """The rows whose key stands once: a shuffle may double one, and neither row is then the one of before."""
         rows = f"SELECT * FROM ({self._text}\n) QUALIFY count(*) OVER (PARTITION BY {', '.join(self._keys)}) = 1"
         with translated("sql"):
             self.connection.execute(
-                f"CREATE OR REPLACE TABLE kept.main.{table}{number} AS {rows}", self._given(self._text)
+                f"CREATE OR REPLACE TABLE proof.main.{table}{number} AS {rows}", self._given(self._text)
             )
 
     def _keep_mixed(self, table: str) -> None:
@@ -241,11 +256,15 @@ def copy_people(
         connection.execute(f"SET memory_limit = '{quote(memory)}'; SET temp_directory = ''; SET threads = 1")
         # In shuffled rows one person may have two rows of a kind: that shall not end the query.
         connection.execute("SET scalar_subquery_error_on_multiple_rows = false")
-        connection.execute("ATTACH ':memory:' AS kept; ATTACH ':memory:' AS changed; ATTACH ':memory:' AS warehouse")
+        connection.execute(
+            "ATTACH ':memory:' AS proof; ATTACH ':memory:' AS kept; ATTACH ':memory:' AS changed; ATTACH ':memory:' AS warehouse"
+        )
     attach(connection, database, "source")
     connection.register("chosen", pl.DataFrame({"person": people.cast(pl.String)}).to_arrow())
-    connection.execute("CREATE TABLE kept.main.people AS SELECT DISTINCT person FROM chosen ORDER BY person")
-    connection.execute("CREATE TABLE kept.main.touched (person VARCHAR)")
+    connection.execute("CREATE TABLE proof.main.people AS SELECT DISTINCT person FROM chosen ORDER BY person")
+    connection.execute(
+        "CREATE TABLE proof.main.touched (person VARCHAR); CREATE TABLE proof.main.compared (row UBIGINT)"
+    )
     connection.unregister("chosen")
     present = {name for (name,) in connection.execute(_PRESENT).fetchall()}
     # A view that somebody has declared is a record of its own; another goes on reading the tables, as they are shown.
@@ -267,7 +286,7 @@ def copy_people(
     return Copy(connection, catalogue, moment, kinds, others)
 
 
-_CHOSEN = "(FROM kept.main.people)"
+_CHOSEN = "(FROM proof.main.people)"
 _PRESENT = "SELECT DISTINCT table_name FROM duckdb_columns() WHERE database_name = 'source' AND schema_name = 'main'"
 
 

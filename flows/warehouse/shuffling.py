@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROW, PERSON = identifier("copy: row"), identifier("copy: person")
 """What each table of a copy has besides its own columns: the number of a row, and whose it was."""
 
-_PEOPLE, _MERGED = "kept.main.people", 4
+_PEOPLE, _MERGED = "proof.main.people", 4
 
 
 @dataclass(frozen=True)
