@@ -96,6 +96,7 @@ class Settings(BaseModel):
         plan_expires: how long a plan may be delivered.
         smallest_audience: an audience of fewer people is not handed to an ad platform.
         memory: what DuckDB may use, as it writes it.
+        query_seconds: how long one query may take.
         parts: into how many parts of the customers a run is cut.
         lock_wait_seconds: how long a run waits for another one to end.
         targets: brand -> channel -> target.
@@ -120,6 +121,7 @@ class Settings(BaseModel):
     plan_expires: Duration = Field(default="24 hours", validate_default=True)
     smallest_audience: int = Field(default=100, ge=1)  # Source: the minimum of Google's and Meta's lists
     memory: str = "4 GiB"
+    query_seconds: float = Field(default=3600, gt=0, le=86_400)
     parts: int = Field(default=1, ge=1, le=4096)
     lock_wait_seconds: float = Field(default=0, ge=0)
     targets: dict[str, dict[str, str]]

@@ -126,6 +126,7 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
     until: datetime,
     *,
     memory: str,
+    seconds: float | None = None,
     scratch: Path | None = None,
     lists: bool = False,
     shared: Mapping[str, pl.DataFrame] | None = None,
@@ -138,6 +139,7 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
         scope: the customers.
         until: UTC instant; rows that happened later are hidden.
         memory: DuckDB's memory limit.
+        seconds: how long one query may take; None sets no end.
         scratch: a private folder for what does not fit into it (in plain text: DuckDB writes none encrypted without an
             extension); None lets a query fail rather than spill.
         lists: show the lists of addresses (suppressions), and not the tables of people.
@@ -151,6 +153,8 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
     connection = connect()
     with translated("memory"):
         connection.execute(f"SET memory_limit = '{quote(memory)}'")
+        if seconds is not None:
+            connection.execute(f"SET max_execution_time = {round(seconds * 1000)}")
         # By itself DuckDB would spill rows of people, readable by all, into the folder that the program was called from.
         connection.execute(f"SET temp_directory = '{quote(str(scratch)) if scratch else ''}'")
     attach(connection, database, _WAREHOUSE)

@@ -140,10 +140,10 @@ WAYS: dict[str, tuple[str, str, str]] = {
         "EXISTS (SELECT 1 FROM items AS i WHERE i.name = n.item)",
     ),
     "part_of_a_date": ("age", "date_part('year', p.birth_on)::int // 10", "date_part('year', n.since_at)::int // 10"),
-    "signed_by_a_star": (
+    "row_of_a_star": (
         "age",
-        "(SELECT length(m::varchar) FROM (SELECT * FROM people) AS m WHERE " + _M + ")",
-        "(SELECT length(m::varchar) FROM (SELECT * FROM needs) AS m WHERE " + _M + ")",
+        f"(SELECT md5(m::varchar) FROM (SELECT * EXCLUDE (first_name) FROM people) AS m WHERE {_M})",
+        f"(SELECT md5(m::varchar) FROM (SELECT * EXCLUDE (since_at) FROM needs) AS m WHERE {_M})",
     ),
 }
 
