@@ -26,7 +26,18 @@ if TYPE_CHECKING:
     from flows.words import Layout, Words
 
 # Settings that may change between plan and delivery: paths (a workspace may be moved) and what a run may use.
-_UNDECIDING = ("workspace", "database", "state", "outbox", "ledger", "key_file", "memory", "parts", "lock_wait_seconds")
+_UNDECIDING = (
+    "workspace",
+    "database",
+    "state",
+    "outbox",
+    "ledger",
+    "key_file",
+    "memory",
+    "query_seconds",
+    "parts",
+    "lock_wait_seconds",
+)
 
 
 @dataclass(frozen=True)

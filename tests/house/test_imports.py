@@ -19,11 +19,11 @@ LEVELS = [
     {"workspace"},
     {"stages"},
     {"line", "pages", "learning"},
-    {"personalise", "respond", "learn", "assess", "forget", "answering", "cli"},
+    {"personalise", "prove", "respond", "learn", "assess", "forget", "answering", "cli"},
 ]
 APART = {"stages"}  # what stands here side by side does not know of each other: line.py joins the stages
 
-FLOWS = ("personalise", "respond", "learn", "assess", "forget")
+FLOWS = ("personalise", "prove", "respond", "learn", "assess", "forget")
 DOORS = {
     "duckdb": ("flows.warehouse",),
     "jinja2": ("flows.words",),
