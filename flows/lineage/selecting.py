@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlglot import exp
 
-from flows.lineage.relations import NOTHING, Columns, Relation, all_of
+from flows.lineage.relations import AGAIN, NOTHING, Columns, Relation, all_of
 from flows.lineage.syntax import (
+    columns_of,
     conjuncts,
     line_of,
     makes_rows,
@@ -117,7 +118,7 @@ class Select:
     def _ties(self, condition: exp.Expr) -> bool:
         """Whether it says no more than that two rows are the same person's, or the same brand's."""
         sides = sides_of(condition)
-        return sides is not None and all(map(self._is_unit, sides))
+        return len(sides) > 0 and all(map(self._is_unit, sides))
 
     def _chooses(self, condition: exp.Expr) -> list[str]:
         """The sources of which it may keep some rows of a person and not others."""
@@ -129,9 +130,23 @@ class Select:
         """Whether a source has at most one row for the person and brand that a row of this SELECT is about."""
         branded = {name for name, source in self.sources.items() if "brand" in source.units}
         everything = [*self.conditions, *(on for _, on in self.lookups)]
-        sides = [side for condition in everything if self._ties(condition) for side in sides_of(condition) or ()]
+        sides = [side for condition in everything if self._ties(condition) for side in sides_of(condition)]
         tied = {side.table for side in sides if side.name.lower() == "brand"}
-        return self.sources[alias].is_single and (branded <= {alias} or alias not in branded or alias in tied)
+        is_of_one_brand = branded <= {alias} or alias not in branded or alias in tied
+        return self.sources[alias].is_single and is_of_one_brand and alias in self._about_the_person()
+
+    def _about_the_person(self) -> set[str]:
+        """The sources whose rows are of the person that a row of this SELECT is about, by their keys."""
+        keys = [column for selected in self.select.selects for column in columns_of(selected.unalias())]
+        own = {key.table for key in keys if self._is_unit(key) and key.name.lower() != "brand"}
+        groups = [group for group in self._people() if group & own or group - self.sources.keys()]
+        return groups[0] if len(groups) == 1 else set()
+
+    def _is_the_same_for_all_rows(self, node: exp.Expr) -> bool:
+        """Whether a value is the same in whichever of the person's rows: it reads nothing but what there is one row of."""
+        read = {column.table for column in node.find_all(exp.Column) if column.table in self.sources}
+        looked_up = {alias for alias, condition in self.lookups if not self._ties(condition)}
+        return not puts_rows_together(node) and all(map(self._is_one_row, read)) and not read & looked_up
 
     def _is_unit(self, column: exp.Column) -> bool:
         select: Select | None = self
@@ -200,14 +215,21 @@ class Select:
         several = all_of(*(source.rows for source in self.sources.values() if not source.is_single))
         grouped = all_of(*(self.needs(by) for by in group))
         repeated = all_of(*(source.repeats for source in self.sources.values()))
+        of_subjects = [c for c in self.conditions if any(column in self.told for column in c.find_all(exp.Column))]
+        several = several.union(*(self.needs(condition) for condition in of_subjects))
         among = grouped | repeated | several.union(*self.burden.values())
         chosen = self._chosen(among)
-        columns = {selected.alias_or_name: self._value(selected, among) | chosen for selected in select.selects}
+        columns: dict[str, Columns] = {}
+        for place, selected in enumerate(select.selects):
+            name = selected.alias_or_name
+            columns[f"{name}{AGAIN}{place}" if name in columns else name] = self._value(selected, among) | (
+                NOTHING if self._is_the_same_for_all_rows(selected) else chosen
+            )
         conditions = frozenset().union(
             *(self.needs(condition) for condition in self.conditions if not self._ties(condition))
         )
         having = select.args.get("having")
-        keyed = [value for selected in select.selects if isinstance(value := selected.unalias(), exp.Column)]
+        keyed = [column for selected in select.selects for column in columns_of(selected.unalias())]
         rows_of_keys = all_of(*(self.needs(key) for key in keyed if key.table in self.optional and self._is_unit(key)))
         unnested = frozenset().union(*(self.needs(node) for node in select.selects if makes_rows(node)))
         rows = present | rows_of_keys | conditions | grouped | chosen | unnested
@@ -221,7 +243,8 @@ class Select:
         }
         is_single = self._is_single()
         more = (self.sources[alias].rows | self.burden[alias] for alias in self.optional)
-        repeats = NOTHING if is_single else all_of(repeated, *more)
+        alike = columns.values() if select.args.get("distinct") else ()
+        repeats = NOTHING if is_single else all_of(repeated, *more, *alike)
         return Relation(columns, rows, frozenset(units), is_single, repeats)
 
     def is_of_many(self) -> bool:
@@ -240,7 +263,7 @@ class Select:
     def _chosen(self, among: Columns) -> Columns:
         """What decides which of a person's rows is kept by QUALIFY, DISTINCT ON, or LIMIT."""
         select = self.select
-        distinct, limit = select.args.get("distinct"), select.args.get("limit")
+        distinct, limit = select.args.get("distinct"), select.args.get("limit") or select.args.get("offset")
         found = NOTHING
         if qualify_ := select.args.get("qualify"):
             found |= self.needs(qualify_.this) | among
@@ -259,11 +282,14 @@ class Select:
         return list(group.expressions)
 
     def _is_bare_unit(self, node: exp.Expr) -> bool:
-        return isinstance(node, exp.Column) and self._is_unit(node)
+        columns = columns_of(node)
+        return len(columns) > 0 and all(map(self._is_unit, columns))
 
     def _stays(self, value: exp.Expr, name: str) -> bool:
         """Whether a selected value is the key of its rows: the person's or the brand's, or a brand that is a constant."""
-        return self._is_bare_unit(value) or (name.lower() == "brand" and isinstance(value, exp.Literal))
+        as_text = isinstance(value, exp.Cast) and value.to.this in exp.DataType.TEXT_TYPES
+        is_constant = name.lower() == "brand" and isinstance(value, exp.Literal)
+        return self._is_bare_unit(value.this if as_text else value) or is_constant
 
     def _is_single(self) -> bool:
         """Whether at most one row per person and brand can come out."""
@@ -284,7 +310,7 @@ class Select:
 
     def _is_key(self, columns: list[exp.Expr]) -> bool:
         """Whether rows that differ in these are of other people, or of another brand that the rows name."""
-        names = {column.name.lower() for column in columns if isinstance(column, exp.Column) and self._is_unit(column)}
+        names = {column.name.lower() for node in columns for column in columns_of(node)}
         is_whole = len(names) > 0 and all(map(self._is_bare_unit, columns)) and names != {"brand"}
         return is_whole and ("brand" not in names or self._has_brand())
 
@@ -293,13 +319,17 @@ class Select:
 
     def _is_about_one_person(self) -> bool:
         """Whether the keys of people tie all sources together."""
+        return len(self._people()) <= 1
+
+    def _people(self) -> list[set[str]]:
+        """The sources, in groups that are tied together by people's keys; with the outer ones that they are tied to."""
         groups = [{alias} for alias in self.sources]
         for condition in (*self.conditions, *(on for _, on in self.lookups)):
-            sides = sides_of(condition)
-            if sides and self._ties(condition) and "brand" not in {side.name.lower() for side in sides}:
-                joined = [group for group in groups if group & {side.table for side in sides}]
-                groups = [group for group in groups if group not in joined] + [set().union(*joined)]
-        return len(groups) <= 1
+            tied = {side.table for side in sides_of(condition)}
+            if self._ties(condition) and "brand" not in {side.name.lower() for side in sides_of(condition)}:
+                joined = [group for group in groups if group & tied]
+                groups = [group for group in groups if group not in joined] + [tied.union(*joined)]
+        return groups
 
     def _keeps_one(self, condition: exp.Expr) -> list[exp.Expr]:
         """What `row_number() OVER (PARTITION BY …) = 1` keeps one row of; nothing of any other condition."""
