@@ -64,6 +64,10 @@ class DimensionLimitError(JustEnoughError):
     """Take a dimension out: a product or a message uses more than three."""
 
 
+class CreepError(JustEnoughError):
+    """Take a fact or words out: a message scores above the workspace's `creep_ceiling`."""
+
+
 class StatementError(JustEnoughError):
     """Mend a file in sql/: it is not the kind of statement that may run, or DuckDB refuses it."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,18 @@ if TYPE_CHECKING:
     from flows.words import Layout, Words
 
 # Settings that may change between plan and delivery: paths (a workspace may be moved) and what a run may use.
-_UNDECIDING = ("workspace", "database", "state", "outbox", "ledger", "key_file", "memory", "parts", "lock_wait_seconds")
+_UNDECIDING = (
+    "workspace",
+    "database",
+    "state",
+    "outbox",
+    "ledger",
+    "key_file",
+    "memory",
+    "query_seconds",
+    "parts",
+    "lock_wait_seconds",
+)
 
 
 @dataclass(frozen=True)
@@ -89,8 +100,17 @@ class Workspace:
     def inputs_digest(self) -> str:
         """One SHA-256 over everything that decides what is said: SQL, templates, and settings wherever they are set."""
         files = digest_of(self._files("sql/**/*.sql", "sql/**/*.yaml", "templates/**/*"))
-        deciding = self.settings.model_dump_json(exclude=set(_UNDECIDING))
-        return hashlib.sha256(f"{files}{deciding}".encode()).hexdigest()
+        return hashlib.sha256(f"{files}{self.deciding_settings}".encode()).hexdigest()
+
+    @property
+    def deciding_settings(self) -> str:
+        """The settings that decide what is said, as JSON."""
+        return self.settings.model_dump_json(exclude=set(_UNDECIDING))
+
+    def on_the_data_of(self, other: Workspace) -> Workspace:
+        """These words, this SQL and what decides, with the warehouse, the history and the key of another version."""
+        found = {name: getattr(other.settings, name) for name in _UNDECIDING if name != "workspace"}
+        return replace(self, settings=self.settings.model_copy(update=found))
 
     def product_digest(self, product: Product) -> str:
         """One SHA-256 over all inputs of a product: what its version is a version of."""

@@ -17,10 +17,12 @@ from flows.ledger.publishing import Recovered, check_folders, recover
 from flows.ledger.runs import end_run, unfinished_runs
 from flows.ledger.store import open_ledger
 from flows.line.checking import check
+from flows.line.comparing import compare
 from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
 from flows.line.planning import begin, plan_part
 from flows.line.previewing import Asked, preview, preview_for
+from flows.line.proving import prove
 from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
 from flows.line.settling import settle
 from flows.line.sources import make_sample, scratch_folder
@@ -40,6 +42,7 @@ __all__ = [
     "Request",
     "begin",
     "check",
+    "compare",
     "deliver",
     "explain",
     "finish",
@@ -49,6 +52,7 @@ __all__ = [
     "prepare",
     "preview",
     "preview_for",
+    "prove",
     "publish",
     "run",
     "sample",

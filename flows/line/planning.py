@@ -13,12 +13,12 @@ from flows.durable import private_folder, sync_file
 from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
 from flows.line.binding import Bound, bind
+from flows.line.deciding import decide
+from flows.line.rating import check_creep, ratings
 from flows.line.sources import (
     Source,
     database,
     healthy_rows,
-    read_bars,
-    read_segment_rows,
     read_shared,
     recent_exposure,
     recent_history,
@@ -33,15 +33,11 @@ from flows.plan import (
     save_order,
 )
 from flows.product import review_is_due
-from flows.schemas import DECISIONS, ROUTED
+from flows.schemas import ROUTED
 from flows.stages.crowd import shown
-from flows.stages.decision import decided
-from flows.stages.eligibility import eligible
 from flows.stages.exposure import spared
 from flows.stages.guard import guarded
-from flows.stages.relevance import scored
 from flows.stages.routing import routed
-from flows.stages.segment import candidates
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
@@ -65,7 +61,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     Raises:
         UsageError: the request names what the workspace does not have, or a day in the future.
         ProductError: a product that is asked for by name is past its review date.
-        TemplateError, StatementError, DataError, CatalogueError: what `check` would refuse.
+        TemplateError, CreepError, StatementError, DataError, CatalogueError: what `check` would refuse.
         SourceError: the warehouse is missing, unreadable, or a table of it is empty or has fallen.
     """
     settings = workspace.settings
@@ -76,7 +72,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     for product in overdue:
         if product.name in request.products:
             raise review_is_due(product)
-    try_words(workspace)
+    check_creep(workspace, ((tried, ratings(workspace, tried)) for tried in try_words(workspace)))
     path = database(settings, moment.as_of)
     bound = bind(workspace, path, moment)
     load_key(settings.key_file)  # made here where there is none: parts may start at the same time
@@ -121,23 +117,14 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     folder = plan_folder(settings, run_id)
     order = read_order(settings, run_id)
     moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts, order.customers)
-    source = source_of(workspace, order)
-    bars = read_bars(source, scope, key)
-    history = pl.read_parquet(folder / "history.parquet")
-    live = workspace.live(order.as_of)
-    rows = {name: read_segment_rows(source, scope, name) for name in sorted({p.segment for p in live})}
-    frames: dict[str, pl.DataFrame] = {}
-    for product in live:
-        about = candidates(rows[product.segment], product, moment, key)
-        open_ones = eligible(about, bars, history, product, workspace.channels(product), settings.targets, moment)
-        frames[product.name] = scored(open_ones, product, moment)
-    decisions = decided(list(frames.values()), history, live, settings, key, moment) if live else DECISIONS.to_frame()
-    lately = pl.read_parquet(folder / "exposure.parquet")
+    made = decide(source_of(workspace, order), scope, pl.read_parquet(folder / "history.parquet"), key)
+    decisions, lately = made.decisions, pl.read_parquet(folder / "exposure.parquet")
     exposed = [decisions.clear().select("decision_id")]
-    for product in live:
+    for product in workspace.live(order.as_of):
         mine = decisions.filter(pl.col("product") == product.name, pl.col("reason").is_null())
         fields = workspace.fields(product)
-        facts = guarded(mine, frames[product.name], product, fields, workspace.catalogue, bars.consent, moment)
+        about, consent = made.candidates[product.name], made.bars.consent
+        facts = guarded(mine, about, product, fields, workspace.catalogue, consent, moment)
         facts = spared(facts, lately, product, fields, settings.exposure)
         exposed.append(facts.filter(pl.col("reason").is_not_null()).select("decision_id"))
         if product.name in order.products:
@@ -150,7 +137,7 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     is_exposed = pl.col("decision_id").is_in(pl.concat(exposed)["decision_id"].implode()).fill_null(value=False)
     reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")
     save(decisions.with_columns(reason=reason), folder / "decisions" / f"{part:04}.parquet")
-    return {"people": bars.people.height, **{name: frame.height for name, frame in frames.items()}}
+    return {"people": made.bars.people.height, **{name: frame.height for name, frame in made.candidates.items()}}
 
 
 def _sources(workspace: Workspace, bound: Bound) -> pl.DataFrame:

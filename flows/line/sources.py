@@ -132,6 +132,7 @@ class Source:
             scope,
             until,
             memory=settings.memory,
+            seconds=settings.query_seconds,
             scratch=scratch_folder(settings),
             lists=lists,
             shared=self.shared,
@@ -147,8 +148,16 @@ def read_shared(workspace: Workspace, path: Path, moment: Moment) -> dict[str, p
     if not workspace.queries.shared:
         return {}
     catalogue = workspace.catalogue.without(workspace.queries.shared)
-    memory, scratch = workspace.settings.memory, scratch_folder(workspace.settings)
-    with open_scoped(path, catalogue, Scope(), moment.now, memory=memory, scratch=scratch) as connection:
+    settings = workspace.settings
+    with open_scoped(
+        path,
+        catalogue,
+        Scope(),
+        moment.now,
+        memory=settings.memory,
+        seconds=settings.query_seconds,
+        scratch=scratch_folder(settings),
+    ) as connection:
         return shared_tables(connection, workspace.queries, workspace.catalogue, moment)
 
 

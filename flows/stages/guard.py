@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from flows.clock import Moment
     from flows.product import Product
 
+MOST_ELEMENTS = 100  # of a list: a message with more of them would be none
+
 # What exports write where there is no name. "Na" and "Test" are names of people, so they are not in the list.
 _PLACEHOLDERS = ["null", "none", "nan", "n/a", "#n/a", "undefined", "unknown"]
 
@@ -87,13 +89,19 @@ def _known_at(used: Mapping[str, pl.Expr], rows: pl.DataFrame) -> pl.Expr:
 def _presentable(name: str, kind: pl.DataType) -> pl.Expr:
     """Text cleaned of what no reader should see; blank, a placeholder for nothing, or no number, is null."""
     column = pl.col(name)
+    if kind == pl.List(pl.String):
+        return column.list.head(MOST_ELEMENTS).list.eval(_said(pl.element())).list.drop_nulls().alias(name)
     if kind.is_float():
         return pl.when(column.is_finite()).then(column).alias(name)
     if kind != pl.String:
         return column
-    text = clean(column)
+    return _said(column).alias(name)
+
+
+def _said(text: pl.Expr) -> pl.Expr:
+    text = clean(text)
     bare = text.str.strip_chars()
-    return pl.when((bare != "") & ~bare.str.to_lowercase().is_in(_PLACEHOLDERS)).then(text).alias(name)
+    return pl.when((bare != "") & ~bare.str.to_lowercase().is_in(_PLACEHOLDERS)).then(text)
 
 
 def _is_usable(

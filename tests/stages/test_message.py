@@ -378,7 +378,7 @@ def test_a_subject_goes_over_one_line_only(tiny, text):
     tiny.edit("templates/care/email.j2", "Looking after your ", text)
     with pytest.raises(TemplateError) as caught:
         words(tiny, {})
-    assert caught.value.where == "templates/care/email.j2"
+    assert caught.value.where == "templates/care/email.j2:1"
     assert caught.value.what == "the part 'subject' goes over more than one line"
 
 
