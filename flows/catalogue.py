@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from flows.documents import Document, Text, read_document
+from flows.documents import STRICT, Document, Text, read_document
 from flows.durations import Duration
 from flows.errors import CatalogueError, nearest
 from flows.schemas import is_taken
@@ -20,11 +20,20 @@ if TYPE_CHECKING:
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
+
+
+Column = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"^[^.]+\..+$"})]
+"""A column with its table's name, or all of a table's."""
 
 
 class Via(_Strict):
-    """Rows belong to whom the row of another table belongs to: the one with the same value in column `via`."""
+    """Rows belong to whom the row of another table belongs to: the one with the same value in column `via`.
+
+    Attributes:
+        via: the column that both tables have.
+        to: the other table.
+    """
 
     via: str
     to: str
@@ -45,6 +54,13 @@ class Table(_Strict):
         reviewed_by, on: who that was, and when.
     """
 
+    shape: ClassVar[dict[str, Any]] = {
+        "oneOf": [
+            {"required": ["person"]},
+            {"required": ["address"]},
+            {"required": ["personal"], "properties": {"personal": {"const": False}}},
+        ]
+    }
     person: str | Via | None = None
     address: str | None = None
     personal: bool = True
@@ -74,10 +90,21 @@ class Table(_Strict):
 
 
 class Dimension(_Strict):
-    """One thing known about a person: what completes "they know my …"."""
+    """One thing known about a person: what completes "they know my …".
+
+    Attributes:
+        my: what completes "they know …", as in `my last order`.
+        columns: the columns that tell it, as in `orders.ordered_at`, or `orders.*` for all of a table's.
+        known: how it came to be known: people have told it, it was observed, inferred, or bought from somebody else.
+        fresh_for: how long it may be used, counted from the column `<dimension>_as_of` of the segment; always if missing.
+        needs_consent: the topic of a yes that it needs beyond the message's own.
+        routing_for: column -> what it also serves for: `match` (with addresses), `locale`, `time_zone`.
+        sensitive: whether it is of a kind that the law protects: health, belief and the like.
+        lawful_basis: on which a sensitive one may be used; without one it is not used at all.
+    """
 
     my: Text
-    columns: list[str] = Field(min_length=1)
+    columns: list[Column] = Field(min_length=1)
     known: Literal["declared", "observed", "inferred", "bought"]
     fresh_for: Duration | None = None
     needs_consent: str | None = None
@@ -87,11 +114,17 @@ class Dimension(_Strict):
 
 
 class Catalogue(_Strict, Document):
-    """All tables and dimensions of a workspace."""
+    """All tables and dimensions of a workspace.
+
+    Attributes:
+        tables: table -> how its rows belong to a person; what stands here in no entry cannot be read.
+        dimensions: name -> one thing that is known about people.
+        free_text: columns that people or agents have typed into: no message shows them.
+    """
 
     tables: dict[str, Table]
     dimensions: dict[str, Dimension]
-    free_text: list[str] = []
+    free_text: list[Column] = []
 
     def without(self, names: Collection[str]) -> Catalogue:
         """The catalogue less some tables."""
@@ -99,8 +132,15 @@ class Catalogue(_Strict, Document):
         return self.model_copy(update={"tables": kept})
 
 
+MOST_ELEMENTS, LONGEST_EXAMPLE = 100, 1_000
+"""Of a list, and characters of a text: more would not stand in a message either."""
+
+
 def _example(value: object) -> object:
     """A plain value, or a list of them for a field that words loop over; what is written like a date is one."""
+    most = MOST_ELEMENTS if isinstance(value, list) else LONGEST_EXAMPLE
+    if isinstance(value, list | str) and len(value) > most:
+        raise ValueError(f"an example of this length ({len(value)}) would stand in no message | shorten it to {most}")
     if isinstance(value, list):
         return [_example(item) for item in value]
     if value is not None and not isinstance(value, str | int | float | date):
@@ -117,7 +157,12 @@ def _example(value: object) -> object:
     return value
 
 
-Example = Annotated[Any, BeforeValidator(_example)]
+_PLAIN = ["string", "number", "boolean", "null"]
+Example = Annotated[
+    Any,
+    BeforeValidator(_example),
+    WithJsonSchema({"type": [*_PLAIN, "array"], "items": {"type": [*_PLAIN, "array"]}}),
+]
 
 
 class Field_(_Strict):  # noqa: N801  (pydantic's own Field is in use here)
@@ -146,7 +191,11 @@ class Field_(_Strict):  # noqa: N801  (pydantic's own Field is in use here)
 
 
 class Segment(_Strict, Document):
-    """sql/segments/<name>.yaml: what each field of the segment's query shows."""
+    """sql/segments/<name>.yaml: what each field of the segment's query shows.
+
+    Attributes:
+        fields: column of the query -> what it shows.
+    """
 
     fields: dict[str, Field_]
 

@@ -6,24 +6,22 @@ Exit: 0 all well; 1 the answer is no; 2 bad usage; 3 partly done or waiting for 
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import sys
-import traceback
-from datetime import date, datetime
+from datetime import date  # noqa: TC003 - cyclopts reads the annotations
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
-from pydantic import BaseModel
-from rich.console import Console, Group
-from rich.progress import Progress as Bar
+from rich.console import Group
 
-from flows import line
+from flows import editors, line
+from flows.answering import complain, our_fault, plain, say, with_progress
 from flows.errors import JustEnoughError
 from flows.pages import terminal
+from flows.pages.checks import checked
+from flows.pages.differences import compared
 from flows.pages.explanation import explained
 from flows.pages.previews import previewed
 from flows.pages.proofs import proved
@@ -36,10 +34,9 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from flows.line.request import Delivered, Progress
+    from flows.line.request import Delivered
 
-Result = TypeVar("Result")
-EXIT_USAGE, EXIT_WAITING, EXIT_OUR_FAULT = 2, 3, 70
+EXIT_USAGE, EXIT_WAITING = 2, 3
 
 
 def _version() -> str:
@@ -106,7 +103,7 @@ def run(
     """
     workspace = load_workspace(common.workspace)
     request = line.Request(as_of, product, target, parts, allow_past)
-    done = _with_progress(lambda progress: line.run(workspace, request, progress, dry_run=dry_run))
+    done = with_progress(lambda progress: line.run(workspace, request, progress, dry_run=dry_run))
     _say(common, done, lambda: terminal.outcome(done, workspace.settings.outbox))
     return _waiting(done.delivered)
 
@@ -135,7 +132,7 @@ def plan(
     """
     workspace = load_workspace(common.workspace)
     request = line.Request(as_of, product, target, parts)
-    done = _with_progress(lambda progress: line.plan(workspace, request, progress))
+    done = with_progress(lambda progress: line.plan(workspace, request, progress))
     _say(common, done, lambda: terminal.planned(done))
     return 0
 
@@ -160,13 +157,13 @@ def deliver(
         common: where, and in which form to answer.
     """
     workspace = load_workspace(common.workspace)
-    done = _with_progress(lambda progress: line.deliver(workspace, run_id, expect, progress, allow_past=allow_past))
+    done = with_progress(lambda progress: line.deliver(workspace, run_id, expect, progress, allow_past=allow_past))
     _say(common, done, lambda: terminal.delivered(done, workspace.settings.outbox))
     return _waiting(done)
 
 
 @app.command
-def check(*, prove: Switch = False, common: Common = Common()) -> int:
+def check(*, diff: str | None = None, prove: Switch = False, common: Common = Common()) -> int:
     """Check everything that can be known without customer data: settings, products, words, SQL.
 
     With --prove also whether what the segments show depends on customer data that they do not declare: each dimension is
@@ -175,19 +172,26 @@ def check(*, prove: Switch = False, common: Common = Common()) -> int:
     Examples:
         justenough check
         justenough check --workspace ../shop --json
+        justenough check --diff main
         justenough check --prove
 
     Args:
+        diff: compare with another version instead, a git ref or a folder: dimensions, scores and words that have changed,
+            and how many people would get something else.
         prove: shuffle customer data in a small copy, and see that nothing changes that does not declare it.
         common: where, and in which form to answer.
     """
     workspace = load_workspace(common.workspace)
     report = line.check(workspace)
-    if not prove:
-        _say(common, report, lambda: terminal.checked(report))
+    if diff is not None:
+        difference = line.compare(workspace, diff)
+        _say(common, difference, lambda: compared(difference))
         return 0
-    proof = _with_progress(lambda progress: line.prove(workspace, progress))
-    _say(common, {**_plain(report), "proof": proof.told}, lambda: Group(terminal.checked(report), proved(proof)))
+    if not prove:
+        _say(common, report, lambda: checked(report))
+        return 0
+    proof = with_progress(lambda progress: line.prove(workspace, progress))
+    _say(common, {**plain(report), "proof": proof.told}, lambda: Group(checked(report), proved(proof)))
     return 1 if proof.complaints else 0
 
 
@@ -281,9 +285,40 @@ def sample(*, customers: int = 20_000, as_of: date | None = None, seed: int = 7,
         common: where, and in which form to answer.
     """
     settings = load_settings(common.workspace)
-    rows = _with_progress(lambda progress: line.sample(settings, as_of, customers, seed, progress))
+    rows = with_progress(lambda progress: line.sample(settings, as_of, customers, seed, progress))
     _say(common, {"rows": rows}, lambda: terminal.sampled(rows))
     return 0
+
+
+@app.command
+def schema(
+    kind: Literal["product", "dimensions", "segment"] | None = None,
+    *,
+    write: Switch = False,
+    common: Common = Common(),
+) -> int:
+    """Say what may stand in product.yaml, dimensions.yaml and a segment's .yaml, as JSON Schemas with this workspace's names.
+
+    Examples:
+        justenough schema product
+        justenough schema --write
+
+    Args:
+        kind: only this kind of file; default: all three.
+        write: write them into .vscode/, where editors find them, instead of printing them.
+        common: where, and in which form to answer.
+    """
+    if write:
+        files = editors.write(common.workspace)
+        _say(common, {"files": files}, lambda: terminal.wired(files))
+        return 0
+    found = editors.schemas(common.workspace)
+    _say(Common(common.workspace, json=True), found[kind] if kind else found, lambda: "")
+    return 0
+
+
+def _say(common: Common, found: object, text: Callable[[], RenderableType]) -> None:
+    say(found, text, as_json=common.json)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -292,79 +327,19 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except JustEnoughError as error:
-        return _complain(arguments, type(error).__name__, error.where, error.what, error.hint, error.exit_code)
+        return complain(arguments, type(error).__name__, error.where, error.what, error.hint, error.exit_code)
     except CycloptsError as error:
-        return _complain(arguments, "UsageError", "justenough", str(error), "see: justenough --help", EXIT_USAGE)
+        return complain(arguments, "UsageError", "justenough", str(error), "see: justenough --help", EXIT_USAGE)
     except KeyboardInterrupt:
         hint = "the next run finishes or undoes what this one began"
-        return _complain(arguments, "Interrupted", "justenough", "stopped by hand", hint, 130)
+        return complain(arguments, "Interrupted", "justenough", "stopped by hand", hint, 130)
     except Exception as error:  # noqa: BLE001  (an unknown error's text may hold a customer's data)
-        return _our_fault(arguments, error)
+        return our_fault(arguments, error)
     return code if isinstance(code, int) else 0
-
-
-def _say(common: Common, found: object, text: Callable[[], RenderableType]) -> None:
-    if common.json:
-        sys.stdout.write(json.dumps(_plain(found), indent=1, ensure_ascii=False) + "\n")
-    else:
-        Console(soft_wrap=True).print(text())
-
-
-def _plain(found: object) -> Any:  # noqa: ANN401
-    """Any of our results as what JSON knows."""
-    if isinstance(found, BaseModel):
-        return {**found.model_dump(mode="json"), **_counts(found)}
-    if dataclasses.is_dataclass(found) and not isinstance(found, type):
-        return {field.name: _plain(getattr(found, field.name)) for field in dataclasses.fields(found)}
-    if isinstance(found, dict):
-        return {key: _plain(value) for key, value in found.items()}
-    if isinstance(found, list | tuple):
-        return [_plain(value) for value in found]
-    return str(found) if isinstance(found, Path | date | datetime) else found
-
-
-def _counts(found: BaseModel) -> dict[str, Any]:
-    people = getattr(found, "people_count", None)
-    return {} if people is None else {"people_count": people}
-
-
-def _with_progress(work: Callable[[Progress], Result]) -> Result:
-    """Show how far the work is, on the terminal's error stream; one line a step where that is no terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        return work(lambda step, done, of: console.print(f"{step} {done}/{of}") if done else None)
-    with Bar(console=console, transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def show(step: str, done: int, of: int) -> None:
-            if step not in tasks:
-                tasks[step] = bar.add_task(step, total=of)
-            bar.update(tasks[step], completed=done, total=of)
-
-        return work(show)
 
 
 def _waiting(done: Delivered | None) -> int:
     return EXIT_WAITING if done is not None and (done.held or done.plan.order.overdue) else 0
-
-
-def _complain(arguments: list[str], kind: str, where: str, what: str, hint: str, code: int) -> int:
-    if "--json" in arguments:
-        error = {"error": {"kind": kind, "where": where, "what": what, "hint": hint, "exit": code}}
-        sys.stdout.write(json.dumps(error, ensure_ascii=False) + "\n")
-    else:
-        sys.stderr.write(f"{kind} {where}: {what}\n  hint: {hint}\n")
-    return code
-
-
-def _our_fault(arguments: list[str], error: Exception) -> int:
-    """Name the place, not the text: it may quote a customer's data."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    if os.environ.get("JUSTENOUGH_DEBUG"):
-        traceback.print_exception(error)
-    where = f"{Path(last.filename).name}:{last.lineno}"
-    hint = "please report this; JUSTENOUGH_DEBUG=1 shows the whole error, which may hold customers' data"
-    return _complain(arguments, "InternalError", where, type(error).__name__, hint, EXIT_OUR_FAULT)
 
 
 if __name__ == "__main__":

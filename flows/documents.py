@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError, WithJsonSchema
 
 from flows.errors import JustEnoughError, nearest
 
@@ -24,14 +25,32 @@ def _said(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_said)]
+Text = Annotated[str, AfterValidator(_said), WithJsonSchema({"type": "string", "pattern": r"\S"})]
 """Words that have to be there."""
+
+
+def described(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Put what a model's docstring says of it, and of each key under `Attributes:`, into its JSON schema.
+
+    A model's `shape` is what its schema says beyond the keys and their types.
+    """
+    said, _, attributes = (inspect.getdoc(model) or "").partition("\n\nAttributes:\n")
+    schema["description"] = " ".join(said.split())
+    for names, text in re.findall(r"^    ([\w, ]+): (.*(?:\n     +.*)*)", attributes, re.MULTILINE):
+        for name in names.split(", "):
+            if name in schema["properties"]:
+                schema["properties"][name]["description"] = " ".join(text.split())
+    schema |= getattr(model, "shape", {})
+
+
+STRICT = ConfigDict(extra="forbid", frozen=True, json_schema_extra=described)
+"""Of a model for what people write: no key is ignored, and each is explained to editors."""
 
 
 class Document(BaseModel):
     """What a whole YAML file holds; it knows where each of its entries stands, for errors that are found later."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
     _name: str = PrivateAttr("")
     _lines: dict[Place, int] = PrivateAttr({})
 
@@ -71,6 +90,20 @@ def read_document(
     return found
 
 
+def keys_under(path: Path, key: str) -> dict[str, Mapping[str, Any]]:
+    """The entries under a key of a YAML file, as they stand; none where the file cannot be read that far."""
+    try:
+        content, _ = _parsed(path, JustEnoughError, path.name)
+    except JustEnoughError:
+        return {}
+    found = content.get(key) if isinstance(content, dict) else None
+    return (
+        {str(name): entry for name, entry in found.items() if isinstance(entry, dict)}
+        if isinstance(found, dict)
+        else {}
+    )
+
+
 def _parsed(path: Path, error: type[JustEnoughError], name: str) -> tuple[Any, dict[Place, int]]:
     """What a YAML file holds, and the line of each entry."""
     try:
@@ -81,9 +114,10 @@ def _parsed(path: Path, error: type[JustEnoughError], name: str) -> tuple[Any, d
     except UnicodeDecodeError:
         raise error(name, "this file is not UTF-8", "save it as UTF-8") from None
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        loader = _Loader(text)
+        root = loader.get_single_node()
         lines = dict(_lines(root)) if root else {}
-        return yaml.load(text, Loader=_Loader), lines  # noqa: S506  (a SafeLoader)
+        return loader.construct_document(root) if root else None, lines
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise error(
@@ -166,7 +200,7 @@ def explained(
     if first["type"] == "missing":
         return error(where, f"'{dotted}' is missing", "add it")
     given = first["input"]
-    shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
+    shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) and len(str(given)) <= 80 else ""
     if given is None:
         return error(where, f"'{dotted}' has no value", "write one, or take the key out")
     if first["type"] == "literal_error":

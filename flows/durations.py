@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 _UNITS = {
     "minute": timedelta(minutes=1),
@@ -35,5 +35,18 @@ def _share(value: object) -> object:
     return float(number)
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Share = Annotated[float, BeforeValidator(_share)]
+_DURATION_SHAPE = {
+    "type": "string",
+    "pattern": r"^(?!0+(\.0+)?\s)\d+(\.\d+)?\s+(minute|hour|day|week)s?$",
+    "examples": ["36 hours", "5 days"],
+}
+_SHARE_SHAPE = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1},
+        {"type": "string", "pattern": r"^((100(\.0+)?|\d{1,2}(\.\d+)?)\s*%|0(\.\d+)?|1(\.0+)?)$"},
+    ],
+    "examples": ["50 %"],
+}
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema(_DURATION_SHAPE)]
+Share = Annotated[float, BeforeValidator(_share), WithJsonSchema(_SHARE_SHAPE)]

@@ -64,6 +64,10 @@ class DimensionLimitError(JustEnoughError):
     """Take a dimension out: a product or a message uses more than three."""
 
 
+class CreepError(JustEnoughError):
+    """Take a fact or words out: a message scores above the workspace's `creep_ceiling`."""
+
+
 class StatementError(JustEnoughError):
     """Mend a file in sql/: it is not the kind of statement that may run, or DuckDB refuses it."""
 
@@ -92,6 +96,12 @@ class PlanError(JustEnoughError):
 
 class BalanceError(JustEnoughError):
     """Our fault: the rows of a run do not add up. Nothing further is published."""
+
+    exit_code = 70
+
+
+class GuardError(JustEnoughError):
+    """Our fault: more of a person would have reached the words than the guard lets through. Nothing is published."""
 
     exit_code = 70
 

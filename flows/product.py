@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
-from flows.documents import Document, Text, read_document
+from flows.documents import STRICT, Document, Text, read_document
 from flows.durations import Duration, Share
 from flows.errors import ProductError, nearest
 from flows.locales import LOCALE, chain
@@ -24,20 +24,35 @@ STRENGTHS = {
     "high": 2.0,
 }  # log-odds; Source: CONTRACTS, Relevance without outcomes
 Channel = Literal["email", "sms", "push", "web", "ads"]
+EACH_ONCE: dict[str, Any] = {"uniqueItems": True}
+_URL = r"(/|https://[\w.-]+(/|$))[^\s<>\"'`\\]*"
+_LABEL_SHAPE = {
+    "anyOf": [
+        {"type": "string", "pattern": r"\S"},
+        {
+            "type": "object",
+            "required": ["default"],
+            "properties": {"default": {"type": "string", "description": "for all other languages"}},
+            "additionalProperties": {"type": "string", "pattern": r"\S"},
+        },
+    ]
+}
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
 
 class Action(_Strict):
-    """What the customer can do next: the label of the button and where it leads, a path on the brand's site or an address.
+    """What the customer can do next.
 
-    The label is one text, or one for each locale: `{default: Read the guide, de: Zur Anleitung}`.
+    Attributes:
+        label: what the button says: one text, or one for each locale: `{default: Read the guide, de: Zur Anleitung}`.
+        url: where it leads: a path on the brand's site, as in /care, or an address with https://.
     """
 
-    label: str | dict[str, str]
-    url: str
+    label: Annotated[str | dict[str, str], WithJsonSchema(_LABEL_SHAPE)]
+    url: Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{_URL}$"})]
 
     @field_validator("label")
     @classmethod
@@ -66,7 +81,7 @@ class Action(_Strict):
     @field_validator("url")
     @classmethod
     def _leads_somewhere(cls, url: str) -> str:
-        if not re.fullmatch(r"(/|https://[\w.-]+(/|$))[^\s<>\"'`\\]*", url):
+        if not re.fullmatch(_URL, url):
             raise ValueError(
                 "this leads nowhere | write a path on the brand's site, as in '/care', or an address with https://"
             )
@@ -74,7 +89,14 @@ class Action(_Strict):
 
 
 class Help(_Strict):
-    """The need, and the help that answers it."""
+    """The need, and the help that answers it.
+
+    Attributes:
+        need: what people need, in one sentence: it comes first, the data last.
+        kind: how it helps.
+        action: what the customer can do next.
+        evidence: how one knows of the need.
+    """
 
     need: Text
     kind: Literal["teach", "guide", "reassure", "remind", "resolve"]
@@ -83,7 +105,13 @@ class Help(_Strict):
 
 
 class When(_Strict):
-    """In which days the product runs, and how long a message stays true."""
+    """In which days the product runs, and how long a message stays true.
+
+    Attributes:
+        starts: the first day; at once if missing.
+        ends: the last day; never if missing.
+        valid_for: how long a message stays true, from the start of its day; 2 days if missing.
+    """
 
     starts: date | None = None
     ends: date | None = None
@@ -97,10 +125,18 @@ class When(_Strict):
 
 
 class Channels(_Strict):
-    """`first_of`: the first on which the person can be reached; `also`: those that go along."""
+    """The ways to the customer, each of them once.
 
-    first_of: list[Channel] = []
-    also: list[Channel] = []
+    Attributes:
+        first_of: the first of these on which the person can be reached carries the message.
+        also: these go along, wherever the message goes out.
+    """
+
+    shape: ClassVar[dict[str, Any]] = {
+        "anyOf": [{"required": [key], "properties": {key: {"minItems": 1}}} for key in ("first_of", "also")]
+    }
+    first_of: list[Channel] = Field(default=[], json_schema_extra=EACH_ONCE)
+    also: list[Channel] = Field(default=[], json_schema_extra=EACH_ONCE)
 
     @model_validator(mode="after")
     def _each_once(self) -> Channels:
@@ -118,15 +154,27 @@ class Channels(_Strict):
 
 
 class OnceEvery(_Strict):
-    """The same help not again within `every`, per person or per subject of the segment."""
+    """How soon the same help may come again.
+
+    Attributes:
+        every: not again within this time.
+        per: person (unless given), or subject: an order, say, that the segment's row is about.
+    """
 
     every: Duration
     per: Literal["person", "subject"] = "person"
 
 
 class Term(_Strict):
-    """One addend of the relevance, in log-odds: a signal's weight, and the half-life of an `…_at` signal."""
+    """One addend of the relevance, in log-odds.
 
+    Attributes:
+        strength: low (0.5), medium (1) or high (2).
+        weight: a number instead of a strength.
+        fades_in: the half-life of a signal `…_at`, which is an instant.
+    """
+
+    shape: ClassVar[dict[str, Any]] = {"oneOf": [{"required": ["strength"]}, {"required": ["weight"]}]}
     strength: Literal["low", "medium", "high"] | None = None
     weight: float | None = Field(default=None, allow_inf_nan=False)
     fades_in: Duration | None = None
@@ -144,9 +192,14 @@ class Term(_Strict):
 
 
 class Relevance(BaseModel):
-    """A logistic score: base and terms in log-odds, and the score below which nothing is said. Other keys are signals."""
+    """A logistic score. Keys beside these are signals, columns of the segment.
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    Attributes:
+        base: the log-odds without any signal; -2 if missing.
+        threshold: the score, from 0 to 1, below which nothing is said; 0.25 if missing.
+    """
+
+    model_config = ConfigDict(**{**STRICT, "extra": "allow"})
     __pydantic_extra__: dict[str, Term] = Field(init=False)
     other_keys: ClassVar[type[BaseModel]] = Term
     base: float = Field(default=-2.0, allow_inf_nan=False)
@@ -183,7 +236,13 @@ class Relevance(BaseModel):
 
 
 class Success(_Strict):
-    """How one can tell that it helped, and that it paid, within how long."""
+    """How one can tell that it helped, and that it paid.
+
+    Attributes:
+        helped: the outcome that shows that it helped.
+        business: the outcome that shows that it paid.
+        within: how long after the message.
+    """
 
     helped: Text
     business: Text
@@ -191,7 +250,12 @@ class Success(_Strict):
 
 
 class Experiment(_Strict):
-    """Variants of the words with their shares, and a holdout of this product's own."""
+    """What is tried.
+
+    Attributes:
+        variants: name -> the share of people who get these words; together 100 %.
+        holdout: the share of people who get nothing of this product.
+    """
 
     variants: dict[str, Share] = {}
     holdout: Share = 0.0
@@ -204,7 +268,29 @@ class Experiment(_Strict):
 
 
 class Product(_Strict, Document):
-    """A personalisation product. `name` is the name of its folder."""
+    """A personalisation product: one help, for one segment, in every channel.
+
+    Attributes:
+        name: that of its folder.
+        help: the need, and the help that answers it.
+        owner: who is asked about it.
+        status: whether it speaks: only what is live does.
+        review_by: the last day on which it speaks before somebody has looked at it again.
+        message_type: marketing needs a yes; service, the news of an order, say, does not.
+        topic: what a person can leave without leaving everything.
+        brands: for which it speaks.
+        segment: the query in sql/segments/ that says who may need it.
+        when: in which days it runs, and how long a message stays true.
+        channels: the ways to the customer.
+        once_every: how soon the same help may come again.
+        ends_when: outcomes that end the need: what is on its way then is called back.
+        relevance: how well it fits a customer now; without it everybody in the segment is spoken to.
+        success: how one can tell that it helped, and that it paid.
+        test: variants of the words, and a holdout of its own.
+        because: the dimensions that people can tell from getting this at all.
+        unseen: the other dimensions by which people are chosen -> why people cannot tell.
+        dimensions: last, the data: what the words use, in the order in which it earns its place; three at most.
+    """
 
     name: str
     help: Help
@@ -213,7 +299,7 @@ class Product(_Strict, Document):
     review_by: date
     message_type: Literal["marketing", "service"]
     topic: Text
-    brands: list[str] = Field(min_length=1)
+    brands: list[str] = Field(min_length=1, json_schema_extra=EACH_ONCE)
     segment: str
     when: When = When()
     channels: Channels
@@ -222,9 +308,9 @@ class Product(_Strict, Document):
     relevance: Relevance | None = None
     success: Success
     test: Experiment = Experiment()
-    because: list[str] = []
+    because: list[str] = Field(default=[], json_schema_extra=EACH_ONCE)
     unseen: dict[str, Text] = {}
-    dimensions: list[str] = []
+    dimensions: list[str] = Field(default=[], json_schema_extra={**EACH_ONCE, "maxItems": MOST_DIMENSIONS})
 
     @field_validator("dimensions", "because", "brands")
     @classmethod

@@ -71,12 +71,18 @@ COLUMNS: dict[str, Column] = {
     "propensity": Column(pl.Float64(), "probability of the draws that led here, 0..1"),
     "level": Column(pl.Int8(), "how many of the product's dimensions may be used, 0..3"),
     "facts": Column(pl.List(pl.String), "the dimensions actually used, in the product's order"),
+    "facts_at": Column(
+        pl.List(pl.Struct({"dimension": pl.String, "at": INSTANT})),
+        "as of when each fact is known, where the segment says so",
+    ),
+    "consent_event": _string("the event_id of the yes that a delivery relies on; null where none is needed"),
     "as_of": Column(pl.Date(), "the date of the run"),
     # a delivery
     "lane": _string("'first' for the one channel of first_of, else the channel's name"),
     "target": _string("the platform format"),
     "address_match": _string("the address in the form that tells whether two are the same"),
     "creative_id": _string("digest of the words of one key, in one brand and country"),
+    "shown": _string("HMAC of the facts that a delivery shows, names aside"),
     "message_id": _string("HMAC of decision, lane and attempt"),
 }
 
@@ -121,6 +127,7 @@ ROUTED = frame_schema(
     "valid_until",
     "level",
     "facts",
+    "facts_at",
     "country",
     "locale",
     "time_zone",
@@ -129,6 +136,7 @@ ROUTED = frame_schema(
     "target",
     "address",
     "address_match",
+    "shown",
     "reason",
 )
 
@@ -142,6 +150,7 @@ _PASSING = frozenset(
         "is_granted",
         "has_no",
         "has_yes",
+        "yes_event",
         "dropped",
         "sender",
         "words",
@@ -149,7 +158,7 @@ _PASSING = frozenset(
         "unsubscribe_url",
     ]
 )
-_OF_A_CHANNEL = re.compile(r"(email|sms|push|web|ads)_(reason|detail|address|match|fault)|s\d+(_html)?|_.*")
+_OF_A_CHANNEL = re.compile(r"(email|sms|push|web|ads)_(reason|detail|address|match|fault|event)|s\d+(_html)?|_.*")
 
 
 def is_taken(name: str) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flows import editors
 from flows.clock import present
 from flows.errors import OutboxError, UsageError
 from flows.schemas import CONSENT, CUSTOMERS, SUPPRESSIONS
@@ -100,7 +101,10 @@ def start_workspace(folder: Path, database: Path | None = None) -> Started:
     except OSError as error:
         what = f"the workspace cannot be written here ({error.strerror})"
         raise OutboxError(folder, what, "give this user the right to write there") from None
-    return Started(folder, tuple(sorted(files)), tuple(table.name for table in tables if _whose(table) is None))
+    wired = editors.write(folder)
+    return Started(
+        folder, tuple(sorted((*files, *wired))), tuple(table.name for table in tables if _whose(table) is None)
+    )
 
 
 def _sample(name: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -100,8 +100,17 @@ class Workspace:
     def inputs_digest(self) -> str:
         """One SHA-256 over everything that decides what is said: SQL, templates, and settings wherever they are set."""
         files = digest_of(self._files("sql/**/*.sql", "sql/**/*.yaml", "templates/**/*"))
-        deciding = self.settings.model_dump_json(exclude=set(_UNDECIDING))
-        return hashlib.sha256(f"{files}{deciding}".encode()).hexdigest()
+        return hashlib.sha256(f"{files}{self.deciding_settings}".encode()).hexdigest()
+
+    @property
+    def deciding_settings(self) -> str:
+        """The settings that decide what is said, as JSON."""
+        return self.settings.model_dump_json(exclude=set(_UNDECIDING))
+
+    def on_the_data_of(self, other: Workspace) -> Workspace:
+        """These words, this SQL and what decides, with the warehouse, the history and the key of another version."""
+        found = {name: getattr(other.settings, name) for name in _UNDECIDING if name != "workspace"}
+        return replace(self, settings=self.settings.model_copy(update=found))
 
     def product_digest(self, product: Product) -> str:
         """One SHA-256 over all inputs of a product: what its version is a version of."""
@@ -127,6 +136,7 @@ def load_workspace(folder: Path) -> Workspace:
     """
     settings = load_settings(folder)
     _check_targets(settings)
+    _check_crowd(settings)
     if not is_spoken(settings.locale):
         where = "pyproject.toml: tool.justenough.locale"
         raise SettingError(where, f"'{settings.locale}' is no language", "write it as in en, de or pt-BR")
@@ -166,6 +176,17 @@ def _check_targets(settings: Settings) -> None:
             if target(name, where).channel != channel:
                 what = f"the target '{name}' is for {target(name).channel}, not for {channel}"
                 raise SettingError(where, what, "choose another target")
+
+
+def _check_crowd(settings: Settings) -> None:
+    for name, least in settings.crowd.items():
+        where = f"pyproject.toml: tool.justenough.crowd.{name}"
+        if name not in CHANNELS:
+            raise SettingError(where, f"'{name}' is no channel", nearest(name, CHANNELS))
+        channel = CHANNELS[name]
+        if channel.needs_yes and least < channel.crowd:
+            what = f"{least} people are too few: what others learn of people is about {channel.crowd} at least"
+            raise SettingError(where, what, f"set {channel.crowd} or more, or take it out")
 
 
 def _check_segment(product: Product, sql: Path) -> None:

@@ -99,12 +99,18 @@ def test_narrowing_takes_an_option_more_than_once(je, tiny):
 def test_check_lists_what_each_message_uses(je):
     code, out, _ = je("check")
     assert code == 0
-    assert "care/email" in out
-    assert "last_order, name" in out
+    assert "care live · levels 1 last_order, 2 name · because last_order" in out
+    assert "14 18 24" in out
     assert "The SQL fits the warehouse: sql/customers.sql, sql/consent.sql, sql/suppressions.sql, sql/exclus" in out
     found = json.loads(je("check", "--json")[1])
-    email = next(file for file in found["files"] if (file["product"], file["channel"]) == ("care", "email"))
+    email = next(row for row in found["messages"] if (row["product"], row["channel"]) == ("care", "email"))
     assert (email["shown"], email["because"], email["wordings"]) == (["last_order", "name"], ["last_order"], 4)
+    assert email["levels"] == [[], ["last_order"], ["last_order", "name"]]
+    assert [rating["score"] for rating in email["creep"]] == [14, 18, 24]
+    assert email["creep"][0]["lines"] == [
+        {"about": "last_order", "points": 8, "why": "my last order is observed"},
+        {"about": "last_order", "points": 6, "why": "it may be of any age"},
+    ]
 
 
 def test_check_says_no_to_a_fourth_dimension_with_file_and_line(je, tiny):
@@ -134,6 +140,19 @@ def test_check_says_no_to_words_that_come_out_broken(je, tiny, old, new, complai
     tiny.edit("templates/care/email.j2", old, new)
     code, _, err = je("check")
     assert (code, complaint in err) == (1, True)
+
+
+def test_a_ceiling_of_creep_is_refused_by_check_and_by_run_before_anything_leaves(je, tiny):
+    tiny.set(creep_ceiling=29)
+    told = (
+        "CreepError templates/care/web.j2:2: the creep score is 30, and `creep_ceiling` is 29\n"
+        "  hint: take name out of these words, and it is 21\n"
+    )
+    assert je("check") == (1, "", told)
+    assert je("run") == (1, "", told)
+    assert tiny.batches() == []
+    tiny.edit("pyproject.toml", "creep_ceiling = 29", "creep_ceiling = 30")
+    assert je("check")[0] == 0
 
 
 REVIEW = (
@@ -227,7 +246,14 @@ def test_explain_in_json_keeps_decisions_deliveries_and_the_past_apart(je):
         ("email", ["last_order", "name"]),
         ("web", ["last_order"]),
     ]
-    assert [(row["product"], row["state"]) for row in found["messages"]] == [("late", "published")]
+    sent = [(row["product"], row["channel"], row["facts"], row["state"]) for row in found["messages"]]
+    assert sent == [
+        ("late", "email", ["last_order", "name"], "published"),
+        ("late", "web", ["last_order"], "published"),
+    ]
+    sources = {source["dimension"]: source["columns"] for source in found["messages"][0]["sources"]}
+    assert sources == {"last_order": ["late_orders.item"], "name": ["people.first_name"]}
+    assert found["messages"][0]["agreed"] is None
 
 
 def test_a_stranger_is_not_explained(je):
@@ -409,3 +435,33 @@ def test_check_warns_where_no_product_is_live(je, tiny):
     for product in ("care", "late"):
         tiny.edit(f"templates/{product}/product.yaml", "status: live", "status: draft")
     assert warning in je("check")[1]
+
+
+def test_check_compares_with_another_version_of_the_workspace(je, tiny, tmp_path):
+    other = tiny.copy(tmp_path / "other")
+    tiny.edit("templates/care/sms.j2", "Dry your", "Air your")
+    code, out, _ = je("check", "--diff", str(other.folder))
+    assert code == 0
+    assert "care/sms: words sms.j2\n" in out
+    assert "nobody would get another help" in out
+    found = json.loads(je("check", "--diff", str(other.folder), "--json")[1])
+    assert [(one["product"], one["channel"], one["words"]) for one in found["messages"]] == [
+        ("care", "sms", {"templates/care/sms.j2": "changed"})
+    ]
+    assert found["customers"]["flips"] == []
+    code, _, err = je("check", "--diff", "no-such-version")
+    assert (code, err.splitlines()[0]) == (
+        2,
+        "UsageError --diff: 'no-such-version' is neither a folder with a workspace nor a commit that git knows here",
+    )
+
+
+def test_schema_prints_one_or_all_and_writes_what_editors_read(je, tiny):
+    assert json.loads(je("schema", "segment")[1])["properties"]["fields"]["type"] == "object"
+    assert set(json.loads(je("schema")[1])) == {"product", "dimensions", "segment"}
+    assert not (tiny.folder / ".vscode").exists()
+    code, out, _ = je("schema", "--write")
+    assert (code, ".vscode/schemas/product.json" in out) == (0, True)
+    assert json.loads(je("schema", "--write", "--json")[1])["files"][-1] == ".vscode/settings.json"
+    assert (tiny.folder / ".vscode/settings.json").exists()
+    assert je("schema", "nonsense")[0] == 2

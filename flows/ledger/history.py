@@ -52,18 +52,30 @@ def messages_to(ledger: Ledger, person_key: str) -> pl.DataFrame:
     """What one person was sent, and where they were held out, the latest first.
 
     Returns:
-        `as_of, product, brand, channel, facts, product_version, batch_id, state`; of a held-out win only the first three, and
-        `state` says so.
+        `as_of, product, brand, channel, message_type, product_version, batch_id, state`; what the receipt says: `level, facts,
+        because, facts_at, sources` (lists of a dimension with its instant, or with its columns), `consent_key, words_sha256,
+        consent_checked_at`. Of a held-out win only the first three, and `state` says so.
     """
     return ledger.rows(
         """
-        SELECT c.as_of, c.product, c.brand, c.channel, r.facts, r.product_version, c.batch_id, b.state
-        FROM claim c JOIN batch b USING (batch_id) LEFT JOIN receipt r USING (message_id, batch_id)
-        WHERE c.person_key = $person
-        UNION ALL
-        SELECT as_of, product, brand, NULL, NULL, NULL, NULL, 'held out' FROM decision
+        WITH behind AS (
+            SELECT sources_sha256, list(struct_pack(dimension, columns) ORDER BY dimension) AS sources FROM source GROUP BY ALL
+        ),
+        mine AS (
+            SELECT message_id, batch_id, as_of, product, brand, channel, message_type FROM claim WHERE person_key = $person
+            UNION  -- what is shown on the web or in ads is not claimed
+            SELECT d.message_id, d.batch_id, b.as_of, e.product, e.brand, b.channel, e.message_type
+            FROM decision e JOIN delivery d USING (decision_id) JOIN batch b USING (batch_id) WHERE e.person_key = $person
+        )
+        SELECT
+            m.as_of, m.product, m.brand, m.channel, m.message_type, r.product_version, m.batch_id, b.state, r.level, r.facts,
+            r.because, r.facts_at, s.sources, r.consent_key, r.words_sha256, r.consent_checked_at
+        FROM mine m JOIN batch b USING (batch_id)
+        LEFT JOIN receipt r USING (message_id, batch_id) LEFT JOIN behind s USING (sources_sha256)
+        UNION ALL BY NAME
+        SELECT as_of, product, brand, 'held out' AS state FROM decision
         WHERE person_key = $person AND reason = 'HOLDOUT'
-        ORDER BY 1 DESC, 2, 4
+        ORDER BY as_of DESC, product, channel
         """,
         {"person": person_key},
     )

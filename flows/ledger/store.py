@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
 _PATIENCE_SECONDS = 10.0
 
 # Parts of a run are threads of one process, and those would share DuckDB's instance of the file: 3 of 96 parts that opened
@@ -100,7 +100,10 @@ def open_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Ledg
             _create(path)
         connection = _patiently(path, read_only=read_only)
         try:
-            _check_version(path, connection)
+            if _version(path, connection) < SCHEMA_VERSION:
+                connection.close()
+                _upgrade(path)
+                connection = _patiently(path, read_only=read_only)
             yield Ledger(path, connection)
         finally:
             connection.close()
@@ -136,9 +139,7 @@ def _create(path: Path) -> None:
         connection = connect(temporary)
         try:
             with translated(temporary):
-                connection.execute(shipped("sql", "ledger", "tables.sql").read_text(encoding="utf-8"))
-                stamp = present().replace(tzinfo=None)
-                connection.execute("INSERT INTO schema_version VALUES ($1, $2)", [SCHEMA_VERSION, stamp])
+                _make_tables(connection)
                 connection.execute("CHECKPOINT")
         finally:
             connection.close()
@@ -153,7 +154,27 @@ def _create(path: Path) -> None:
             left.unlink()
 
 
-def _check_version(path: Path, connection: Connection) -> None:
+def _upgrade(path: Path) -> None:
+    """Add what a ledger of an earlier version lacks: all of it, or nothing."""
+    connection = _patiently(path, read_only=False)
+    try:
+        with _undamaged(path):
+            connection.execute("BEGIN")
+            _make_tables(connection)
+            connection.execute("COMMIT")
+    finally:
+        connection.close()
+    sync_folder(path.parent)
+
+
+def _make_tables(connection: Connection) -> None:
+    connection.execute(shipped("sql", "ledger", "tables.sql").read_text(encoding="utf-8"))
+    stamp = present().replace(tzinfo=None)
+    connection.execute("INSERT INTO schema_version VALUES ($1, $2)", [SCHEMA_VERSION, stamp])
+
+
+def _version(path: Path, connection: Connection) -> int:
+    """The version of a ledger. Raises StateError where it is newer than this program, or no ledger."""
     try:
         with _undamaged(path):
             found = connection.execute("SELECT max(number) FROM schema_version").fetchall()[0][0]
@@ -162,6 +183,7 @@ def _check_version(path: Path, connection: Connection) -> None:
     if found is None or found > SCHEMA_VERSION:
         what = f"this ledger has version {found}; this program knows {SCHEMA_VERSION}"
         raise StateError(path, what, "install the newer program again")
+    return int(found)
 
 
 def _naive(frame: pl.DataFrame) -> pl.DataFrame:

@@ -17,6 +17,7 @@ from flows.ledger.publishing import Recovered, check_folders, recover
 from flows.ledger.runs import end_run, unfinished_runs
 from flows.ledger.store import open_ledger
 from flows.line.checking import check
+from flows.line.comparing import compare
 from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
 from flows.line.planning import begin, plan_part
@@ -41,6 +42,7 @@ __all__ = [
     "Request",
     "begin",
     "check",
+    "compare",
     "deliver",
     "explain",
     "finish",

@@ -9,8 +9,11 @@ import polars as pl
 
 from flows.channels import CHANNELS
 from flows.clock import moment
+from flows.editors import outdated
 from flows.line.binding import Bound, bind
+from flows.line.rating import check_creep, creepy, ratings
 from flows.line.sources import existing_database
+from flows.line.summary import summaries
 from flows.line.trying import try_words
 from flows.product import review_is_due
 from flows.sms_length import measure
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from flows.clock import Moment
+    from flows.line.summary import Summary
     from flows.line.trying import Tried
     from flows.workspace import Workspace
 
@@ -27,24 +31,10 @@ MOST_SEGMENTS = 2  # Source: Twilio's advice of 320 characters at most
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What was found of one template file."""
-
-    product: str
-    channel: str
-    variant: str | None
-    locale: str | None
-    shown: tuple[str, ...]
-    branched: tuple[str, ...]
-    because: tuple[str, ...]
-    wordings: int
-
-
-@dataclass(frozen=True)
 class Report:
-    """What `check` found: a row per template file, warnings, and the files of SQL that were bound to a warehouse."""
+    """What `check` found: a row per product and channel, warnings, and the files of SQL that were bound to a warehouse."""
 
-    files: tuple[Checked, ...]
+    messages: tuple[Summary, ...]
     warnings: tuple[str, ...]
     bound: tuple[str, ...]
 
@@ -55,34 +45,29 @@ def check(workspace: Workspace) -> Report:
     Raises:
         ProductError: a live product's review date has passed.
         TemplateError: some wording cannot be rendered, or comes out broken.
+        CreepError: some wording scores above `creep_ceiling`.
         StatementError, DataError, CatalogueError: the SQL does not fit the warehouse's tables.
     """
     now = moment(None, workspace.settings.zone)
     tried = try_words(workspace)
+    rated = [(found, ratings(workspace, found)) for found in tried]
+    check_creep(workspace, rated)
     path = existing_database(workspace.settings, now.as_of)
     bound = bind(workspace, path, now) if path is not None else Bound((), {})
     for product in workspace.overdue(now.as_of):
         raise review_is_due(product)
-    return Report(tuple(map(_checked, tried)), tuple(_warnings(workspace, tried, now)), bound.files)
-
-
-def _checked(tried: Tried) -> Checked:
-    return Checked(
-        product=tried.product.name,
-        channel=tried.key.channel,
-        variant=tried.key.variant,
-        locale=tried.key.locale,
-        shown=tuple(sorted(tried.usage.shown)),
-        branched=tuple(sorted(tried.usage.branched)),
-        because=tuple(tried.product.because),
-        wordings=tried.facts_count,
-    )
+    warnings = (*_warnings(workspace, tried, now), *creepy(workspace, rated))
+    return Report(summaries(workspace, rated, bound.segments), warnings, bound.files)
 
 
 def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iterator[str]:
     yield from _unguarded(workspace)
     yield from _unread(workspace)
+    yield from _endless(workspace)
+    for file in outdated(workspace.settings.workspace):
+        yield f"{file}: editors complete names as they were; write it anew with: justenough schema --write"
     for found in tried:
+        yield from found.warnings
         yield from _long(found)
     if not workspace.live(now.as_of):
         yield f"templates/: no product is live on {now.as_of}, so nobody gets anything; drafts wait for status: live"
@@ -110,6 +95,27 @@ def _long(tried: Tried) -> Iterator[str]:
         if worst["segments"] > MOST_SEGMENTS:
             size = f"{worst['segments']} segments ({worst['units']} units of {worst['encoding']})"
             yield f"{tried.file}: a message comes to {size}, and is paid as so many; {MOST_SEGMENTS} are plenty"
+
+
+def _endless(workspace: Workspace) -> Iterator[str]:
+    """Senders of marketing by text message whom nobody can tell to stop."""
+    senders = {
+        (brand, country)
+        for product in workspace.products.values()
+        if product.message_type == "marketing" and "sms" in product.channels.all
+        for brand in product.brands
+        if "sms" in workspace.settings.targets.get(brand, {})
+        for country in workspace.settings.brands[brand]
+    }
+    for brand, country in sorted(senders):
+        sender, where = (
+            workspace.settings.brand(brand, country),
+            f"pyproject.toml: tool.justenough.brands.{brand}.{country}",
+        )
+        if not sender.sms_stop_word:
+            yield f"{where}: there is no `sms_stop_word`; most countries want marketing by SMS to say how to end it"
+        elif any(letter.isalpha() for letter in sender.sms_sender):
+            yield f"{where}: nobody can answer {sender.sms_stop_word} to the name '{sender.sms_sender}'; send from a number"
 
 
 def _unread(workspace: Workspace) -> Iterator[str]:

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from flows.clock import moment
 from flows.errors import PlanError, UsageError
 from flows.keys import load_key
 from flows.ledger.history import messages_to
 from flows.ledger.store import open_ledger
 from flows.line.planning import read_decisions, scan_deliveries
+from flows.line.sources import Source, existing_database
 from flows.plan import plan_folder, read_order
+from flows.warehouse.queries import consent
+from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +43,9 @@ class Explanation:
         candidates: per help that was considered: `schemas.DECISIONS` as a mapping, and what `_Telling` adds.
         elsewhere: the live products whose segments do not have this customer today.
         deliveries: per wanted delivery: product, brand, subject, channel, target, facts, reason.
-        messages: what the ledger has of the past: as_of, product, brand, channel, facts, version, state of the batch.
+        messages: what the ledger has of the past: `history.messages_to`, with `agreed`: the consent event that a message
+            relied on, as the warehouse has it: `happened_at, source, wording`; none where nothing was needed, or it is gone.
+        phrases: dimension -> what completes "they know …".
     """
 
     customer_id: str
@@ -53,6 +59,7 @@ class Explanation:
     elsewhere: list[str]
     deliveries: list[Row]
     messages: list[Row]
+    phrases: Mapping[str, str]
 
 
 def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -> Explanation:
@@ -73,6 +80,7 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
     person = pl.select(load_key(settings.key_file).of(customer_id)).item()
     with open_ledger(settings, read_only=True) as ledger:
         messages = messages_to(ledger, person)
+    said = _said(workspace, customer_id) if messages["consent_key"].count() else {}
     if not candidates and messages.is_empty():
         hint = "is the id right? Nobody is in a plan who is in no segment of a live product"
         raise UsageError("CUSTOMER", f"neither plan {run_id} nor the history has this customer", hint)
@@ -91,8 +99,26 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
         candidates=[telling.told(row) for row in candidates],
         elsewhere=[product.name for product in workspace.live(order.as_of) if product.name not in considered],
         deliveries=deliveries.to_dicts(),
-        messages=messages.to_dicts(),
+        messages=_with_consent(messages, said),
+        phrases={name: dimension.my for name, dimension in workspace.catalogue.dimensions.items()},
     )
+
+
+def _with_consent(messages: pl.DataFrame, said: Mapping[str, Row]) -> list[Row]:
+    return [{**row, "agreed": said.get(row["consent_key"])} for row in messages.to_dicts()]
+
+
+def _said(workspace: Workspace, customer_id: str) -> dict[str, Row]:
+    """What a customer has agreed to, by the key under which receipts refer to it; nothing where the warehouse is out of reach."""
+    now = moment(None, workspace.settings.zone)
+    path = existing_database(workspace.settings, now.as_of)
+    if path is None:
+        return {}
+    source = Source(workspace, path, now, {})
+    with source.open(Scope(customers=(customer_id,)), now.present) as connection:
+        events = consent(connection, workspace.queries, now).filter(pl.col("customer_id") == customer_id)
+    keyed = events.with_columns(key=load_key(workspace.settings.key_file).of(pl.col("event_id")))
+    return {row["key"]: row for row in keyed.select("key", "happened_at", "source", "wording").to_dicts()}
 
 
 def latest_plan(settings: Settings) -> str:

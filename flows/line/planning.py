@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,15 @@ from flows.clock import moment as moment_of
 from flows.durable import private_folder, sync_file
 from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
-from flows.line.binding import bind
+from flows.line.binding import Bound, bind
+from flows.line.deciding import decide
+from flows.line.rating import check_creep, ratings
 from flows.line.sources import (
     Source,
     database,
     healthy_rows,
-    read_bars,
-    read_segment_rows,
     read_shared,
+    recent_exposure,
     recent_history,
     rows_before,
 )
@@ -31,13 +33,11 @@ from flows.plan import (
     save_order,
 )
 from flows.product import review_is_due
-from flows.schemas import DECISIONS, ROUTED
-from flows.stages.decision import decided
-from flows.stages.eligibility import eligible
+from flows.schemas import ROUTED
+from flows.stages.crowd import shown
+from flows.stages.exposure import spared
 from flows.stages.guard import guarded
-from flows.stages.relevance import scored
 from flows.stages.routing import routed
-from flows.stages.segment import candidates
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
@@ -48,8 +48,11 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
 
 MOST_PARTS = 4096
+SOURCES = "sources.parquet"
 ROUTED_FOLDER = "routed"
 """In a plan's folder: what is not worded yet."""
+COUNTED_FOLDER = "counted"
+"""In a plan's folder: how many people of each part are shown the same."""
 
 
 def begin(workspace: Workspace, request: Request) -> Order:
@@ -58,7 +61,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     Raises:
         UsageError: the request names what the workspace does not have, or a day in the future.
         ProductError: a product that is asked for by name is past its review date.
-        TemplateError, StatementError, DataError, CatalogueError: what `check` would refuse.
+        TemplateError, CreepError, StatementError, DataError, CatalogueError: what `check` would refuse.
         SourceError: the warehouse is missing, unreadable, or a table of it is empty or has fallen.
     """
     settings = workspace.settings
@@ -69,9 +72,9 @@ def begin(workspace: Workspace, request: Request) -> Order:
     for product in overdue:
         if product.name in request.products:
             raise review_is_due(product)
-    try_words(workspace)
+    check_creep(workspace, ((tried, ratings(workspace, tried)) for tried in try_words(workspace)))
     path = database(settings, moment.as_of)
-    bind(workspace, path, moment)
+    bound = bind(workspace, path, moment)
     load_key(settings.key_file)  # made here where there is none: parts may start at the same time
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
@@ -89,6 +92,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         inputs_digest=workspace.inputs_digest,
         source_rows=healthy_rows(path, workspace, rows_before(settings)),
         overdue=tuple(product.name for product in overdue),
+        targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
     )
     shared = read_shared(workspace, path, moment)
     folder = save_order(settings, order)
@@ -96,13 +100,15 @@ def begin(workspace: Workspace, request: Request) -> Order:
         save(rows, folder / "shared" / f"{name}.parquet")
     history = recent_history(settings, workspace.live(moment.as_of), moment.as_of)
     save(history, folder / "history.parquet")
+    save(recent_exposure(settings, moment.as_of), folder / "exposure.parquet")
+    save(_sources(workspace, bound), folder / SOURCES)
     return order
 
 
 def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     """Decide for one part of the customers, and route what was decided.
 
-    Writes `decisions/<part>.parquet` and `routed/<part>-<product>.parquet` into the plan's folder.
+    Writes `decisions/<part>.parquet`, and `routed/` and `counted/<part>-<product>.parquet`, into the plan's folder.
 
     Returns:
         Product -> candidates of this part.
@@ -111,26 +117,57 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     folder = plan_folder(settings, run_id)
     order = read_order(settings, run_id)
     moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts, order.customers)
-    source = source_of(workspace, order)
-    bars = read_bars(source, scope, key)
-    history = pl.read_parquet(folder / "history.parquet")
-    live = workspace.live(order.as_of)
-    rows = {name: read_segment_rows(source, scope, name) for name in sorted({p.segment for p in live})}
-    frames: dict[str, pl.DataFrame] = {}
-    for product in live:
-        about = candidates(rows[product.segment], product, moment, key)
-        open_ones = eligible(about, bars, history, product, workspace.channels(product), settings.targets, moment)
-        frames[product.name] = scored(open_ones, product, moment)
-    decisions = decided(list(frames.values()), history, live, settings, key, moment) if live else DECISIONS.to_frame()
-    save(decisions, folder / "decisions" / f"{part:04}.parquet")
-    for product in live:
+    made = decide(source_of(workspace, order), scope, pl.read_parquet(folder / "history.parquet"), key)
+    decisions, lately = made.decisions, pl.read_parquet(folder / "exposure.parquet")
+    exposed = [decisions.clear().select("decision_id")]
+    for product in workspace.live(order.as_of):
+        mine = decisions.filter(pl.col("product") == product.name, pl.col("reason").is_null())
+        fields = workspace.fields(product)
+        about, consent = made.candidates[product.name], made.bars.consent
+        facts = guarded(mine, about, product, fields, workspace.catalogue, consent, moment)
+        facts = spared(facts, lately, product, fields, settings.exposure)
+        exposed.append(facts.filter(pl.col("reason").is_not_null()).select("decision_id"))
         if product.name in order.products:
-            mine = decisions.filter(pl.col("product") == product.name, pl.col("reason").is_null())
-            fields = workspace.fields(product)
-            facts = guarded(mine, frames[product.name], product, fields, workspace.catalogue, bars.consent, moment)
-            wanted = routed(facts, product, settings, fields).filter(pl.col("target").is_in(list(order.targets)))
-            save(wanted, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
-    return {"people": bars.people.height, **{name: frame.height for name, frame in frames.items()}}
+            open_ones = facts.filter(pl.col("reason").is_null())
+            lanes = routed(open_ones, product, settings, fields, order.targeted[product.segment])
+            wanted = lanes.filter(pl.col("target").is_in(list(order.targets)))
+            told, counts = shown(wanted, product, workspace.words[product.name], fields, key)
+            save(told, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
+            save(counts, folder / COUNTED_FOLDER / f"{part:04}-{product.name}.parquet")
+    is_exposed = pl.col("decision_id").is_in(pl.concat(exposed)["decision_id"].implode()).fill_null(value=False)
+    reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")
+    save(decisions.with_columns(reason=reason), folder / "decisions" / f"{part:04}.parquet")
+    return {"people": made.bars.people.height, **{name: frame.height for name, frame in made.candidates.items()}}
+
+
+def _sources(workspace: Workspace, bound: Bound) -> pl.DataFrame:
+    """The columns of the warehouse behind each dimension of each template file, for receipts.
+
+    Returns:
+        `product, words_sha256, dimension, columns`, and `sources_sha256` over the last two of a file: several files, and several
+        versions, that read the same have the same.
+    """
+    rows = []
+    for product in workspace.products.values():
+        segment, shown = workspace.segments[product.segment], bound.segments[product.segment].shown
+        for words in workspace.words[product.name].values():
+            behind: dict[str, set[str]] = {}
+            for field in words.fields:
+                for dimension in segment.fields[field].dimensions:
+                    behind.setdefault(dimension, set()).update(shown[field])
+            columns = {dimension: sorted(behind[dimension]) for dimension in sorted(behind)}
+            digest = hashlib.sha256(json.dumps(columns).encode()).hexdigest()
+            rows += [(product.name, words.digest, digest, *pair) for pair in columns.items()]
+    return pl.DataFrame(rows, _SOURCES, orient="row")
+
+
+_SOURCES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "product": pl.String,
+    "words_sha256": pl.String,
+    "sources_sha256": pl.String,
+    "dimension": pl.String,
+    "columns": pl.List(pl.String),
+}
 
 
 def source_of(workspace: Workspace, order: Order) -> Source:

@@ -36,11 +36,13 @@ class Lineage:
         columns: output column, in lower case -> what decides its value, for a person who is in the result.
         targeted: what decides who is in the result.
         keys: those of the columns that hold the person's own key, or the brand of a row, unchanged.
+        is_single: whether there is at most one row per person and brand.
     """
 
     columns: Mapping[str, Columns]
     targeted: Columns
     keys: frozenset[str]
+    is_single: bool
 
 
 @dataclass(frozen=True)

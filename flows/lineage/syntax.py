@@ -40,6 +40,8 @@ def check_written(tree: exp.Expr, name: str) -> None:
             raise untraceable(node, name, "WITH RECURSIVE", "write the levels out")
         if isinstance(node, exp.Join) and node.method:
             raise untraceable(node, name, f"{node.method} JOIN", "join ON a condition, and choose the row by QUALIFY")
+        if isinstance(node, exp.Join) and node.kind in ("SEMI", "ANTI") and not node.args.get("on"):
+            raise untraceable(node, name, f"{node.kind} JOIN without ON", "write ON and its condition")
         if isinstance(node, exp.SetOperation) and (node.args.get("by_name") or node.args.get("on")):
             raise untraceable(node, name, f"{node.key.upper()} BY NAME", "put the columns of both into one order")
         if isinstance(node, exp.Table) and node.alias_column_names:
@@ -67,12 +69,20 @@ def conjuncts(node: exp.Expr | None) -> list[exp.Expr]:
     return list(condition.flatten()) if isinstance(condition, exp.And) else [condition]
 
 
-def sides_of(condition: exp.Expr) -> tuple[exp.Column, exp.Column] | None:
-    """Both columns of `a.x = b.y`; None of any other condition."""
+def sides_of(condition: exp.Expr) -> list[exp.Column]:
+    """The columns on both sides of `a.x = b.y`; none of any other condition."""
     if not isinstance(condition, exp.EQ):
-        return None
-    left, right = condition.this, condition.expression
-    return (left, right) if isinstance(left, exp.Column) and isinstance(right, exp.Column) else None
+        return []
+    left, right = columns_of(condition.this.unnest()), columns_of(condition.expression.unnest())
+    return [*left, *right] if left and right else []
+
+
+def columns_of(node: exp.Expr) -> list[exp.Column]:
+    """A column, or those of the `coalesce(a.x, b.x)` that a USING column stands for; none of anything else."""
+    if isinstance(node, exp.Column):
+        return [node]
+    parts = [node.this, *node.expressions] if isinstance(node, exp.Coalesce) else []
+    return parts if all(isinstance(part, exp.Column) for part in parts) else []
 
 
 def puts_rows_together(node: exp.Expr) -> bool:

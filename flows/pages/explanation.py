@@ -29,7 +29,7 @@ def explained(found: Explanation) -> RenderableType:
         lines.append(f"Not in the segments of {listed(found.elsewhere)}, or not due there yet.")
     lines += changed(found)
     if found.messages:
-        lines += ["Before:", *(f"  {_message(row)}" for row in found.messages)]
+        lines += ["Before:", *(f"  {line}" for row in found.messages for line in message(row, found))]
     return Group(title, *map(Text, lines))
 
 
@@ -212,9 +212,58 @@ WHY: dict[str, Callable[[Row, Explanation], str]] = {
 """The sentence of each reason; those without one of their own say what the reason means."""
 
 
-def _message(row: Row) -> str:
+def message(row: Row, found: Explanation) -> list[str]:
+    """What one past message was, what it used of what is known, where that came from, and by which right it was sent."""
     what = f"{row['product']} of {row['brand']}"
     if row["channel"] is None:
-        return f"{row['as_of']}: {what} was held back, to measure what it changes ({row['state']})"
+        return [f"{row['as_of']}: {what} was held back, to measure what it changes ({row['state']})"]
     version = f" version {row['product_version']}" if row["product_version"] else ""
-    return f"{row['as_of']}: {row['channel']} with {what}{version}, {used(row['facts'] or [])} ({row['state']})"
+    first = f"{row['as_of']}: {row['channel']} with {what}{version}, {used(row['facts'] or [])} ({row['state']})"
+    if row["product_version"] is None:
+        return [first]
+    known_at = {known["dimension"]: known["at"] for known in row["facts_at"] or []}
+    behind = {source["dimension"]: source["columns"] for source in row["sources"] or []}
+    return [
+        first,
+        *(
+            f"  It used {_phrase(fact, found)}{_since(known_at.get(fact))}{_from(behind.get(fact))}."
+            for fact in row["facts"]
+        ),
+        *([f"  They could tell that it is about {listed(_phrases(row['because'], found))}."] if row["because"] else []),
+        f"  {_right(row, found)} Its words: {row['words_sha256'][:12]}…",
+    ]
+
+
+def _phrases(dimensions: Iterable[str], found: Explanation) -> list[str]:
+    """Dimensions as what completes "they know …"."""
+    return [_phrase(name, found) for name in dimensions]
+
+
+def _phrase(dimension: str, found: Explanation) -> str:
+    """`“my last order” (last_order)`: the catalogue's words, for a dimension that it still has."""
+    phrase = found.phrases.get(dimension)
+    return f"“{phrase}” ({dimension})" if phrase else dimension
+
+
+def _since(at: datetime | None) -> str:
+    return f", as it was known on {at:%Y-%m-%d %H:%M} UTC" if at else ""
+
+
+def _from(columns: Sequence[str] | None) -> str:
+    return f", from {', '.join(columns)}" if columns else ""
+
+
+def _right(row: Row, found: Explanation) -> str:
+    """By which right a message was sent."""
+    if row["consent_key"] is None:
+        return (
+            "A service message, which needs no consent."
+            if row["message_type"] == "service"
+            else "No consent was needed."
+        )
+    agreed = row["agreed"]
+    if agreed is None:
+        return "They had agreed to it; the consent that it relied on is not in the warehouse any more."
+    where = f" ({agreed['source']})" if agreed["source"] else ""
+    wording = f", to “{agreed['wording']}”" if agreed["wording"] else ""
+    return f"They had agreed to it on {_at(agreed['happened_at'], found)}{where}{wording}."

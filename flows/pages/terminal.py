@@ -11,13 +11,13 @@ from rich.text import Text
 from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.console import RenderableType
 
-    from flows.line.checking import Report
     from flows.line.request import Delivered, Outcome
-    from flows.plan import Plan, Waterfall
+    from flows.plan import Crowd, Plan, Waterfall
     from flows.starting import Started
 
 
@@ -46,7 +46,15 @@ def _counted(settled: Plan) -> RenderableType:
     title = Text(f"Plan {order.run_id} for {order.as_of}", style="bold")
     people = _waterfall("People in the segments of live products", "get something", settled.people)
     wanted = _waterfall("Deliveries wanted for them", "can leave", settled.deliveries)
-    return Group(title, *map(_overdue, order.overdue), people, wanted)
+    fewer = [_crowded(crowd) for crowd in settled.crowds if crowd.lowered]
+    return Group(title, *map(_overdue, order.overdue), people, wanted, *fewer)
+
+
+def _crowded(crowd: Crowd) -> Text:
+    """How many deliveries of a channel show less, for the sake of those who would be too few."""
+    return Text(
+        f"In {crowd.channel} {crowd.lowered:,} show fewer facts, since fewer than {crowd.floor} people share them."
+    )
 
 
 def _overdue(product: str) -> Text:
@@ -85,19 +93,6 @@ def _nothing(plan: Plan) -> str:
     return "Nothing to deliver: the first table says what stands in everybody's way."
 
 
-def checked(report: Report) -> RenderableType:
-    """What a check found: per template file what its words use, then the warnings."""
-    table = _table("Message", "uses", "given away", "wordings tried")
-    for file in report.files:
-        name = "/".join((file.product, ".".join(filter(None, (file.channel, file.variant, file.locale)))))
-        used = sorted({*file.shown, *file.branched})
-        table.add_row(name, ", ".join(used) or "–", ", ".join(file.because) or "–", str(file.wordings))
-    warnings = [Text(f"warning: {warning}", style="yellow") for warning in report.warnings]
-    fits = f"The SQL fits the warehouse: {', '.join(report.bound)}"
-    bound = fits if report.bound else "The SQL was not tried: there is no warehouse yet."
-    return Group(table, *warnings, Text(bound), _next("justenough plan shows who would get what"))
-
-
 def started(done: Started) -> RenderableType:
     """What a new workspace holds, and what is left to decide."""
     table = _table(f"{done.folder} is a workspace now")
@@ -106,6 +101,14 @@ def started(done: Started) -> RenderableType:
     open_ones = ", ".join(done.undecided)
     undecided = [Text(f"Whose the rows are is not told by the names of: {open_ones}")] if open_ones else []
     return Group(table, *undecided, _next(f"justenough check --workspace {done.folder}"))
+
+
+def wired(files: Sequence[str]) -> RenderableType:
+    """The files by which editors know the workspace's names."""
+    table = _table("Editors complete and validate by")
+    for file in files:
+        table.add_row(file)
+    return Group(table, _next("commit these files; justenough check tells when they are out of date"))
 
 
 def sampled(rows: dict[str, int]) -> RenderableType:
@@ -152,4 +155,4 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-_NUMBERS = {"marketing", "service", "rows", "removed", "unchanged", "wordings tried"}
+_NUMBERS = {"marketing", "service", "rows", "removed", "unchanged"}

@@ -28,7 +28,8 @@ class Bars:
     Attributes:
         people: `schemas.CUSTOMERS` with normalised addresses: for `email` and `phone` also `…_fault` (null where good,
             `absent` where there is none) and `…_match`; and `person_key`.
-        consent: `customer_id, brand, channel, topic, state` (yes, no or neither): the latest per scope, see `latest_consent`.
+        consent: `customer_id, brand, channel, topic, state` (yes, no or neither) and `event_id`: the latest per scope, see
+            `latest_consent`.
         suppressed: `channel, address_match, brand`, where '*' is any.
         exclusions: `schemas.EXCLUSIONS`, null where all are meant.
         erased: `person_key` of people who asked to be forgotten.
@@ -54,7 +55,7 @@ def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
         present: UTC instant.
 
     Returns:
-        `customer_id, brand, channel, topic, state`: yes, no or neither.
+        `customer_id, brand, channel, topic, state`: yes, no or neither; and `event_id`, of one event that says so.
     """
     scope = ["customer_id", "brand", "channel", "topic"]
     over = pl.col("until").is_not_null() & (pl.col("until") <= present)
@@ -80,7 +81,10 @@ def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
         .filter(pl.col("happened_at") <= present)
         .filter(pl.col("happened_at") == pl.col("happened_at").max().over(scope))
         .group_by(scope)
-        .agg(state=pl.when(pl.col("state").n_unique() > 1).then(pl.lit("no")).otherwise(pl.col("state").first()))
+        .agg(
+            state=pl.when(pl.col("state").n_unique() > 1).then(pl.lit("no")).otherwise(pl.col("state").first()),
+            event_id=pl.col("event_id").min(),
+        )
     )
 
 
@@ -105,7 +109,8 @@ def standing(
     Returns:
         `rows` in their order with `person_key, country, locale, time_zone`; `reason` (ERASED, EXCLUDED or null) and `detail`
         (the files that exclude the person); and for each channel `<channel>_reason` (EXCLUDED, SUPPRESSED, NO_CONSENT,
-        BAD_ADDRESS, UNREACHABLE or null), `<channel>_detail`, `<channel>_address` and `<channel>_match`.
+        BAD_ADDRESS, UNREACHABLE or null), `<channel>_detail`, `<channel>_address`, `<channel>_match` and `<channel>_event` (the
+        yes that is relied on; null where none is needed).
     """
     key = ["customer_id", "brand"]
     contacts = bars.people.select(
@@ -192,15 +197,15 @@ def rechecked(
 
     Returns:
         `deliveries`, sorted by customer, with `reason`: ERASED, EXCLUDED, SUPPRESSED, NO_CONSENT, UNREACHABLE (no customer of the
-        brand any more), STALE_CONTEXT or null.
+        brand any more), STALE_CONTEXT or null; and `consent_event`.
     """
-    done = [deliveries.clear().with_columns(reason=pl.lit(None, dtype=pl.String))]
+    nothing = pl.lit(None, dtype=pl.String)
+    done = [deliveries.clear().with_columns(reason=nothing, consent_event=nothing)]
     key = ["customer_id", "brand"]
     known = bars.people.select(*key, is_known=pl.lit(True))  # noqa: FBT003
     for product, channel in deliveries.select("product", "channel").unique().sort("product", "channel").iter_rows():
         rows = deliveries.filter(pl.col("product") == product, pl.col("channel") == channel)
         way = channels[channel]
-        nothing = pl.lit(None, dtype=pl.String)
         people = rows.unique(key).join(known, on=key, how="left")
         people = people.select(
             "brand",
@@ -213,7 +218,11 @@ def rechecked(
         now = standing(own, replace(bars, people=people), products[product], [way], targets, present)
         stale = pl.when(pl.col("valid_until") <= present).then(pl.lit("STALE_CONTEXT"))
         barred = now.select(pl.coalesce("reason", f"{channel}_reason")).to_series()
-        done.append(rows.with_columns(reason=barred).with_columns(reason=pl.coalesce("reason", stale)))
+        done.append(
+            rows.with_columns(reason=barred, consent_event=now[f"{channel}_event"]).with_columns(
+                reason=pl.coalesce("reason", stale)
+            )
+        )
     return pl.concat(done).sort("customer_id", "brand", "product", "message_id")
 
 
@@ -242,7 +251,8 @@ def _channel_standing(
     excluding = _excluding(known, exclusions.filter(pl.col("channel") == name))
     suppressed = _is_suppressed(known, bars.suppressed, name)
     matching = _matching(bars.consent, name, product.topic)
-    consent = matching.group_by("customer_id", "brand").agg(has_no=_says("no"), has_yes=_says("yes"))
+    agreed = pl.col("event_id").filter(pl.col("state") == "yes").min()
+    consent = matching.group_by("customer_id", "brand").agg(has_no=_says("no"), has_yes=_says("yes"), yes_event=agreed)
     said = known.join(consent, on=["customer_id", "brand"], how="left", maintain_order="left")
     # A no of which nobody noted the brand is one to all of them; a yes without a brand is none.
     to_all = matching.filter(pl.col("brand").is_null() | (pl.col("brand") == "*"), pl.col("state") == "no")[
@@ -267,7 +277,9 @@ def _channel_standing(
         .when(fault.is_not_null())
         .then(pl.lit("BAD_ADDRESS"))
     )
-    return known.with_columns(reason.alias(f"{name}_reason"), excluding.alias(f"{name}_detail")).drop(f"{name}_fault")
+    event = said["yes_event"] if needs_yes else pl.lit(None, dtype=pl.String)
+    standing_of = [reason.alias(f"{name}_reason"), excluding.alias(f"{name}_detail"), event.alias(f"{name}_event")]
+    return known.with_columns(standing_of).drop(f"{name}_fault")
 
 
 def _matching(latest: pl.DataFrame, channel: str, topic: str) -> pl.DataFrame:

@@ -56,9 +56,12 @@ def check_agreement(text: str, name: str, tree: exp.Expr) -> None:
     if read.get("error"):
         line = text.count("\n", 0, int(read.get("position") or 0)) + 1
         raise StatementError(f"{name}:{line}", str(read["error_message"]), "mend the statement; DuckDB's SQL applies")
-    known = Counter(column.name.lower() for column in tree.find_all(exp.Column))
-    known.update(found.name.lower() for found in tree.find_all(exp.Identifier) if _is_a_functions_own(found))
-    tables = Counter(table.name.lower() for table in tree.find_all(exp.Table))
+    known, tables = Counter[str](), Counter[str]()
+    for found in tree.find_all(exp.Column, exp.Table, exp.Identifier):
+        if isinstance(found, exp.Table):
+            tables[found.name.lower()] += _times(found)
+        elif isinstance(found, exp.Column) or (isinstance(found, exp.Identifier) and _is_a_functions_own(found)):
+            known[found.name.lower()] += _times(found)
     for part in _parts(read):
         where = f"{name}:{_line(text, part)}"
         _check_kind(part, where)
@@ -84,6 +87,16 @@ def _read(text: str, name: str) -> dict[str, Any]:
 def _is_a_functions_own(found: exp.Identifier) -> bool:
     """Whether it is the parameter of a lambda function: DuckDB calls that a column, too."""
     return not isinstance(found.parent, exp.Column) and found.find_ancestor(exp.Lambda) is not None
+
+
+def _times(found: exp.Expr) -> int:
+    """How often DuckDB names it: it writes `CASE x WHEN 1 … WHEN 2 …` as `CASE WHEN x = 1 … WHEN x = 2 …`."""
+    times = 1
+    while found.parent is not None:
+        if isinstance(found.parent, exp.Case) and found.arg_key == "this":
+            times *= len(found.parent.args["ifs"])
+        found = found.parent
+    return times
 
 
 @cache

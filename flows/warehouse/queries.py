@@ -39,13 +39,20 @@ class Queries:
     shared: dict[str, str]
 
     @property
+    def texts(self) -> dict[str, str]:
+        """The files of sql/ that were read -> their statements."""
+        lists = {name: getattr(self, name) for name in ("customers", "consent", "suppressions")}
+        folders = {
+            f"{folder}/{name}": text
+            for folder in ("exclusions", "segments", "shared")
+            for name, text in getattr(self, folder).items()
+        }
+        return {f"sql/{name}.sql": text for name, text in (lists | folders).items() if text is not None}
+
+    @property
     def files(self) -> tuple[str, ...]:
         """The files of sql/ that were read."""
-        lists = [name for name in ("consent", "suppressions") if getattr(self, name) is not None]
-        folders = [
-            f"{folder}/{name}" for folder in ("exclusions", "segments", "shared") for name in getattr(self, folder)
-        ]
-        return tuple(f"sql/{name}.sql" for name in ("customers", *lists, *folders))
+        return tuple(self.texts)
 
     def without_rows(self) -> Queries:
         """The same queries, to be bound to the tables but not to read them."""
@@ -127,6 +134,12 @@ def customer_keys(connection: Connection, queries: Queries, moment: Moment) -> p
     where, keys = "sql/customers.sql", ("customer_id", "brand")
     rows = _run(connection, f"SELECT {', '.join(keys)} FROM ({queries.customers}\n)", where, moment)
     return _keyed(conform(rows, frame_schema(*keys), where=where), keys, where)
+
+
+def count_customers(connection: Connection, queries: Queries, moment: Moment) -> int:
+    """How many people `customers` yields. Raises StatementError as `customers`."""
+    text = f"SELECT count(DISTINCT customer_id) FROM ({queries.customers}\n)"
+    return int(_run(connection, text, "sql/customers.sql", moment).item())
 
 
 def consent(connection: Connection, queries: Queries, moment: Moment) -> pl.DataFrame:

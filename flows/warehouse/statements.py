@@ -45,6 +45,11 @@ def read_statement(path: Path, name: str) -> str:
     return text
 
 
+def canonical(text: str, name: str) -> str:
+    """A statement without comments, and set as every other: what it says, however it is written."""
+    return parse(text, name).sql(dialect="duckdb", comments=False, normalize=True)
+
+
 def check_statement(text: str, name: str, catalogue: Catalogue, *, is_shared: bool = False) -> None:
     """Refuse what a workspace's SQL may not do.
 
@@ -276,7 +281,7 @@ def _is_correlated(select: exp.Select, people: set[str]) -> bool:
 
 
 def _binds(condition: exp.Expr, own: set[str], people: set[str]) -> bool:
-    sides = [condition.left, condition.right] if isinstance(condition, exp.EQ) else []
+    sides = [condition.left.unnest(), condition.right.unnest()] if isinstance(condition, exp.EQ) else []
     columns = [side for side in sides if isinstance(side, exp.Column) and side.table]
     is_of_one_person = len(columns) == 2 and {column.name.lower() for column in columns} <= people
     return is_of_one_person and sum(column.table.lower() in own for column in columns) == 1

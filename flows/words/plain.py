@@ -22,9 +22,11 @@ def plain(words: Words, part: str, values: Mapping[str, Any]) -> str:
     Raises:
         TemplateError: an expression fails on these values.
     """
-    template = _template(words, part)
     try:
+        template = _template(words, part)
         return template.render({name: values.get(name) for name in words.fields})
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001 - a template may fail in any way; what it says may quote a value
         line = template_line(error)
         raise failure(words.name, line, words.source.line(line or 0), error) from None
@@ -37,6 +39,7 @@ def _template(words: Words, part: str) -> Template:
         tree = words.trees[part]
         tree.set_environment(env)
         words.compiled[key] = env.from_string(tree)
+        tree.set_environment(None)  # type: ignore[arg-type]  # so that the words can be pickled
     return words.compiled[key]  # type: ignore[no-any-return]
 
 

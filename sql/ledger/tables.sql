@@ -1,4 +1,5 @@
 -- The ledger: what was decided, claimed, delivered and shown. It holds keyed HMACs, never an identity.
+-- All of it may run again on a ledger of an earlier version, and adds what that lacks (ALTER … IF NOT EXISTS).
 -- Claims are made by anti-join under the run's lock: a unique index would grow with history and cost six times as much.
 
 CREATE TABLE IF NOT EXISTS schema_version (number INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL);
@@ -82,7 +83,7 @@ CREATE TABLE IF NOT EXISTS delivery (
     valid_until TIMESTAMP NOT NULL
 );
 
--- One row per message in a sealed batch: which of the person's data it used.
+-- One row per message in a sealed batch: which of the person's data it used, and by which right.
 CREATE TABLE IF NOT EXISTS receipt (
     message_id VARCHAR NOT NULL,
     batch_id VARCHAR NOT NULL,
@@ -91,8 +92,29 @@ CREATE TABLE IF NOT EXISTS receipt (
     product_version INTEGER NOT NULL,
     level TINYINT NOT NULL,
     facts VARCHAR[] NOT NULL,               -- dimensions, in the product's order
+    because VARCHAR[],                      -- dimensions that the person can tell from getting it at all
+    facts_at STRUCT(dimension VARCHAR, "at" TIMESTAMP)[],   -- as of when each was known
     words_sha256 VARCHAR NOT NULL,          -- of the template file
+    sources_sha256 VARCHAR,                 -- which columns are behind the facts: `source`; null where the words use none
+    consent_key VARCHAR,                    -- HMAC of the consent event relied on; null for service messages, which need none
     consent_checked_at TIMESTAMP NOT NULL
+);
+ALTER TABLE receipt ADD COLUMN IF NOT EXISTS because VARCHAR[];
+ALTER TABLE receipt ADD COLUMN IF NOT EXISTS facts_at STRUCT(dimension VARCHAR, "at" TIMESTAMP)[];
+ALTER TABLE receipt ADD COLUMN IF NOT EXISTS sources_sha256 VARCHAR;
+ALTER TABLE receipt ADD COLUMN IF NOT EXISTS consent_key VARCHAR;
+
+-- The columns of the warehouse that decide what a fact says, as traced through the segment's SQL.
+CREATE TABLE IF NOT EXISTS source (sources_sha256 VARCHAR NOT NULL, dimension VARCHAR NOT NULL, columns VARCHAR[] NOT NULL);
+
+-- What a brand has shown to whom: the last day of each dimension (what comes of `because` too), for ninety days.
+-- A row of an earlier day goes when the batch of a later one is published, so that a batch that is undone has shown nothing.
+CREATE TABLE IF NOT EXISTS exposure (
+    person_key VARCHAR NOT NULL,
+    brand VARCHAR NOT NULL,
+    dimension VARCHAR NOT NULL,
+    shown_on DATE NOT NULL,
+    batch_id VARCHAR NOT NULL
 );
 
 -- A number for each digest of all resolved inputs of a product, from its first delivery on; content/<digest>/ has them.

@@ -48,6 +48,25 @@ def way(channel: str = "email", **changes):
     return usual | {"facts": ["last_order", "name"], "reason": None, "valid_until": UNTIL} | changes
 
 
+SENT = {
+    "as_of": date(2026, 11, 1),
+    "product": "care",
+    "brand": "nordtal",
+    "channel": "email",
+    "batch_id": "b",
+    "message_type": "marketing",
+    "product_version": 2,
+    "state": "published",
+    "facts": ["name"],
+    "because": ["last_order"],
+    "facts_at": [{"dimension": "name", "at": datetime(2026, 10, 1, 8, tzinfo=UTC)}],
+    "sources": [{"dimension": "name", "columns": ["people.first_name", "people.surname"]}],
+    "consent_key": "k",
+    "words_sha256": "0123456789abcdef",
+    "agreed": {"happened_at": datetime(2026, 1, 2, 8, tzinfo=UTC), "source": "shop", "wording": "Tips, please"},
+}
+
+
 def said(*candidates, ways=(), **changes) -> list[str]:
     """The lines below the title."""
     usual = {
@@ -56,6 +75,7 @@ def said(*candidates, ways=(), **changes) -> list[str]:
         "as_of": date(2026, 11, 22),
         "time_zone": "Europe/Berlin",
         "is_current": True,
+        "phrases": {"name": "my name", "last_order": "my last order"},
         "products": ("care", "tips"),
         "targets": ("email_file", "web_file"),
         "candidates": list(candidates),
@@ -257,10 +277,38 @@ def test_a_plan_of_another_workspace_is_warned_of():
 
 def test_what_was_before_is_told_with_its_version_and_facts():
     usual = {"as_of": date(2026, 11, 1), "product": "care", "brand": "nordtal", "channel": "email", "batch_id": "b"}
-    sent = usual | {"facts": ["name"], "product_version": 2, "state": "published"}
     held = usual | {"channel": None, "facts": None, "product_version": None, "state": "held out"}
-    assert said(messages=[sent, held])[1:] == [
+    assert said(messages=[SENT, held])[1:] == [
         "Before:",
         "  2026-11-01: email with care of nordtal version 2, using name (published)",
+        "    It used “my name” (name), as it was known on 2026-10-01 08:00 UTC, from people.first_name, people.surname.",
+        "    They could tell that it is about “my last order” (last_order).",
+        "    They had agreed to it on 2026-01-02 09:00 (Europe/Berlin) (shop), to “Tips, please”. Its words: 0123456789ab…",
         "  2026-11-01: care of nordtal was held back, to measure what it changes (held out)",
+    ]
+
+
+def told(**changes) -> list[str]:
+    return said(messages=[SENT | changes])[2:]
+
+
+def test_a_receipt_that_knows_less_says_less():
+    bare = {"facts": ["age"], "because": [], "facts_at": [], "sources": None, "consent_key": None}
+    assert told(**bare, message_type="service") == [
+        "  2026-11-01: email with care of nordtal version 2, using age (published)",
+        "    It used age.",
+        "    A service message, which needs no consent. Its words: 0123456789ab…",
+    ]
+    assert told(agreed=None)[-1].startswith(
+        "    They had agreed to it; the consent that it relied on is not in the warehouse"
+    )
+    agreed = {"happened_at": datetime(2026, 1, 2, 8, tzinfo=UTC), "source": None, "wording": None}
+    assert told(agreed=agreed)[-1].startswith(
+        "    They had agreed to it on 2026-01-02 09:00 (Europe/Berlin). Its words"
+    )
+
+
+def test_what_was_claimed_and_not_sealed_has_no_receipt():
+    assert told(product_version=None, facts=None) == [
+        "  2026-11-01: email with care of nordtal, using no customer data (published)"
     ]

@@ -217,7 +217,9 @@ def test_rows_keep_their_order_and_their_columns():
     rows = candidates(*({"customer_id": f"c{n}", "item": f"i{n}"} for n in (3, 1, 2)), of=of)
     got = eligible(rows, bars(people("c1", "c2", "c3")), history(), of, channels(of), TARGETS, MOMENT)
     assert_frame_equal(got.select(rows.columns), rows)
-    contacts = [f"{c}_{what}" for c in ("email", "sms", "web") for what in ("address", "match", "reason", "detail")]
+    contacts = [
+        f"{c}_{what}" for c in ("email", "sms", "web") for what in ("address", "match", "reason", "detail", "event")
+    ]
     assert set(got.columns) == {
         *rows.columns,
         "reason",
@@ -307,7 +309,8 @@ def checked(rows: pl.DataFrame, found: Bars, *products: Product, present=NOW) ->
 def test_what_was_planned_and_is_still_free_stays_as_it_was():
     rows = deliveries({"customer_id": "c2"}, {"customer_id": "c1"}, {"customer_id": "c1", "channel": "web"})
     found = bars(people("c1", "c2"))
-    expected = rows.with_columns(reason=pl.lit(None, pl.String)).sort("customer_id", "brand", "product", "message_id")
+    expected = rows.with_columns(reason=pl.lit(None, pl.String), consent_event=pl.lit("e"))
+    expected = expected.sort("customer_id", "brand", "product", "message_id")
     assert_frame_equal(rechecked(rows, found, {"care_guide": product()}, CHANNELS, TARGETS, NOW), expected)
 
 
@@ -359,7 +362,8 @@ def test_the_same_address_at_two_brands_is_looked_at_for_each():
 def test_nothing_planned_is_nothing_to_look_at():
     none = deliveries({}).clear()
     got = rechecked(none, bars(people("c1")), {"care_guide": product()}, CHANNELS, TARGETS, NOW)
-    assert_frame_equal(got, none.with_columns(reason=pl.lit(None, pl.String)))
+    nothing = pl.lit(None, pl.String)
+    assert_frame_equal(got, none.with_columns(reason=nothing, consent_event=nothing))
 
 
 def test_the_present_counts_for_exclusions_even_in_a_run_about_the_past():

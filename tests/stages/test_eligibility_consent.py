@@ -59,6 +59,7 @@ def test_the_latest_of_each_scope_holds():
             "channel": ["*", "*", "email", "*"],
             "topic": ["*", "care", "*", "*"],
             "state": ["no", "yes", "yes", "yes"],
+            "event_id": "e",
         }
     )
     assert_frame_equal(found, expected, check_row_order=False)

@@ -6,7 +6,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from flows.catalogue import Catalogue
-from flows.schemas import INSTANT
+from flows.schemas import COLUMNS, INSTANT
 from flows.stages.eligibility import latest_consent
 from flows.stages.guard import guarded
 from tests.stages.making import MOMENT, NOW, candidates, product, said
@@ -76,6 +76,7 @@ def test_decisions_keep_their_columns_and_get_the_channels_level_facts_and_field
             **{name: [value] for name, value in USUAL.items()},
             "level": pl.Series([3], dtype=pl.Int8),
             "facts": [["last_order", "name", "where_i_live"]],
+            "facts_at": pl.Series([[]], dtype=COLUMNS["facts_at"].type),
         }
     )
     assert_frame_equal(guard({}), expected, check_column_order=False)
@@ -85,6 +86,15 @@ def test_a_dimension_is_present_only_with_all_its_fields():
     found = guard({"arrived_on": None}, {"item": None}, {})
     assert found["facts"].to_list() == [["name", "where_i_live"]] * 2 + [["last_order", "name", "where_i_live"]]
     assert found.select("item", "arrived_on").rows() == [(None, None), (None, None), ("tent", "2026-11-20")]
+
+
+def test_it_is_noted_as_of_when_each_fact_is_known():
+    earlier = NOW - timedelta(days=9)
+    since = {"last_order_as_of": NOW, "name_as_of": earlier, "age_as_of": NOW}
+    found = guard(since, since | {"item": None, "name_as_of": None})
+    noted = [{"dimension": "last_order", "at": NOW}, {"dimension": "name", "at": earlier}]
+    assert found["facts_at"].to_list() == [noted, []]
+    assert found["facts"].to_list() == [["last_order", "name", "where_i_live"], ["name", "where_i_live"]]
 
 
 def test_a_missing_order_does_not_cost_the_name():
@@ -275,3 +285,9 @@ def test_nobody_to_guard_is_an_empty_frame_with_the_same_columns():
     found = guarded(decided, made.clear(), OF, FIELDS, catalogue(), latest_consent(said(), NOW), MOMENT)
     assert found.is_empty()
     assert found.schema["facts"] == some.schema["facts"]
+
+
+def test_the_elements_of_a_list_are_cleaned_and_what_says_nothing_is_left_out():
+    things = [["tent\r\nBcc: x@example.com", " ", None, "NULL", "\u202erope"], [], ["x"] * 5000]
+    found = guard({}, {}, {}, columns={"item": pl.Series(things, dtype=pl.List(pl.String))})
+    assert found["item"].to_list() == [["tent Bcc: x@example.com", "rope"], [], ["x"] * 100]

@@ -1,0 +1,88 @@
+"""How a command answers: text for people or JSON for programs, how far it is, and what went wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import traceback
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.progress import Progress as Bar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import RenderableType
+
+    from flows.line.request import Progress
+
+Result = TypeVar("Result")
+EXIT_OUR_FAULT = 70
+
+
+def say(found: object, text: Callable[[], RenderableType], *, as_json: bool) -> None:
+    """Print what was found: as JSON, or as text is made of it."""
+    if as_json:
+        sys.stdout.write(json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n")
+    else:
+        Console(soft_wrap=True).print(text())
+
+
+def plain(found: object) -> Any:  # noqa: ANN401
+    """Any of our results as what JSON knows."""
+    if isinstance(found, BaseModel):
+        return {**found.model_dump(mode="json"), **_counts(found)}
+    if dataclasses.is_dataclass(found) and not isinstance(found, type):
+        return {field.name: plain(getattr(found, field.name)) for field in dataclasses.fields(found)}
+    if isinstance(found, dict):
+        return {key: plain(value) for key, value in found.items()}
+    if isinstance(found, list | tuple):
+        return [plain(value) for value in found]
+    return str(found) if isinstance(found, Path | date | datetime) else found
+
+
+def _counts(found: BaseModel) -> dict[str, Any]:
+    people = getattr(found, "people_count", None)
+    return {} if people is None else {"people_count": people}
+
+
+def with_progress(work: Callable[[Progress], Result]) -> Result:
+    """Show how far the work is, on the terminal's error stream; one line a step where that is no terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return work(lambda step, done, of: console.print(f"{step} {done}/{of}") if done else None)
+    with Bar(console=console, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(step: str, done: int, of: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=of)
+            bar.update(tasks[step], completed=done, total=of)
+
+        return work(show)
+
+
+def complain(arguments: list[str], kind: str, where: str, what: str, hint: str, code: int) -> int:
+    """Say what went wrong, in the form that was asked for, and return the exit code."""
+    if "--json" in arguments:
+        error = {"error": {"kind": kind, "where": where, "what": what, "hint": hint, "exit": code}}
+        sys.stdout.write(json.dumps(error, ensure_ascii=False) + "\n")
+    else:
+        sys.stderr.write(f"{kind} {where}: {what}\n  hint: {hint}\n")
+    return code
+
+
+def our_fault(arguments: list[str], error: Exception) -> int:
+    """Name the place, not the text: it may quote a customer's data."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    if os.environ.get("JUSTENOUGH_DEBUG"):
+        traceback.print_exception(error)
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    hint = "please report this; JUSTENOUGH_DEBUG=1 shows the whole error, which may hold customers' data"
+    return complain(arguments, "InternalError", where, type(error).__name__, hint, EXIT_OUR_FAULT)

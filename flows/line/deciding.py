@@ -1,0 +1,64 @@
+"""Deciding for some customers: the stages from segment to decision. It writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flows.line.sources import read_bars, read_segment_rows
+from flows.schemas import DECISIONS
+from flows.stages.decision import decided
+from flows.stages.eligibility import eligible
+from flows.stages.relevance import scored
+from flows.stages.segment import candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
+    from flows.keys import Key
+    from flows.line.sources import Source
+    from flows.stages.eligibility import Bars
+    from flows.warehouse.scope import Scope
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What was decided for some customers.
+
+    Attributes:
+        bars: who they are, and what bars speaking to them.
+        candidates: live product -> the rows of its segment, scored.
+        decisions: `schemas.DECISIONS`.
+    """
+
+    bars: Bars
+    candidates: Mapping[str, pl.DataFrame]
+    decisions: pl.DataFrame
+
+
+def decide(source: Source, scope: Scope, history: pl.DataFrame, key: Key) -> Decided:
+    """Decide over all live products.
+
+    Args:
+        source: the warehouse, the workspace and the moment.
+        scope: the customers.
+        history: `schemas.HISTORY`.
+        key: for identifiers.
+
+    Raises:
+        DataError, StatementError: a query of the workspace does not yield what it should.
+    """
+    workspace, moment = source.workspace, source.moment
+    settings = workspace.settings
+    bars = read_bars(source, scope, key)
+    live = workspace.live(moment.as_of)
+    rows = {name: read_segment_rows(source, scope, name) for name in sorted({p.segment for p in live})}
+    frames: dict[str, pl.DataFrame] = {}
+    for product in live:
+        about = candidates(rows[product.segment], product, moment, key)
+        open_ones = eligible(about, bars, history, product, workspace.channels(product), settings.targets, moment)
+        frames[product.name] = scored(open_ones, product, moment)
+    decisions = decided(list(frames.values()), history, live, settings, key, moment) if live else DECISIONS.to_frame()
+    return Decided(bars, frames, decisions)

@@ -1,0 +1,119 @@
+"""Who would get something else by another version: both decide for the same customers at the same instant. Counts only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.keys import draw, load_key
+from flows.line.deciding import decide
+from flows.line.sources import Source, read_shared, recent_history
+from flows.line.versions import of_version
+from flows.warehouse.queries import count_customers
+from flows.warehouse.scope import Scope
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from flows.clock import Moment
+    from flows.workspace import Workspace
+
+MOST_CUSTOMERS = 20_000
+_UNIT = ["message_type", "customer_id", "brand", "subject"]
+
+
+@dataclass(frozen=True)
+class Flip:
+    """How many people (and subjects, for service) would get `after` instead of `before`; None is nothing."""
+
+    message_type: str
+    before: str | None
+    after: str | None
+    people: int
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How many people (and subjects, for service) a product speaks to by both versions, and who is not the same."""
+
+    product: str
+    before: int
+    after: int
+    gained: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Two versions' decisions about the same customers.
+
+    Attributes:
+        now: the instant at which both decide; what was decided earlier that day is not counted as had.
+        customers, of: how many were decided for, of how many.
+        flips: what people would get instead, the most first.
+        reach: of each product that speaks in either version.
+    """
+
+    now: datetime
+    customers: int
+    of: int
+    flips: tuple[Flip, ...]
+    reach: tuple[Reach, ...]
+
+
+def flips(before: Workspace, after: Workspace, ref: str, path: Path, now: Moment, most: int) -> Flips:
+    """Decide by two versions over one warehouse and history, and compare.
+
+    Args:
+        before: the other version, on the data of the present one.
+        after: the present version.
+        ref: what the other version is called.
+        path: the warehouse.
+        now: the moment of both.
+        most: of more customers than that, so many are drawn by a hash of their ids.
+
+    Raises:
+        UsageError: the other version's queries do not fit the warehouse.
+        StatementError, DataError: this version's do not.
+    """
+    products = [*before.live(now.as_of), *after.live(now.as_of)]
+    history = recent_history(after.settings, products, now.as_of).filter(pl.col("as_of") < now.as_of)
+    source = Source(after, path, now, read_shared(after, path, now))
+    with source.open(Scope(), now.present) as connection:
+        total = count_customers(connection, after.queries, now)
+    scope = Scope(parts=max(1, math.ceil(total / most)))
+    people, new = _decided(source, scope, history)
+    with of_version(ref):
+        others, old = _decided(Source(before, path, now, read_shared(before, path, now)), scope, history)
+    drawn = pl.concat([people, others]).unique().sort(draw("compare", pl.col("customer_id"))).head(most)
+    old, new = (frame.join(drawn, on="customer_id", how="semi") for frame in (old, new))
+    pairs = old.rename({"product": "before"}).join(
+        new.rename({"product": "after"}), on=_UNIT, how="full", coalesce=True, nulls_equal=True
+    )
+    names = sorted({product.name for product in products})
+    return Flips(now.now, drawn.height, total, _flips(pairs), tuple(_reach(name, pairs) for name in names))
+
+
+def _decided(source: Source, scope: Scope, history: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The customers (`customer_id`), and what is decided: `_UNIT` and `product`; who is held out gets nothing."""
+    made = decide(source, scope, history, load_key(source.workspace.settings.key_file))
+    subject = pl.when(pl.col("message_type") == "service").then("subject_id")
+    won = made.decisions.filter(pl.col("reason").is_null()).with_columns(subject=subject)
+    return made.bars.people.select("customer_id").unique(), won.select(*_UNIT, "product")
+
+
+def _flips(pairs: pl.DataFrame) -> tuple[Flip, ...]:
+    flipped = pairs.filter(pl.col("before").ne_missing(pl.col("after")))
+    counts = flipped.group_by("message_type", "before", "after").len("people")
+    ordered = counts.sort("people", "message_type", "before", "after", descending=[True, False, False, False])
+    return tuple(Flip(**row) for row in ordered.iter_rows(named=True))
+
+
+def _reach(product: str, pairs: pl.DataFrame) -> Reach:
+    had, has = (pl.col(side).eq_missing(pl.lit(product)) for side in ("before", "after"))
+    counts = pairs.select(before=had.sum(), after=has.sum(), gained=(has & ~had).sum(), lost=(had & ~has).sum())
+    return Reach(product, **counts.row(0, named=True))

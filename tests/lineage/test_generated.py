@@ -1,0 +1,44 @@
+"""Random queries: what a shuffle shows to change a field is in the field's static lineage."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from tests.lineage.queries import Analyst
+from tests.lineage.shuffling import Worlds, values
+from tests.lineage.trying import try_queries
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory) -> Worlds:
+    return Worlds(tmp_path_factory.mktemp("worlds"), seed=1)
+
+
+@pytest.mark.parametrize("first", [0, 150])
+def test_nothing_that_a_field_really_depends_on_is_missing_from_its_lineage(worlds, first):
+    try_queries(worlds, range(first, first + 150))
+
+
+def test_the_same_seed_writes_the_same_query():
+    assert Analyst(Random(7)).query() == Analyst(Random(7)).query()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("first_name", {"name"}),
+        ("age_band::varchar", {"age"}),
+        ("(address).street", {"home"}),
+        ("CASE WHEN city = 'X' THEN traits END", {"home", "traits"}),
+        ("(SELECT count(*) FROM orders o WHERE o.customer_id = people.customer_id)::varchar", {"last_order"}),
+        ("(SELECT max(o.day) FROM orders o WHERE o.customer_id = people.customer_id)::varchar", {"last_order"}),
+        ("(SELECT max(v.page) FROM visits v WHERE v.customer_id = people.customer_id)", {"pages"}),
+        ("(SELECT min(tags)::varchar FROM visits v WHERE v.customer_id = people.customer_id)", {"pages"}),
+        ("brand", set()),
+    ],
+)
+def test_a_shuffle_shows_each_dimension_and_no_other(worlds, value, shown):
+    query = f"SELECT customer_id, brand, {value} AS f FROM people"
+    assert worlds.changing(query, values(worlds.own, query), worlds.others) == shown
