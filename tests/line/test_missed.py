@@ -37,7 +37,7 @@ def test_what_costs_the_most_is_said_in_a_sentence_with_what_to_do():
     )
     care, tips = without_facts(rows)
     assert care == (
-        "care uses nothing that is known of 1,000 of 1,200 people. What costs the most: last_order is stale for 900; load it more "
-        "often, or look at its fresh_for in sql/dimensions.yaml."
+        "care uses nothing that is known of 1,000 of 1,200 people. What costs the most: last_order is stale for 900; load it "
+        "more often, or look at its fresh_for in sql/dimensions.yaml."
     )
     assert tips.endswith("name is not permitted for 2; it needs a consent that they have not given, or a lawful basis.")
