@@ -29,21 +29,21 @@ EXIT_OUR_FAULT = 70
 def say(found: object, text: Callable[[], RenderableType], *, as_json: bool) -> None:
     """Print what was found: as JSON, or as text is made of it."""
     if as_json:
-        sys.stdout.write(json.dumps(_plain(found), indent=1, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n")
     else:
         Console(soft_wrap=True).print(text())
 
 
-def _plain(found: object) -> Any:  # noqa: ANN401
+def plain(found: object) -> Any:  # noqa: ANN401
     """Any of our results as what JSON knows."""
     if isinstance(found, BaseModel):
         return {**found.model_dump(mode="json"), **_counts(found)}
     if dataclasses.is_dataclass(found) and not isinstance(found, type):
-        return {field.name: _plain(getattr(found, field.name)) for field in dataclasses.fields(found)}
+        return {field.name: plain(getattr(found, field.name)) for field in dataclasses.fields(found)}
     if isinstance(found, dict):
-        return {key: _plain(value) for key, value in found.items()}
+        return {key: plain(value) for key, value in found.items()}
     if isinstance(found, list | tuple):
-        return [_plain(value) for value in found]
+        return [plain(value) for value in found]
     return str(found) if isinstance(found, Path | date | datetime) else found
 
 

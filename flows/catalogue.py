@@ -132,8 +132,15 @@ class Catalogue(_Strict, Document):
         return self.model_copy(update={"tables": kept})
 
 
+MOST_ELEMENTS, LONGEST_EXAMPLE = 100, 1_000
+"""Of a list, and characters of a text: more would not stand in a message either."""
+
+
 def _example(value: object) -> object:
     """A plain value, or a list of them for a field that words loop over; what is written like a date is one."""
+    most = MOST_ELEMENTS if isinstance(value, list) else LONGEST_EXAMPLE
+    if isinstance(value, list | str) and len(value) > most:
+        raise ValueError(f"an example of this length ({len(value)}) would stand in no message | shorten it to {most}")
     if isinstance(value, list):
         return [_example(item) for item in value]
     if value is not None and not isinstance(value, str | int | float | date):

@@ -200,7 +200,7 @@ def explained(
     if first["type"] == "missing":
         return error(where, f"'{dotted}' is missing", "add it")
     given = first["input"]
-    shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
+    shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) and len(str(given)) <= 80 else ""
     if given is None:
         return error(where, f"'{dotted}' has no value", "write one, or take the key out")
     if first["type"] == "literal_error":

@@ -100,6 +100,12 @@ class BalanceError(JustEnoughError):
     exit_code = 70
 
 
+class GuardError(JustEnoughError):
+    """Our fault: more of a person would have reached the words than the guard lets through. Nothing is published."""
+
+    exit_code = 70
+
+
 class StateError(JustEnoughError):
     """The state folder or the ledger is damaged, or newer than this program."""
 

@@ -38,6 +38,7 @@ class Order(_Kept):
         inputs_digest: of the workspace's settings, SQL and templates.
         source_rows: table -> rows when the run began.
         overdue: products that are left out, because their review date has passed.
+        targeted: segment -> the dimensions that decide who is in it.
     """
 
     run_id: str
@@ -53,6 +54,7 @@ class Order(_Kept):
     inputs_digest: str
     source_rows: dict[str, int]
     overdue: tuple[str, ...] = ()
+    targeted: dict[str, tuple[str, ...]] = {}
 
     @property
     def moment(self) -> Moment:
@@ -84,6 +86,23 @@ class Count(_Kept):
     rows: int
 
 
+class Crowd(_Kept):
+    """How many people of a channel are shown the same facts, names aside.
+
+    Attributes:
+        floor: how many there have to be; 0 is any number.
+        smallest: the fewest who are shown the same; null where nobody is shown anything.
+        lowered: deliveries that show fewer facts than they could, because too few people share those.
+        barred: deliveries that cannot be, because even without facts there are too few.
+    """
+
+    channel: str
+    floor: int
+    smallest: int | None
+    lowered: int
+    barred: int
+
+
 class Plan(_Kept):
     """A settled plan.
 
@@ -94,6 +113,7 @@ class Plan(_Kept):
         deliveries: message type -> where the wanted deliveries went.
         candidates: product -> rows of its segment that were about it.
         counts: the deliveries by product, target, brand, variant and facts.
+        crowds: by channel, how many people are shown the same.
         files: name in the plan's folder -> SHA-256.
     """
 
@@ -105,6 +125,7 @@ class Plan(_Kept):
     candidates: dict[str, int]
     counts: tuple[Count, ...]
     files: dict[str, str]
+    crowds: tuple[Crowd, ...] = ()
 
     @property
     def people_count(self) -> int:

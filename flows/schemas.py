@@ -82,6 +82,7 @@ COLUMNS: dict[str, Column] = {
     "target": _string("the platform format"),
     "address_match": _string("the address in the form that tells whether two are the same"),
     "creative_id": _string("digest of the words of one key, in one brand and country"),
+    "shown": _string("HMAC of the facts that a delivery shows, names aside"),
     "message_id": _string("HMAC of decision, lane and attempt"),
 }
 
@@ -135,6 +136,7 @@ ROUTED = frame_schema(
     "target",
     "address",
     "address_match",
+    "shown",
     "reason",
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from flows.documents import explained
 from flows.durations import Duration, Share
@@ -22,6 +22,18 @@ def _zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError):
         raise ValueError("this is not a time zone | write it as in 'Europe/Berlin'") from None
     return name
+
+
+def _hosts(given: object) -> object:
+    """Hosts in small letters; an environment variable has them with commas between."""
+    hosts = given.split(",") if isinstance(given, str) else given
+    if not isinstance(hosts, list | tuple):
+        return given
+    named = [str(host).strip().lower() for host in hosts]
+    for host in named:
+        if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host):
+            raise ValueError("this is no host | write it as in images.example.com, without https:// and *")
+    return tuple(named)
 
 
 class Brand(BaseModel):
@@ -76,6 +88,15 @@ class Brand(BaseModel):
         return url
 
 
+class Exposure(BaseModel):
+    """How many different dimensions a brand may show to one person within 30 and within 90 days."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    in_30_days: int = Field(default=6, ge=0)
+    in_90_days: int = Field(default=9, ge=0)
+
+
 class Settings(BaseModel):
     """What a workspace sets. Relative paths start at the workspace.
 
@@ -95,8 +116,12 @@ class Settings(BaseModel):
         tolerated_share: a delivery in which more than this share falls away since the plan is refused.
         plan_expires: how long a plan may be delivered.
         smallest_audience: an audience of fewer people is not handed to an ad platform.
+        crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
+        exposure: how many different dimensions may be shown to a person in 30 and in 90 days.
+        link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
         creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
         memory: what DuckDB may use, as it writes it.
+        query_seconds: how long one query may take.
         parts: into how many parts of the customers a run is cut.
         lock_wait_seconds: how long a run waits for another one to end.
         targets: brand -> channel -> target.
@@ -120,8 +145,12 @@ class Settings(BaseModel):
     tolerated_share: Share = 0.01
     plan_expires: Duration = Field(default="24 hours", validate_default=True)
     smallest_audience: int = Field(default=100, ge=1)  # Source: the minimum of Google's and Meta's lists
+    crowd: dict[str, Annotated[int, Field(ge=0)]] = {}
+    exposure: Exposure = Exposure()
+    link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
     memory: str = "4 GiB"
+    query_seconds: float = Field(default=3600, gt=0, le=86_400)
     parts: int = Field(default=1, ge=1, le=4096)
     lock_wait_seconds: float = Field(default=0, ge=0)
     targets: dict[str, dict[str, str]]
@@ -189,7 +218,12 @@ def load_settings(workspace: Path) -> Settings:
 
 
 def _from_environment() -> dict[str, str]:
-    plain = [key for key, field in Settings.model_fields.items() if get_origin(field.annotation) is not dict]
+    tables = (dict, Exposure)
+    plain = [
+        key
+        for key, field in Settings.model_fields.items()
+        if field.annotation not in tables and get_origin(field.annotation) not in tables
+    ]
     names = {key: f"JUSTENOUGH_{key.upper()}" for key in plain if key != "workspace"}
     return {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
 

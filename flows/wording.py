@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.errors import ProductError, TemplateError, nearest
 from flows.locales import LOCALE, chain, in_use
@@ -42,6 +44,26 @@ def fitting(files: Mapping[WordsKey, Words], channel: str, variant: str | None, 
     """
     own = variant if any(key.channel == channel and key.variant == variant for key in files) else None
     return next((key for step in chain(locale) if (key := WordsKey(channel, own, step)) in files), None)
+
+
+def placed(rows: pl.DataFrame, files: Mapping[WordsKey, Words]) -> tuple[list[WordsKey], pl.Series]:
+    """The words that speak in some deliveries of a product, and for each delivery its place among them.
+
+    Args:
+        rows: with `channel`, `variant` and `locale`.
+        files: the product's words.
+
+    Returns:
+        The words; and `words`, null where there are none for the person's language.
+    """
+    kinds = rows.select("channel", "variant", "locale").unique().sort("channel", "variant", "locale")
+    keys = [fitting(files, *kind) for kind in kinds.iter_rows()]
+    known = list(dict.fromkeys(key for key in keys if key is not None))
+    places = pl.Series("words", [known.index(key) if key else None for key in keys], dtype=pl.UInt32)
+    joined = rows.select(kinds.columns).join(
+        kinds.with_columns(places), on=kinds.columns, how="left", nulls_equal=True, maintain_order="left"
+    )
+    return known, joined["words"]
 
 
 def read_product_words(product: Product, templates: Path, default_locale: str) -> dict[WordsKey, Words]:

@@ -26,7 +26,18 @@ if TYPE_CHECKING:
     from flows.words import Layout, Words
 
 # Settings that may change between plan and delivery: paths (a workspace may be moved) and what a run may use.
-_UNDECIDING = ("workspace", "database", "state", "outbox", "ledger", "key_file", "memory", "parts", "lock_wait_seconds")
+_UNDECIDING = (
+    "workspace",
+    "database",
+    "state",
+    "outbox",
+    "ledger",
+    "key_file",
+    "memory",
+    "query_seconds",
+    "parts",
+    "lock_wait_seconds",
+)
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,7 @@ def load_workspace(folder: Path) -> Workspace:
     """
     settings = load_settings(folder)
     _check_targets(settings)
+    _check_crowd(settings)
     if not is_spoken(settings.locale):
         where = "pyproject.toml: tool.justenough.locale"
         raise SettingError(where, f"'{settings.locale}' is no language", "write it as in en, de or pt-BR")
@@ -164,6 +176,17 @@ def _check_targets(settings: Settings) -> None:
             if target(name, where).channel != channel:
                 what = f"the target '{name}' is for {target(name).channel}, not for {channel}"
                 raise SettingError(where, what, "choose another target")
+
+
+def _check_crowd(settings: Settings) -> None:
+    for name, least in settings.crowd.items():
+        where = f"pyproject.toml: tool.justenough.crowd.{name}"
+        if name not in CHANNELS:
+            raise SettingError(where, f"'{name}' is no channel", nearest(name, CHANNELS))
+        channel = CHANNELS[name]
+        if channel.needs_yes and least < channel.crowd:
+            what = f"{least} people are too few: what others learn of people is about {channel.crowd} at least"
+            raise SettingError(where, what, f"set {channel.crowd} or more, or take it out")
 
 
 def _check_segment(product: Product, sql: Path) -> None:

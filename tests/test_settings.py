@@ -107,6 +107,23 @@ def test_a_setting_that_is_not_as_it_should_be_is_refused(tmp_path, lines, what,
     assert hint in error.hint
 
 
+def test_hosts_of_links_are_a_list_or_stand_in_the_environment_with_commas(tmp_path, monkeypatch):
+    assert load(tmp_path).link_hosts == ()
+    assert load(tmp_path, 'link_hosts = ["IMG.example.com", "a-b.example.org"]').link_hosts == (
+        "img.example.com",
+        "a-b.example.org",
+    )
+    monkeypatch.setenv("JUSTENOUGH_LINK_HOSTS", "img.example.com, b.example.org")
+    assert load(tmp_path).link_hosts == ("img.example.com", "b.example.org")
+
+
+@pytest.mark.parametrize(
+    "host", ["https://img.example.com", "*.example.com", "img", "img.example.com/a", "n\u00f6.example.com"]
+)
+def test_what_is_no_host_is_refused(tmp_path, host):
+    assert refused(tmp_path, f'link_hosts = ["{host}"]').what == "link_hosts: this is no host"
+
+
 def test_a_name_is_needed_since_it_is_in_every_key(tmp_path):
     assert refused(tmp_path, name="").what == "'name' is missing"
 

@@ -11,6 +11,7 @@ from tests.house.tree import ROOT
 from tests.tiny import Tiny, make
 
 DAY = date(2026, 11, 22)
+TOO_FEW = "99 people are too few: what others learn of people is about 100 at least"
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +202,25 @@ def test_a_product_has_a_version_of_its_own_made_of_its_own_files(tiny):
     after = tiny.load()
     new = {name: after.product_digest(product) for name, product in after.products.items()}
     assert (new["care"], new["late"] != old["late"]) == (old["care"], True)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("web = 0\nwebb = 20", "tool.justenough.crowd.webb: 'webb' is no channel\nhint: did you mean 'web'?"),
+        ("web = 0\nads = 99", f"tool.justenough.crowd.ads: {TOO_FEW}\nhint: set 100 or more, or take it out"),
+    ],
+)
+def test_a_crowd_of_no_channel_or_of_too_few_for_an_ad_platform_is_refused(tiny, setting, said):
+    tiny.edit("pyproject.toml", "web = 0", setting)
+    assert str(refused(tiny)) == f"pyproject.toml: {said}"
+
+
+def test_a_crowd_below_nothing_is_refused(tiny):
+    tiny.edit("pyproject.toml", "web = 0", "web = -1")
+    assert "crowd.web" in str(refused(tiny))
+
+
+def test_a_crowd_of_a_hundred_or_more_may_be_asked_for_in_ads(tiny):
+    tiny.edit("pyproject.toml", "web = 0", "web = 0\nads = 100\nemail = 7")
+    assert tiny.load().settings.crowd == {"web": 0, "ads": 100, "email": 7}

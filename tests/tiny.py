@@ -50,6 +50,9 @@ database = "warehouse.duckdb"
 global_holdout = 0
 default_region = "DE"
 
+[tool.justenough.crowd]
+web = 0
+
 [tool.justenough.targets.north]
 email = "email_file"
 sms = "sms_file"
@@ -186,9 +189,9 @@ dimensions: [last_order, name]
 {% block body %}We are sorry.{% endblock %}
 """,
     "templates/_shared/email_layout.j2": """\
-{% block html %}<body>{{ content }}<a href="{{ action.url }}">{{ action.label }}</a>
+{% block html %}<html lang="{{ locale }}"><body>{{ content }}<a href="{{ action.url }}">{{ action.label }}</a>
 <p>{{ brand.legal_name }}, {{ brand.postal_address }}
-{% if is_marketing %}<a href="{{ unsubscribe_url }}">Unsubscribe</a>{% endif %}</p></body>{% endblock %}
+{% if is_marketing %}<a href="{{ unsubscribe_url }}">Unsubscribe</a>{% endif %}</p></body></html>{% endblock %}
 {% block text %}{{ content }}
 {{ action.url }}
 {{ brand.legal_name }}{% if is_marketing %}

@@ -26,22 +26,27 @@ class Channel:
         name: email, sms, push, web or ads.
         address: the column of the customers' frame that holds its addresses.
         parts: the parts of the words it carries.
-        one_line: the parts that must not break their line: headers, titles.
         may_be_blank: the parts without which a message is whole.
         longest: part -> the characters that platforms take of it, or show.
         layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each part that
             it wraps; None where the words stand for themselves.
+        crowd: how many people have to be shown the same facts, names aside, unless a setting says otherwise; 0: any number.
         needs_yes: whether even a service message needs a yes, because somebody else learns who it is about.
     """
 
     name: str
     address: str
     parts: tuple[Part, ...]
-    one_line: tuple[str, ...] = ()
     may_be_blank: tuple[str, ...] = ()
     longest: Mapping[str, int] = field(default_factory=dict)
     layout: str | None = None
+    crowd: int = 0
     needs_yes: bool = False
+
+    @property
+    def one_line(self) -> tuple[str, ...]:
+        """The parts that must not break their line: headers, titles."""
+        return tuple(part.name for part in self.parts if part.is_one_line)
 
 
 # Source: CONTRACTS, Channels.
@@ -52,12 +57,11 @@ CHANNELS: dict[str, Channel] = {
             "email",
             "email",
             (
-                Part("subject", is_html=False),
-                Part("preheader", is_html=False),
+                Part("subject", is_html=False, is_one_line=True),
+                Part("preheader", is_html=False, is_one_line=True),
                 Part("html", is_html=True),
                 Part("text", is_html=False),
             ),
-            one_line=("subject", "preheader"),
             may_be_blank=("preheader",),
             layout="email_layout.j2",
         ),
@@ -65,19 +69,21 @@ CHANNELS: dict[str, Channel] = {
         Channel(
             "push",
             "push_token",
-            (Part("title", is_html=False), Part("body", is_html=False)),
-            one_line=("title",),
+            (Part("title", is_html=False, is_one_line=True), Part("body", is_html=False)),
             longest={"body": 1000},  # Source: Firebase's console
         ),
         Channel(
-            "web", "customer_id", (Part("headline", is_html=False), Part("body", is_html=False)), one_line=("headline",)
+            "web",
+            "customer_id",
+            (Part("headline", is_html=False, is_one_line=True), Part("body", is_html=False)),
+            crowd=20,
         ),
         Channel(
             "ads",
             "email",
-            (Part("headline", is_html=False), Part("description", is_html=False)),
-            one_line=("headline", "description"),
+            (Part("headline", is_html=False, is_one_line=True), Part("description", is_html=False, is_one_line=True)),
             longest={"headline": 30, "description": 90},  # Source: Google's responsive search ads
+            crowd=100,  # Source: the minimum of Google's and Meta's lists
             needs_yes=True,
         ),
     )

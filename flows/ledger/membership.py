@@ -26,7 +26,10 @@ def read_members(settings: Settings, target: str, brand: str, batch_id: str | No
     if not path.exists():
         hint = "restore it from your backup: without it nobody can be removed downstream"
         raise StateError(path.name, "the membership of this batch is missing from the state folder", hint)
-    return pl.read_parquet(path).cast(dict(schema))  # type: ignore[arg-type]
+    members = pl.read_parquet(path)
+    # An earlier version of the program may have kept less.
+    missing = [pl.lit(None).alias(name) for name in schema if name not in members.columns]
+    return members.with_columns(missing).select(schema.names()).cast(dict(schema))  # type: ignore[arg-type]
 
 
 def write_members(settings: Settings, target: str, brand: str, batch_id: str, members: pl.DataFrame) -> None:

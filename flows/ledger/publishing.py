@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from flows.clock import present
 from flows.durable import boot_id, private_folder, rename_once, same_file_system, sync_folder
 from flows.errors import BalanceError, OutboxError, StateError
+from flows.ledger.exposure import forget_superseded
 from flows.ledger.store import Ledger, open_ledger
 from flows.plan import sha256
 
@@ -120,8 +121,7 @@ def _recover_batch(settings: Settings, ledger: Ledger, row: dict[str, object]) -
         return _undo(ledger, batch_id, "the run ended before the batch was sealed")
     if not source.exists():
         sync_folder(private_folder(settings.outbox / target))
-        with ledger.transaction():
-            _set_state(ledger, batch_id, "published", None)
+        _note_published(ledger, batch_id)
         return Recovered(batch_id, "published", "the run ended after the batch had appeared")
     if not is_whole(source, str(row["manifest_sha256"])):
         return _undo(ledger, batch_id, "a staged file is not as it was sealed")
@@ -145,7 +145,7 @@ def is_whole(folder: Path, manifest_sha256: str) -> bool:
 def _undo(ledger: Ledger, batch_id: str, reason: str) -> Recovered:
     """State first; the folder is unlinked only after that, since its absence would mean that it was published."""
     with ledger.transaction():
-        for table in ("receipt", "delivery", "claim"):
+        for table in ("exposure", "receipt", "delivery", "claim"):
             ledger.execute(f"DELETE FROM {table} WHERE batch_id = $batch", {"batch": batch_id})
         _set_state(ledger, batch_id, "aborted", reason)
     return Recovered(batch_id, "aborted", reason)
@@ -163,9 +163,14 @@ def _reveal(settings: Settings, ledger: Ledger, batch_id: str, target: str, name
         raise OutboxError(destination, "something of this name is in the outbox already", hint) from None
     sync_folder(destination.parent)
     sync_folder(source.parent)
-    with ledger.transaction():
-        _set_state(ledger, batch_id, "published", None)
+    _note_published(ledger, batch_id)
     return destination
+
+
+def _note_published(ledger: Ledger, batch_id: str) -> None:
+    with ledger.transaction():
+        forget_superseded(ledger, batch_id)
+        _set_state(ledger, batch_id, "published", None)
 
 
 def _fence(ledger: Ledger, batch_id: str) -> None:

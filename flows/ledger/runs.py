@@ -83,6 +83,12 @@ def unfinished_runs(ledger: Ledger) -> pl.DataFrame:
     return rows.with_columns(pl.col("expires_at").dt.replace_time_zone("UTC"))
 
 
+def delivered_runs(ledger: Ledger) -> list[str]:
+    """The runs that have delivered, the latest first."""
+    rows = ledger.rows("SELECT run_id FROM run WHERE state = 'delivered' ORDER BY started_at DESC")
+    return rows["run_id"].to_list()
+
+
 def batches_of(ledger: Ledger, run_id: str) -> pl.DataFrame:
     """`target, brand, state, kind, row_count, batch_id` of the batches of a run that were not aborted."""
     return ledger.rows(

@@ -22,6 +22,7 @@ from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
 from flows.line.planning import begin, plan_part
 from flows.line.previewing import Asked, preview, preview_for
+from flows.line.proving import prove
 from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
 from flows.line.settling import settle
 from flows.line.sources import make_sample, scratch_folder
@@ -51,6 +52,7 @@ __all__ = [
     "prepare",
     "preview",
     "preview_for",
+    "prove",
     "publish",
     "run",
     "sample",

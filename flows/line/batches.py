@@ -12,6 +12,7 @@ from flows.channels import CHANNELS, Creatives, Target
 from flows.clock import present
 from flows.keys import load_key
 from flows.ledger.claims import Batch, Header
+from flows.ledger.exposure import exposures, shown_lately
 from flows.ledger.publishing import publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, versions
 from flows.ledger.store import open_ledger
@@ -21,6 +22,7 @@ from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
 from flows.stages.delivery import Payload, header, shaped, write_batch
 from flows.stages.eligibility import rechecked
+from flows.stages.exposure import exposed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +77,13 @@ def checked(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> tuple[pl.Da
     return rechecked(rows, bars, workspace.products, CHANNELS, workspace.settings.targets, at), at
 
 
+def within_budget(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
+    """Planned deliveries, EXPOSED where what left since the plan was made has used up what may be shown to the person."""
+    with open_ledger(workspace.settings) as ledger:
+        lately = shown_lately(ledger, plan.order.as_of, workspace.settings.exposure)
+    return exposed(rows, lately, workspace.products, workspace.settings.exposure)
+
+
 def claims_wanted(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
     """What the ledger has to know of some deliveries: see `stages.claims.claimable`."""
     return claimable(rows, workspace.products, load_key(workspace.settings.key_file), plan.order.moment)
@@ -127,6 +136,7 @@ def publish_batch(
         ),
         "receipt": receipts,
         "product_version": new,
+        "exposure": exposures(rows, {name: job.workspace.products[name].because for name in digests}, batch),
         "source": _new_sources(settings, sources, receipts["sources_sha256"]),
     }
     return publish(settings, batch, records)

@@ -14,6 +14,7 @@ from flows.line.sources import Source, read_shared, segment_rows
 from flows.lineage import Verified, shape_of, trace, verify, verify_customers
 from flows.schemas import spoken
 from flows.stages.relevance import check_signals
+from flows.warehouse.probing import probe
 from flows.warehouse.queries import consent, customers, exclusions, suppressions
 from flows.warehouse.scope import Scope, seen
 
@@ -51,6 +52,7 @@ def bind(workspace: Workspace, path: Path, now: Moment) -> Bound:
         CatalogueError: an example is of another kind than its field; or a field depends on more than it declares.
         ProductError, DimensionLimitError: a product does not say why, or not for how many dimensions, people get it.
     """
+    probe(path, workspace.queries, now)
     bare = replace(workspace, queries=workspace.queries.without_rows())
     source = Source(bare, path, now, read_shared(bare, path, now))
     with source.open(Scope(), now.present) as connection:

@@ -63,9 +63,11 @@ def check(workspace: Workspace) -> Report:
 def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iterator[str]:
     yield from _unguarded(workspace)
     yield from _unread(workspace)
+    yield from _endless(workspace)
     for file in outdated(workspace.settings.workspace):
         yield f"{file}: editors complete names as they were; write it anew with: justenough schema --write"
     for found in tried:
+        yield from found.warnings
         yield from _long(found)
     if not workspace.live(now.as_of):
         yield f"templates/: no product is live on {now.as_of}, so nobody gets anything; drafts wait for status: live"
@@ -93,6 +95,27 @@ def _long(tried: Tried) -> Iterator[str]:
         if worst["segments"] > MOST_SEGMENTS:
             size = f"{worst['segments']} segments ({worst['units']} units of {worst['encoding']})"
             yield f"{tried.file}: a message comes to {size}, and is paid as so many; {MOST_SEGMENTS} are plenty"
+
+
+def _endless(workspace: Workspace) -> Iterator[str]:
+    """Senders of marketing by text message whom nobody can tell to stop."""
+    senders = {
+        (brand, country)
+        for product in workspace.products.values()
+        if product.message_type == "marketing" and "sms" in product.channels.all
+        for brand in product.brands
+        if "sms" in workspace.settings.targets.get(brand, {})
+        for country in workspace.settings.brands[brand]
+    }
+    for brand, country in sorted(senders):
+        sender, where = (
+            workspace.settings.brand(brand, country),
+            f"pyproject.toml: tool.justenough.brands.{brand}.{country}",
+        )
+        if not sender.sms_stop_word:
+            yield f"{where}: there is no `sms_stop_word`; most countries want marketing by SMS to say how to end it"
+        elif any(letter.isalpha() for letter in sender.sms_sender):
+            yield f"{where}: nobody can answer {sender.sms_stop_word} to the name '{sender.sms_sender}'; send from a number"
 
 
 def _unread(workspace: Workspace) -> Iterator[str]:

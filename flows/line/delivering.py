@@ -13,7 +13,7 @@ from flows.ledger.claims import claim, verdicts
 from flows.ledger.publishing import refuse_unbalanced
 from flows.ledger.runs import batches_of, claims_of, end_run, run_state, start_run, states_told
 from flows.ledger.store import open_ledger
-from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until
+from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
 from flows.line.planning import read_decisions, scan_deliveries
 from flows.line.reconciling import publish_state, published_members
 from flows.line.request import Published
@@ -119,6 +119,7 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> No
     if planned.is_empty():
         return
     rows, _ = checked(workspace, plan, planned)
+    rows = within_budget(workspace, plan, rows)
     messages = rows.filter(
         pl.col("target").is_in([name for name in plan.order.targets if target(name).kind == "message"])
     )
@@ -136,6 +137,7 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> No
 def _publish_messages(job: Job) -> Published:
     """Claim what is still free, and publish exactly that."""
     rows, consent_checked_at = checked(job.workspace, job.plan, job.planned())
+    rows = within_budget(job.workspace, job.plan, rows)
     free = rows.filter(pl.col("reason").is_null())
     wanted = claims_wanted(job.workspace, job.plan, free)
     with open_ledger(job.workspace.settings) as ledger, ledger.transaction():

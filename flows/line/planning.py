@@ -20,6 +20,7 @@ from flows.line.sources import (
     database,
     healthy_rows,
     read_shared,
+    recent_exposure,
     recent_history,
     rows_before,
 )
@@ -33,6 +34,8 @@ from flows.plan import (
 )
 from flows.product import review_is_due
 from flows.schemas import ROUTED
+from flows.stages.crowd import shown
+from flows.stages.exposure import spared
 from flows.stages.guard import guarded
 from flows.stages.routing import routed
 from flows.warehouse.scope import Scope
@@ -48,6 +51,8 @@ MOST_PARTS = 4096
 SOURCES = "sources.parquet"
 ROUTED_FOLDER = "routed"
 """In a plan's folder: what is not worded yet."""
+COUNTED_FOLDER = "counted"
+"""In a plan's folder: how many people of each part are shown the same."""
 
 
 def begin(workspace: Workspace, request: Request) -> Order:
@@ -87,6 +92,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         inputs_digest=workspace.inputs_digest,
         source_rows=healthy_rows(path, workspace, rows_before(settings)),
         overdue=tuple(product.name for product in overdue),
+        targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
     )
     shared = read_shared(workspace, path, moment)
     folder = save_order(settings, order)
@@ -94,6 +100,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         save(rows, folder / "shared" / f"{name}.parquet")
     history = recent_history(settings, workspace.live(moment.as_of), moment.as_of)
     save(history, folder / "history.parquet")
+    save(recent_exposure(settings, moment.as_of), folder / "exposure.parquet")
     save(_sources(workspace, bound), folder / SOURCES)
     return order
 
@@ -101,7 +108,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
 def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     """Decide for one part of the customers, and route what was decided.
 
-    Writes `decisions/<part>.parquet` and `routed/<part>-<product>.parquet` into the plan's folder.
+    Writes `decisions/<part>.parquet`, and `routed/` and `counted/<part>-<product>.parquet`, into the plan's folder.
 
     Returns:
         Product -> candidates of this part.
@@ -111,16 +118,25 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     order = read_order(settings, run_id)
     moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts, order.customers)
     made = decide(source_of(workspace, order), scope, pl.read_parquet(folder / "history.parquet"), key)
-    save(made.decisions, folder / "decisions" / f"{part:04}.parquet")
+    decisions, lately = made.decisions, pl.read_parquet(folder / "exposure.parquet")
+    exposed = [decisions.clear().select("decision_id")]
     for product in workspace.live(order.as_of):
+        mine = decisions.filter(pl.col("product") == product.name, pl.col("reason").is_null())
+        fields = workspace.fields(product)
+        about, consent = made.candidates[product.name], made.bars.consent
+        facts = guarded(mine, about, product, fields, workspace.catalogue, consent, moment)
+        facts = spared(facts, lately, product, fields, settings.exposure)
+        exposed.append(facts.filter(pl.col("reason").is_not_null()).select("decision_id"))
         if product.name in order.products:
-            mine = made.decisions.filter(pl.col("product") == product.name, pl.col("reason").is_null())
-            fields = workspace.fields(product)
-            facts = guarded(
-                mine, made.candidates[product.name], product, fields, workspace.catalogue, made.bars.consent, moment
-            )
-            wanted = routed(facts, product, settings, fields).filter(pl.col("target").is_in(list(order.targets)))
-            save(wanted, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
+            open_ones = facts.filter(pl.col("reason").is_null())
+            lanes = routed(open_ones, product, settings, fields, order.targeted[product.segment])
+            wanted = lanes.filter(pl.col("target").is_in(list(order.targets)))
+            told, counts = shown(wanted, product, workspace.words[product.name], fields, key)
+            save(told, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
+            save(counts, folder / COUNTED_FOLDER / f"{part:04}-{product.name}.parquet")
+    is_exposed = pl.col("decision_id").is_in(pl.concat(exposed)["decision_id"].implode()).fill_null(value=False)
+    reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")
+    save(decisions.with_columns(reason=reason), folder / "decisions" / f"{part:04}.parquet")
     return {"people": made.bars.people.height, **{name: frame.height for name, frame in made.candidates.items()}}
 
 

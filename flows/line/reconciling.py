@@ -13,7 +13,7 @@ from flows.ledger.claims import claim
 from flows.ledger.membership import forget_older, read_members, write_members
 from flows.ledger.runs import last_published
 from flows.ledger.store import open_ledger
-from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until
+from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
 from flows.line.planning import read_decisions
 from flows.line.request import Published
 from flows.stages.claims import MEMBERS, Reach, in_small_audiences, reconciled
@@ -33,6 +33,7 @@ def publish_state(job: Job) -> Published:
     settings, target = job.workspace.settings, job.target
     published = published_members(settings, target, job.brand)
     rows, consent_checked_at = checked(job.workspace, job.plan, job.planned())
+    rows = within_budget(job.workspace, job.plan, rows)
     free = rows.filter(pl.col("reason").is_null())
     content = job.content(free, job.creatives(free))
     wanted, barred, reach, now = (

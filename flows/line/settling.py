@@ -15,11 +15,13 @@ from flows.errors import BalanceError, SourceError
 from flows.keys import Key, load_key
 from flows.ledger.claims import claimed_addresses
 from flows.ledger.store import open_ledger
-from flows.line.planning import ROUTED_FOLDER, read_decisions, save, scan_deliveries
+from flows.line.crowding import CROWD_FILE, crowds, read_crowd, shared
+from flows.line.planning import COUNTED_FOLDER, ROUTED_FOLDER, read_decisions, save, scan_deliveries
 from flows.line.reconciling import members_of, published_members
-from flows.plan import Count, Order, Plan, Waterfall, digests, plan_folder, read_order, read_plan, save_plan
+from flows.plan import Count, Crowd, Order, Plan, Waterfall, digests, plan_folder, read_order, read_plan, save_plan
 from flows.schemas import KEYS, ROUTED
 from flows.stages.claims import Reach, in_small_audiences, reconciled
+from flows.stages.crowd import CLASS, lowered
 from flows.stages.decision import units
 from flows.stages.delivery import shaped
 from flows.stages.message import worded
@@ -36,7 +38,7 @@ _LANE = (*KEYS, "lane")
 
 
 def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -> Plan:
-    """Bring the parts together: one message per address, the words, both waterfalls; then the plan is done.
+    """Bring the parts together: crowds, one message per address, the words, both waterfalls; then the plan is done.
 
     Harmless when repeated.
 
@@ -59,29 +61,32 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
         hint = "look at the query, and at the tables it reads"
         raise SourceError("sql/customers.sql", f"this query yields {who}", hint)
     key = load_key(settings.key_file)
+    classes = read_crowd(workspace, folder, order)
+    save(shared(classes), folder / CROWD_FILE)
+    barred = classes.filter(pl.col("reason").is_not_null())
     with open_ledger(settings) as ledger:
-        dropped = _doubled(folder, claimed_addresses(ledger, order.as_of), key)
+        dropped = _doubled(folder, barred, claimed_addresses(ledger, order.as_of), key)
     creatives: dict[str, dict[str, object]] = {}
     for file in sorted((folder / ROUTED_FOLDER).glob("*.parquet")):
         product = workspace.products[file.stem.partition("-")[2]]
-        rows = pl.read_parquet(file).join(dropped, on=_LANE, how="left", nulls_equal=True, maintain_order="left")
+        rows = lowered(pl.read_parquet(file), classes, product, workspace.fields(product))
+        rows = rows.join(dropped, on=_LANE, how="left", nulls_equal=True, maintain_order="left")
         rows = rows.with_columns(pl.coalesce("reason", "dropped").alias("reason")).drop("dropped")
         words = worded(rows.filter(pl.col("reason").is_null()), product, workspace, key)
-        barred = rows.filter(pl.col("reason").is_not_null()).select(ROUTED.names())
-        save(pl.concat([words.rows, barred], how="diagonal"), folder / "deliveries" / file.name)
+        others = rows.filter(pl.col("reason").is_not_null()).select(ROUTED.names())
+        save(pl.concat([words.rows, others], how="diagonal"), folder / "deliveries" / file.name)
         creatives |= words.creatives
     _drop_small_audiences(workspace, folder, order, creatives)
     lines = (json.dumps(creatives[name], ensure_ascii=False) + "\n" for name in sorted(creatives))
     write_bytes(folder / "creatives.ndjson", "".join(lines).encode())
-    plan = _counted(workspace, folder, order, totals, present() + settings.plan_expires)
+    plan = _counted(workspace, folder, order, totals, crowds(settings, classes), present() + settings.plan_expires)
     save_plan(folder, plan)
-    shutil.rmtree(
-        folder / ROUTED_FOLDER, ignore_errors=True
-    )  # last, so that a settling that failed half-way can be repeated
+    for passing in (ROUTED_FOLDER, COUNTED_FOLDER):  # last, so that a settling that failed half-way can be repeated
+        shutil.rmtree(folder / passing, ignore_errors=True)
     return plan
 
 
-def _doubled(folder: Path, taken: pl.DataFrame, key: Key) -> pl.DataFrame:
+def _doubled(folder: Path, barred: pl.DataFrame, taken: pl.DataFrame, key: Key) -> pl.DataFrame:
     """Which lanes lose to another customer with the same address: `_LANE` and `dropped`.
 
     Source: CONTRACTS, Channels: on a shared address the highest score wins, then the lowest customer_id. Service messages
@@ -89,15 +94,17 @@ def _doubled(folder: Path, taken: pl.DataFrame, key: Key) -> pl.DataFrame:
 
     Args:
         folder: of the plan.
+        barred: the classes whose crowd is too small: they win nothing.
         taken: the addresses of messages that left the same day, as `claimed_addresses` yields them: they have won already.
         key: for `address_key`.
     """
     files = sorted((folder / ROUTED_FOLDER).glob("*.parquet"))
-    columns = [*_LANE, "subject_key", "message_type", "channel", "address_match", "score", "reason"]
+    columns = [*_LANE, "subject_key", "message_type", "channel", "address_match", "score", "shown", "reason"]
     frames = [pl.scan_parquet(file).select(columns) for file in files]
     rows = pl.concat(frames).collect() if frames else ROUTED.to_frame().select(columns)
     ranked = (
         rows.filter(pl.col("reason").is_null(), pl.col("address_match").is_not_null())
+        .join(barred, on=CLASS, how="anti")
         .sort("score", "customer_id", descending=[True, False])
         .with_columns(address_key=key.of(pl.col("brand"), pl.col("channel"), pl.col("address_match")))
     )
@@ -149,7 +156,14 @@ def _in_small_audiences(
     return in_small_audiences(members, published, workspace.settings.smallest_audience)
 
 
-def _counted(workspace: Workspace, folder: Path, order: Order, found: dict[str, int], expires_at: datetime) -> Plan:
+def _counted(
+    workspace: Workspace,
+    folder: Path,
+    order: Order,
+    found: dict[str, int],
+    crowds: tuple[Crowd, ...],
+    expires_at: datetime,
+) -> Plan:
     decisions = read_decisions(folder)
     deliveries = scan_deliveries(folder).select("message_type", *_COUNTED, "reason").collect()
     leaving = deliveries.filter(pl.col("reason").is_null())
@@ -162,12 +176,14 @@ def _counted(workspace: Workspace, folder: Path, order: Order, found: dict[str, 
         deliveries=_waterfalls(deliveries),
         candidates=found,
         counts=tuple(Count.model_validate(row) for row in counts.iter_rows(named=True)),
-        files={name: digest for name, digest in digests(folder).items() if not name.startswith(f"{ROUTED_FOLDER}/")},
+        crowds=crowds,
+        files={name: digest for name, digest in digests(folder).items() if not name.startswith(_PASSING)},
     )
     _check_balance(plan, decisions, _wanted(workspace, order, decisions))
     return plan
 
 
+_PASSING = (f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/")
 _COUNTED = ["product", "target", "brand", "variant", "facts"]
 
 

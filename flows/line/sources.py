@@ -12,6 +12,7 @@ from flows.addresses import normalised_customers, suppression_keys
 from flows.channels import CHANNELS
 from flows.durable import private_folder
 from flows.errors import DataError, SourceError, UsageError, nearest
+from flows.ledger.exposure import shown_lately
 from flows.ledger.history import erased_people, last_source_rows, read_history
 from flows.ledger.store import open_ledger
 from flows.locales import spelt
@@ -131,6 +132,7 @@ class Source:
             scope,
             until,
             memory=settings.memory,
+            seconds=settings.query_seconds,
             scratch=scratch_folder(settings),
             lists=lists,
             shared=self.shared,
@@ -146,8 +148,16 @@ def read_shared(workspace: Workspace, path: Path, moment: Moment) -> dict[str, p
     if not workspace.queries.shared:
         return {}
     catalogue = workspace.catalogue.without(workspace.queries.shared)
-    memory, scratch = workspace.settings.memory, scratch_folder(workspace.settings)
-    with open_scoped(path, catalogue, Scope(), moment.now, memory=memory, scratch=scratch) as connection:
+    settings = workspace.settings
+    with open_scoped(
+        path,
+        catalogue,
+        Scope(),
+        moment.now,
+        memory=settings.memory,
+        seconds=settings.query_seconds,
+        scratch=scratch_folder(settings),
+    ) as connection:
         return shared_tables(connection, workspace.queries, workspace.catalogue, moment)
 
 
@@ -210,6 +220,12 @@ def recent_history(settings: Settings, products: Sequence[Product], as_of: date)
     longest = max((product.once_every.every for product in products), default=timedelta(0))
     with open_ledger(settings) as ledger:
         return read_history(ledger, as_of - longest - timedelta(days=1), as_of)
+
+
+def recent_exposure(settings: Settings, as_of: date) -> pl.DataFrame:
+    """`ledger.exposure.LATELY` as of a day."""
+    with open_ledger(settings) as ledger:
+        return shown_lately(ledger, as_of, settings.exposure)
 
 
 def bars_of_deliveries(source: Source, deliveries: pl.DataFrame) -> Bars:

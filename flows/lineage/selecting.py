@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from flows.lineage.relations import NOTHING, Columns, Relation, all_of
 from flows.lineage.syntax import (
+    columns_of,
     conjuncts,
     line_of,
     makes_rows,
@@ -112,7 +113,7 @@ class Select:
     def _ties(self, condition: exp.Expr) -> bool:
         """Whether it says no more than that two rows are the same person's, or the same brand's."""
         sides = sides_of(condition)
-        return sides is not None and all(map(self._is_unit, sides))
+        return len(sides) > 0 and all(map(self._is_unit, sides))
 
     def _chooses(self, condition: exp.Expr) -> list[str]:
         """The sources of which it may keep some rows of a person and not others."""
@@ -124,9 +125,23 @@ class Select:
         """Whether a source has at most one row for the person and brand that a row of this SELECT is about."""
         branded = {name for name, source in self.sources.items() if "brand" in source.units}
         everything = [*self.conditions, *(on for _, on in self.lookups)]
-        sides = [side for condition in everything if self._ties(condition) for side in sides_of(condition) or ()]
+        sides = [side for condition in everything if self._ties(condition) for side in sides_of(condition)]
         tied = {side.table for side in sides if side.name.lower() == "brand"}
-        return self.sources[alias].is_single and (branded <= {alias} or alias not in branded or alias in tied)
+        is_of_one_brand = branded <= {alias} or alias not in branded or alias in tied
+        return self.sources[alias].is_single and is_of_one_brand and alias in self._about_the_person()
+
+    def _about_the_person(self) -> set[str]:
+        """The sources whose rows are of the person that a row of this SELECT is about, by their keys."""
+        keys = [column for selected in self.select.selects for column in columns_of(selected.unalias())]
+        own = {key.table for key in keys if self._is_unit(key) and key.name.lower() != "brand"}
+        groups = [group for group in self._people() if group & own or group - self.sources.keys()]
+        return groups[0] if len(groups) == 1 else set()
+
+    def _is_the_same_for_all_rows(self, node: exp.Expr) -> bool:
+        """Whether a value is the same in whichever of the person's rows: it reads nothing but what there is one row of."""
+        read = {column.table for column in node.find_all(exp.Column) if column.table in self.sources}
+        looked_up = {alias for alias, condition in self.lookups if not self._ties(condition)}
+        return not puts_rows_together(node) and all(map(self._is_one_row, read)) and not read & looked_up
 
     def _is_unit(self, column: exp.Column) -> bool:
         select: Select | None = self
@@ -196,7 +211,11 @@ class Select:
         grouped = all_of(*(self.needs(by) for by in group))
         among = grouped | several.union(*self.burden.values())
         chosen = self._chosen(among)
-        columns = {selected.alias_or_name: self._value(selected, among) | chosen for selected in select.selects}
+        columns = {
+            selected.alias_or_name: self._value(selected, among)
+            | (NOTHING if self._is_the_same_for_all_rows(selected) else chosen)
+            for selected in select.selects
+        }
         conditions = frozenset().union(
             *(self.needs(condition) for condition in self.conditions if not self._ties(condition))
         )
@@ -235,11 +254,14 @@ class Select:
         return list(group.expressions)
 
     def _is_bare_unit(self, node: exp.Expr) -> bool:
-        return isinstance(node, exp.Column) and self._is_unit(node)
+        columns = columns_of(node)
+        return len(columns) > 0 and all(map(self._is_unit, columns))
 
     def _stays(self, value: exp.Expr, name: str) -> bool:
         """Whether a selected value is the key of its rows: the person's or the brand's, or a brand that is a constant."""
-        return self._is_bare_unit(value) or (name.lower() == "brand" and isinstance(value, exp.Literal))
+        as_text = isinstance(value, exp.Cast) and value.to.this in exp.DataType.TEXT_TYPES
+        is_constant = name.lower() == "brand" and isinstance(value, exp.Literal)
+        return self._is_bare_unit(value.this if as_text else value) or is_constant
 
     def _is_single(self) -> bool:
         """Whether at most one row per person and brand can come out."""
@@ -260,7 +282,7 @@ class Select:
 
     def _is_key(self, columns: list[exp.Expr]) -> bool:
         """Whether rows that differ in these are of other people, or of another brand that the rows name."""
-        names = {column.name.lower() for column in columns if isinstance(column, exp.Column) and self._is_unit(column)}
+        names = {column.name.lower() for node in columns for column in columns_of(node)}
         is_whole = len(names) > 0 and all(map(self._is_bare_unit, columns)) and names != {"brand"}
         return is_whole and ("brand" not in names or self._has_brand())
 
@@ -269,13 +291,17 @@ class Select:
 
     def _is_about_one_person(self) -> bool:
         """Whether the keys of people tie all sources together."""
+        return len(self._people()) <= 1
+
+    def _people(self) -> list[set[str]]:
+        """The sources, in groups that are tied together by people's keys; with the outer ones that they are tied to."""
         groups = [{alias} for alias in self.sources]
         for condition in (*self.conditions, *(on for _, on in self.lookups)):
-            sides = sides_of(condition)
-            if sides and self._ties(condition) and "brand" not in {side.name.lower() for side in sides}:
-                joined = [group for group in groups if group & {side.table for side in sides}]
-                groups = [group for group in groups if group not in joined] + [set().union(*joined)]
-        return len(groups) <= 1
+            tied = {side.table for side in sides_of(condition)}
+            if self._ties(condition) and "brand" not in {side.name.lower() for side in sides_of(condition)}:
+                joined = [group for group in groups if group & tied]
+                groups = [group for group in groups if group not in joined] + [tied.union(*joined)]
+        return groups
 
     def _keeps_one(self, condition: exp.Expr) -> list[exp.Expr]:
         """What `row_number() OVER (PARTITION BY …) = 1` keeps one row of; nothing of any other condition."""

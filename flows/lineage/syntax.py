@@ -69,12 +69,20 @@ def conjuncts(node: exp.Expr | None) -> list[exp.Expr]:
     return list(condition.flatten()) if isinstance(condition, exp.And) else [condition]
 
 
-def sides_of(condition: exp.Expr) -> tuple[exp.Column, exp.Column] | None:
-    """Both columns of `a.x = b.y`; None of any other condition."""
+def sides_of(condition: exp.Expr) -> list[exp.Column]:
+    """The columns on both sides of `a.x = b.y`; none of any other condition."""
     if not isinstance(condition, exp.EQ):
-        return None
-    left, right = condition.this.unnest(), condition.expression.unnest()
-    return (left, right) if isinstance(left, exp.Column) and isinstance(right, exp.Column) else None
+        return []
+    left, right = columns_of(condition.this.unnest()), columns_of(condition.expression.unnest())
+    return [*left, *right] if left and right else []
+
+
+def columns_of(node: exp.Expr) -> list[exp.Column]:
+    """A column, or those of the `coalesce(a.x, b.x)` that a USING column stands for; none of anything else."""
+    if isinstance(node, exp.Column):
+        return [node]
+    parts = [node.this, *node.expressions] if isinstance(node, exp.Coalesce) else []
+    return parts if all(isinstance(part, exp.Column) for part in parts) else []
 
 
 def puts_rows_together(node: exp.Expr) -> bool:

@@ -73,7 +73,7 @@ def delivery_page(delivered: Delivered, *, workspace: str) -> str:
     ]
     columns = ("target", "brand", "batch", "rows", "of these removed", "unchanged", "fallen away since the plan")
     text = f"# {workspace}, {plan.order.as_of}: {outcome_line(delivered)}\n\nPlan `{plan.order.run_id}`.\n\n"
-    text += _table(columns, rows, numbers={3, 4, 5})
+    text += markdown_table(columns, rows, numbers={3, 4, 5})
     if delivered.held:
         text += f"\n\n**These wait for a person:** {', '.join(f'`{batch}`' for batch in delivered.held)}"
     return text + "\n"
@@ -105,7 +105,7 @@ def waterfalls(found: dict[str, Waterfall], passed: str) -> str:
         for reason in reasons
     ]
     rows += [(f"**{passed}**", "", *(f"**{_number(found[kind].passed)}**" for kind in kinds))]
-    return _table(("", "because", *kinds), rows, numbers=set(range(2, 2 + len(kinds))))
+    return markdown_table(("", "because", *kinds), rows, numbers=set(range(2, 2 + len(kinds))))
 
 
 def counts_table(counts: Iterable[Count]) -> str:
@@ -130,8 +130,10 @@ def counts_table(counts: Iterable[Count]) -> str:
         for count in counts
     ]
     columns = ("product", "target", "brand", "variant", "customer data used", "deliveries")
-    folded = f"<details><summary>by variant and by the customer data used</summary>\n\n{_table(columns, finer, {5})}"
-    return f"{_table(('product', 'target', 'brand', 'deliveries'), rows, {3})}\n\n{folded}\n\n</details>"
+    folded = (
+        f"<details><summary>by variant and by the customer data used</summary>\n\n{markdown_table(columns, finer, {5})}"
+    )
+    return f"{markdown_table(('product', 'target', 'brand', 'deliveries'), rows, {3})}\n\n{folded}\n\n</details>"
 
 
 def chart(title: str, waterfall: Waterfall) -> str:
@@ -160,7 +162,7 @@ def chart(title: str, waterfall: Waterfall) -> str:
     return f"data:image/svg+xml;base64,{encoded}"
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: set[int]) -> str:
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: set[int]) -> str:
     """A Markdown table; the columns at the places `numbers` are set to the right."""
     ruler = ["---:" if place in numbers else "---" for place in range(len(columns))]
     lines = [columns, ruler, *([_cell(cell) for cell in row] for row in rows)]

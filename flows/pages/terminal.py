@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from flows.line.request import Delivered, Outcome
-    from flows.plan import Plan, Waterfall
+    from flows.plan import Crowd, Plan, Waterfall
     from flows.starting import Started
 
 
@@ -46,7 +46,15 @@ def _counted(settled: Plan) -> RenderableType:
     title = Text(f"Plan {order.run_id} for {order.as_of}", style="bold")
     people = _waterfall("People in the segments of live products", "get something", settled.people)
     wanted = _waterfall("Deliveries wanted for them", "can leave", settled.deliveries)
-    return Group(title, *map(_overdue, order.overdue), people, wanted)
+    fewer = [_crowded(crowd) for crowd in settled.crowds if crowd.lowered]
+    return Group(title, *map(_overdue, order.overdue), people, wanted, *fewer)
+
+
+def _crowded(crowd: Crowd) -> Text:
+    """How many deliveries of a channel show less, for the sake of those who would be too few."""
+    return Text(
+        f"In {crowd.channel} {crowd.lowered:,} show fewer facts, since fewer than {crowd.floor} people share them."
+    )
 
 
 def _overdue(product: str) -> Text:

@@ -30,6 +30,7 @@ MEMBERS = pl.Schema(
             "channel",
             "address",
             "address_match",
+            "shown",
         ),
         "payload_sha256": pl.String(),
         "identity": pl.String(),

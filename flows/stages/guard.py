@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.product import MOST_DIMENSIONS
+from flows.facts import facts_of, highest_level, shown_with
 from flows.schemas import COLUMNS, INSTANT
 from flows.words import clean
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from flows.catalogue import Catalogue
     from flows.clock import Moment
     from flows.product import Product
+
+MOST_ELEMENTS = 100  # of a list: a message with more of them would be none
 
 # What exports write where there is no name. "Na" and "Test" are names of people, so they are not in the list.
 _PLACEHOLDERS = ["null", "none", "nan", "n/a", "#n/a", "undefined", "unknown"]
@@ -61,32 +63,15 @@ def guarded(
         validate="1:1",
     )
     rows = rows.with_columns(_presentable(name, rows.schema[name]) for name in fields)
-    level = _level(product)
+    level = highest_level(product, product.because)
     used = {
         dimension: _is_usable(dimension, fields, rows, catalogue, consent, moment)
         for dimension in product.dimensions[:level]
         if any(dimension in shown for shown in fields.values())
     }
-    facts = [pl.when(is_used).then(pl.lit(dimension)) for dimension, is_used in used.items()]
-    kept = [
-        pl.when(pl.all_horizontal(used.get(dimension, pl.lit(value=False)) for dimension in shown))
-        .then(name)
-        .alias(name)
-        for name, shown in fields.items()
-        if shown
-    ]
-    return rows.with_columns(
-        *kept,
-        level=pl.lit(level, dtype=pl.Int8),
-        facts_at=_known_at(used, rows),
-        facts=(pl.concat_list(facts).list.drop_nulls() if facts else pl.lit([], dtype=COLUMNS["facts"].type)),
-    ).drop(as_of)
-
-
-def _level(product: Product) -> int:
-    """How many of the product's dimensions may be used: three, less those that people can tell from getting it at all."""
-    told = set(product.because) - set(product.dimensions)
-    return max(0, min(len(product.dimensions), MOST_DIMENSIONS - len(told)))
+    facts_at, level_of = _known_at(used, rows), pl.lit(level, dtype=COLUMNS["level"].type)
+    shown = shown_with(used, fields)
+    return rows.with_columns(shown, facts=facts_of(used), facts_at=facts_at, level=level_of).drop(as_of)
 
 
 def _known_at(used: Mapping[str, pl.Expr], rows: pl.DataFrame) -> pl.Expr:
@@ -104,13 +89,19 @@ def _known_at(used: Mapping[str, pl.Expr], rows: pl.DataFrame) -> pl.Expr:
 def _presentable(name: str, kind: pl.DataType) -> pl.Expr:
     """Text cleaned of what no reader should see; blank, a placeholder for nothing, or no number, is null."""
     column = pl.col(name)
+    if kind == pl.List(pl.String):
+        return column.list.head(MOST_ELEMENTS).list.eval(_said(pl.element())).list.drop_nulls().alias(name)
     if kind.is_float():
         return pl.when(column.is_finite()).then(column).alias(name)
     if kind != pl.String:
         return column
-    text = clean(column)
+    return _said(column).alias(name)
+
+
+def _said(text: pl.Expr) -> pl.Expr:
+    text = clean(text)
     bare = text.str.strip_chars()
-    return pl.when((bare != "") & ~bare.str.to_lowercase().is_in(_PLACEHOLDERS)).then(text).alias(name)
+    return pl.when((bare != "") & ~bare.str.to_lowercase().is_in(_PLACEHOLDERS)).then(text)
 
 
 def _is_usable(

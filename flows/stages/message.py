@@ -10,7 +10,8 @@ import polars as pl
 
 from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.errors import TemplateError
-from flows.wording import fitting, layout_of
+from flows.facts import check_guarded
+from flows.wording import layout_of, placed
 from flows.words import compose, fill, generic, wrap
 
 if TYPE_CHECKING:
@@ -52,43 +53,36 @@ def worded(routed: pl.DataFrame, product: Product, workspace: Workspace, key: Ke
         key: for `message_id`.
 
     Raises:
+        GuardError: more of somebody would reach the words than three dimensions, or than their facts.
         TemplateError: an expression of a template fails on some row.
     """
     fields = workspace.fields(product)
+    check_guarded(routed, product, fields)
     identified = routed.with_columns(
         message_id=key.of(pl.col("decision_id"), pl.col("lane"), FIRST_ATTEMPT),
         sender=_senders(routed, workspace),
     )
-    kinds = identified.select("channel", "variant", "locale").unique().sort("channel", "variant", "locale")
-    keys = [fitting(workspace.words[product.name], *kind) for kind in kinds.iter_rows()]
-    known = list(dict.fromkeys(key for key in keys if key is not None))
-    places = pl.Series("words", [known.index(key) if key else None for key in keys], dtype=pl.UInt32)
-    rows = identified.join(
-        kinds.with_columns(places),
-        on=["channel", "variant", "locale"],
-        how="left",
-        nulls_equal=True,
-        maintain_order="left",
-    )
+    known, places = placed(identified, workspace.words[product.name])
+    rows = identified.with_columns(places)
     wordless = rows.filter(pl.col("words").is_null()).with_columns(*_no_words(), reason=pl.lit("LOCALE_MISMATCH"))
     done = [wordless.drop(*fields, "sender", "words")]
     creatives: dict[str, dict[str, Any]] = {}
     for place, words_key in enumerate(known):
         mine = rows.filter(pl.col("words") == place).drop("words")
-        some, made = _put(mine, words_key, product, workspace)
+        some, made = _put(mine, words_key, product, workspace, list(fields))
         done.append(some.drop(fields))
         creatives |= made
     return Worded(pl.concat(done, how="diagonal"), creatives)
 
 
 def _put(
-    rows: pl.DataFrame, words_key: WordsKey, product: Product, workspace: Workspace
+    rows: pl.DataFrame, words_key: WordsKey, product: Product, workspace: Workspace, fields: list[str]
 ) -> tuple[pl.DataFrame, dict[str, dict[str, Any]]]:
     """One template file on its rows: the words composed, wrapped in each sender's layout, and named."""
     words = workspace.words[product.name][words_key]
     locale = words.locale
     contexts = {name: sender_context(name, product, words_key, workspace) for name in sorted(rows["sender"].unique())}
-    composed = compose(words, rows)
+    composed = compose(words, rows.select(fields))
     _check_said(composed, CHANNELS[words_key.channel], words.name)
     layout = layout_of(workspace.layouts, words_key)
     if layout is not None:

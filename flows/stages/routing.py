@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.channels import CHANNELS
+from flows.facts import at_level, highest_level
 from flows.schemas import ROUTED
 
 if TYPE_CHECKING:
@@ -17,18 +19,25 @@ if TYPE_CHECKING:
 FIRST = "first"
 
 
-def routed(guarded: pl.DataFrame, product: Product, settings: Settings, fields: Collection[str]) -> pl.DataFrame:
+def routed(
+    guarded: pl.DataFrame,
+    product: Product,
+    settings: Settings,
+    fields: Mapping[str, Collection[str]],
+    targeted: Collection[str],
+) -> pl.DataFrame:
     """Every decision of one product, once per lane: the one channel of `first_of`, and each of `also`.
 
     Args:
         guarded: as `guard.guarded` yields it.
         product: gives the channels.
         settings: gives each brand's target per channel; a channel without one is not wanted.
-        fields: the columns that go on to the words.
+        fields: the columns that go on to the words -> their dimensions.
+        targeted: the dimensions that decide who is in the product's segment.
 
     Returns:
-        The columns of `schemas.ROUTED` and the fields. `reason` is null where the delivery can be; a channel of `first_of`
-        is the first open one, and there is always one, since else nothing would have been decided.
+        The columns of `schemas.ROUTED` and the fields; `shown` is not known yet. `reason` is null where the delivery can be;
+        a channel of `first_of` is the first open one, and there is always one, since else nothing would have been decided.
     """
     lanes = []
     for brand in product.brands:
@@ -46,7 +55,15 @@ def routed(guarded: pl.DataFrame, product: Product, settings: Settings, fields: 
             .with_columns(pl.lit(None, kind).alias(name) for name, kind in ROUTED.items())
             .select(columns)
         )
-    return pl.concat(lanes).select(columns)
+    return at_level(pl.concat(lanes), _level(product, targeted), product.dimensions, fields).select(columns)
+
+
+def _level(product: Product, targeted: Collection[str]) -> pl.Expr:
+    """The highest level of each channel; where somebody else learns who is meant, all that people are chosen by is told."""
+    level = highest_level(product, {*product.because, *targeted})
+    return pl.when(pl.col("channel").is_in([name for name, channel in CHANNELS.items() if channel.needs_yes])).then(
+        level
+    )
 
 
 def _first_lane(rows: pl.DataFrame, channels: Sequence[str], targets: Mapping[str, str]) -> pl.DataFrame:
@@ -63,5 +80,6 @@ def _lane(rows: pl.DataFrame, lane: str, channel: str, target: str) -> pl.DataFr
         target=pl.lit(target),
         address=pl.col(f"{channel}_address"),
         address_match=pl.col(f"{channel}_match"),
+        shown=pl.lit(None, dtype=pl.String),
         reason=pl.col(f"{channel}_reason"),
     )

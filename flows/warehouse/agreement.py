@@ -52,8 +52,7 @@ def check_agreement(text: str, name: str, tree: exp.Expr) -> None:
     Raises:
         StatementError: with the line where DuckDB finds it.
     """
-    with translated(name):
-        read = json.loads(_reader().execute("SELECT json_serialize_sql($1)", [text]).fetchall()[0][0])
+    read = _read(text, name)
     if read.get("error"):
         line = text.count("\n", 0, int(read.get("position") or 0)) + 1
         raise StatementError(f"{name}:{line}", str(read["error_message"]), "mend the statement; DuckDB's SQL applies")
@@ -70,6 +69,19 @@ def check_agreement(text: str, name: str, tree: exp.Expr) -> None:
             _take(known, part["column_names"][-1], where)
         if part.get("type") == "BASE_TABLE":
             _take(tables, part["table_name"], where)
+
+
+def check_depth(text: str, name: str) -> None:
+    """Refuse what is nested so deeply that DuckDB does not run it either, before the other parser spends minutes on it."""
+    read = _read(text, name)
+    if read.get("error") and str(read["error_message"]).startswith(("Max expression depth", "memory exhausted")):
+        raise StatementError(name, "this is nested too deeply to be read", "split it into CTEs")
+
+
+def _read(text: str, name: str) -> dict[str, Any]:
+    with translated(name):
+        found: dict[str, Any] = json.loads(_reader().execute("SELECT json_serialize_sql($1)", [text]).fetchall()[0][0])
+    return found
 
 
 def _is_a_functions_own(found: exp.Identifier) -> bool:

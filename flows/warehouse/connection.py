@@ -111,6 +111,9 @@ def translated(where: object) -> Iterator[None]:
         kind = _KIND.search(str(error))
         what = f"a value cannot be cast{f' to {kind[1]}' if kind else ''}"
         raise DataError(where, what, "use TRY_CAST, or mend the rows it fails on") from None
+    except duckdb.InterruptException:
+        what = "it took longer than a query may"
+        raise StatementError(where, what, "write it so that it ends, or raise the setting `query_seconds`") from None
     except duckdb.OutOfMemoryException:
         raise SourceError(
             where, "DuckDB ran out of memory", "raise the setting `memory`, or use more `parts`"

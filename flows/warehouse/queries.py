@@ -215,9 +215,13 @@ def segment(
 
 
 def _run(connection: Connection, text: str, where: str, moment: Moment) -> pl.DataFrame:
+    return query(connection, text, parameters(text, moment), where=where)
+
+
+def parameters(text: str, moment: Moment) -> dict[str, object]:
+    """Those of `$as_of` and `$now` that a statement names, with their values."""
     given = {"as_of": moment.as_of, "now": moment.now.replace(tzinfo=None)}
-    parameters = {name: value for name, value in given.items() if f"${name}" in text}
-    return query(connection, text, parameters, where=where)
+    return {name: value for name, value in given.items() if f"${name}" in text}
 
 
 def _plain(kind: pl.DataType, column: str) -> pl.Expr:

@@ -84,11 +84,11 @@ def seen(connection: Connection, database: Path) -> Seen:
         "WHERE database_name = 'memory' AND schema_name = 'main' AND NOT internal GROUP BY table_name"
     )
     columns = {name: tuple(found) for name, found in connection.execute(shown).fetchall()}
-    views, macros = _definitions(database)
+    views, macros = definitions(database)
     return Seen(columns, {name: text for name, text in views.items() if name in columns}, macros)
 
 
-def _definitions(database: Path) -> tuple[Mapping[str, str], Mapping[str, Macro]]:
+def definitions(database: Path) -> tuple[Mapping[str, str], Mapping[str, Macro]]:
     """The views of a warehouse, each with its SELECT, and its macros; read once for as long as the file stays as it is."""
     known = database.stat()
     return _read_definitions(database, known.st_mtime_ns, known.st_size)
@@ -126,6 +126,7 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
     until: datetime,
     *,
     memory: str,
+    seconds: float | None = None,
     scratch: Path | None = None,
     lists: bool = False,
     shared: Mapping[str, pl.DataFrame] | None = None,
@@ -138,6 +139,7 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
         scope: the customers.
         until: UTC instant; rows that happened later are hidden.
         memory: DuckDB's memory limit.
+        seconds: how long one query may take; None sets no end.
         scratch: a private folder for what does not fit into it (in plain text: DuckDB writes none encrypted without an
             extension); None lets a query fail rather than spill.
         lists: show the lists of addresses (suppressions), and not the tables of people.
@@ -151,9 +153,26 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
     connection = connect()
     with translated("memory"):
         connection.execute(f"SET memory_limit = '{quote(memory)}'")
+        if seconds is not None:
+            connection.execute(f"SET max_execution_time = {round(seconds * 1000)}")
         # By itself DuckDB would spill rows of people, readable by all, into the folder that the program was called from.
         connection.execute(f"SET temp_directory = '{quote(str(scratch)) if scratch else ''}'")
     attach(connection, database, _WAREHOUSE)
+    narrow(connection, database, catalogue, scope, until, lists=lists, shared=shared)
+    return connection
+
+
+def narrow(
+    connection: Connection,
+    database: Path,
+    catalogue: Catalogue,
+    scope: Scope,
+    until: datetime,
+    *,
+    lists: bool = False,
+    shared: Mapping[str, pl.DataFrame] | None = None,
+) -> None:
+    """Make the views of `open_scoped` over what is attached as `warehouse`, and the macros of `database`; then lock it all."""
     _check_columns(catalogue.without(shared or {}), _columns(connection))
     for name, rows in (shared or {}).items():
         connection.register("rows", rows.to_arrow())
@@ -164,13 +183,12 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
             continue
         with translated(catalogue.at("tables", name)):
             connection.execute(_view(name, catalogue, scope, until))
-    for name, macro in _definitions(database)[1].items():
+    for name, macro in definitions(database)[1].items():
         given = ", ".join(map(identifier, macro.parameters))
         with translated(f"the macro {name}"):
             connection.execute(f"CREATE MACRO {identifier(name)}({given}) AS {macro.body}")
     connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
-    return connection
 
 
 def count_rows(database: Path, catalogue: Catalogue) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -10,24 +11,38 @@ from sqlglot import exp
 
 from flows.catalogue import Catalogue, Via
 from flows.errors import StatementError, nearest
-from flows.warehouse.agreement import check_agreement
+from flows.warehouse.agreement import check_agreement, check_depth
 from flows.warehouse.connection import connect, translated
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it would quote the statement where people read our errors
 PARAMETERS = ("as_of", "now")
+_OUTSIDE = frozenset({"getenv", "getvariable", "current_setting", "rand"})
+_CLOCK = frozenset(
+    {"now", "today", "current_date", "get_current_time", "get_current_timestamp", "transaction_timestamp"}
+)
+MOST_BYTES = 100_000
+"""Of one statement; the longest of the sample has 5,000."""
 
 
 def read_statement(path: Path, name: str) -> str:
     """The text of a SQL file. Raises StatementError where it is missing or not UTF-8."""
     try:
-        return path.read_text(encoding="utf-8-sig").rstrip().rstrip(";")  # from its first line on: errors count lines
+        if path.stat().st_size > MOST_BYTES:
+            what = f"this file has {path.stat().st_size:,} bytes, and {MOST_BYTES:,} are plenty for one SELECT"
+            raise StatementError(name, what, "load long lists into a table of the warehouse")
+        text = path.read_text(encoding="utf-8-sig").rstrip().rstrip(";")  # from its first line on: errors count lines
     except OSError:
         what = "this file is missing or cannot be read"
         raise StatementError(name, what, "write it, or mend its name; the README tells what it yields") from None
     except UnicodeDecodeError:
         raise StatementError(name, "this file is not UTF-8", "save it as UTF-8") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise StatementError(f"{name}:{line}", "there is a NUL in this file", "take it out: programs end a text there")
+    return text
 
 
 def canonical(text: str, name: str) -> str:
@@ -48,17 +63,25 @@ def check_statement(text: str, name: str, catalogue: Catalogue, *, is_shared: bo
         StatementError: it is not one SELECT; names a database, a schema, an unknown table or a table function; or puts
             several people's rows together (CONTRACTS, The workspace's SQL).
     """
-    tree = parse(text, name)
-    check_tree(tree, name, catalogue, is_shared=is_shared)
-    check_agreement(text, name, tree)
+    try:
+        check_depth(text, name)
+        tree = parse(text, name)
+        check_tree(tree, name, catalogue, is_shared=is_shared)
+        check_agreement(text, name, tree)
+    except RecursionError:
+        raise StatementError(name, "this is nested too deeply to be read", "split it into CTEs") from None
 
 
 def check_tree(tree: exp.Expr, name: str, catalogue: Catalogue, *, is_shared: bool = False) -> None:
     """As `check_statement`, of a statement that is parsed."""
+    for clause in tree.find_all(exp.With):
+        if clause.recursive:
+            raise StatementError(_at(name, clause), "WITH RECURSIVE may never end", "write the levels out")
     common = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
     known = {table.lower() for table in catalogue.tables}
     for table in tree.find_all(exp.Table):
         _check_table(table, name, common, known)
+    _check_functions(tree, name)
     for parameter in tree.find_all(exp.Parameter, exp.Placeholder):
         asked = str(parameter.name or parameter.this)
         if asked not in PARAMETERS:
@@ -110,6 +133,24 @@ def is_no_function(name: str) -> bool:
         and isinstance(parse(f'SELECT "{name}"(1)', name).selects[0], exp.Anonymous)
         and name.lower() not in _functions_of_duckdb()
     )
+
+
+def _check_functions(tree: exp.Expr, name: str) -> None:
+    """Refuse what does not come from the rows alone: chance, settings, variables, sequences."""
+    for function in tree.find_all(exp.Func):
+        called = function.name if isinstance(function, exp.Anonymous) else function.sql_name()
+        if called.lower() in _fickle():
+            what = f"{called.lower()}() is another thing each time, or what is set outside"
+            raise StatementError(
+                _at(name, function), what, "draw by a hash of customer_id; $as_of and $now are the time"
+            )
+
+
+@cache
+def _fickle() -> frozenset[str]:
+    """DuckDB's functions that depend on more than what they are given; the clock's are left to the author."""
+    listed = "SELECT function_name FROM duckdb_functions() WHERE stability IS NOT NULL AND stability <> 'CONSISTENT'"
+    return frozenset(name for (name,) in connect().execute(listed).fetchall()) | _OUTSIDE - _CLOCK
 
 
 def _check_table(table: exp.Table, name: str, common: set[str], known: set[str]) -> None:

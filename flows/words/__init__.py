@@ -17,11 +17,14 @@ from flows.words.creatives import (
 )
 from flows.words.dates import is_spoken
 from flows.words.layout import Layout, read_layout, render_layout, wrap
+from flows.words.outlines import IDENTITY, VALUE, outlines
 from flows.words.plain import plain
 from flows.words.reading import Part, Words, check_fields, read_words
 
 __all__ = [
     "ESCAPES",
+    "IDENTITY",
+    "VALUE",
     "Composed",
     "Creative",
     "Layout",
@@ -36,6 +39,7 @@ __all__ = [
     "generic",
     "is_spoken",
     "is_words_slot",
+    "outlines",
     "pieces",
     "plain",
     "read_layout",

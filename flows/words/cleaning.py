@@ -35,8 +35,8 @@ _FIRST_CLUSTERS = rf"^((?:\p{{M}}*{_CLUSTER}){{0,{LONGEST}}})"
 _ANY_CLUSTER = rf"\p{{M}}+|{_CLUSTER}"
 _TOWER = r"(\p{M}{3})\p{M}+"
 
-_ORDINARY = r"^[!-~À-ɏ](?:[ -~À-ɏ]*[!-~À-ɏ])?$"
-"""Texts of letters and signs of Latin scripts, composed, without spaces at their ends: nothing to mend but their length."""
+_ORDINARY = r"^[!-~À-ɏ]+(?: [!-~À-ɏ]+)*$"
+"""Texts of letters and signs of Latin scripts, composed, with single spaces inside: nothing to mend but their length."""
 
 
 def clean(text: pl.Expr) -> pl.Expr:
@@ -44,7 +44,8 @@ def clean(text: pl.Expr) -> pl.Expr:
 
     In this order: NFC; each run of line breaks and tabs becomes one space; control, direction and invisible characters are
     dropped, with joiners kept inside emoji and between letters of scripts that join; at most three combining marks on a
-    letter; no space at the ends; at most 80 characters as people count them. Of a text without end its beginning is looked at.
+    letter; one space where there were several, and none at the ends; at most 80 characters as people count them. Of a text
+    without end its beginning is looked at.
     Most texts are ordinary, and only the others pay: 200,000 names take 0.02 s instead of 0.7 s.
     """
     return text.map_batches(_cleaned, return_dtype=pl.String)
@@ -80,6 +81,6 @@ def _mended(text: pl.Expr) -> pl.Expr:
         text = text.str.replace_all(pattern, kept)
     text = text.str.replace_all(r"[\x{200C}\x{200D}]", "")
     text = text.str.replace_many(["\ufdd0", "\ufdd1"], ["\u200c", "\u200d"])
-    text = text.str.replace_all(_TOWER, "${1}").str.strip_chars()
+    text = text.str.replace_all(_TOWER, "${1}").str.replace_all(" {2,}", " ").str.strip_chars()
     short = text.str.extract(_FIRST_CLUSTERS).str.strip_chars_end()
     return pl.when(text.str.len_chars() > LONGEST).then(short).otherwise(text).str.normalize("NFC")

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from jinja2 import DictLoader, StrictUndefined, pass_eval_context
+from jinja2.runtime import LoopContext
 from jinja2.sandbox import SandboxedEnvironment
 
 from flows.words.filters import TESTS, filters
@@ -28,10 +29,12 @@ class Environment(SandboxedEnvironment):
     """A sandbox in which a dot reads a key of a mapping and nothing else: `brand.items` is no method."""
 
     def getattr(self, obj: object, attribute: str) -> object:
-        """The value under `attribute` of a mapping; of a loop, `loop.index` and the like."""
-        if isinstance(obj, Mapping):
-            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
-        return super().getattr(obj, attribute)
+        """The value under `attribute` of a mapping; of a loop, `loop.index` and the like; of nothing else anything."""
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        if isinstance(obj, LoopContext):
+            return super().getattr(obj, attribute)
+        return self.undefined(obj=obj, name=attribute)
 
 
 @pass_eval_context
@@ -44,8 +47,14 @@ def nothing_for_none(_context: EvalContext, value: object) -> object:
     return "" if value is None else value
 
 
-def environment(*, is_html: bool, locale: str, shared: Mapping[str, str] | None = None) -> Environment:
-    """The environment of HTML or other parts in a language; `shared` are the sources of `_shared/` files by name, for `plain`."""
+def environment(*, is_html: bool, locale: str, shared: Mapping[str, str]) -> Environment:
+    """The environment of HTML or other parts in a language; `shared` are the sources of `_shared/` files by name."""
+    return _environment(is_html, locale, tuple(sorted(shared.items())))
+
+
+@functools.lru_cache(maxsize=64)
+def _environment(is_html: bool, locale: str, shared: tuple[tuple[str, str], ...]) -> Environment:  # noqa: FBT001 - cached
+    """Made once for all files that share the same macros, so that these are compiled once."""
     made = Environment(
         # Jinja2's optimizer folds constants within the tree that it compiles. The same nodes are composed again, and whether a
         # place is a slot would depend on what had been compiled before.
@@ -57,20 +66,12 @@ def environment(*, is_html: bool, locale: str, shared: Mapping[str, str] | None 
         lstrip_blocks=True,
         keep_trailing_newline=True,
         loader=DictLoader(dict(shared)) if shared else None,
-        auto_reload=False,  # nothing here changes, and each import of a macro would look
     )
     made.globals.clear()
     made.filters, made.tests = dict(filters(locale)), dict(TESTS)
     return made
 
 
-@functools.cache
-def environment_over(shared: frozenset[tuple[str, str]], *, is_html: bool, locale: str) -> Environment:
-    """The environment with some shared files, made once: each of them is compiled once for all words that import it."""
-    return environment(is_html=is_html, locale=locale, shared=dict(shared))
-
-
-@functools.cache
 def bare_environment(*, is_html: bool, locale: str) -> Environment:
-    """The environment without shared files, made once: for parsing, and for the small templates of slots and conditions."""
-    return environment(is_html=is_html, locale=locale)
+    """The environment without shared files: for parsing, and for the small templates of slots and conditions."""
+    return environment(is_html=is_html, locale=locale, shared={})

@@ -8,6 +8,7 @@ time they hold marks instead of the slots' values.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import dataclass, field, replace
@@ -20,11 +21,12 @@ from markupsafe import Markup
 from flows.errors import TemplateError, nearest
 from flows.words.composing import digest
 from flows.words.creatives import ESCAPES, Composed, Creative, Piece, Slot, escaped, is_words_slot
-from flows.words.environment import environment_over
-from flows.words.macros import imported
+from flows.words.environment import environment
+from flows.words.macros import check_size, imported, written_out
 from flows.words.names import free_names
 from flows.words.plain import template_line
 from flows.words.reading import Part, split
+from flows.words.steps import Planting
 from flows.words.subset import MARKS, Source, check_body, load, parse
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jinja2 import Template
+
+    from flows.words.steps import Step
 
 _OPEN, _CLOSE, _TEXT = "\ufdd0", "\ufdd1", "\ufdd2"
 _MARK = re.compile(f"{_OPEN}({_TEXT}?)(\\w+){_CLOSE}")
@@ -59,7 +63,12 @@ class Layout:
     source: Source = field(repr=False)
     shared: Mapping[str, str] = field(repr=False)
     trees: Mapping[str, nodes.Template] = field(repr=False)
+    steps: Mapping[str, tuple[Step, ...]] = field(repr=False)
     compiled: dict[str, Template] = field(default_factory=dict, repr=False)
+
+    def sources(self) -> dict[str, str]:
+        """The file, and those of `_shared/` that it imports: name -> text."""
+        return {self.name: self.source.text, **{f"templates/{path}": text for path, text in self.shared.items()}}
 
 
 def read_layout(
@@ -83,6 +92,7 @@ def read_layout(
     macros, texts = imported(imports, source, shared)
     printed = frozenset({"content", *slots, *(part.name for part in blocks)})
     source = replace(source, macros=frozenset(macros), is_layout=True, only_printed=printed)
+    check_size(found.values(), macros, source)
     is_html = {part.name: part.is_html for part in blocks}
     names: dict[str, int] = {}
     for block in found.values():
@@ -100,6 +110,12 @@ def read_layout(
         source=source,
         shared=texts,
         trees={block.name: nodes.Template([*imports, block], lineno=1) for block in found.values()},
+        steps={
+            block.name: Planting().steps(
+                written_out(block.body, macros, source, itertools.count(1)), is_html=is_html[block.name]
+            )
+            for block in found.values()
+        },
     )
 
 
@@ -110,13 +126,15 @@ def render_layout(layout: Layout, block: str, context: Mapping[str, Any]) -> str
         TemplateError: a name is not in the context, with its line.
     """
     if block not in layout.compiled:
-        shared = frozenset(layout.shared.items())
-        env = environment_over(shared, is_html=layout.blocks[block], locale=layout.locale)
+        env = environment(is_html=layout.blocks[block], locale=layout.locale, shared=layout.shared)
         tree = layout.trees[block]
         tree.set_environment(env)
         layout.compiled[block] = env.from_string(tree)
+        tree.set_environment(None)  # type: ignore[arg-type]  # so that the layout can be pickled
     try:
         return layout.compiled[block].render(context)
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001 - a template may fail in any way
         line = template_line(error)
         where = f"{layout.name}:{line}" if line else layout.name

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 
 from jinja2 import nodes
 
-from flows.errors import nearest
+from flows.errors import TemplateError, nearest
 from flows.words.names import free_names, renamed, stored_names
 from flows.words.subset import SHARED, Source, check_body, check_sets, load, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+LARGEST_WORDS = 250_000
+"""Characters, a node of the syntax tree counted as fifty: twice the largest file, or five thousand nodes."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Macro:
     defaults: Mapping[str, nodes.Expr]
     body: Sequence[nodes.Node]
     has_loop: bool
+    size: int
 
 
 def imported(
@@ -41,6 +45,7 @@ def imported(
     """
     macros: dict[str, Macro] = {}
     sources: dict[str, str] = {}
+    read: dict[str, dict[str, Macro]] = {}
     for node in imports:
         path = node.template.value if isinstance(node.template, nodes.Const) else None
         if not isinstance(path, str) or not SHARED.fullmatch(path):
@@ -52,9 +57,10 @@ def imported(
         if not file.is_file():
             known = [f"_shared/{other.name}" for other in shared.glob("*.j2")]
             raise source.error(node.lineno, f"the file '{path}' does not exist", nearest(path, known))
-        held = load(file, f"{shared.parent.name}/{path}")
-        sources[path] = held.text
-        found = read_macros(held)
+        if path not in read:
+            held = load(file, f"{shared.parent.name}/{path}")
+            sources[path], read[path] = held.text, read_macros(held)
+        found = read[path]
         for entry in node.names:
             name, alias = entry if isinstance(entry, tuple) else (entry, entry)
             if name not in found:
@@ -87,7 +93,25 @@ def _macro(node: nodes.Macro, source: Source) -> Macro:
         what = f"'{name}' is not a parameter of the macro '{node.name}'"
         raise source.error(line, what, f"pass it as an argument; {nearest(name, parameters)}")
     has_loop = any(isinstance(item, nodes.For) for item in _statements(node.body))
-    return Macro(node.name, parameters, defaults, node.body, has_loop)
+    return Macro(node.name, parameters, defaults, node.body, has_loop, _size(node.body, {}))
+
+
+def check_size(blocks: Iterable[nodes.Block], macros: Mapping[str, Macro], source: Source) -> None:
+    """Refuse words that would grow too large with their macros written out, before they are. Raises TemplateError."""
+    size = sum(_size(block.body, macros) for block in blocks)
+    if size > LARGEST_WORDS:
+        what = f"with its macros written out the file is {size / LARGEST_WORDS:.1f} times as large as is allowed"
+        raise TemplateError(source.name, what, "use fewer tags, or shorter macros")
+
+
+def _size(body: Sequence[nodes.Node], macros: Mapping[str, Macro]) -> int:
+    """The characters of the words, and fifty for each node of the syntax tree beside them."""
+    size = 0
+    for node in (inner for outer in body for inner in (outer, *outer.find_all(nodes.Node))):
+        size += len(node.data) if isinstance(node, nodes.TemplateData) else 50
+        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) and node.node.name in macros:
+            size += macros[node.node.name].size
+    return size
 
 
 def written_out(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from flows.words.environment import environment_over
+from flows.words.environment import environment
 from flows.words.evaluating import failure
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ def plain(words: Words, part: str, values: Mapping[str, Any]) -> str:
     Raises:
         TemplateError: an expression fails on these values.
     """
-    template = _template(words, part)
     try:
+        template = _template(words, part)
         return template.render({name: values.get(name) for name in words.fields})
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001 - a template may fail in any way; what it says may quote a value
         line = template_line(error)
         raise failure(words.name, line, words.source.line(line or 0), error) from None
@@ -33,11 +35,11 @@ def plain(words: Words, part: str, values: Mapping[str, Any]) -> str:
 def _template(words: Words, part: str) -> Template:
     key = ("plain", part)
     if key not in words.compiled:
-        shared = frozenset(words.shared.items())
-        env = environment_over(shared, is_html=words.part(part).is_html, locale=words.locale)
+        env = environment(is_html=words.part(part).is_html, locale=words.locale, shared=words.shared)
         tree = words.trees[part]
         tree.set_environment(env)
         words.compiled[key] = env.from_string(tree)
+        tree.set_environment(None)  # type: ignore[arg-type]  # so that the words can be pickled
     return words.compiled[key]  # type: ignore[no-any-return]
 
 

@@ -11,7 +11,7 @@ from jinja2 import nodes
 
 from flows.errors import TemplateError, UnknownFieldError, nearest
 from flows.words import environment
-from flows.words.macros import Macro, first_line, imported, is_blank, written_out
+from flows.words.macros import Macro, check_size, first_line, imported, is_blank, written_out
 from flows.words.names import free_names
 from flows.words.steps import Fork, Formula, Planting, Print, Step, fields_behind
 from flows.words.subset import Source, check_body, check_sets, load, parse
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """A block of a template file: `html` of an email is HTML, its `subject` is not."""
+    """A block of a template file: `html` of an email is HTML; its `subject` is not, and stands on one line."""
 
     name: str
     is_html: bool
+    is_one_line: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,10 @@ class Words:
         """The part of that name."""
         return next(part for part in self.parts if part.name == name)
 
+    def sources(self) -> dict[str, str]:
+        """The file, and those of `_shared/` that it imports: name -> text."""
+        return {self.name: self.source.text, **{f"templates/{path}": text for path, text in self.shared.items()}}
+
 
 def read_words(file: Path, parts: Sequence[Part], shared: Path, *, name: str, locale: str = "en") -> Words:
     """Read a template file; nothing is compiled.
@@ -87,8 +92,12 @@ def read_words(file: Path, parts: Sequence[Part], shared: Path, *, name: str, lo
     for block in blocks.values():
         check_body(block.body, source)
         check_sets(block.body, source)
+    check_size(blocks.values(), macros, source)
     number = itertools.count(1)
     bodies = {part.name: written_out(blocks[part.name].body, macros, source, number) for part in parts}
+    for part in parts:
+        if part.is_one_line:
+            _check_one_line(bodies[part.name], part, source)
     planting = Planting()
     steps = {part.name: planting.steps(bodies[part.name], is_html=part.is_html) for part in parts}
     lines: dict[str, int] = {}
@@ -155,6 +164,15 @@ def _check_parts(blocks: Mapping[str, nodes.Block], parts: Sequence[Part], sourc
         if name not in blocks:
             hint = f"add {{% block {name} %}}…{{% endblock %}}"
             raise TemplateError(source.name, f"the block '{name}' is missing", hint)
+
+
+def _check_one_line(body: Sequence[nodes.Node], part: Part, source: Source) -> None:
+    """Refuse a line break anywhere in a header or title, in what a filter puts in, too: on some value it would come out."""
+    for node in (inner for outer in body for inner in (outer, *outer.find_all(nodes.Node))):
+        text = node.data if isinstance(node, nodes.TemplateData) else getattr(node, "value", "")
+        if isinstance(text, str) and "\n" in text:
+            what = f"the part '{part.name}' goes over more than one line"
+            raise source.error(node.lineno, what, "write the block on one line, from its tag to its endblock")
 
 
 def _uses(steps: Sequence[Step], body: Sequence[nodes.Node]) -> tuple[set[str], set[str]]:

@@ -76,6 +76,11 @@ class Planting:
         block = _Block(self, stored, _reached(body), is_html)
         return block.steps(body)
 
+    def fork(self) -> int:
+        """The number of the next fork."""
+        self.forks += 1
+        return self.forks - 1
+
     def slot(self, formula: Formula, stored: set[str], *, is_html: bool) -> str:
         """The slot of a printed place."""
         identity = (
@@ -106,13 +111,14 @@ class _Block:
         if isinstance(node, nodes.Assign):
             return self._kept(node.target.name, node.node)  # type: ignore[attr-defined]
         assert isinstance(node, nodes.If)  # noqa: S101 - the subset has no other statement
-        return [self._if(node.test, [node, *node.elif_], node.else_)]
+        return self._if([node, *node.elif_], node.else_)
 
-    def _if(self, test: nodes.Node, arms: Sequence[nodes.If], else_: Sequence[nodes.Node]) -> Fork:
-        def otherwise() -> Sequence[Step]:
-            return [self._if(arms[1].test, arms[1:], else_)] if len(arms) > 1 else self.steps(else_)
-
-        return self._fork(test, lambda: self.steps(arms[0].body), otherwise)
+    def _if(self, arms: Sequence[nodes.If], else_: Sequence[nodes.Node]) -> Sequence[Step]:
+        numbered = [(self.planting.fork(), expression(arm.test), self.steps(arm.body)) for arm in arms]
+        rest = self.steps(else_)
+        for number, test, then in reversed(numbered):
+            rest = (Fork(number, test, then, rest),)
+        return rest
 
     def _printed(self, node: nodes.Node) -> Sequence[Step]:
         if isinstance(node, nodes.TemplateData):
@@ -133,8 +139,7 @@ class _Block:
     def _fork(
         self, test: nodes.Node, then: Callable[[], Sequence[Step]], otherwise: Callable[[], Sequence[Step]]
     ) -> Fork:
-        number, self.planting.forks = self.planting.forks, self.planting.forks + 1
-        return Fork(number, expression(test), tuple(then()), tuple(otherwise()))
+        return Fork(self.planting.fork(), expression(test), tuple(then()), tuple(otherwise()))
 
     def _print(self, formula: Formula) -> Print:
         if self.reached.isdisjoint(formula.names):

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST_FILE = 128_000
+LONGEST_TEXT = 1_000
+"""Characters of a constant: printed in every place of a file, more would fill the machine."""
 DEEPEST = 12
 """Levels of nested conditions, and of nested expressions."""
+MOST_BRANCHES = 24
+"""Of one `if`: its `elif`s stand inside each other once it is composed."""
 
 LOOP_ATTRIBUTES = ("first", "last", "index")
 RESERVED = {"loop", "self", "super", "caller", "varargs", "kwargs"}
@@ -34,6 +38,8 @@ SHARED = re.compile(r"_shared/[a-z0-9_]+\.j2")
 ANY_LOCALE = "en"  # for what is the same in every language: which tags there are, what a filter takes
 MARKS = re.compile(r"[\ufdd0-\ufdef]")
 """Characters that Unicode reserves for a program's own use; slots are marked with them while a layout is rendered."""
+UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Characters that nobody sees in an editor and that change what a reader sees: controls, and what turns the direction."""
 
 ADVICE: dict[type[nodes.Node], tuple[str, str]] = {
     nodes.Extends: ("`extends` is not allowed", "the channel adds the layout; write the blocks alone"),
@@ -95,7 +101,7 @@ def load(file: Path, name: str) -> Source:
     except UnicodeDecodeError:
         raise TemplateError(name, "this file is not UTF-8", "save it as UTF-8") from None
     source = Source(name, text)
-    if found := MARKS.search(text):
+    if found := MARKS.search(text) or UNSEEN.search(text):
         line = text.count("\n", 0, found.start()) + 1
         raise source.error(line, f"the character U+{ord(found[0]):04X} is not allowed", "delete it")
     return source
@@ -174,6 +180,9 @@ def _call(node: nodes.Call, source: Source) -> None:
 def _if(node: nodes.If, source: Source, depth: int) -> None:
     check_expression(node.test, source)
     check_body(node.body, source, depth + 1)
+    if len(node.elif_) >= MOST_BRANCHES:
+        what = f"an `if` with {len(node.elif_) + 1} branches is too long; at most {MOST_BRANCHES} are allowed"
+        raise source.error(node.lineno, what, "look the words up in the segment's query")
     for branch in node.elif_:
         check_body([branch], source, depth)
     check_body(node.else_, source, depth + 1)
@@ -235,8 +244,17 @@ def _constant(node: nodes.Const, source: Source, _depth: int) -> None:
     value = node.value
     if isinstance(value, int) and abs(value) >= 2**63:
         raise source.error(node.lineno, "this number is too large", "write a smaller one")
-    if isinstance(value, str) and (MARKS.search(value) or any("\ud800" <= letter <= "\udfff" for letter in value)):
+    if not isinstance(value, str):
+        return
+    if (
+        MARKS.search(value)
+        or UNSEEN.search(value)
+        or any("\ud800" <= letter <= "\udfff" or letter == "\r" for letter in value)
+    ):
         raise source.error(node.lineno, "this text holds a character that is not allowed", "delete the escape")
+    if len(value) > LONGEST_TEXT:
+        what = f"a text of {len(value)} characters stands in an expression; at most {LONGEST_TEXT} are allowed"
+        raise source.error(node.lineno, what, "write it outside the tags")
 
 
 def _filter(node: nodes.Filter, source: Source, depth: int) -> None:

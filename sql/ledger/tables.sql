@@ -107,6 +107,16 @@ ALTER TABLE receipt ADD COLUMN IF NOT EXISTS consent_key VARCHAR;
 -- The columns of the warehouse that decide what a fact says, as traced through the segment's SQL.
 CREATE TABLE IF NOT EXISTS source (sources_sha256 VARCHAR NOT NULL, dimension VARCHAR NOT NULL, columns VARCHAR[] NOT NULL);
 
+-- What a brand has shown to whom: the last day of each dimension (what comes of `because` too), for ninety days.
+-- A row of an earlier day goes when the batch of a later one is published, so that a batch that is undone has shown nothing.
+CREATE TABLE IF NOT EXISTS exposure (
+    person_key VARCHAR NOT NULL,
+    brand VARCHAR NOT NULL,
+    dimension VARCHAR NOT NULL,
+    shown_on DATE NOT NULL,
+    batch_id VARCHAR NOT NULL
+);
+
 -- A number for each digest of all resolved inputs of a product, from its first delivery on; content/<digest>/ has them.
 CREATE TABLE IF NOT EXISTS product_version (
     product VARCHAR NOT NULL,

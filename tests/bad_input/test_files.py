@@ -212,9 +212,9 @@ def test_a_ledger_that_is_cut_short(tiny):
 def test_a_ledger_of_a_newer_program(tiny):
     tiny.plan()
     with duckdb.connect(str(tiny.state / "ledger.duckdb")) as connection:
-        connection.execute("INSERT INTO schema_version VALUES (2, '2026-11-22')")
+        connection.execute("INSERT INTO schema_version VALUES (4, '2026-11-22')")
     error = refused(tiny, StateError)
-    assert error.what == "this ledger has version 2; this program knows 1"
+    assert error.what == "this ledger has version 4; this program knows 3"
 
 
 def test_a_membership_that_is_gone(tiny):

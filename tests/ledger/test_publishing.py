@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import timedelta
 
 import polars as pl
 import pytest
@@ -12,7 +13,7 @@ from flows.durable import boot_id
 from flows.errors import BalanceError, OutboxError, StateError
 from flows.ledger.publishing import check_folders, is_whole, publish, recover, refuse_unbalanced, staged
 from flows.ledger.store import open_ledger
-from tests.ledger.claiming import END, claimed
+from tests.ledger.claiming import END, TODAY, claimed
 
 
 @pytest.fixture
@@ -36,7 +37,9 @@ def stage(settings, batch):
 
 def records(batch):
     rows = {"message_id": ["m1", "m2"], "decision_id": "d1", "creative_id": "c", "valid_until": END}
-    return {"delivery": pl.DataFrame(rows).with_columns(batch_id=pl.lit(batch.batch_id))}
+    shown = {"person_key": ["ann"], "brand": "north", "dimension": "name", "shown_on": batch.as_of}
+    tables = {"delivery": pl.DataFrame(rows), "exposure": pl.DataFrame(shown)}
+    return {table: added.with_columns(batch_id=pl.lit(batch.batch_id)) for table, added in tables.items()}
 
 
 def noted(settings, *, state, reason=None, claims=0, deliveries=0):
@@ -66,6 +69,40 @@ def test_a_batch_appears_whole_and_the_ledger_says_so(settings, batch):
     assert list(settings.folder("staging").iterdir()) == []
     noted(settings, state="published", claims=2, deliveries=2)
     assert recover(settings) == []
+
+
+@pytest.fixture
+def shown_before(settings, batch):
+    """The person has been shown the same forty days ago."""
+    with open_ledger(settings) as ledger, ledger.transaction():
+        row = records(batch)["exposure"].with_columns(pl.col("shown_on") - timedelta(days=40), batch_id=pl.lit("b0"))
+        ledger.append("exposure", row)
+    return ("b0", TODAY - timedelta(days=40))
+
+
+def shown(settings):
+    with open_ledger(settings) as ledger:
+        return sorted(ledger.rows("SELECT batch_id, shown_on FROM exposure").rows())
+
+
+def test_what_a_published_batch_shows_takes_the_place_of_what_was_shown_before(settings, batch, shown_before):
+    publish(settings, batch, records(batch))
+    assert shown(settings) == [(batch.batch_id, TODAY)]
+
+
+def test_what_recovery_finds_published_takes_it_too(settings, batch, shown_before):
+    seal(settings, batch)
+    (settings.outbox / "email_file").mkdir()
+    staged(settings, batch.batch_id).rename(settings.outbox / "email_file" / batch.folder)
+    assert shown(settings) == [shown_before, (batch.batch_id, TODAY)]
+    recover(settings)
+    assert shown(settings) == [(batch.batch_id, TODAY)]
+
+
+def test_a_batch_that_is_undone_has_shown_nothing(settings, batch, shown_before):
+    seal(settings, batch)
+    recover(settings)
+    assert shown(settings) == [shown_before]
 
 
 def test_a_batch_that_was_recovered_meanwhile_is_not_sealed(settings, batch):

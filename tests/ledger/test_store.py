@@ -36,6 +36,22 @@ def test_one_who_only_looks_sees_an_empty_ledger_before_the_first_run_and_change
         assert ledger.rows("SELECT * FROM schema_version").height == 1
 
 
+def test_a_ledger_of_an_earlier_version_is_completed(settings):
+    with open_ledger(settings):
+        pass
+    with duckdb.connect(str(settings.ledger)) as connection:
+        columns = connection.execute("DESCRIBE receipt").fetchall()
+        connection.execute(
+            "ALTER TABLE receipt DROP COLUMN consent_key; ALTER TABLE receipt DROP COLUMN sources_sha256"
+        )
+        connection.execute("DROP TABLE source; UPDATE schema_version SET number = 1")
+    with open_ledger(settings, read_only=True) as ledger:
+        assert ledger.rows("SELECT * FROM source").is_empty()
+        assert ledger.rows("SELECT number FROM schema_version").rows() == [(1,), (SCHEMA_VERSION,)]
+    with duckdb.connect(str(settings.ledger)) as connection:
+        assert sorted(connection.execute("DESCRIBE receipt").fetchall()) == sorted(columns)
+
+
 def test_instants_are_kept_in_utc(settings):
     at = datetime(2026, 11, 22, 9, tzinfo=UTC)
     with open_ledger(settings) as ledger, ledger.transaction():

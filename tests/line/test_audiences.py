@@ -6,17 +6,18 @@ import hashlib
 
 import pytest
 
-from tests.tiny import day, make
+from tests.tiny import PEOPLE, crowd, day, make
 
 # Of the people of `tests.tiny` with a need, these can be in an audience: c02 and c03 share an address, and so do c04 and c05;
-# c06 has none, c10's is none, c11's is suppressed.
+# c06 has none, c10's is none, c11's is suppressed. With the others they are 102 people, at 100 addresses.
 CARE = ["ann@x.example.com", "pair@x.example.com", "tie@x.example.com", "mia@x.example.com"]
+OTHERS = [email for _, _, email, *_ in crowd(96)]
 
 
 @pytest.fixture
 def tiny(tmp_path):
-    tiny = make(tmp_path / "tiny", brands=["north"])
-    tiny.advertise(least=4)
+    tiny = make(tmp_path / "tiny", people=[*PEOPLE, *crowd(96)], brands=["north"])
+    tiny.advertise(least=100)
     return tiny
 
 
@@ -43,7 +44,7 @@ def ads(outcome):
 def test_whoever_can_be_helped_and_agreed_is_in_the_audience_by_the_hash_of_their_address(tiny):
     outcome = tiny.run()
     (members,) = audiences(tiny).values()
-    assert members == hashed(*CARE)
+    assert members == hashed(*CARE, *OTHERS)
     (batch,) = [batch for batch in tiny.batches() if batch.target == "ads_audiences"]
     assert {(row["headline"], row["description"], row["label"]) for row in batch.rows} == {
         ("Care", "It lasts longer.", "Read the guide")
@@ -54,9 +55,9 @@ def test_whoever_can_be_helped_and_agreed_is_in_the_audience_by_the_hash_of_thei
 
 
 def test_an_audience_of_too_few_is_not_handed_over_and_the_plan_says_why(tiny):
-    tiny.edit("pyproject.toml", "smallest_audience = 4", "smallest_audience = 5")
+    tiny.edit("pyproject.toml", "smallest_audience = 100", "smallest_audience = 101")
     plan = tiny.plan()
-    assert plan.deliveries["marketing"].reasons["AUDIENCE_TOO_SMALL"] == 4
+    assert plan.deliveries["marketing"].reasons["AUDIENCE_TOO_SMALL"] == 100
     assert "ads_audiences" not in {count.target for count in plan.counts}
     outcome = tiny.run()
     assert (ads(outcome).folder, audiences(tiny)) == (None, {})
@@ -69,7 +70,7 @@ def test_an_audience_that_falls_below_its_least_size_after_the_plan_is_not_hande
     tiny.says("c13")
     done = tiny.deliver(plan.order.run_id)
     (published,) = [p for p in done.published if p.target == "ads_audiences"]
-    assert (published.folder, published.dropped) == (None, {"NO_CONSENT": 1, "AUDIENCE_TOO_SMALL": 3})
+    assert (published.folder, published.dropped) == (None, {"NO_CONSENT": 1, "AUDIENCE_TOO_SMALL": 99})
 
 
 def test_who_leaves_is_taken_away_and_the_others_stay_though_they_have_become_few(tiny):
@@ -77,9 +78,9 @@ def test_who_leaves_is_taken_away_and_the_others_stay_though_they_have_become_fe
     tiny.warehouse("DELETE FROM needs WHERE customer_id IN ('c02', 'c05', 'c07')")
     tiny.says("c13")
     outcome = tiny.run(at=day(1))
-    assert (ads(outcome).removed, ads(outcome).unchanged) == (1, 3)
+    assert (ads(outcome).removed, ads(outcome).unchanged) == (1, 99)
     (members,) = audiences(tiny).values()
-    assert members == hashed(*CARE[:3])
+    assert members == hashed(*CARE[:3], *OTHERS)
 
 
 def test_what_is_judged_is_the_audience_that_results_not_what_is_added(tiny):
@@ -91,7 +92,7 @@ def test_what_is_judged_is_the_audience_that_results_not_what_is_added(tiny):
     outcome = tiny.run(at=day(1))
     assert (ads(outcome).rows, ads(outcome).removed) == (1, 0)
     (members,) = audiences(tiny).values()
-    assert members == hashed(*CARE, "new@x.example.com")
+    assert members == hashed(*CARE, *OTHERS, "new@x.example.com")
 
 
 def test_an_address_that_somebody_else_still_brings_is_not_taken_away(tiny):
@@ -101,7 +102,7 @@ def test_an_address_that_somebody_else_still_brings_is_not_taken_away(tiny):
     outcome = tiny.run(at=day(2))
     assert ads(outcome).removed == 0
     (members,) = audiences(tiny).values()
-    assert members == hashed(*CARE, "gus@x.example.com")  # c07 had a late order on the first day
+    assert members == hashed(*CARE, *OTHERS, "gus@x.example.com")  # c07 had a late order on the first day
 
 
 def test_a_run_for_another_product_or_for_a_few_customers_takes_nobody_else_away(tiny):
@@ -109,11 +110,11 @@ def test_a_run_for_another_product_or_for_a_few_customers_takes_nobody_else_away
     tiny.says("c13")
     tiny.says("c01")
     tiny.run(at=day(1), products=("late",))
-    assert list(audiences(tiny).values()) == [hashed(*CARE)]
+    assert list(audiences(tiny).values()) == [hashed(*CARE, *OTHERS)]
     tiny.run(at=day(1), customers=("c01",))
-    assert list(audiences(tiny).values()) == [hashed(*CARE[1:])]
+    assert list(audiences(tiny).values()) == [hashed(*CARE[1:], *OTHERS)]
     tiny.run(at=day(1))
-    assert list(audiences(tiny).values()) == [hashed(*CARE[1:3])]
+    assert list(audiences(tiny).values()) == [hashed(*CARE[1:3], *OTHERS)]
 
 
 def test_a_service_message_is_shown_by_ads_only_to_who_agreed_to_them(tiny):
@@ -122,10 +123,8 @@ def test_a_service_message_is_shown_by_ads_only_to_who_agreed_to_them(tiny):
         "{% block headline %}Late{% endblock %}{% block description %}See when.{% endblock %}", "utf-8"
     )
     tiny.edit("templates/late/product.yaml", "also: [web]", "also: [web, ads]")
-    tiny.edit("pyproject.toml", "smallest_audience = 4", "smallest_audience = 1")
     tiny.warehouse("DELETE FROM consents WHERE customer_id = 'c08'")
     plan = tiny.plan()
     assert plan.deliveries["service"].reasons["NO_CONSENT"] == 2
-    found = {(count.product, count.target): count.rows for count in plan.counts}
-    assert found["late", "ads_audiences"] == 1
-    assert found["late", "email_file"] == 3
+    assert plan.deliveries["service"].reasons["CROWD_TOO_SMALL"] == 1  # who agreed is alone
+    assert {(count.product, count.target): count.rows for count in plan.counts}["late", "email_file"] == 3

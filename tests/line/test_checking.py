@@ -131,3 +131,68 @@ def test_an_example_may_be_a_list_where_words_loop_over_the_field(tiny):
         tiny.edit(f"templates/care/{name}.j2", "{{ item }}", "{% for each in item %}{{ each }}{% endfor %}")
     assert warnings(tiny) == []
     assert "Looking after your tentrope" in texts(tiny, "email", "subject")
+
+
+EMAIL, LAYOUT = "templates/care/email.j2", "templates/_shared/email_layout.j2"
+
+
+def refusal(tiny: Tiny) -> tuple[str, str]:
+    with pytest.raises(TemplateError) as caught:
+        try_words(tiny.load())
+    return caught.value.where, caught.value.what
+
+
+def test_a_text_that_is_hard_to_read_is_told_with_its_line_and_its_mode(tiny):
+    tiny.edit(EMAIL, "<p>Hello", '\n<p style="color:#777777">Hello')
+    pale = f"{EMAIL}:4: 'Hello Ann, dry it first.' has a contrast of"
+    change = "and 4.5 can be read; change its colour, or what is behind it"
+    assert warnings(tiny) == [f"{pale} 4.48 in light mode, {change}"]
+    style = "body { background: #222222; color: #eeeeee }"
+    tiny.edit(LAYOUT, "<body>", f"<style>@media (prefers-color-scheme: dark) {{ {style} }}</style><body>")
+    assert warnings(tiny) == [
+        f"{pale} {figure} in {mode} mode, {change}" for figure, mode in (("4.48", "light"), ("3.55", "dark"))
+    ]
+
+
+def test_links_lead_to_hosts_of_the_brand_of_the_action_and_of_the_setting(tiny):
+    tiny.edit(EMAIL, "dry it first.</p>", '<a href="https://img.example.net/">dry</a> it first.</p>')
+    what = "the href of <a> leads to img.example.net, which is no host of this brand"
+    assert refusal(tiny) == (f"{EMAIL}:3", what)
+    tiny.edit("pyproject.toml", "[tool.justenough]\n", '[tool.justenough]\nlink_hosts = ["img.example.net"]\n')
+    assert warnings(tiny) == []
+    tiny.edit("pyproject.toml", "img.example.net", "img.example.org")
+    tiny.edit("templates/care/product.yaml", "url: /care", "url: https://img.example.net/care")
+    assert warnings(tiny) == []
+
+
+@pytest.mark.parametrize("sender", ["north", "south"])
+def test_what_one_sender_alone_would_send_is_refused(tiny, sender):
+    tiny.edit(LAYOUT, "{{ content }}<a", f"{{{{ content }}}}{{% if brand_name == '{sender}' %}}<i>{{% endif %}}<a")
+    assert refusal(tiny)[1] == "<i> is not closed"
+
+
+def test_marketing_by_text_message_says_how_to_end_it(tiny):
+    tiny.edit("templates/_shared/sms_layout.j2", " Reply {{ brand.sms_stop_word }} to end", " Bye")
+    where, what = refusal(tiny)
+    assert (where, what) == (
+        "templates/_shared/sms_layout.j2",
+        "marketing by text message does not say that STOP ends it",
+    )
+
+
+def test_a_sender_whom_nobody_can_tell_to_stop_is_told(tiny):
+    tiny.edit("pyproject.toml", 'sms_sender = "70700"', 'sms_sender = "NORTH"')
+    tiny.edit("pyproject.toml", 'sms_sender = "70701"\nsms_stop_word = "STOP"', 'sms_sender = "70701"')
+    tiny.edit(
+        "templates/_shared/sms_layout.j2", "{% if is_marketing %}", "{% if is_marketing and brand.sms_stop_word %}"
+    )
+    where = "pyproject.toml: tool.justenough.brands"
+    assert warnings(tiny) == [
+        f"{where}.north.default: nobody can answer STOP to the name 'NORTH'; send from a number",
+        f"{where}.south.default: there is no `sms_stop_word`; most countries want marketing by SMS to say how to end it",
+    ]
+
+
+def test_a_gap_is_told_for_the_facts_that_leave_it(tiny):
+    tiny.edit(EMAIL, "<p>Hello{% if first_name %} {{ first_name }}{% endif %},", "<p>Hello <b>{{ first_name }}</b>,")
+    assert refusal(tiny) == (EMAIL, "with no facts, part 'html' leaves a gap: 'Hello , dry it'")

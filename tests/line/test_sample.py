@@ -57,13 +57,20 @@ def test_each_of_six_helps_reaches_people_of_both_brands_in_every_channel(whole)
     workspace, outcome = whole
     loaded = workspace.load()
     reached = {(count.product, count.target, count.brand) for count in outcome.plan.counts}
+    ways = ("email", "sms", "push", "web", "ads")
     assert len(loaded.products) == 6
-    assert reached == {
+    all_ways = {
         (product.name, loaded.settings.targets[brand][channel], brand)
         for product in loaded.products.values()
         for brand in product.brands
-        for channel in ("email", "sms", "push", "web", "ads")
+        for channel in ways
     }
+    (ads,) = [crowd for crowd in outcome.plan.crowds if crowd.channel == "ads"]
+    unreached = all_ways - reached
+    assert reached < all_ways
+    assert {name for _, name, _ in unreached} == {"ads_audiences"}  # too few are chosen for some in so small a shop
+    assert len(unreached) < 12 < ads.barred
+    assert ads.smallest >= ads.floor == 100
     delivered = workspace.history("SELECT DISTINCT product, target, brand FROM receipt JOIN batch USING (batch_id)")
     assert set(delivered) == reached
 

@@ -285,3 +285,9 @@ def test_nobody_to_guard_is_an_empty_frame_with_the_same_columns():
     found = guarded(decided, made.clear(), OF, FIELDS, catalogue(), latest_consent(said(), NOW), MOMENT)
     assert found.is_empty()
     assert found.schema["facts"] == some.schema["facts"]
+
+
+def test_the_elements_of_a_list_are_cleaned_and_what_says_nothing_is_left_out():
+    things = [["tent\r\nBcc: x@example.com", " ", None, "NULL", "\u202erope"], [], ["x"] * 5000]
+    found = guard({}, {}, {}, columns={"item": pl.Series(things, dtype=pl.List(pl.String))})
+    assert found["item"].to_list() == [["tent Bcc: x@example.com", "rope"], [], ["x"] * 100]

@@ -33,7 +33,7 @@ def routed(*rows: dict, fields: dict[str, Any]) -> pl.DataFrame:
         "target": "email_file",
         "valid_until": SOON,
         "level": 2,
-        "facts": [],
+        "facts": ["last_order", "name"],
     }
     done = [
         usual | {"customer_id": f"c{n:02}", "decision_id": f"d{n:02}", "address": f"a{n}@example.com"} | fields | row
@@ -156,6 +156,7 @@ def test_every_message_of_the_sample_is_what_plain_jinja_makes_of_it(sample, pro
         kinds = [KINDS[number % len(KINDS)] for number in range(3 * len(NASTY))]
         rows = [
             {"brand": brand, "country": country, "channel": channel, "locale": locale}
+            | {"facts": sample.products[product].dimensions}
             | {field: fact(field, number) for field in fields}
             for number, (brand, country) in enumerate(kinds)
         ]
@@ -377,7 +378,7 @@ def test_a_subject_goes_over_one_line_only(tiny, text):
     tiny.edit("templates/care/email.j2", "Looking after your ", text)
     with pytest.raises(TemplateError) as caught:
         words(tiny, {})
-    assert caught.value.where == "templates/care/email.j2"
+    assert caught.value.where == "templates/care/email.j2:1"
     assert caught.value.what == "the part 'subject' goes over more than one line"
 
 

@@ -54,7 +54,7 @@ def lanes(frame: pl.DataFrame) -> list[tuple]:
 
 def test_the_first_open_channel_carries_the_message_and_the_others_go_along():
     rows = guarded({}, {"closed": {"email": "NO_CONSENT"}})
-    assert lanes(routed(rows, product(), settings(), ["first_name"])) == [
+    assert lanes(routed(rows, product(), settings(), {"first_name": ("name",)}, [])) == [
         ("c0", "first", "email", "email_file", "email:c0", None),
         ("c0", "web", "web", "web_profiles", "web:c0", None),
         ("c1", "first", "sms", "sms_file", "sms:c1", None),
@@ -65,11 +65,11 @@ def test_the_first_open_channel_carries_the_message_and_the_others_go_along():
 def test_the_order_of_first_of_decides():
     of = product(channels={"first_of": ["push", "sms", "email"]})
     rows = guarded({}, {"closed": {"push": "UNREACHABLE"}}, {"closed": {"push": "UNREACHABLE", "sms": "SUPPRESSED"}})
-    assert [row[2] for row in lanes(routed(rows, of, settings(), []))] == ["push", "sms", "email"]
+    assert [row[2] for row in lanes(routed(rows, of, settings(), {}, []))] == ["push", "sms", "email"]
 
 
 def test_a_closed_channel_that_should_go_along_is_a_row_with_its_reason():
-    found = routed(guarded({"closed": {"web": "EXCLUDED"}}), product(), settings(), [])
+    found = routed(guarded({"closed": {"web": "EXCLUDED"}}), product(), settings(), {}, [])
     assert lanes(found) == [
         ("c0", "first", "email", "email_file", "email:c0", None),
         ("c0", "web", "web", "web_profiles", "web:c0", "EXCLUDED"),
@@ -78,12 +78,12 @@ def test_a_closed_channel_that_should_go_along_is_a_row_with_its_reason():
 
 def test_a_product_that_only_goes_along_has_no_first_lane():
     of = product(channels={"also": ["web", "push"]})
-    assert [row[1] for row in lanes(routed(guarded({}), of, settings(), []))] == ["push", "web"]
+    assert [row[1] for row in lanes(routed(guarded({}), of, settings(), {}, []))] == ["push", "web"]
 
 
 def test_a_channel_without_a_target_at_the_brand_is_not_wanted():
     rows = guarded({"brand": "seewind"}, {"brand": "nordtal", "closed": {"email": "NO_CONSENT"}})
-    assert [row[:3] for row in lanes(routed(rows, product(), settings(), []))] == [
+    assert [row[:3] for row in lanes(routed(rows, product(), settings(), {}, []))] == [
         ("c0", "first", "email"),
         ("c1", "first", "sms"),
         ("c1", "web", "web"),
@@ -93,25 +93,45 @@ def test_a_channel_without_a_target_at_the_brand_is_not_wanted():
 def test_a_brand_without_any_target_wants_nothing():
     only = {brand: ways for brand, ways in TARGETS.items() if brand == "nordtal"}
     rows = guarded({"brand": "seewind"})
-    found = routed(rows, product(brands=["seewind"]), settings(targets=only), ["first_name"])
+    found = routed(rows, product(brands=["seewind"]), settings(targets=only), {"first_name": ("name",)}, [])
     assert found.is_empty()
     assert found.schema == {**ROUTED, "first_name": pl.String}
 
 
 def test_the_frame_is_that_of_the_schema_and_the_fields_and_nothing_more():
-    found = routed(guarded({}), product(), settings(), ["first_name"])
+    found = routed(guarded({}), product(dimensions=["name"]), settings(), {"first_name": ("name",)}, [])
     assert found.schema == {**ROUTED, "first_name": pl.String}
     assert found["first_name"].to_list() == ["Ann", "Ann"]
     assert found["address_match"].to_list() == ["email=c0", "web=c0"]
 
 
 def test_nobody_decided_for_is_an_empty_frame_of_the_same_columns():
-    found = routed(guarded({}).clear(), product(), settings(), ["first_name"])
+    found = routed(guarded({}).clear(), product(), settings(), {"first_name": ("name",)}, [])
     assert found.is_empty()
     assert found.schema == {**ROUTED, "first_name": pl.String}
 
 
 def test_every_decision_has_just_one_first_lane():
     rows = guarded(*({"closed": {"email": "NO_CONSENT"} if n % 3 else {}} for n in range(20)))
-    found = routed(rows, product(), settings(), []).filter(pl.col("lane") == "first")
+    found = routed(rows, product(), settings(), {}, []).filter(pl.col("lane") == "first")
     assert_frame_equal(found.select("decision_id").sort("decision_id"), rows.select("decision_id").sort("decision_id"))
+
+
+def test_in_ads_all_that_people_are_chosen_by_counts():
+    """The platform learns what its members have in common, whether they can tell it or not."""
+    told = product(
+        dimensions=["last_order", "name"],
+        because=["last_order"],
+        channels={"first_of": ["email"], "also": ["ads"]},
+    )
+    rows = guarded({}).with_columns(
+        item=pl.lit("tent"), facts=pl.lit(["last_order", "name"]), level=pl.lit(2, pl.Int8),
+        **{f"ads_{part}": pl.lit(None, pl.String) for part in ("reason", "address", "match")},
+    )  # fmt: skip
+    ways = settings(targets={"nordtal": {"email": "email_file", "ads": "ads_audiences"}})
+    fields = {"first_name": ("name",), "item": ("last_order",)}
+    found = routed(rows, told, ways, fields, ["age", "last_order", "visits"])
+    assert found.sort("channel").select("channel", "level", "facts", "item", "first_name").rows() == [
+        ("ads", 1, ["last_order"], "tent", None),
+        ("email", 2, ["last_order", "name"], "tent", "Ann"),
+    ]

@@ -32,6 +32,7 @@ CASES = {
     "the non-joiner of Persian": ("می\u200cخواهم", "می\u200cخواهم"),
     "Hebrew": ("שלום", "שלום"),
     "spaces at the ends": ("  Ann Bo ", "Ann Bo"),
+    "several spaces": ("Ann  Bo \n Cid", "Ann Bo Cid"),
     "nothing but space": (" \n ", ""),
     "what reads like a null": ("NULL", "NULL"),
     "null": (None, None),

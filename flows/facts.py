@@ -1,0 +1,100 @@
+"""Facts and the fields that show them: at a lower level there are fewer of both, never other ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.errors import GuardError
+from flows.product import MOST_DIMENSIONS
+from flows.schemas import COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from flows.product import Product
+
+
+def highest_level(product: Product, told: Collection[str]) -> int:
+    """How many of the product's dimensions may be used beside what is told anyway, so that all together are three at most.
+
+    Args:
+        product: gives the dimensions in the order in which they earn their place.
+        told: what a message gives away by coming at all.
+    """
+    levels = range(min(len(product.dimensions), MOST_DIMENSIONS) + 1)
+    return max((n for n in levels if len({*told, *product.dimensions[:n]}) <= MOST_DIMENSIONS), default=0)
+
+
+def at_level(
+    rows: pl.DataFrame, level: pl.Expr, dimensions: Sequence[str], fields: Mapping[str, Collection[str]]
+) -> pl.DataFrame:
+    """`rows` with fewer facts where `level` is lower than theirs; a field stays where all its dimensions do.
+
+    Args:
+        rows: with `level`, `facts` and the fields.
+        level: the highest that may be, 0..3; null leaves a row as it is.
+        dimensions: the product's, in their order.
+        fields: field -> its dimensions; none where it says nothing about the person.
+    """
+    lower = pl.min_horizontal("level", level.cast(COLUMNS["level"].type))
+    kept = _kept(lower, dimensions)
+    return rows.with_columns(shown_with(kept, fields), facts=facts_of(kept), level=lower)
+
+
+def facts_at(level: pl.Expr, dimensions: Sequence[str]) -> pl.Expr:
+    """Those of a row's `facts` that are left at a level."""
+    return facts_of(_kept(level, dimensions))
+
+
+def check_guarded(rows: pl.DataFrame, product: Product, fields: Mapping[str, Collection[str]]) -> None:
+    """Refuse deliveries of a product that would show more of somebody than three dimensions, or than their facts.
+
+    It trusts nothing that was decided or checked before.
+
+    Args:
+        rows: with `facts` and the fields.
+        product: what people can tell from getting its messages at all counts as well.
+        fields: field -> its dimensions; none where it says nothing about the person.
+
+    Raises:
+        GuardError: naming dimensions or fields, never a value.
+    """
+    where, hint = f"templates/{product.name}", "nothing was published; please report this"
+    for (facts,) in rows.select("facts").unique().iter_rows():
+        said = sorted({*facts, *product.because})
+        if len(said) > MOST_DIMENSIONS:
+            raise GuardError(where, f"a message would use {len(said)} dimensions: {', '.join(said)}", hint)
+    leaking = [
+        (pl.col(name).is_not_null() & ~pl.all_horizontal(pl.col("facts").list.contains(of) for of in shown))
+        .any()
+        .alias(name)
+        for name, shown in fields.items()
+        if shown
+    ]
+    leaked = (
+        [name for name, is_leaked in rows.select(leaking).row(0, named=True).items() if is_leaked] if leaking else []
+    )
+    if leaked:
+        raise GuardError(where, f"fields that are not among the facts would be shown: {', '.join(leaked)}", hint)
+
+
+def facts_of(kept: Mapping[str, pl.Expr]) -> pl.Expr:
+    """The dimensions that hold, as a list in their order."""
+    facts = [pl.when(is_kept).then(pl.lit(dimension)) for dimension, is_kept in kept.items()]
+    return pl.concat_list(facts).list.drop_nulls() if facts else pl.lit([], dtype=COLUMNS["facts"].type)
+
+
+def _kept(level: pl.Expr, dimensions: Sequence[str]) -> dict[str, pl.Expr]:
+    return {name: pl.col("facts").list.contains(name) & (level > place) for place, name in enumerate(dimensions)}
+
+
+def shown_with(kept: Mapping[str, pl.Expr], fields: Mapping[str, Collection[str]]) -> list[pl.Expr]:
+    """Every field that says something about the person, null but where all its dimensions hold."""
+    nothing = pl.lit(value=False)
+    return [
+        pl.when(pl.all_horizontal(kept.get(dimension, nothing) for dimension in shown)).then(name).alias(name)
+        for name, shown in fields.items()
+        if shown
+    ]

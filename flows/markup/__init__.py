@@ -1,0 +1,1 @@
+"""The HTML of messages: read so strictly that every reader sees the same, and what is safe and well made in it."""

@@ -1,0 +1,116 @@
+"""Whether DuckDB can look at a statement at all within a second and a little memory, tried where it does no harm: in a child.
+
+Before a row is read DuckDB computes what stands still in a statement: `repeat('a', 1000000000)` takes gigabytes, which neither
+its memory limit nor an interruption stops. The child has the tables' columns and no rows; whatever becomes of it, this
+process goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+from flows.errors import StatementError
+from flows.warehouse.connection import attach, connect, identifier
+from flows.warehouse.scope import definitions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flows.clock import Moment
+    from flows.warehouse.queries import Queries
+
+LOOK_SECONDS = 1.0
+"""For one statement."""
+MOST_BYTES = 300 * 2**20
+_GLANCE_SECONDS = 0.01
+_START_SECONDS = 20.0
+"""For Python and DuckDB to start on a busy machine."""
+_CHILD = Path(__file__).with_name("probed.py")
+
+
+def probe(database: Path, queries: Queries, moment: Moment) -> None:
+    """Have a child look at every statement of a workspace; what else is wrong with one is told when it is bound.
+
+    Raises:
+        SourceError, LockedError: the warehouse cannot be read.
+        StatementError: DuckDB does not come to an end with a statement, or takes too much memory for it.
+    """
+    work = {"tables": _tables(database), "macros": _macros(database), "statements": list(_statements(queries).items())}
+    work["given"] = {"as_of": moment.as_of.isoformat(), "now": moment.now.replace(tzinfo=None).isoformat(sep=" ")}
+    with subprocess.Popen(  # noqa: S603  (our own file, by the Python that runs us)
+        [sys.executable, "-I", str(_CHILD)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        bufsize=1,
+    ) as child:
+        try:
+            _follow(child, json.dumps(work))
+        finally:
+            child.kill()
+
+
+def _follow(child: subprocess.Popen[str], work: str) -> None:
+    """Read the name of each statement as the child begins with it, and an empty line when all is done."""
+    given, told = cast("IO[str]", child.stdin), cast("IO[str]", child.stdout)
+    given.write(work + "\n")
+    given.close()
+    looked_at, until = "sql", time.monotonic() + _START_SECONDS
+    while time.monotonic() < until and _resident_bytes(child.pid) < MOST_BYTES:
+        if not select.select([told], [], [], _GLANCE_SECONDS)[0]:
+            continue
+        line = told.readline()
+        if line == "\n":
+            return
+        if not line:
+            break
+        looked_at, until = line.strip(), time.monotonic() + LOOK_SECONDS
+    what = f"DuckDB takes more than {LOOK_SECONDS:g} s, or too much memory, to look at this, before it has read a row"
+    hint = "take out what it has to compute by itself, such as repeat('a', 1000000000), and very long patterns"
+    raise StatementError(looked_at, what, hint)
+
+
+def _resident_bytes(process: int) -> int:
+    """What a process holds in memory. A limit set by the system would not do: DuckDB then goes on as if nothing were."""
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text("ascii").split()[1]) * resource.getpagesize()
+    except (OSError, IndexError):  # it has ended
+        return 0
+
+
+def _tables(database: Path) -> list[tuple[str, str]]:
+    """Table -> the statement that makes it, without a row. What of it cannot be made again is missing."""
+    connection = connect()
+    attach(connection, database, "warehouse")
+    listed = (
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE database_name = 'warehouse' AND schema_name = 'main' ORDER BY table_name, column_index"
+    )
+    columns: dict[str, list[str]] = {}
+    for table, column, kind in connection.execute(listed).fetchall():
+        columns.setdefault(table, []).append(f"{identifier(column)} {kind}")
+    return [(name, f"CREATE TABLE {identifier(name)} ({', '.join(found)})") for name, found in columns.items()]
+
+
+def _macros(database: Path) -> list[str]:
+    return [
+        f"CREATE MACRO {identifier(name)}({', '.join(map(identifier, macro.parameters))}) AS {macro.body}"
+        for name, macro in definitions(database)[1].items()
+    ]
+
+
+def _statements(queries: Queries) -> Mapping[str, tuple[str, str | None]]:
+    """File -> its statement, and the table that it makes for the others, if any; these come first."""
+    shared = {f"sql/shared/{name}.sql": (text, name) for name, text in queries.shared.items()}
+    lists = {f"sql/{name}.sql": (getattr(queries, name), None) for name in ("customers", "consent", "suppressions")}
+    exclusions = {f"sql/exclusions/{name}.sql": (text, None) for name, text in queries.exclusions.items()}
+    segments = {f"sql/segments/{name}.sql": (text, None) for name, text in queries.segments.items()}
+    return {**shared, **{name: found for name, found in lists.items() if found[0]}, **exclusions, **segments}

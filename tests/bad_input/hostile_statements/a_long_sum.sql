@@ -1,0 +1,3 @@
+SELECT n.customer_id, n.brand, p.first_name, n.interest,
+    1«+ 1×20000» AS item
+FROM needs AS n JOIN people AS p USING (customer_id, brand)

@@ -1,0 +1,1 @@
+COPY needs FROM 'needs.csv'

@@ -1,0 +1,1 @@
+CREATE MACRO f(x) AS x + 1

@@ -1,0 +1,1 @@
+INSERT INTO needs SELECT * FROM needs

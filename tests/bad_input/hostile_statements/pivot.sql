@@ -1,0 +1,1 @@
+PIVOT needs ON item USING count(*)

@@ -1,0 +1,4 @@
+SELECT n.customer_id, n.brand, p.first_name, n.interest,
+    n.item AS item
+FROM needs AS n JOIN people AS p USING (customer_id, brand)
+JOIN query('SELECT * FROM warehouse.people') AS q ON true

@@ -1,0 +1,1 @@
+UPDATE people SET first_name = 'x'

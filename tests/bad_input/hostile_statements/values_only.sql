@@ -1,0 +1,1 @@
+VALUES ('c01', 'north')

@@ -1,0 +1,224 @@
+"""With every check before a run switched off, the guard alone keeps a fourth dimension from the words.
+
+The workspace is put together here without `load_workspace`, which checks it: its product lists and shows four dimensions, and
+its words name them all in every channel. Each fact is a word of its own, so that it can be found in what leaves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows import line
+from flows.catalogue import Catalogue, read_catalogue, read_segment
+from flows.errors import DimensionLimitError, GuardError
+from flows.facts import check_guarded
+from flows.keys import load_key
+from flows.line.planning import save
+from flows.plan import plan_folder
+from flows.product import read_product
+from flows.schemas import COLUMNS
+from flows.stages.crowd import HELD, crowded, lowered, merged, shown
+from flows.stages.guard import guarded
+from flows.stages.message import worded
+from flows.stages.routing import routed
+from flows.wording import read_product_words
+from tests.stages.making import MOMENT, candidates, product, said
+from tests.tiny import MORNING, clock, make
+
+if TYPE_CHECKING:
+    from flows.workspace import Workspace
+
+FOUR = {"item": "last_order", "first_name": "name", "city": "where_i_live", "tier": "membership"}
+WORDS = {"item": "ORDERFACT", "first_name": "NAMEFACT", "city": "HOMEFACT", "tier": "TIERFACT"}
+EVERYTHING = "Care" + "".join(f"{{% if {name} %}}+{{{{ {name} }}}}{{% endif %}}" for name in FOUR)
+BLOCKS = {
+    "email": ("subject", "preheader", "html", "text"),
+    "sms": ("body",),
+    "web": ("headline", "body"),
+    "ads": ("headline", "description"),
+}
+
+
+@pytest.fixture(scope="module")
+def unchecked(tmp_path_factory) -> Workspace:
+    """A workspace that `load_workspace` refuses, put together all the same."""
+    tiny = make(tmp_path_factory.mktemp("unchecked") / "w", brands=["north"])
+    tiny.advertise(least=1)
+    workspace = tiny.load()
+    tiny.edit(
+        "sql/dimensions.yaml",
+        "  name:       {my",
+        "  where_i_live: {my: my home, columns: [people.country], known: declared}\n"
+        "  membership: {my: my tier, columns: [people.brand], known: declared}\n  name:       {my",
+    )
+    fields = "".join(f"  {name}: {{dimension: {of}, examples: [{WORDS[name]}]}}\n" for name, of in FOUR.items())
+    (tiny.folder / "sql/segments/owners.yaml").write_text(f"fields:\n{fields}", "utf-8")
+    tiny.edit("templates/care/product.yaml", "[last_order, name]", "[last_order, name, where_i_live, membership]")
+    tiny.edit(
+        "templates/care/product.yaml",
+        "{first_of: [email, sms], also: [web, ads]}",
+        "{first_of: [email], also: [sms, web, ads]}",
+    )
+    for channel, blocks in BLOCKS.items():
+        words = "".join(f"{{% block {block} %}}{EVERYTHING}{{% endblock %}}" for block in blocks)
+        (tiny.folder / f"templates/care/{channel}.j2").write_text(words, "utf-8")
+    with pytest.raises(DimensionLimitError):
+        tiny.load()
+    sql, templates = tiny.folder / "sql", tiny.folder / "templates"
+    catalogue, four = read_catalogue(sql), read_product(templates / "care")
+    return replace(
+        workspace,
+        catalogue=catalogue,
+        products={"care": four},
+        segments={"owners": read_segment(sql, "owners", catalogue)},
+        words={"care": read_product_words(four, templates, "en")},
+    )
+
+
+def people(count: int) -> pl.DataFrame:
+    """Candidates of whom all four are known, open in every channel."""
+    rows = candidates(*({"customer_id": f"c{n:03}", "brand": "north", **WORDS} for n in range(count)))
+    return with_ways(rows)
+
+
+def with_ways(rows: pl.DataFrame) -> pl.DataFrame:
+    """Candidates with an address in every channel."""
+    open_ones = {
+        f"{way}_{part}": pl.lit(None if part == "reason" else way, pl.String)
+        for way in BLOCKS
+        for part in ("reason", "address", "match")
+    }
+    return rows.with_columns(country=pl.lit("DE"), locale=pl.lit("en"), time_zone=pl.lit("UTC"), **open_ones)
+
+
+def decisions(rows: pl.DataFrame) -> pl.DataFrame:
+    about = {"person_key": "customer_id", "decision_id": "customer_id"}
+    return rows.select(
+        "customer_id", "brand", "subject_id", "product", "message_type", "subject_key", "valid_until", **about,
+        score=pl.lit(0.5), variant=pl.lit(None, pl.String), reason=pl.lit(None, pl.String),
+    )  # fmt: skip
+
+
+def leaving(workspace: Workspace, of, *, floor: int = 0, count: int = 8) -> pl.DataFrame:
+    """What the line makes of them from the guard on: `channel, level, facts` and `text`, all that a message says."""
+    fields, key, rows = workspace.fields(of), load_key(workspace.settings.key_file), people(count)
+    facts = guarded(decisions(rows), rows, of, fields, workspace.catalogue, said().clear(), MOMENT)
+    lanes = routed(facts, of, workspace.settings, fields, [])
+    told, counts = shown(lanes, of, workspace.words[of.name], fields, key)
+    floors = dict.fromkeys((*BLOCKS, "push"), floor)
+    done = lowered(told, crowded(merged([counts]), HELD.to_frame(), floors, []), of, fields)
+    made = worded(done, of, workspace, key)
+    slots = [name for name in made.rows.columns if name.startswith("s") and name[1:2].isdigit()]
+    words = {name: " ".join(creative["parts"].values()) for name, creative in made.creatives.items()}
+    said_to_all = pl.col("creative_id").replace_strict(words)
+    text = pl.concat_str(said_to_all, *(pl.col(name).fill_null("") for name in slots), separator=" ")
+    return made.rows.select("channel", "level", "facts", text=text)
+
+
+def dimensions_in(text: str) -> set[str]:
+    return {FOUR[name] for name, word in WORDS.items() if word in text}
+
+
+@pytest.mark.parametrize("floor", [0, 100])
+@pytest.mark.parametrize("because", [[], ["last_order"], ["age"], ["age", "health"], ["age", "health", "membership"]])
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+def test_no_channel_shows_a_fourth_dimension_with_whatever_the_product_gives_away(unchecked, order, because, floor):
+    listed = [*FOUR.values()]
+    of = unchecked.products["care"].model_copy(
+        update={"dimensions": listed[order:] + listed[:order], "because": because, "unseen": {}}
+    )
+    rows = leaving(unchecked, of, floor=floor)
+    assert set(rows["channel"]) == set(BLOCKS)
+    level = next(n for n in (3, 2, 1, 0) if len({*of.dimensions[:n], *because}) <= 3)
+    if floor:  # nothing is shared by a hundred but the lack of it; a name that comes first stays
+        level = min(level, 1 if of.dimensions[0] == "name" else 0)
+    for _, its_level, facts, text in rows.iter_rows():
+        assert (its_level, facts) == (level, of.dimensions[:level])
+        assert dimensions_in(text) == set(facts)
+        assert len({*facts, *because}) <= 3
+
+
+def test_the_names_of_routing_are_not_in_what_the_words_get(unchecked):
+    of = unchecked.products["care"]
+    words = unchecked.words["care"]
+    assert {name for found in words.values() for name in found.fields} == set(FOUR) == set(unchecked.fields(of))
+    assert not set(FOUR) & set(COLUMNS)
+
+
+def test_a_frame_that_the_guard_has_not_seen_does_not_reach_the_words(unchecked):
+    of = unchecked.products["care"]
+    fields = unchecked.fields(of)
+    lanes = routed(
+        guarded(decisions(people(1)), people(1), of, fields, unchecked.catalogue, said().clear(), MOMENT),
+        of, unchecked.settings, fields, [],
+    )  # fmt: skip
+    key = load_key(unchecked.settings.key_file)
+    fourth = lanes.with_columns(tier=pl.lit("TIERFACT"))
+    with pytest.raises(GuardError, match="not among the facts would be shown: tier"):
+        worded(fourth, of, unchecked, key)
+    with pytest.raises(GuardError, match="4 dimensions: last_order, membership, name, where_i_live") as refused:
+        worded(fourth.with_columns(facts=pl.lit(of.dimensions)), of, unchecked, key)
+    assert "FACT" not in str(refused.value)
+    assert worded(lanes, of, unchecked, key).rows.height == lanes.height
+
+
+def test_a_product_that_gives_four_away_by_coming_at_all_does_not_reach_the_words(unchecked):
+    of = unchecked.products["care"].model_copy(update={"because": ["age", "health", "visits", "basket"]})
+    with pytest.raises(GuardError, match="4 dimensions: age, basket, health, visits"):
+        leaving(unchecked, of)
+
+
+def test_rows_whose_facts_were_changed_in_a_plans_folder_show_only_those(tmp_path):
+    """Between the parts and their settling a plan is files."""
+    tiny = make(tmp_path / "tiny", brands=["north"])
+    with clock(MORNING):
+        workspace = tiny.load()
+        order = line.begin(workspace, line.Request(products=("care",)))
+        counts = [line.plan_part(workspace, order.run_id, 0)]
+        file = next((plan_folder(workspace.settings, order.run_id) / "routed").glob("*care.parquet"))
+        save(pl.read_parquet(file).with_columns(facts=pl.lit(["name", "health"])), file)
+        plan = line.settle(workspace, order.run_id, counts)
+    assert {count.facts for count in plan.counts} == {("name",), ()}
+
+
+FIELDS = {"a": ("d1",), "b": ("d2",), "c": ("d1", "d3"), "d": ("d4",), "e": ("d5", "d2"), "f": ()}
+DIMENSIONS = ["d1", "d2", "d3", "d4", "d5"]
+
+
+@pytest.mark.property
+def test_whatever_a_product_lists_and_a_segment_yields_a_fourth_dimension_is_not_shown():
+    """Of the frames at least three in ten would show four if nobody looked."""
+    would_show_four = []
+    entry = {"my": "m", "columns": ["t.c"], "known": "declared"}
+    catalogue = Catalogue.model_validate({"tables": {}, "dimensions": dict.fromkeys(DIMENSIONS, entry)})
+
+    @given(
+        order=st.permutations(DIMENSIONS),
+        listed=st.integers(0, 5),
+        because=st.lists(st.sampled_from(DIMENSIONS), unique=True, max_size=3),
+        known=st.lists(
+            st.fixed_dictionaries({name: st.sampled_from(["x", None]) for name in FIELDS}), min_size=1, max_size=6
+        ),
+    )
+    def holds(order: list[str], listed: int, because: list[str], known: list[dict[str, str | None]]) -> None:
+        of = product(dimensions=order[:listed], because=because)
+        rows = with_ways(candidates(*({"customer_id": f"c{n}", **row} for n, row in enumerate(known))))
+        rows = rows.with_columns(pl.col(name).cast(pl.String) for name in FIELDS)
+        done = guarded(decisions(rows), rows, of, FIELDS, catalogue, said().clear(), MOMENT)
+        check_guarded(done, of, FIELDS)
+        for before, after in zip(known, done.sort("customer_id").to_dicts(), strict=True):
+            told = {d for name, dims in FIELDS.items() if after[name] is not None for d in dims}
+            all_of_it = {d for name, dims in FIELDS.items() if before[name] for d in dims}
+            would_show_four.append(len({*all_of_it, *because}) > 3)
+            assert told <= set(after["facts"]) <= set(order[:listed])
+            assert len({*after["facts"], *because}) <= 3
+            assert after["f"] == before["f"]
+
+    holds()
+    assert sum(would_show_four) >= 0.3 * len(would_show_four) > 0
