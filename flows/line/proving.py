@@ -241,7 +241,7 @@ def _tried(copy: Copy, findings: list[Finding], portions: dict[str, _Portion]) -
             finally:
                 copy.restore()
             values, changed = max(values, moved), changed | others
-        if values >= LEAST_VALUES and rows >= LEAST_ROWS:
+        if (values >= LEAST_VALUES and rows >= LEAST_ROWS) or copy.expected_count < LEAST_ROWS:
             break
     return [replace(f, values=values, rows=rows, changed=changed[f.field]) for f in findings]
 

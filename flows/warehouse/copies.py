@@ -91,6 +91,12 @@ class Copy:
         self._keep_mixed("expected")
         return columns
 
+    @property
+    def expected_count(self) -> int:
+        """How many rows are remembered."""
+        count: int = self.connection.execute("SELECT count(*) FROM proof.main.expected0").fetchall()[0][0]
+        return count
+
     def unsteady(self, fields: Sequence[str]) -> dict[str, int]:
         """Field -> in how many of the remembered rows it is another one when only the order of rows has changed."""
         differs = [

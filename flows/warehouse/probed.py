@@ -11,7 +11,7 @@ import duckdb
 
 
 def main() -> None:
-    """Say the name of each statement before it is looked at, and an empty line in the end; others have the clock."""
+    """Say the name of each statement before it is looked at, and an empty line in the end; others keep the time."""
     work = json.loads(sys.stdin.readline())
     given = {"as_of": date.fromisoformat(work["given"]["as_of"]), "now": datetime.fromisoformat(work["given"]["now"])}
     connection = duckdb.connect()

@@ -8,6 +8,8 @@ process goes on.
 from __future__ import annotations
 
 import json
+import math
+import os
 import resource
 import select
 import subprocess
@@ -27,11 +29,11 @@ if TYPE_CHECKING:
     from flows.warehouse.queries import Queries
 
 LOOK_SECONDS = 1.0
-"""For one statement."""
+"""Of a processor, for one statement."""
 MOST_BYTES = 300 * 2**20
 _GLANCE_SECONDS = 0.01
-_START_SECONDS = 20.0
-"""For Python and DuckDB to start on a busy machine."""
+_MOST_SECONDS = 30.0
+"""Of the clock, for a child that does nothing at all."""
 _CHILD = Path(__file__).with_name("probed.py")
 
 
@@ -49,8 +51,6 @@ def probe(database: Path, queries: Queries, moment: Moment) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
-        bufsize=1,
     ) as child:
         try:
             _follow(child, json.dumps(work))
@@ -58,24 +58,37 @@ def probe(database: Path, queries: Queries, moment: Moment) -> None:
             child.kill()
 
 
-def _follow(child: subprocess.Popen[str], work: str) -> None:
+def _follow(child: subprocess.Popen[bytes], work: str) -> None:
     """Read the name of each statement as the child begins with it, and an empty line when all is done."""
-    given, told = cast("IO[str]", child.stdin), cast("IO[str]", child.stdout)
-    given.write(work + "\n")
+    given, told, names = cast("IO[bytes]", child.stdin), cast("IO[bytes]", child.stdout), b""
+    given.write(work.encode() + b"\n")
     given.close()
-    looked_at, until = "sql", time.monotonic() + _START_SECONDS
-    while time.monotonic() < until and _resident_bytes(child.pid) < MOST_BYTES:
+    looked_at, so_far, until = "sql", math.inf, time.monotonic() + _MOST_SECONDS
+    while time.monotonic() < until:
+        spent, resident = _spent_seconds(child.pid), _resident_bytes(child.pid)
+        if spent - so_far > LOOK_SECONDS or resident > MOST_BYTES:
+            break
         if not select.select([told], [], [], _GLANCE_SECONDS)[0]:
             continue
-        line = told.readline()
-        if line == "\n":
+        read = os.read(told.fileno(), 2**16)  # and not readline, which would take later names along and keep them
+        names += read
+        if names.endswith(b"\n\n"):
             return
-        if not line:
+        if not read:
             break
-        looked_at, until = line.strip(), time.monotonic() + LOOK_SECONDS
+        looked_at, so_far, until = names.split(b"\n")[-2].decode(), spent, time.monotonic() + _MOST_SECONDS
     what = f"DuckDB takes more than {LOOK_SECONDS:g} s, or too much memory, to look at this, before it has read a row"
     hint = "take out what it has to compute by itself, such as repeat('a', 1000000000), and very long patterns"
     raise StatementError(looked_at, what, hint)
+
+
+def _spent_seconds(process: int) -> float:
+    """The time of a processor that a process has taken: how busy the machine is has no part in it."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError):  # it has ended
+        return 0.0
 
 
 def _resident_bytes(process: int) -> int:

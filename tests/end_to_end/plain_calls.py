@@ -1,6 +1,6 @@
-"""Calls the flow as a function: plans, delivers that plan by its name, then runs into a lock and a broken query.
+"""Calls the flows as functions: plans, delivers that plan by its name, runs into a lock and a broken query; then proves.
 
-    python plain_calls.py FOLDER HELD_FOLDER BROKEN_FOLDER
+    python plain_calls.py FOLDER HELD_FOLDER BROKEN_FOLDER PROVEN_FOLDER UNPROVEN_FOLDER
 
 prints what came of it as one line of JSON.
 """
@@ -8,11 +8,13 @@ prints what came of it as one line of JSON.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
 from flows.errors import JustEnoughError
 from flows.personalise import personalise
+from flows.prove import prove
 
 
 def refused(folder: Path) -> str:
@@ -24,8 +26,17 @@ def refused(folder: Path) -> str:
     return "it ran"
 
 
-def main(folder: Path, held: Path, broken: Path) -> None:
-    """Make the four calls."""
+def proved(folder: Path) -> str:
+    """What is said of a workspace whose segments are proven, or not."""
+    try:
+        prove(workspace=folder)
+    except JustEnoughError as problem:
+        return f"{type(problem).__name__} {problem}"
+    return "proven"
+
+
+def main(folder: Path, held: Path, broken: Path, proven: Path, unproven: Path) -> None:
+    """Make the calls."""
     looked_at = personalise(workspace=folder, what="plan only").plan
     before = sorted(path.name for path in (folder / "outbox").rglob("*") if path.is_file())
     run_id, people = looked_at.order.run_id, looked_at.people_count
@@ -38,6 +49,8 @@ def main(folder: Path, held: Path, broken: Path) -> None:
         "held": refused(held),
         "broken": refused(broken),
     }
+    del os.environ["JUSTENOUGH_DATABASE"]  # those two have warehouses of their own
+    found |= {"proven": proved(proven), "unproven": proved(unproven)}
     sys.stdout.write(f"\nFOUND {json.dumps(found)}\n")
 
 

@@ -25,6 +25,7 @@ from flows.ledger.lock import run_lock
 from flows.sample import build_sample
 from flows.settings import load_settings
 from tests.end_to_end.prefect_processes import ROOT, Processes
+from tests.tiny import crowd, make
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +90,11 @@ def _everything(processes: Processes, folders: dict[str, Path]) -> Happened:
     with contextlib.ExitStack() as lock:
         lock.enter_context(run_lock(held, "the test of two runs"))
         calls = [str(folders[name]) for name in ("looked_at", "by_hand", "broken")]
+        for people in (120, 20):
+            tiny = make(home.parent / f"{people}_people", people=crowd(people), late=(), brands=["north"])
+            tiny.edit("templates/late/product.yaml", "segment: late", "segment: owners")
+            tiny.edit("templates/late/product.yaml", "late_days", "interest")
+            calls.append(str(tiny.folder))
         processes.start("plain_calls", str(Path(__file__).with_name("plain_calls.py")), *calls, cwd=home)
         processes.prefect("deploy", "--no-prompt", "deploy", "--all", cwd=home)
         # The workspace is held, so this run waits in state Running, and the next one meets it there.
@@ -172,6 +178,23 @@ def test_a_run_beside_the_deployments_is_told_who_holds_the_workspace(happened: 
     assert "the test of two runs, process" in happened.plain["held"]
     failed = [run["state"]["message"] for run in _runs(happened) if run["state"]["type"] == "FAILED"]
     assert any("holds the lock" in message for message in failed)
+
+
+# ---- the proof
+
+
+def test_a_proof_that_holds_completes_and_one_that_does_not_fails_with_a_page_that_says_why(happened: Happened):
+    assert happened.plain["proven"] == "proven"
+    assert happened.plain["unproven"].startswith("DataError sql/segments/owners.yaml:")
+    filtered = {"flows": {"name": {"any_": ["prove"]}}}
+    runs = happened.processes.ask("flow_runs/filter", filtered)
+    assert sorted(run["state"]["type"] for run in runs) == ["COMPLETED", "FAILED"]
+    pages = happened.processes.ask("artifacts/filter", {"artifacts": {"key": {"any_": ["prove"]}}})
+    assert sorted(page["data"].splitlines()[0] for page in pages) == [
+        "# tiny: not proven",
+        "# tiny: nothing shows what it does not declare",
+    ]
+    assert not [page for page in pages if "Person" in page["data"]]
 
 
 # ---- what people see
