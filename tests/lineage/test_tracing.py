@@ -117,13 +117,16 @@ def test_that_there_is_an_order_tells_something():
 
 # Which tables have everybody.
 
+BOTH = "SELECT p.customer_id, p.brand FROM people p JOIN orders o ON o.customer_id = p.customer_id"
+
 
 @pytest.mark.parametrize(
     ("customers", "found"),
     [
         ("SELECT p.customer_id, p.brand FROM people p JOIN reviewed r USING (customer_id)", {"people", "reviewed"}),
-        ("SELECT p.customer_id, p.brand FROM people p JOIN orders o ON o.customer_id = p.customer_id AND o.total > 2", {"people"}),
-        ("SELECT p.customer_id, p.brand FROM people p, orders o WHERE o.customer_id = p.customer_id AND o.order_id = 'o1'", {"people", "orders"}),
+        (f"{BOTH} AND o.total > 2", {"people"}),
+        (f"{BOTH} AND o.order_id = 'o1'", {"people"}),
+        (BOTH, {"people", "orders"}),
         ("SELECT p.customer_id, p.brand FROM people p LEFT JOIN orders o USING (customer_id)", {"people"}),
         ("SELECT customer_id, brand FROM people WHERE email IS NOT NULL", {"people"}),
         ("SELECT customer_id, brand FROM people WHERE age > 18", set()),
@@ -137,11 +140,9 @@ def test_a_table_has_one_row_for_everybody_where_customers_sql_joins_all_of_it(c
 
 
 def test_a_table_of_which_customers_sql_picks_a_row_may_have_more():
-    customers = (
-        "SELECT p.customer_id, p.brand FROM people p JOIN orders o ON o.customer_id = p.customer_id AND o.total > 2"
-    )
     text = "SELECT p.customer_id, o.total AS f FROM people p JOIN orders o USING (customer_id) WHERE o.total > p.age"
-    assert told(text, customers=customers) == {"last_order", "age"}
+    assert told(text, customers=BOTH) == {"last_order"}
+    assert told(text, customers=f"{BOTH} AND o.total > 2") == {"last_order", "age"}
 
 
 # Joins.
@@ -259,7 +260,7 @@ def test_a_macro_takes_its_values_one_after_the_other():
         ("SELECT p.age AS f\nFROM people p NATURAL JOIN items i", "NATURAL JOIN cannot be traced"),
         ("SELECT p.age AS f\nFROM people p POSITIONAL JOIN items i", "POSITIONAL JOIN cannot be traced"),
         ("SELECT p.age AS f FROM people p\nSEMI JOIN orders o USING (customer_id)", "SEMI JOIN without ON cannot be traced"),
-        ("SELECT 1 AS f FROM people p LEFT JOIN\n(orders o JOIN items i ON i.item_id = o.total) ON true", "a join in parentheses cannot be traced"),
+        ("SELECT 1 AS f FROM people p LEFT JOIN\n(orders o JOIN items i ON true) ON true", "a join in parentheses cannot be"),
         ("SELECT p.a AS f\nFROM people AS p(a, b)", "a table with other names for its columns cannot be traced"),
         ("SELECT age AS f FROM people\nUNION ALL BY NAME SELECT age AS f FROM people", "UNION BY NAME cannot be traced"),
         ("SELECT 1 AS f\nFROM people p, unnest((SELECT [1])) u(n)", "a list of another table's column cannot be traced"),
@@ -283,7 +284,7 @@ def test_what_cannot_be_traced_is_refused(text, what):
     [
         "SELECT o.total, count(*) AS n FROM orders o GROUP BY o.total HAVING count(DISTINCT o.customer_id) >= 10",
         "SELECT count(*) AS n FROM orders HAVING count(DISTINCT customer_id) >= 12 AND count(*) > 1",
-        "WITH c AS (SELECT customer_id, total FROM orders) SELECT total FROM c GROUP BY 1 HAVING count(DISTINCT customer_id) >= 10",
+        "SELECT o.total FROM (SELECT customer_id, total FROM orders) o GROUP BY 1 HAVING count(DISTINCT customer_id) >= 10",
         "SELECT title FROM items",
     ],
 )
