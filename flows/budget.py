@@ -73,12 +73,14 @@ def check_product(product: Product, files: Iterable[Usage], catalogue: Catalogue
             _check_dimension(dimension, product.at(key, dimension), catalogue)
     files = list(files)
     for file in files:
-        if file.lines:
-            dimension, place = list(file.lines.items())[-1]
+        dimension = _cheapest(file.lines, product)
+        if dimension is not None:
+            place = file.lines[dimension]
             extra = f"{place} brings in {dimension}; drop it, or move it to a product of its own"
             _check_count(place, "the message uses", [*file.used, *product.because], extra)
-    where = product.at("dimensions")
-    _check_count(where, "the product uses", [*product.dimensions, *product.because], "drop the last of `dimensions`")
+    where, last = product.at("dimensions"), _cheapest(product.dimensions, product)
+    hint = f"drop {last}, the last of `dimensions`" if last else "choose people by less, and take it out of `because`"
+    _check_count(where, "the product uses", [*product.dimensions, *product.because], hint)
     for file in files:
         for dimension, place in file.lines.items():
             if dimension not in product.dimensions:
@@ -113,6 +115,13 @@ def check_targeting(product: Product, ads: Mapping[str, Usage], segment: Verifie
         hint = "target by less, or leave ads out: an audience tells the platform what its members have in common"
         told = [*file.used, *product.because, *segment.targeted]
         _check_count(f"templates/{product.name}/{name}", "the audience has", told, hint)
+
+
+def _cheapest(used: Iterable[str], product: Product) -> str | None:
+    """The dimension that is missed least: one that is not listed, else the last one; None if all are given away anyhow."""
+    order = {name: place for place, name in enumerate(product.dimensions)}
+    said = [name for name in used if name not in product.because]
+    return max(reversed(said), key=lambda name: order.get(name, len(order)), default=None)
 
 
 def _check_dimension(dimension: str, where: str, catalogue: Catalogue) -> None:

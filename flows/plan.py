@@ -103,6 +103,23 @@ class Crowd(_Kept):
     barred: int
 
 
+class Missed(_Kept):
+    """Why people of a product are told nothing that is known of them.
+
+    Attributes:
+        decided: people for whom the product was decided.
+        bare: those of them with no fact at all.
+        dimension, why, people: for how many of these a dimension was absent, stale or not permitted.
+    """
+
+    product: str
+    decided: int
+    bare: int
+    dimension: str
+    why: str
+    people: int
+
+
 class Plan(_Kept):
     """A settled plan.
 
@@ -114,6 +131,7 @@ class Plan(_Kept):
         candidates: product -> rows of its segment that were about it.
         counts: the deliveries by product, target, brand, variant and facts.
         crowds: by channel, how many people are shown the same.
+        missed: of products in which most people have no fact at all, what stands in the way, the commonest first.
         files: name in the plan's folder -> SHA-256.
     """
 
@@ -126,6 +144,7 @@ class Plan(_Kept):
     counts: tuple[Count, ...]
     files: dict[str, str]
     crowds: tuple[Crowd, ...] = ()
+    missed: tuple[Missed, ...] = ()
 
     @property
     def people_count(self) -> int:

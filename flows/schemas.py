@@ -75,6 +75,10 @@ COLUMNS: dict[str, Column] = {
         pl.List(pl.Struct({"dimension": pl.String, "at": INSTANT})),
         "as of when each fact is known, where the segment says so",
     ),
+    "missed": Column(
+        pl.List(pl.Struct({"dimension": pl.String, "why": pl.String})),
+        "the product's dimensions that are not among the facts, and why: absent, stale or not permitted",
+    ),
     "consent_event": _string("the event_id of the yes that a delivery relies on; null where none is needed"),
     "as_of": Column(pl.Date(), "the date of the run"),
     # a delivery

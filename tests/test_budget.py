@@ -135,10 +135,33 @@ def test_what_people_can_tell_from_getting_it_at_all_counts(tmp_path):
     assert error.what == "the message uses 4 dimensions, at most 3 are allowed: last_order, name, visits, where_i_live"
 
 
+@pytest.mark.parametrize(
+    ("dimensions", "because", "dropped"),
+    [
+        (THREE, ["visits"], "where_i_live"),
+        (["name", "where_i_live", "last_order"], ["visits"], "last_order"),
+        (THREE, ["visits", "where_i_live"], "name"),
+        (["last_order"], ["visits", "where_i_live"], "name"),
+    ],
+    ids=["the last one", "in whatever order it is said", "no reason, since it stays", "one that is not listed"],
+)
+def test_the_way_out_is_the_dimension_that_is_missed_least(tmp_path, dimensions, because, dropped):
+    body = "{{ city }},\n{{ first_name }},\n{{ item }}"
+    error = refused(tmp_path, body, dimensions=dimensions, because=because)
+    assert f" brings in {dropped}; drop it" in error.hint
+    line = {"where_i_live": 1, "name": 2, "last_order": 3}[dropped]
+    assert error.where == f"templates/care_guide/sms.j2:{line}"
+
+
+def test_where_reasons_alone_are_too_many_people_are_chosen_by_less(tmp_path):
+    error = refused(tmp_path, "{{ item }}", dimensions=["last_order"], because=FOUR)
+    assert error.hint == "choose people by less, and take it out of `because`"
+
+
 def test_a_product_counts_what_it_lists_even_where_no_message_uses_it(tmp_path):
     error = refused(tmp_path, "Hello", dimensions=FOUR)
     assert error.what.startswith("the product uses 4 dimensions, at most 3 are allowed")
-    assert error.hint == "drop the last of `dimensions`"
+    assert error.hint == "drop membership, the last of `dimensions`"
     assert "the product uses 4" in refused(tmp_path, "Hello", dimensions=THREE, because=["visits"]).what
 
 

@@ -99,7 +99,7 @@ def test_narrowing_takes_an_option_more_than_once(je, tiny):
 def test_check_lists_what_each_message_uses(je):
     code, out, _ = je("check")
     assert code == 0
-    assert "care live · levels 1 last_order, 2 name · because last_order" in out
+    assert "care live · detail levels 1 last_order, 2 name\n  because last_order · scored last_order\n" in out
     assert "14 18 24" in out
     assert "The SQL fits the warehouse: sql/customers.sql, sql/consent.sql, sql/suppressions.sql, sql/exclus" in out
     found = json.loads(je("check", "--json")[1])

@@ -11,7 +11,7 @@ import polars as pl
 from flows.budget import check_targeting
 from flows.errors import CatalogueError
 from flows.line.sources import Source, read_shared, segment_rows
-from flows.lineage import Verified, shape_of, trace, verify, verify_customers
+from flows.lineage import Verified, check_shared, shape_of, trace, verify, verify_customers
 from flows.schemas import spoken
 from flows.stages.relevance import check_signals
 from flows.warehouse.probing import probe
@@ -64,6 +64,8 @@ def bind(workspace: Workspace, path: Path, now: Moment) -> Bound:
         shape = shape_of(seen(connection, path), workspace.catalogue, workspace.queries.customers)
     with source.open(Scope(), now.present, lists=True) as connection:
         suppressions(connection, bare.queries, now)
+    for name, text in workspace.queries.shared.items():
+        check_shared(text, f"sql/shared/{name}.sql", shape)
     verify_customers(trace(workspace.queries.customers, "sql/customers.sql", shape), workspace.catalogue)
     found = {name: _verified(workspace, name, shape) for name in workspace.segments}
     for product in workspace.products.values():

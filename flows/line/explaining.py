@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
 
 Row = dict[str, Any]
+_WINNERS = {None, "HOLDOUT", "EXPOSED"}
+"""The reasons that stand on a winner, which nothing goes out instead of."""
 
 
 @dataclass(frozen=True)
@@ -173,12 +175,12 @@ class _Telling:
         }
 
     def _winner(self, row: Row) -> Row | None:
-        """The decision of the row's unit, held out or not."""
+        """The decision of the row's unit, whatever came of it."""
         unit = ["message_type", "brand", *(["subject_id"] if row["message_type"] == "service" else [])]
         return self._named(
             other
             for other in self.candidates
-            if other["reason"] in {None, "HOLDOUT"} and all(other[name] == row[name] for name in unit)
+            if other["reason"] in _WINNERS and all(other[name] == row[name] for name in unit)
         )
 
     def _service(self, row: Row) -> Row | None:

@@ -45,10 +45,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.line.request import Request
+    from flows.product import Product
     from flows.workspace import Workspace
 
 MOST_PARTS = 4096
 SOURCES = "sources.parquet"
+MISSED_FOLDER = "missed"
 ROUTED_FOLDER = "routed"
 """In a plan's folder: what is not worded yet."""
 COUNTED_FOLDER = "counted"
@@ -125,6 +127,7 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
         fields = workspace.fields(product)
         about, consent = made.candidates[product.name], made.bars.consent
         facts = guarded(mine, about, product, fields, workspace.catalogue, consent, moment)
+        save(_missing(facts, product), folder / MISSED_FOLDER / f"{part:04}-{product.name}.parquet")
         facts = spared(facts, lately, product, fields, settings.exposure)
         exposed.append(facts.filter(pl.col("reason").is_not_null()).select("decision_id"))
         if product.name in order.products:
@@ -138,6 +141,23 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")
     save(decisions.with_columns(reason=reason), folder / "decisions" / f"{part:04}.parquet")
     return {"people": made.bars.people.height, **{name: frame.height for name, frame in made.candidates.items()}}
+
+
+def _missing(facts: pl.DataFrame, product: Product) -> pl.DataFrame:
+    """Why people are told nothing that is known of them.
+
+    Returns:
+        `product, dimension, why, people`: the people of whom nothing is known that could be shown, by each dimension and what is
+        in its way; and without a dimension how many they are (`bare`), and how many were decided for (`decided`).
+    """
+    bare = facts.filter(pl.col("facts").list.len() == 0)
+    missed = bare.select(pl.col("missed").explode()).unnest("missed").drop_nulls()
+    whole = pl.DataFrame({"dimension": None, "why": ["decided", "bare"], "people": [facts.height, bare.height]})
+    counted = missed.group_by("dimension", "why").len("people")
+    kinds: dict[str, type[pl.DataType]] = {"dimension": pl.String, "why": pl.String, "people": pl.Int64}
+    return pl.concat([pl.DataFrame(rows, kinds) for rows in (whole, counted)]).with_columns(
+        product=pl.lit(product.name)
+    )
 
 
 def _sources(workspace: Workspace, bound: Bound) -> pl.DataFrame:

@@ -16,9 +16,21 @@ from flows.keys import Key, load_key
 from flows.ledger.claims import claimed_addresses
 from flows.ledger.store import open_ledger
 from flows.line.crowding import CROWD_FILE, crowds, read_crowd, shared
-from flows.line.planning import COUNTED_FOLDER, ROUTED_FOLDER, read_decisions, save, scan_deliveries
+from flows.line.planning import COUNTED_FOLDER, MISSED_FOLDER, ROUTED_FOLDER, read_decisions, save, scan_deliveries
 from flows.line.reconciling import members_of, published_members
-from flows.plan import Count, Crowd, Order, Plan, Waterfall, digests, plan_folder, read_order, read_plan, save_plan
+from flows.plan import (
+    Count,
+    Crowd,
+    Missed,
+    Order,
+    Plan,
+    Waterfall,
+    digests,
+    plan_folder,
+    read_order,
+    read_plan,
+    save_plan,
+)
 from flows.schemas import KEYS, ROUTED
 from flows.stages.claims import Reach, in_small_audiences, reconciled
 from flows.stages.crowd import CLASS, lowered
@@ -177,10 +189,25 @@ def _counted(
         candidates=found,
         counts=tuple(Count.model_validate(row) for row in counts.iter_rows(named=True)),
         crowds=crowds,
+        missed=_missed(folder),
         files={name: digest for name, digest in digests(folder).items() if not name.startswith(_PASSING)},
     )
     _check_balance(plan, decisions, _wanted(workspace, order, decisions))
     return plan
+
+
+def _missed(folder: Path) -> tuple[Missed, ...]:
+    """What stands in the way in products in which most people have no fact, over all parts."""
+    files = sorted((folder / MISSED_FOLDER).glob("*.parquet"))
+    if not files:
+        return ()
+    parts = pl.concat([pl.read_parquet(file) for file in files])
+    counted = parts.group_by("product", "dimension", "why").agg(pl.col("people").sum())
+    whole = counted.filter(pl.col("dimension").is_null()).pivot("why", index="product", values="people")
+    mostly_bare = whole.filter(2 * pl.col("bare") > pl.col("decided"))
+    rows = counted.drop_nulls("dimension").join(mostly_bare, on="product")
+    rows = rows.sort("product", "people", "dimension", "why", descending=[False, True, False, False])
+    return tuple(Missed.model_validate(row) for row in rows.iter_rows(named=True))
 
 
 _PASSING = (f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/")

@@ -2,7 +2,18 @@
 
 from flows.lineage.relations import Column, Lineage
 from flows.lineage.shape import Shape, shape_of
-from flows.lineage.tracing import trace
+from flows.lineage.tracing import check_shared, trace
 from flows.lineage.verifying import Verified, dimensions, verify, verify_customers
 
-__all__ = ["Column", "Lineage", "Shape", "Verified", "dimensions", "shape_of", "trace", "verify", "verify_customers"]
+__all__ = [
+    "Column",
+    "Lineage",
+    "Shape",
+    "Verified",
+    "check_shared",
+    "dimensions",
+    "shape_of",
+    "trace",
+    "verify",
+    "verify_customers",
+]

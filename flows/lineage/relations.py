@@ -36,13 +36,11 @@ class Lineage:
         columns: output column, in lower case -> what decides its value, for a person who is in the result.
         targeted: what decides who is in the result.
         keys: those of the columns that hold the person's own key, or the brand of a row, unchanged.
-        is_single: whether there is at most one row per person and brand.
     """
 
     columns: Mapping[str, Columns]
     targeted: Columns
     keys: frozenset[str]
-    is_single: bool
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,7 @@ class Relation:
     Attributes:
         columns: column -> what decides its value.
         rows: what decides which rows there are.
+        repeats: what decides how often a row is there; only whatever puts rows together can tell.
         units: the columns that hold the person's own key or the brand, unchanged.
         is_single: whether there is at most one row per person and brand.
     """
@@ -60,6 +59,7 @@ class Relation:
     rows: Columns
     units: frozenset[str]
     is_single: bool
+    repeats: Columns = NOTHING
 
 
 def on_line(line: int, columns: Columns) -> Columns:

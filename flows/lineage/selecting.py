@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from flows.errors import StatementError
 
 
+LEAST_PEOPLE = 10
+"""Behind each row of a table that counts as nobody's."""
+
+
 class Statement(Protocol):
     """What a SELECT asks of the statement that it stands in."""
 
@@ -52,6 +56,7 @@ class Select:
         self.statement, self.scope, self.outside = statement, scope, outside
         assert isinstance(scope.expression, exp.Select)  # noqa: S101 - so `relation` chose
         self.select: exp.Select = scope.expression
+        self.is_outermost = is_outermost
         self.queries = {id(inner.expression): inner for inner in scope.subquery_scopes}
         self.sources: dict[str, Relation] = {}
         for alias, (_, source) in scope.selected_sources.items():
@@ -209,7 +214,8 @@ class Select:
         )
         several = all_of(*(source.rows for source in self.sources.values() if not source.is_single))
         grouped = all_of(*(self.needs(by) for by in group))
-        among = grouped | several.union(*self.burden.values())
+        repeated = all_of(*(source.repeats for source in self.sources.values()))
+        among = grouped | repeated | several.union(*self.burden.values())
         chosen = self._chosen(among)
         columns = {
             selected.alias_or_name: self._value(selected, among)
@@ -225,12 +231,30 @@ class Select:
         unnested = frozenset().union(*(self.needs(node) for node in select.selects if makes_rows(node)))
         rows = present | rows_of_keys | conditions | grouped | chosen | unnested
         rows |= self._value(having.this, among) if having else NOTHING
+        if not self.is_outermost:  # DuckDB keeps the order for what takes the first of them
+            rows |= self.needs(select.args.get("order"))
         units = {
             selected.alias_or_name
             for selected in select.selects
             if self._stays(selected.unalias(), selected.alias_or_name)
         }
-        return Relation(columns, rows, frozenset(units), is_single=self._is_single())
+        is_single = self._is_single()
+        more = (self.sources[alias].rows | self.burden[alias] for alias in self.optional)
+        repeats = NOTHING if is_single else all_of(repeated, *more)
+        return Relation(columns, rows, frozenset(units), is_single, repeats)
+
+    def is_of_many(self) -> bool:
+        """Whether no row that it yields is made of those of fewer than `LEAST_PEOPLE`."""
+        return any(map(self._counts_many, conjuncts(self.select.args.get("having"))))
+
+    def _counts_many(self, condition: exp.Expr) -> bool:
+        """Whether it is `count(DISTINCT <the key of a person>) >= …`."""
+        if not isinstance(condition, exp.GTE) or not isinstance(condition.this, exp.Count):
+            return False
+        counted, least = condition.this.this, condition.expression
+        keys = counted.expressions if isinstance(counted, exp.Distinct) else []
+        is_key = len(keys) == 1 and self._is_bare_unit(keys[0]) and keys[0].name.lower() != "brand"
+        return is_key and isinstance(least, exp.Literal) and least.is_int and int(least.this) >= LEAST_PEOPLE
 
     def _chosen(self, among: Columns) -> Columns:
         """What decides which of a person's rows is kept by QUALIFY, DISTINCT ON, or LIMIT."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from flows.errors import StatementError
-from flows.warehouse.statements import parse
+from flows.warehouse.statements import columns_of_people, parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -75,6 +75,11 @@ def _written_out(call: exp.Anonymous, macro: Macro, name: str) -> exp.Expr:
         raise StatementError(name, what, "give them all, without names")
     given = dict(zip((parameter.lower() for parameter in macro.parameters), call.expressions, strict=True))
     body = parse(f"SELECT {macro.body}", f"the macro {call.name}").copy().selects[0].unalias()
+    if body.find(exp.Query):  # DuckDB looks such names up before it writes the macro out
+        for column in call.find_all(exp.Column):
+            if not column.table:
+                what = f"the macro '{call.name}' is given '{column.name}', and has a query of its own"
+                raise StatementError(name, what, f"name its table, as in o.{column.name}")
     line = next((part.meta["line"] for part in call.find_all(exp.Identifier) if "line" in part.meta), None)
     for part in body.find_all(exp.Identifier):
         part.meta.pop("start", None)
@@ -107,17 +112,43 @@ def shape_of(seen: Seen, catalogue: Catalogue, customers: str) -> Shape:
         },
         macros={name.lower(): macro for name, macro in seen.macros.items()},
         keys={name: table.person.lower() for name, table in known.items() if isinstance(table.person, str)},
-        everybody=frozenset(_joined(customers) & known.keys()),
+        everybody=frozenset(_joined(customers, catalogue)),
         impersonal=frozenset(name for name, table in known.items() if not table.personal),
     )
 
 
-def _joined(statement: str) -> set[str]:
-    """The tables that a plain SELECT joins, each row of which is then in its result once; none where it says more."""
+def _joined(statement: str, catalogue: Catalogue) -> set[str]:
+    """The tables that a plain SELECT joins, each row of which is then in its result once; none where it says more.
+
+    A condition on anything but keys and routing may pick one of several rows of a person, so its table is not among them.
+    """
     tree = parse(statement, "sql/customers.sql")
     if not isinstance(tree, exp.Select) or any(tree.args.get(clause) for clause in ("group", "distinct", "qualify")):
         return set()
-    joins = [join for join in tree.args.get("joins") or [] if not join.side and not join.kind]
+    joins = [join for join in tree.args.get("joins") or [] if not join.side and join.kind in ("", "INNER")]
     sources = [tree.args.get("from_") or tree.args.get("from"), *joins]
-    own = {source.this.name.lower() for source in sources if source and isinstance(source.this, exp.Table)}
-    return own - {cte.alias_or_name.lower() for cte in tree.ctes}
+    known = {name.lower(): table for name, table in catalogue.tables.items()}
+    common = {cte.alias_or_name.lower() for cte in tree.ctes}
+    own = {
+        source.alias_or_name.lower(): source.this.name.lower()
+        for source in sources
+        if source and isinstance(source.this, exp.Table) and source.this.name.lower() in known.keys() - common
+    }
+    clauses = [tree.args.get("where"), *(join.args.get("on") for join in joins)]
+    asked = [column for clause in clauses if clause for column in clause.find_all(exp.Column)]
+    names = [(column.table, column.name) for column in asked if column.table or column.parent_select is tree]
+    names += [("", column.name) for join in joins for column in join.args.get("using") or []]
+    picked = {
+        alias
+        for table, name in names
+        for alias in own
+        if table.lower() in ("", alias) and name.lower() not in _plain(own[alias], catalogue)
+    }
+    return {table for alias, table in own.items() if alias not in picked}
+
+
+def _plain(table: str, catalogue: Catalogue) -> set[str]:
+    """The columns of a table that pick none of a person's rows."""
+    entry = next(entry for name, entry in catalogue.tables.items() if name.lower() == table)
+    named = {name.lower() for name in (*entry.routing, entry.happened_at, entry.loaded_at) if name}
+    return named | columns_of_people(catalogue) | {"brand"}

@@ -50,6 +50,27 @@ def check_written(tree: exp.Expr, name: str) -> None:
             )
 
 
+def flatten_joins(select: exp.Select) -> None:
+    """Write `FROM (a JOIN b …) JOIN c …`, which is how DuckDB keeps a view, as `FROM a JOIN b … JOIN c …`."""
+    clause, joins = select.args.get("from_") or select.args.get("from"), list[exp.Join]()
+    source = clause.this if clause else None
+    while isinstance(source, exp.Subquery) and not source.alias and isinstance(source.this, exp.Subquery | exp.Table):
+        joins = [*(source.args.get("joins") or []), *joins]
+        source = source.this
+    if clause and isinstance(source, exp.Table) and source is not clause.this:
+        joins = [*(source.args.get("joins") or []), *joins]
+        source.set("joins", None)
+        clause.set("this", source)
+        select.set("joins", [*joins, *(select.args.get("joins") or [])])
+
+
+def check_flat(tree: exp.Expr, name: str) -> None:
+    """Refuse joins in parentheses that `flatten_joins` has left."""
+    for node in tree.find_all(exp.Table, exp.Subquery):
+        if node.args.get("joins") or (isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table)):
+            raise untraceable(node, name, "a join in parentheses", "join one after the other, or put it into a CTE")
+
+
 def check_qualified(tree: exp.Expr, name: str) -> None:
     """Refuse what is left, once every column has its table, and is none."""
     for node in tree.walk():
@@ -71,6 +92,7 @@ def conjuncts(node: exp.Expr | None) -> list[exp.Expr]:
 
 def sides_of(condition: exp.Expr) -> list[exp.Column]:
     """The columns on both sides of `a.x = b.y`; none of any other condition."""
+    condition = condition.unnest()
     if not isinstance(condition, exp.EQ):
         return []
     left, right = columns_of(condition.this.unnest()), columns_of(condition.expression.unnest())

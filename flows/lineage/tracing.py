@@ -12,6 +12,7 @@ Source: DESIGN §6, rules 2, 3 and 5.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -22,8 +23,8 @@ from sqlglot.transforms import eliminate_semi_and_anti_joins
 
 from flows.errors import StatementError
 from flows.lineage.relations import NOTHING, ROW, Column, Lineage, Relation, all_of, on_line
-from flows.lineage.selecting import Select
-from flows.lineage.syntax import check_qualified, check_written, line_of, untraceable
+from flows.lineage.selecting import LEAST_PEOPLE, Select
+from flows.lineage.syntax import check_flat, check_qualified, check_written, flatten_joins, line_of, untraceable
 from flows.warehouse.statements import check_tree, parse
 
 if TYPE_CHECKING:
@@ -41,7 +42,19 @@ def trace(text: str, name: str, shape: Shape) -> Lineage:
     Raises:
         StatementError: something in it cannot be traced; names the line where known.
     """
-    return Tracer(text, name, shape).lineage()
+    whole = Tracer(text, name, shape).whole()
+    return Lineage(whole.columns, whole.rows, whole.units)
+
+
+def check_shared(text: str, name: str, shape: Shape) -> None:
+    """Refuse a query of sql/shared/ that reads rows of people, unless each row that it yields is made of those of many.
+
+    What it yields counts as nobody's, so a row for each person, under whatever key, would carry anything past the lineage.
+
+    Raises:
+        StatementError: it does not leave out what is about few; or something in it cannot be traced.
+    """
+    Tracer(text, name, shape).check_shared()
 
 
 class Tracer:
@@ -52,8 +65,23 @@ class Tracer:
         self.views = views  # those that this one is read through, from the outside in
         self._known: dict[int, Relation] = {}
 
-    def lineage(self) -> Lineage:
-        """Of the whole statement."""
+    def whole(self) -> Relation:
+        """What it yields; names are in lower case."""
+        return self._outermost(self._scope())
+
+    def check_shared(self) -> None:
+        """As the function of this name."""
+        scope = self._scope()
+        common = {cte.alias_or_name.lower() for cte in scope.expression.find_all(exp.CTE)}
+        read = {table.name.lower() for table in scope.expression.find_all(exp.Table)} - common
+        if read <= self.shape.impersonal:
+            return
+        if not isinstance(scope.expression, exp.Select) or not Select(self, scope, None).is_of_many():
+            what = "a row of this may be about one person, and would count as nobody's"
+            hint = f"group it, and add HAVING count(DISTINCT customer_id) >= {LEAST_PEOPLE}, by the key of a table of people"
+            raise StatementError(self.name, what, hint)
+
+    def _scope(self) -> Scope:
         tree = parse(self.text, self.name)
         written_out = self.shape.write_out(tree, self.name)
         if written_out is not tree:
@@ -65,7 +93,9 @@ class Tracer:
             check_written(written_out, self.name)
             plain = written_out.copy()
             for select in plain.find_all(exp.Select):
+                flatten_joins(select)
                 eliminate_semi_and_anti_joins(select)  # as WHERE EXISTS, which is what they are
+            check_flat(plain, self.name)
             qualified = qualify(plain, dialect="duckdb", schema=tables, quote_identifiers=False)
             check_qualified(qualified, self.name)
             scope = build_scope(qualified)
@@ -76,20 +106,19 @@ class Tracer:
         except RecursionError:
             raise StatementError(self.name, "this is nested too deeply to be traced", "split it into CTEs") from None
         assert scope is not None  # noqa: S101 - a query has one
-        return self._outermost(scope)
+        return scope
 
-    def _outermost(self, scope: Scope) -> Lineage:
+    def _outermost(self, scope: Scope) -> Relation:
         if isinstance(scope.expression, exp.Select):
-            relation = Select(self, scope, None, is_outermost=not self.views).relation()
-            columns = relation.columns
+            found = Select(self, scope, None, is_outermost=not self.views).relation()
+            columns = found.columns
         else:  # the arm that a row is from may be told by any of its values
-            relation = self.relation(scope)
-            columns = {name: found | relation.rows for name, found in relation.columns.items()}
-        return Lineage(
-            {name.lower(): found for name, found in columns.items()},
-            relation.rows,
-            frozenset(name.lower() for name in relation.units),
-            relation.is_single,
+            found = self.relation(scope)
+            columns = {name: of | found.rows for name, of in found.columns.items()}
+        return replace(
+            found,
+            columns={name.lower(): of for name, of in columns.items()},
+            units=frozenset(name.lower() for name in found.units),
         )
 
     def relation(self, scope: Scope, outside: Select | None = None) -> Relation:
@@ -110,14 +139,15 @@ class Tracer:
     def _union(self, scope: Scope, outside: Select | None) -> Relation:
         arms = [self.relation(arm, outside) for arm in scope.set_operation_scopes]
         rows = all_of(*(arm.rows for arm in arms))
-        if isinstance(scope.expression, exp.Except | exp.Intersect):
-            rows = rows.union(*(found for arm in arms for found in arm.columns.values()))
+        if isinstance(scope.expression, exp.Except | exp.Intersect) or scope.expression.args.get("order"):
+            rows = rows.union(*(found for arm in arms for found in (arm.repeats, *arm.columns.values())))
         columns, units = {}, set()
         for beside in zip(*(arm.columns for arm in arms), strict=True):  # the first one's names hold
             columns[beside[0]] = all_of(*(arm.columns[name] for arm, name in zip(arms, beside, strict=True)))
             if all(name in arm.units for arm, name in zip(arms, beside, strict=True)):
                 units.add(beside[0])
-        return Relation(columns, rows, frozenset(units), is_single=False)
+        repeats = all_of(*(arm.repeats for arm in arms))
+        return Relation(columns, rows, frozenset(units), is_single=False, repeats=repeats)
 
     def _list(self, scope: Scope) -> Relation:
         """VALUES, or UNNEST of an expression."""
@@ -152,13 +182,14 @@ class Tracer:
         """A view as the query that it stands for; what it reads is read on the line that names it."""
         if name in self.views:
             raise StatementError(self.shape.at(name), f"the view '{name}' reads itself", "write it anew")
-        found = Tracer(self.shape.views[name], self.shape.at(name), self.shape, (*self.views, name)).lineage()
+        found = Tracer(self.shape.views[name], self.shape.at(name), self.shape, (*self.views, name)).whole()
         listed = self.shape.listed(name)
         columns = {
-            column: on_line(line, of | found.targeted | ({Column(name, column)} if listed & {column, ROW} else NOTHING))
+            column: on_line(line, of | found.rows | ({Column(name, column)} if listed & {column, ROW} else NOTHING))
             for column, of in found.columns.items()
         }
-        return Relation(columns, on_line(line, found.targeted), found.keys, found.is_single)
+        rows, repeats = on_line(line, found.rows), on_line(line, found.repeats)
+        return Relation(columns, rows, found.units, found.is_single, repeats)
 
     def refused(self, node: exp.Expr, what: str, hint: str) -> StatementError:
         """The refusal of a part of it."""

@@ -35,7 +35,7 @@ class Verified:
 
 
 def verify(traced: Lineage, name: str, segment: Segment, signals: Iterable[str], catalogue: Catalogue) -> Verified:
-    """Hold what a segment declares against what its SQL does.
+    """Hold what a segment declares against what its SQL does; `valid_until` may tell what any of its fields tells.
 
     Args:
         traced: of sql/segments/<name>.sql.
@@ -50,26 +50,30 @@ def verify(traced: Lineage, name: str, segment: Segment, signals: Iterable[str],
         StatementError: customer_id or brand is not a row's own.
     """
     where = f"sql/segments/{name}.sql"
-    targeted = dimensions(traced.targeted, where, catalogue)
+    due = traced.columns.get("next_due_on", frozenset())  # who is not due yet is not in the segment yet
+    targeted = dimensions({*traced.targeted, *due}, where, catalogue)
     _check_keys(traced, where, catalogue)
     for column in {*traced.targeted, *(column for found in traced.columns.values() for column in found)}:
         _check_lawful(column, where, catalogue)
     for field, entry in segment.fields.items():
         if (columns := traced.columns.get(field.lower())) is not None:
+            for column in sorted(columns):
+                _check_shown(column, field, entry.dimensions, where, catalogue)
             known = {*dimensions(columns, where, catalogue), *targeted}
             for dimension in entry.dimensions:
                 if dimension not in known:
                     what = f"field '{field}' shows '{dimension}', of which {where} reads nothing"
                     hint = f"mend its dimension, or the columns of '{dimension}' in sql/dimensions.yaml"
                     raise CatalogueError(segment.at("fields", field), what, hint)
-            for column in sorted(columns):
-                _check_shown(column, field, entry.dimensions, where, catalogue)
     for dimension in catalogue.dimensions:
         beside = {
             other for entry in segment.fields.values() if dimension in entry.dimensions for other in entry.dimensions
         }
         for column in sorted(traced.columns.get(f"{dimension}_as_of".lower(), ())):
             _check_shown(column, f"{dimension}_as_of", tuple(sorted({dimension, *beside})), where, catalogue)
+    told = {dimension for entry in segment.fields.values() for dimension in entry.dimensions} | targeted.keys()
+    for column in sorted(traced.columns.get("valid_until", ())):  # stands in what is delivered
+        _check_shown(column, "valid_until", tuple(sorted(told)), where, catalogue)
     return Verified(
         shown={
             field: tuple(sorted({str(column) for column in traced.columns.get(field.lower(), ())}))

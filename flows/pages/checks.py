@@ -44,14 +44,11 @@ def checked(report: Report) -> RenderableType:
 
 def _head(message: Summary) -> Text:
     """The product, and what holds in each of its channels."""
-    told = {
-        "levels": [f"{level} {name}" for level, name in enumerate(message.dimensions, start=1)],
-        "because": message.because,
-        "unseen": message.unseen,
-        "scored": message.scored,
-    }
+    levels = ", ".join(f"{level} {name}" for level, name in enumerate(message.dimensions, start=1))
+    head = Text.assemble((message.product, "bold"), f" {message.status} · detail levels {levels or 'none'}")
+    told = {"because": message.because, "unseen": message.unseen, "scored": message.scored}
     said = [f"{name} {', '.join(names)}" for name, names in told.items() if names]
-    return Text.assemble((message.product, "bold"), f" {' · '.join((message.status, *said))}")
+    return head.append(f"\n  {' · '.join(said)}") if said else head
 
 
 def _table(messages: Sequence[Summary], *, is_first: bool) -> Table:

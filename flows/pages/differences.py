@@ -37,7 +37,7 @@ def _said(found: Changed) -> Iterator[str]:
         if signed:
             yield f"{told} {' '.join(signed)}"
     if found.kind == "changed" and found.levels_before != found.levels_after:
-        yield f"levels {_levels(found.levels_before)} → {_levels(found.levels_after)}"
+        yield f"detail levels {_levels(found.levels_before)} → {_levels(found.levels_after)}"
     if found.creep_before != found.creep_after:
         yield f"creep {_scores(found.creep_before)} → {_scores(found.creep_after)}"
     if found.kind == "changed" and found.words:

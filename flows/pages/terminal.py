@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from flows.line.request import Delivered, Outcome
-    from flows.plan import Crowd, Plan, Waterfall
+    from flows.plan import Crowd, Missed, Plan, Waterfall
     from flows.starting import Started
 
 
@@ -47,7 +47,25 @@ def _counted(settled: Plan) -> RenderableType:
     people = _waterfall("People in the segments of live products", "get something", settled.people)
     wanted = _waterfall("Deliveries wanted for them", "can leave", settled.deliveries)
     fewer = [_crowded(crowd) for crowd in settled.crowds if crowd.lowered]
-    return Group(title, *map(_overdue, order.overdue), people, wanted, *fewer)
+    bare = [Text(line) for line in without_facts(settled.missed)]
+    return Group(title, *map(_overdue, order.overdue), people, wanted, *fewer, *bare)
+
+
+def without_facts(missed: Sequence[Missed]) -> list[str]:
+    """For each product that tells most people nothing of what is known: how many, and which missing fact costs the most."""
+    first = {row.product: row for row in reversed(missed)}
+    return [
+        f"{name} uses nothing that is known of {row.bare:,} of {row.decided:,} people. What costs the most: {row.dimension} is "
+        f"{row.why} for {row.people:,}; {_REMEDY[row.why]}."
+        for name, row in sorted(first.items())
+    ]
+
+
+_REMEDY = {
+    "absent": "look at what the segment finds of it, and at its load",
+    "stale": "load it more often, or look at its fresh_for in sql/dimensions.yaml",
+    "not permitted": "it needs a consent that they have not given, or a lawful basis",
+}
 
 
 def _crowded(crowd: Crowd) -> Text:

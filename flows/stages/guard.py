@@ -48,7 +48,8 @@ def guarded(
 
     Returns:
         The columns of `decided`, the channels' columns of `candidates`, `level` (Int8, 0..3), `facts` (the dimensions used,
-        in the product's order), `facts_at` (as of when each is known, where the segment says so), and the fields.
+        in the product's order), `facts_at` (as of when each is known, where the segment says so), `missed` (the other
+        dimensions, and why), and the fields.
     """
     others = [name for name in candidates.columns if name not in fields]
     contacts = [name for name in others if name.endswith(("_reason", "_address", "_match"))]
@@ -64,11 +65,13 @@ def guarded(
     )
     rows = rows.with_columns(_presentable(name, rows.schema[name]) for name in fields)
     level = highest_level(product, product.because)
-    used = {
-        dimension: _is_usable(dimension, fields, rows, catalogue, consent, moment)
+    against = {
+        dimension: _against(dimension, fields, rows, catalogue, consent, moment)
         for dimension in product.dimensions[:level]
         if any(dimension in shown for shown in fields.values())
     }
+    rows = rows.with_columns(missed=_missed(against))
+    used = {dimension: why.is_null() for dimension, why in against.items()}
     facts_at, level_of = _known_at(used, rows), pl.lit(level, dtype=COLUMNS["level"].type)
     shown = shown_with(used, fields)
     return rows.with_columns(shown, facts=facts_of(used), facts_at=facts_at, level=level_of).drop(as_of)
@@ -104,7 +107,14 @@ def _said(text: pl.Expr) -> pl.Expr:
     return pl.when((bare != "") & ~bare.str.to_lowercase().is_in(_PLACEHOLDERS)).then(text)
 
 
-def _is_usable(
+def _missed(against: Mapping[str, pl.Expr]) -> pl.Expr:
+    each = [
+        pl.when(why.is_not_null()).then(pl.struct(dimension=pl.lit(name), why=why)) for name, why in against.items()
+    ]
+    return pl.concat_list(each).list.drop_nulls() if each else pl.lit([], dtype=COLUMNS["missed"].type)
+
+
+def _against(
     dimension: str,
     fields: Mapping[str, Collection[str]],
     rows: pl.DataFrame,
@@ -112,21 +122,25 @@ def _is_usable(
     consent: pl.DataFrame,
     moment: Moment,
 ) -> pl.Expr:
-    """Present, fresh and permitted; null as_of is not fresh, and silence is no consent."""
+    """What is in the way of a dimension: absent, stale, not permitted; null where nothing is.
+
+    A null as_of is not fresh, and silence is no consent.
+    """
     mine = [name for name, shown in fields.items() if dimension in shown]
-    is_usable = pl.all_horizontal(pl.col(name).is_not_null() for name in mine)
+    is_present = pl.all_horizontal(pl.col(name).is_not_null() for name in mine)
+    why = [pl.when(~is_present).then(pl.lit("absent"))]
     entry = catalogue.dimensions[dimension]
     if entry.sensitive and entry.lawful_basis is None:
-        return pl.lit(value=False)
+        return pl.lit("not permitted")
     if entry.fresh_for is not None:
         seen = f"{dimension}_as_of"
         if seen not in rows.columns:
-            return pl.lit(value=False)
+            return pl.lit("stale")
         is_fresh = pl.lit(moment.now, dtype=INSTANT) - pl.col(seen) <= entry.fresh_for
-        is_usable = is_usable & is_fresh.fill_null(value=False)
+        why.append(pl.when(~is_fresh.fill_null(value=False)).then(pl.lit("stale")))
     if entry.needs_consent is not None:
         topic = consent.filter(pl.col("topic") == entry.needs_consent.lower()).group_by("customer_id", "brand")
         said = topic.agg(is_granted=(pl.col("state") == "yes").any() & ~(pl.col("state") == "no").any())
         granted = rows.join(said, on=["customer_id", "brand"], how="left", maintain_order="left")["is_granted"]
-        is_usable = is_usable & pl.lit(granted.fill_null(value=False))
-    return is_usable
+        why.append(pl.when(pl.lit(~granted.fill_null(value=False))).then(pl.lit("not permitted")))
+    return pl.coalesce(why)

@@ -276,8 +276,9 @@ def _is_correlated(select: exp.Select, people: set[str]) -> bool:
         return False
     sources = [select.args.get("from_") or select.args.get("from"), *select.args.get("joins", [])]
     own = {source.this.alias_or_name.lower() for source in sources if source}
-    conditions = where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
-    return any(_binds(condition, own, people) for condition in conditions)
+    whole = where.this.unnest()
+    conditions = whole.flatten() if isinstance(whole, exp.And) else [whole]
+    return any(_binds(condition.unnest(), own, people) for condition in conditions)
 
 
 def _binds(condition: exp.Expr, own: set[str], people: set[str]) -> bool:

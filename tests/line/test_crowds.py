@@ -145,7 +145,7 @@ def test_ads_are_for_a_hundred_who_share_what_they_show(tmp_path):
     (tiny.folder / "templates/care/ads.j2").write_text(
         f"{words}{{% block description %}}It lasts.{{% endblock %}}", "utf-8"
     )
-    outcome = tiny.run()
+    outcome = tiny.run(parts=3)
     (ads,) = [c for c in outcome.plan.crowds if c.channel == "ads"]
     assert ads == Crowd(channel="ads", floor=100, smallest=100, lowered=0, barred=1)
     assert outcome.plan.deliveries["marketing"].reasons == {"CROWD_TOO_SMALL": 1, "DUPLICATE_ADDRESS": 1}  # the mail

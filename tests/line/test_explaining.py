@@ -66,6 +66,18 @@ def test_a_held_out_winner_has_outranked_the_others_too(tiny, tmp_path):
     assert of(held, "c01", "tips")["winner"]["product"] == "care"
 
 
+def test_a_winner_that_would_show_too_much_has_outranked_the_others_too(tiny, tmp_path):
+    shown = tiny.copy(tmp_path / "shown")
+    shown.edit(
+        "pyproject.toml",
+        "[tool.justenough.crowd]",
+        "[tool.justenough.exposure]\nin_30_days = 0\n[tool.justenough.crowd]",
+    )
+    shown.plan()
+    assert of(shown, "c01", "care")["reason"] == "EXPOSED"
+    assert of(shown, "c01", "tips")["winner"]["product"] == "care"
+
+
 def test_a_service_message_is_outranked_only_by_one_about_the_same_subject(tiny, tmp_path):
     rivals = tiny.copy(tmp_path / "rivals")
     shutil.copytree(rivals.folder / "templates/late", rivals.folder / "templates/later")

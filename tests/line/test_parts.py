@@ -45,6 +45,7 @@ def test_payloads_do_not_depend_on_the_number_of_parts(crowd, late):
     with tempfile.TemporaryDirectory() as name:
         base = make(Path(name) / "base", people=people, late=orders)
         base.advertise(least=2)
+        base.edit("pyproject.toml", "web = 0", "web = 3")
         base.set(largest_fall=1)
         if not any(person[-1] is not None for person in people):
             base.warehouse("INSERT INTO needs VALUES ('nobody', 'north', 'tent', 0, TIMESTAMP '2026-01-01')")

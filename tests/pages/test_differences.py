@@ -46,7 +46,7 @@ def test_messages_files_and_people_are_told_in_this_order():
         "added: mend",
         (
             "care/sms: shows +name, branches on −visits −basket, gives away +last_order, "
-            "levels 1 last_order → 1 name, 2 last_order, creep 16 20 → 16 20 28, words sms.de.j2, sms.j2"
+            "detail levels 1 last_order → 1 name, 2 last_order, creep 16 20 → 16 20 28, words sms.de.j2, sms.j2"
         ),
         "changed: sql/segments/owners.sql",
         "Both decide for the same 20,000 of 1,200,000 customers, by what is known at 2026-11-22 09:00 UTC:",

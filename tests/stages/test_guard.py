@@ -77,6 +77,7 @@ def test_decisions_keep_their_columns_and_get_the_channels_level_facts_and_field
             "level": pl.Series([3], dtype=pl.Int8),
             "facts": [["last_order", "name", "where_i_live"]],
             "facts_at": pl.Series([[]], dtype=COLUMNS["facts_at"].type),
+            "missed": pl.Series([[]], dtype=COLUMNS["missed"].type),
         }
     )
     assert_frame_equal(guard({}), expected, check_column_order=False)
@@ -95,6 +96,16 @@ def test_it_is_noted_as_of_when_each_fact_is_known():
     noted = [{"dimension": "last_order", "at": NOW}, {"dimension": "name", "at": earlier}]
     assert found["facts_at"].to_list() == [noted, []]
     assert found["facts"].to_list() == [["last_order", "name", "where_i_live"], ["name", "where_i_live"]]
+
+
+def test_it_is_noted_which_dimensions_are_not_known_and_why():
+    fresh, asking = {"fresh_for": "90 days"}, {"needs_consent": "home"}
+    seen = {"last_order_as_of": NOW - timedelta(days=91), "first_name": None}
+    found = guard(seen, last_order=fresh, where_i_live=asking)
+    reasons = {"last_order": "stale", "name": "absent", "where_i_live": "not permitted"}
+    assert found["missed"].to_list() == [[{"dimension": name, "why": why} for name, why in reasons.items()]]
+    assert found["facts"].to_list() == [[]]
+    assert guard(seen | {"item": None}, last_order=fresh)["missed"].to_list()[0][0]["why"] == "absent"
 
 
 def test_a_missing_order_does_not_cost_the_name():

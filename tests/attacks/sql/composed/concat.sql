@@ -1,0 +1,19 @@
+-- A column is put together of an order and an age.
+-- shows: last_order
+-- refused: CatalogueError sql/segments/told.sql:4: 'note' depends on people.age, which is 'age', and declares 'last_order'
+
+--- attack
+SELECT
+    p.customer_id,
+    p.brand,
+    concat(l.title, ' at ', p.age) AS note
+FROM people AS p
+LEFT JOIN latest AS l ON l.customer_id = p.customer_id
+
+--- honest
+SELECT
+    p.customer_id,
+    p.brand,
+    concat(l.title, ' of ', l.ordered_on) AS note
+FROM people AS p
+LEFT JOIN latest AS l ON l.customer_id = p.customer_id

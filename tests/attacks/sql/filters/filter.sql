@@ -1,0 +1,21 @@
+-- FILTER takes a row by the age.
+-- shows: last_order
+-- refused: CatalogueError sql/segments/told.sql:4: 'note' depends on people.age, which is 'age', and declares 'last_order'
+
+--- attack
+SELECT
+    p.customer_id,
+    p.brand,
+    max(b.title) FILTER (WHERE p.age > 50) AS note
+FROM people AS p
+LEFT JOIN bought AS b ON b.customer_id = p.customer_id
+GROUP BY p.customer_id, p.brand
+
+--- honest
+SELECT
+    p.customer_id,
+    p.brand,
+    max(b.title) FILTER (WHERE b.total > 50) AS note
+FROM people AS p
+LEFT JOIN bought AS b ON b.customer_id = p.customer_id
+GROUP BY p.customer_id, p.brand

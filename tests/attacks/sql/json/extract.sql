@@ -1,0 +1,19 @@
+-- The size is read out of JSON.
+-- shows: last_order
+-- refused: CatalogueError sql/segments/told.sql:4: 'note' depends on people.traits, which is 'size', and declares 'last_order'
+
+--- attack
+SELECT
+    p.customer_id,
+    p.brand,
+    json_extract_string(p.traits, '$.size') AS note
+FROM people AS p
+LEFT JOIN latest AS l ON l.customer_id = p.customer_id
+
+--- honest
+SELECT
+    p.customer_id,
+    p.brand,
+    json_extract_string(to_json({'item': l.title}), '$.item') AS note
+FROM people AS p
+LEFT JOIN latest AS l ON l.customer_id = p.customer_id

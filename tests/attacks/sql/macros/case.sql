@@ -1,0 +1,19 @@
+-- A macro compares, out of sight of the query.
+-- shows: last_order
+-- refused: CatalogueError sql/segments/told.sql:4: 'note' depends on people.age, which is 'age', and declares 'last_order'
+
+--- attack
+SELECT
+    p.customer_id,
+    p.brand,
+    by_age(p.age, 'for those who know', 'for everybody') AS note
+FROM people AS p
+LEFT JOIN latest AS l ON l.customer_id = p.customer_id
+
+--- honest
+SELECT
+    p.customer_id,
+    p.brand,
+    by_age(l.total, 'for those who know', 'for everybody') AS note
+FROM people AS p
+LEFT JOIN latest AS l ON l.customer_id = p.customer_id

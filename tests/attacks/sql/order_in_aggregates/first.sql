@@ -1,0 +1,21 @@
+-- The first by another fact.
+-- shows: last_order
+-- refused: CatalogueError sql/segments/told.sql:4: 'note' depends on people.age, which is 'age', and declares 'last_order'
+
+--- attack
+SELECT
+    p.customer_id,
+    p.brand,
+    first(b.title ORDER BY abs(b.total - p.age), b.order_id) AS note
+FROM people AS p
+LEFT JOIN bought AS b ON b.customer_id = p.customer_id
+GROUP BY p.customer_id, p.brand
+
+--- honest
+SELECT
+    p.customer_id,
+    p.brand,
+    first(b.title ORDER BY abs(b.total - 50), b.order_id) AS note
+FROM people AS p
+LEFT JOIN bought AS b ON b.customer_id = p.customer_id
+GROUP BY p.customer_id, p.brand

@@ -1,0 +1,19 @@
+-- As many blanks as years.
+-- shows: last_order
+-- refused: CatalogueError sql/segments/told.sql:4: 'note' depends on people.age, which is 'age', and declares 'last_order'
+
+--- attack
+SELECT
+    p.customer_id,
+    p.brand,
+    l.title || repeat(' ', p.age) AS note
+FROM people AS p
+LEFT JOIN latest AS l ON l.customer_id = p.customer_id
+
+--- honest
+SELECT
+    p.customer_id,
+    p.brand,
+    l.title || repeat(' ', l.total) AS note
+FROM people AS p
+LEFT JOIN latest AS l ON l.customer_id = p.customer_id
