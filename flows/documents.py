@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, Validat
 from flows.errors import JustEnoughError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Hashable, Iterator, Mapping
     from pathlib import Path
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -147,12 +147,21 @@ _PLAINLY = {
 
 
 class _Loader(yaml.SafeLoader):
-    """Leaves dates as they are written: the model reads them, and refuses 2027-02-30 with its place."""
+    """Leaves dates as they are written: the model reads them, and refuses 2027-02-30 with its place.
+
+    A key is a word: YAML 1.1 would read `on:` as true.
+    """
 
     yaml_constructors = {  # noqa: RUF012  (as PyYAML has it)
         **yaml.SafeLoader.yaml_constructors,
         "tag:yaml.org,2002:timestamp": yaml.SafeLoader.construct_yaml_str,
     }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:bool":
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep=deep)
 
 
 class _DoubledKeyError(Exception):
