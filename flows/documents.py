@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, Validat
 from flows.errors import JustEnoughError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -149,19 +149,18 @@ _PLAINLY = {
 class _Loader(yaml.SafeLoader):
     """Leaves dates as they are written: the model reads them, and refuses 2027-02-30 with its place.
 
-    A key is a word: YAML 1.1 would read `on:` as true.
+    Only `true` and `false` are truth values, as in YAML 1.2: `on` is a key of ours, and `no` a language.
     """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  (as PyYAML has it)
+        first: [(tag, pattern) for tag, pattern in found if not tag.endswith(":bool") or first in "tTfF"]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     yaml_constructors = {  # noqa: RUF012  (as PyYAML has it)
         **yaml.SafeLoader.yaml_constructors,
         "tag:yaml.org,2002:timestamp": yaml.SafeLoader.construct_yaml_str,
     }
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
-        for key, _ in node.value:
-            if key.tag == "tag:yaml.org,2002:bool":
-                key.tag = "tag:yaml.org,2002:str"
-        return super().construct_mapping(node, deep=deep)
 
 
 class _DoubledKeyError(Exception):

@@ -6,13 +6,14 @@ or what was last made of it (`changed`). No row goes to a disk or to Python: cou
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import polars as pl
 
 from flows.catalogue import Via
-from flows.errors import JustEnoughError
+from flows.errors import JustEnoughError, StatementError
 from flows.warehouse.connection import attach, connect, identifier, quote, translated
 from flows.warehouse.queries import parameters
 from flows.warehouse.scope import Scope, definitions, narrow
@@ -290,8 +291,7 @@ def copy_people(
         for name in _parents_first(catalogue, people_tables):
             _copy(connection, catalogue, name)
         connection.execute("USE warehouse")
-        for name, text in views.items():
-            _show(connection, name, text)
+        _show_views(connection, views)
         connection.execute("USE memory")
     narrow(connection, database, catalogue, Scope(), moment.now, shared=shared)
     kinds = {name: _kinds(connection, name) for name in people_tables}
@@ -339,6 +339,19 @@ def _parents_first(catalogue: Catalogue, names: Iterable[str]) -> list[str]:
 def _kinds(connection: Connection, name: str) -> dict[str, str]:
     columns = connection.execute(f"DESCRIBE warehouse.main.{identifier(name)}").fetchall()
     return {row[0]: row[1] for row in columns}
+
+
+def _show_views(connection: Connection, views: Mapping[str, str]) -> None:
+    """Make views, each after those that it reads."""
+    waiting = dict(views)
+    while waiting:
+        before = len(waiting)
+        for name, text in list(waiting.items()):
+            with suppress(StatementError), translated(name):
+                _show(connection, name, text)
+                del waiting[name]
+        if len(waiting) == before:
+            _show(connection, *next(iter(waiting.items())))
 
 
 def _show(connection: Connection, name: str, rows: str) -> None:
