@@ -91,30 +91,6 @@ def test_a_dimension_that_is_not_as_it_should_be_is_refused(tmp_path, change, wh
     assert what in refused(tmp_path, dimensions={"name": NAME | change}).what
 
 
-BORDER = """
-tables:
-  scores: {person: customer_id, dimension: name, reviewed_by: Kim, on: 2026-11-01}
-dimensions:
-  name: {my: my name, columns: [scores.*], known: declared}
-"""
-
-
-def bordered(folder: Path, old: str = "", new: str = "") -> Catalogue:
-    (folder / "dimensions.yaml").write_text(BORDER.replace(old, new) if old else BORDER, "utf-8")
-    return read_catalogue(folder)
-
-
-def test_a_view_is_declared_at_its_border_by_somebody_and_on_a_day(tmp_path):
-    table = bordered(tmp_path).tables["scores"]
-    assert (table.dimension, table.reviewed_by, str(table.on)) == ("name", "Kim", "2026-11-01")
-    with pytest.raises(CatalogueError) as caught:
-        bordered(tmp_path, ", on: 2026-11-01")
-    assert caught.value.hint == "give dimension, reviewed_by and on, or none of them"
-    with pytest.raises(CatalogueError) as caught:
-        bordered(tmp_path, "dimension: name", "dimension: nmae")
-    assert (caught.value.what, caught.value.hint) == ("'nmae' is no dimension", "did you mean 'name'?")
-
-
 def segment(folder: Path, fields: dict) -> dict:
     (folder / "segments").mkdir(exist_ok=True)
     (folder / "segments/buyers.yaml").write_text(yaml.safe_dump({"fields": fields}), "utf-8")
