@@ -207,7 +207,7 @@ def test_the_way_to_a_person_is_no_fact_of_its_own(shop):
 @pytest.mark.slow
 def test_a_view_that_somebody_declared_is_a_record_of_its_own(shop, tmp_path):
     declared = shop.copy(tmp_path / "w")
-    border = "best: {person: customer_id, dimension: visits, reviewed_by: Ann, 'on': 2026-11-01}"
+    border = "best: {person: customer_id, dimension: visits, reviewed_by: Ann, on: 2026-11-01}"
     declared.edit("sql/dimensions.yaml", "best:        {person: customer_id}", border)
     sql = HONEST.format("", f", {WAYS['view'][1]} AS tier")
     assert verdicts(proof(declared, sql, tier="last_order"), "tier") == {
