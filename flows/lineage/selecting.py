@@ -104,16 +104,25 @@ class Select:
             for condition in self.conditions:
                 if self._ties(condition):
                     continue
-                found = self.needs(condition)
+                found = self._asks(condition)
                 for alias in self._chooses(condition):
                     self.burden[alias] |= found
             for alias, condition in self.lookups:
                 if not self._ties(condition):
-                    self.burden[alias] |= self.needs(condition)
+                    self.burden[alias] |= self._asks(condition)
             for alias, others in self.beside.items():
                 self.burden[alias] |= all_of(*(self.sources[other].rows for other in others))
             if self.burden == before:
                 return
+
+    def _asks(self, condition: exp.Expr) -> Columns:
+        """What decides a condition. That something is of the brand that an outermost row is about anyway decides nothing."""
+        sides = [side for side in sides_of(condition) if not self._is_the_rows_brand(side)]
+        return all_of(*map(self.needs, sides)) if sides else self.needs(condition)
+
+    def _is_the_rows_brand(self, column: exp.Column) -> bool:
+        given = [selected.unalias() for selected in self.select.selects if selected.alias_or_name.lower() == "brand"]
+        return self.is_outermost and given == [column] and self._is_unit(column) and column.table not in self.optional
 
     def _ties(self, condition: exp.Expr) -> bool:
         """Whether it says no more than that two rows are the same person's, or the same brand's."""
@@ -202,7 +211,10 @@ class Select:
         return relation.rows.union(*relation.columns.values())
 
     def _value(self, node: exp.Expr, among: Columns) -> Columns:
-        own = self.needs(node)
+        own, value = self.needs(node), node.unalias()
+        value = value.this if isinstance(value, exp.IgnoreNulls) else value  # as any_value() is read
+        if isinstance(value, exp.AnyValue | exp.Min | exp.Max) and self._is_the_same_for_all_rows(value.this):
+            return own
         return own | among if puts_rows_together(node) else own
 
     def relation(self) -> Relation:
