@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 import sys
 import traceback
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rich.console import RenderableType
 
@@ -66,6 +68,18 @@ def with_progress(work: Callable[[Progress], Result]) -> Result:
             bar.update(tasks[step], completed=done, total=of)
 
         return work(show)
+
+
+@contextmanager
+def unswept() -> Iterator[None]:
+    """Without Python's garbage collector, for work that is short and keeps what it makes: a tenth of a check, measured."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def complain(arguments: list[str], kind: str, where: str, what: str, hint: str, code: int) -> int:

@@ -17,7 +17,7 @@ from cyclopts.exceptions import CycloptsError
 from rich.console import Group
 
 from flows import editors, line
-from flows.answering import complain, our_fault, plain, say, with_progress
+from flows.answering import complain, our_fault, plain, say, unswept, with_progress
 from flows.errors import JustEnoughError
 from flows.pages import terminal
 from flows.pages.checks import checked
@@ -181,8 +181,9 @@ def check(*, diff: str | None = None, prove: Switch = False, common: Common = Co
         prove: shuffle customer data in a small copy, and see that nothing changes that does not declare it.
         common: where, and in which form to answer.
     """
-    workspace = load_workspace(common.workspace)
-    report = line.check(workspace)
+    with unswept():
+        workspace = load_workspace(common.workspace)
+        report = line.check(workspace)
     if diff is not None:
         difference = line.compare(workspace, diff)
         _say(common, difference, lambda: compared(difference))

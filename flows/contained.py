@@ -9,12 +9,14 @@ has not got, or by crashing; whatever ends so is asked again of a fresh interpre
 from __future__ import annotations
 
 import gc
+import itertools
 import multiprocessing
 import os
 import resource
 import signal
 import sys
 import traceback
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -46,6 +48,9 @@ class Limits:
 
 
 LIMITS = Limits()
+LANES = 2
+"""Children at a time: as many as the smallest machine has cores."""
+_SILENCE: Any = object()
 
 
 def contained(
@@ -68,7 +73,14 @@ def contained(
     """
     answers: list[Answer] = []
     for method in ("fork", "spawn") if sys.platform == "linux" else ("spawn",):
-        answers += _Child(work, jobs[len(answers) :], refused, limits, method).answers()
+        left = jobs[len(answers) :]
+        with ExitStack() as children:
+            lanes = [_Child(work, left[lane::LANES], refused, limits, method) for lane in range(min(LANES, len(left)))]
+            heard = [children.enter_context(child.answers()) for child in lanes]
+            for answer in itertools.chain.from_iterable(itertools.zip_longest(*heard, fillvalue=_SILENCE)):
+                if answer is _SILENCE:
+                    break
+                answers.append(answer)
         if len(answers) == len(jobs):
             return answers
     raise refused(jobs[len(answers)], "does not come to an end, or ends the program that tries it")
@@ -82,10 +94,9 @@ class _Child(Generic[Job, Answer]):
     limits: Limits
     method: str
 
-    def answers(self) -> list[Answer]:
-        """Those that came before the child stood still or crashed."""
-        if not self.jobs:
-            return []
+    @contextmanager
+    def answers(self) -> Iterator[Iterator[Answer]]:
+        """The child at work: its answers, those that come before it stands still or crashes."""
         context = multiprocessing.get_context(self.method)
         ours, theirs = context.Pipe(duplex=False)
         child: BaseProcess = context.Process(  # type: ignore[attr-defined]
@@ -94,7 +105,7 @@ class _Child(Generic[Job, Answer]):
         child.start()
         theirs.close()
         try:
-            return list(self._heard(ours, child))
+            yield self._heard(ours, child)
         finally:
             child.kill()
             child.join()

@@ -16,6 +16,7 @@ import html
 import re
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
@@ -178,12 +179,13 @@ def score(addends: Iterable[Line]) -> int:
 
 def watching(texts: Iterable[str], locale: str) -> tuple[str, ...]:
     """The distinct words of watching in some texts (HTML included), in small letters; none in a language without a list."""
-    found: dict[str, None] = {}
-    for text in texts:
-        plain = plainly(text)
-        for phrase in PHRASES.get(_language(locale), ()):
-            found |= dict.fromkeys(match[0] for match in re.finditer(rf"\b{phrase}\b", plain))
-    return tuple(sorted(found))
+    return tuple(sorted({phrase for text in texts for phrase in _heard(text, _language(locale))}))
+
+
+@lru_cache(maxsize=10_000)
+def _heard(text: str, language: str) -> frozenset[str]:
+    plain = plainly(text)
+    return frozenset(match[0] for phrase in PHRASES.get(language, ()) for match in re.finditer(rf"\b{phrase}\b", plain))
 
 
 def plainly(text: str) -> str:

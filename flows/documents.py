@@ -147,7 +147,15 @@ _PLAINLY = {
 
 
 class _Loader(yaml.SafeLoader):
-    """Leaves dates as they are written: the model reads them, and refuses 2027-02-30 with its place."""
+    """Leaves dates as they are written: the model reads them, and refuses 2027-02-30 with its place.
+
+    Only `true` and `false` are truth values, as in YAML 1.2: `on` is a key of ours, and `no` a language.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  (as PyYAML has it)
+        first: [(tag, pattern) for tag, pattern in found if not tag.endswith(":bool") or first in "tTfF"]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     yaml_constructors = {  # noqa: RUF012  (as PyYAML has it)
         **yaml.SafeLoader.yaml_constructors,

@@ -43,7 +43,10 @@ def test_the_line_is_measured_stage_by_stage_at_every_size():
 
 @pytest.mark.slow
 def test_checking_the_sample_takes_a_few_times_what_importing_the_program_does():
-    """Some .45 s and 1.0 s on a machine of 2026, where two seconds are what people wait for; a ratio holds on a busy one too."""
+    """Some .42 s and 1.3 s of CPU on an idle machine of 2026, where two seconds are what people wait for.
+
+    A ratio holds on a busy one too.
+    """
     command = [sys.executable, str(ROOT / "benchmarks" / "check.py"), "--times", "2"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert 0.5 < float(printed.splitlines()[-1].split()[1]) < 3.3
+    assert 0.5 < float(printed.splitlines()[-1].split()[1]) < 3.7

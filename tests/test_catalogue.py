@@ -1,3 +1,4 @@
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,36 @@ def test_a_missing_catalogue_or_segment_is_named(tmp_path):
     with pytest.raises(CatalogueError) as caught:
         read_segment(tmp_path, "buyers", read(tmp_path))
     assert caught.value.where == "sql/segments/buyers.yaml"
+
+
+# A view that is declared at its border.
+
+
+def bordered(folder: Path, entry: str) -> Catalogue:
+    (folder / "dimensions.yaml").write_text(
+        f"tables:\n  best: {{person: customer_id, {entry}}}\n"
+        "dimensions:\n  visits: {my: my visits, columns: [best.*], known: observed}\n",
+        "utf-8",
+    )
+    return read_catalogue(folder)
+
+
+def test_a_view_is_declared_with_its_dimension_and_who_looked_at_it_and_when(tmp_path):
+    table = bordered(tmp_path, "dimension: visits, reviewed_by: Ann, on: 2026-11-01").tables["best"]
+    assert (table.dimension, table.reviewed_by, table.on) == ("visits", "Ann", date(2026, 11, 1))
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("dimension: visits", "a view is declared whole"),
+        ("dimension: visits, reviewed_by: Ann", "a view is declared whole"),
+        ("reviewed_by: Ann, on: 2026-11-01", "a view is declared whole"),
+        ("dimension: visit, reviewed_by: Ann, on: 2026-11-01", "'visit' is no dimension"),
+        ("dimension: visits, reviewed_by: Ann, on: lately", "on"),
+    ],
+)
+def test_a_view_that_is_half_declared_is_refused_with_its_line(tmp_path, entry, told):
+    with pytest.raises(CatalogueError, match=told) as caught:
+        bordered(tmp_path, entry)
+    assert caught.value.where == "sql/dimensions.yaml:2"

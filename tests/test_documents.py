@@ -108,7 +108,7 @@ REFUSED = {
     "an anchor to itself": ("name: &a [*a]", "", "an anchor in this file refers to itself", "write the value out"),
     "a control character": ("name: \x00", "", "this is not YAML: it holds a character", "take it out"),
     "other bytes than UTF-8": (b"name: \xff", "", "this file is not UTF-8", "save it"),
-    "a key that YAML takes for a truth": ("on: x\nname: y", ":1", "Keys should be strings", "write it as"),
+    "a key that YAML takes for a truth": ("true: x\nname: y", ":1", "Keys should be strings", "write it as"),
 }
 
 

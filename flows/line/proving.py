@@ -87,6 +87,7 @@ def prove_segment(source: Source, name: str) -> tuple[list[Finding], list[Unstea
         _people(source, name),
         source.moment,
         memory=workspace.settings.memory,
+        seconds=workspace.settings.query_seconds,
         shared=source.shared,
     ) as copy:
         tables = copy.reads(text)

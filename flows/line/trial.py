@@ -75,7 +75,7 @@ class Outcome:
 
 
 def try_layout(trial: Trial) -> None:
-    """Look at a layout by itself, in each of its branches.
+    """Look at a layout by itself: each of its branches, and what it comes to for each sender, around words that say little.
 
     Raises:
         TemplateError: something in it may not stand in a message.
@@ -86,6 +86,13 @@ def try_layout(trial: Trial) -> None:
         for outline in outlines(steps, {*layout.names, *RESERVED_SLOTS}):
             found = unsafe(tokens(outline), trial.hosts, is_document=True) if layout.blocks[part] else ()
             _refuse(found, layout.sources())
+    html = {part.name for part in CHANNELS[trial.channel].parts if part.is_html}
+    little = {
+        part.name: Markup("<p>Words</p>") if part.name in html else "Words" for part in CHANNELS[trial.channel].parts
+    }
+    for sender in trial.senders:
+        for part in layout.blocks:
+            _check_laid(_in_layout(layout, part, sender, little, little[part]), part, trial, layout, sender)
 
 
 def try_file(trial: Trial) -> Outcome:
@@ -163,25 +170,28 @@ def _laid(trial: Trial, layout: Layout, texts: Mapping[str, set[str]]) -> tuple[
     longest = {part: max(sorted(found), key=len) for part, found in texts.items()}
     parts = {part: Markup(text) if part in html else text for part, text in longest.items()}  # noqa: S704
     for sender in trial.senders:
-        context = {**sender, **parts, **_reserved_values(sender)}
-        for part, is_html in layout.blocks.items():
-            for text in sorted(texts[part]) if trial.channel == "sms" else [longest[part]]:
-                content = Markup(text) if is_html else text  # noqa: S704 - as it was rendered
-                laid[part].add(render_layout(layout, part, {**context, "content": content}))
-            whole = render_layout(layout, part, {**context, "content": parts[part]})
-            if not is_html:
-                _check_text(whole, trial, layout, sender)
-                continue
-            root = _check_document(whole, trial, layout, sender)
-            if sender is trial.senders[0]:
-                warnings += _hard_to_read(root, trial, layout)
+        for part in layout.blocks:
+            whole = _in_layout(layout, part, sender, parts, parts[part])
+            if part in html:
+                _refuse(size_faults(whole), trial.words.sources())
+            if sender is trial.senders[0]:  # the others' layouts are looked at by themselves
+                root = _check_laid(whole, part, trial, layout, sender)
+                warnings += _hard_to_read(root, trial, layout) if root else []
+            others = sorted(texts[part]) if trial.channel == "sms" else []
+            laid[part] |= {whole, *(_in_layout(layout, part, sender, parts, text) for text in others)}
     return {**texts, **laid}, warnings
 
 
-def _check_document(html: str, trial: Trial, layout: Layout, sender: Context) -> Element:
-    """A whole e-mail."""
-    root = _read(html, trial, layout.sources(), is_document=True)
-    _refuse(size_faults(html), trial.words.sources())
+def _in_layout(layout: Layout, part: str, sender: Context, parts: Mapping[str, str], content: str) -> str:
+    return render_layout(layout, part, {**sender, **parts, **_reserved_values(sender), "content": content})
+
+
+def _check_laid(text: str, part: str, trial: Trial, layout: Layout, sender: Context) -> Element | None:
+    """A whole message; where it is HTML, its tree."""
+    if not layout.blocks[part]:
+        _check_text(text, trial, layout, sender)
+        return None
+    root = _read(text, trial, layout.sources(), is_document=True)
     _refuse(document_faults(root, _owed(sender)), layout.sources())
     return root
 

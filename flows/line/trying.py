@@ -102,12 +102,15 @@ def _hosts(contexts: Iterable[Mapping[str, dict[str, str]]]) -> set[str]:
 
 
 def _layouts(trials: Iterable[Trial]) -> list[Trial]:
-    """One trial for each layout, and for each kind of message in it."""
-    found = {
-        (trial.layout.name, trial.senders[0]["is_marketing"] if trial.senders else None): trial
-        for trial in trials
-        if trial.layout is not None
-    }
+    """One trial for each layout, and for each kind of message in it, with all senders that use it."""
+    found: dict[tuple[str, bool], Trial] = {}
+    for trial in trials:
+        if trial.layout is None:
+            continue
+        key = (trial.layout.name, bool(trial.senders[0]["is_marketing"]))
+        before = found.get(key, trial)
+        senders = {(sender["brand_name"], sender["country"]): sender for sender in (*before.senders, *trial.senders)}
+        found[key] = replace(before, senders=tuple(senders.values()), hosts=before.hosts | trial.hosts)
     return list(found.values())
 
 

@@ -24,6 +24,9 @@ class Column:
         return f"a row of {self.table}" if self.name == ROW else f"{self.table}.{self.name}"
 
 
+AGAIN = "\0"
+"""After the name of a column that has the name of one before it; its place follows."""
+
 Columns = frozenset[Column]
 NOTHING: Columns = frozenset()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlglot import exp
 
-from flows.lineage.relations import NOTHING, Columns, Relation, all_of
+from flows.lineage.relations import AGAIN, NOTHING, Columns, Relation, all_of
 from flows.lineage.syntax import (
     columns_of,
     conjuncts,
@@ -227,18 +227,21 @@ class Select:
         several = all_of(*(source.rows for source in self.sources.values() if not source.is_single))
         grouped = all_of(*(self.needs(by) for by in group))
         repeated = all_of(*(source.repeats for source in self.sources.values()))
+        of_subjects = [c for c in self.conditions if any(column in self.told for column in c.find_all(exp.Column))]
+        several = several.union(*(self.needs(condition) for condition in of_subjects))
         among = grouped | repeated | several.union(*self.burden.values())
         chosen = self._chosen(among)
-        columns = {
-            selected.alias_or_name: self._value(selected, among)
-            | (NOTHING if self._is_the_same_for_all_rows(selected) else chosen)
-            for selected in select.selects
-        }
+        columns: dict[str, Columns] = {}
+        for place, selected in enumerate(select.selects):
+            name = selected.alias_or_name
+            columns[f"{name}{AGAIN}{place}" if name in columns else name] = self._value(selected, among) | (
+                NOTHING if self._is_the_same_for_all_rows(selected) else chosen
+            )
         conditions = frozenset().union(
             *(self.needs(condition) for condition in self.conditions if not self._ties(condition))
         )
         having = select.args.get("having")
-        keyed = [value for selected in select.selects if isinstance(value := selected.unalias(), exp.Column)]
+        keyed = [column for selected in select.selects for column in columns_of(selected.unalias())]
         rows_of_keys = all_of(*(self.needs(key) for key in keyed if key.table in self.optional and self._is_unit(key)))
         unnested = frozenset().union(*(self.needs(node) for node in select.selects if makes_rows(node)))
         rows = present | rows_of_keys | conditions | grouped | chosen | unnested
@@ -252,7 +255,8 @@ class Select:
         }
         is_single = self._is_single()
         more = (self.sources[alias].rows | self.burden[alias] for alias in self.optional)
-        repeats = NOTHING if is_single else all_of(repeated, *more)
+        alike = columns.values() if select.args.get("distinct") else ()
+        repeats = NOTHING if is_single else all_of(repeated, *more, *alike)
         return Relation(columns, rows, frozenset(units), is_single, repeats)
 
     def is_of_many(self) -> bool:
@@ -271,7 +275,7 @@ class Select:
     def _chosen(self, among: Columns) -> Columns:
         """What decides which of a person's rows is kept by QUALIFY, DISTINCT ON, or LIMIT."""
         select = self.select
-        distinct, limit = select.args.get("distinct"), select.args.get("limit")
+        distinct, limit = select.args.get("distinct"), select.args.get("limit") or select.args.get("offset")
         found = NOTHING
         if qualify_ := select.args.get("qualify"):
             found |= self.needs(qualify_.this) | among

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from flows.catalogue import Via
 from flows.errors import StatementError
-from flows.warehouse.statements import columns_of_people, parse
+from flows.warehouse.statements import parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -150,5 +151,5 @@ def _joined(statement: str, catalogue: Catalogue) -> set[str]:
 def _plain(table: str, catalogue: Catalogue) -> set[str]:
     """The columns of a table that pick none of a person's rows."""
     entry = next(entry for name, entry in catalogue.tables.items() if name.lower() == table)
-    named = {name.lower() for name in (*entry.routing, entry.happened_at, entry.loaded_at) if name}
-    return named | columns_of_people(catalogue) | {"brand"}
+    key = entry.person.via if isinstance(entry.person, Via) else entry.person
+    return {name.lower() for name in (key, *entry.routing, entry.happened_at, entry.loaded_at, "brand") if name}

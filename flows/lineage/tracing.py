@@ -22,7 +22,7 @@ from sqlglot.optimizer.scope import Scope, build_scope
 from sqlglot.transforms import eliminate_semi_and_anti_joins
 
 from flows.errors import StatementError
-from flows.lineage.relations import NOTHING, ROW, Column, Lineage, Relation, all_of, on_line
+from flows.lineage.relations import AGAIN, NOTHING, ROW, Column, Columns, Lineage, Relation, all_of, on_line
 from flows.lineage.selecting import LEAST_PEOPLE, Select
 from flows.lineage.syntax import check_flat, check_qualified, check_written, flatten_joins, line_of, untraceable
 from flows.warehouse.statements import check_tree, parse
@@ -115,9 +115,13 @@ class Tracer:
         else:  # the arm that a row is from may be told by any of its values
             found = self.relation(scope)
             columns = {name: of | found.rows for name, of in found.columns.items()}
+        together: dict[str, Columns] = {}
+        for name, of in columns.items():
+            known = name.partition(AGAIN)[0].lower()
+            together[known] = together.get(known, NOTHING) | of
         return replace(
             found,
-            columns={name.lower(): of for name, of in columns.items()},
+            columns=together,
             units=frozenset(name.lower() for name in found.units),
         )
 
@@ -147,12 +151,14 @@ class Tracer:
             if all(name in arm.units for arm, name in zip(arms, beside, strict=True)):
                 units.add(beside[0])
         repeats = all_of(*(arm.repeats for arm in arms))
+        if scope.expression.args.get("distinct"):
+            repeats = repeats.union(*columns.values())
         return Relation(columns, rows, frozenset(units), is_single=False, repeats=repeats)
 
     def _list(self, scope: Scope) -> Relation:
         """VALUES, or UNNEST of an expression."""
         expression = scope.expression
-        if expression.find(exp.Column):
+        if expression.find(exp.Column, exp.Query):
             raise self.refused(
                 expression, "a list of another table's column", "unnest it in the SELECT clause of a CTE"
             )

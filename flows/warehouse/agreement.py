@@ -7,8 +7,8 @@ function after a dot) a column could be read that nobody sees; so whatever DuckD
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -99,9 +99,15 @@ def _times(found: exp.Expr) -> int:
     return times
 
 
-@cache
+_OWN = threading.local()
+
+
 def _reader() -> Connection:
-    return connect()
+    """A connection of this thread's own: parts of a run are threads, and DuckDB refuses two at a time on one."""
+    if not hasattr(_OWN, "connection"):
+        _OWN.connection = connect()
+    connection: Connection = _OWN.connection
+    return connection
 
 
 def _parts(read: object) -> Iterator[dict[str, Any]]:

@@ -6,13 +6,14 @@ or what was last made of it (`changed`). No row goes to a disk or to Python: cou
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import polars as pl
 
 from flows.catalogue import Via
-from flows.errors import JustEnoughError
+from flows.errors import JustEnoughError, StatementError
 from flows.warehouse.connection import attach, connect, identifier, quote, translated
 from flows.warehouse.queries import parameters
 from flows.warehouse.scope import Scope, definitions, narrow
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from flows.warehouse.connection import Connection
 
 KEYS = ("customer_id", "brand", "subject_id")
+_WHERE = "the copy of the warehouse"
 MIXES = (1, 2)
 """Seeds of other orders of the rows."""
 
@@ -115,19 +117,22 @@ class Copy:
         Returns:
             How many values are others than they were; a row that is gone counts as one.
         """
-        person = self.catalogue.tables[name].person
-        rows = shuffled(name, shuffle, seed, person if isinstance(person, str) else None, self.tables[name])
-        self.connection.execute(f"CREATE OR REPLACE TABLE changed.main.{identifier(name)} AS {rows}")
-        self._changed.add(name)
-        self._show(name, "changed")
-        pairs = f"kept.main.{identifier(name)} AS k LEFT JOIN changed.main.{identifier(name)} AS c USING ({ROW})"
-        others = [f"(k.{column} IS DISTINCT FROM c.{column})::int" for column in map(identifier, self.tables[name])]
-        count = f"CASE WHEN c.{PERSON} IS NULL THEN 1 ELSE {' + '.join(others)} END"
-        self.connection.execute(
-            f"INSERT INTO proof.main.touched SELECT DISTINCT unnest([k.{PERSON}, c.{PERSON}]) FROM {pairs} WHERE {count} > 0"
-        )
-        total: int = self.connection.execute(f"SELECT coalesce(sum({count}), 0)::bigint FROM {pairs}").fetchall()[0][0]
-        return total
+        with translated(_WHERE):
+            person = self.catalogue.tables[name].person
+            rows = shuffled(name, shuffle, seed, person if isinstance(person, str) else None, self.tables[name])
+            self.connection.execute(f"CREATE OR REPLACE TABLE changed.main.{identifier(name)} AS {rows}")
+            self._changed.add(name)
+            self._show(name, "changed")
+            pairs = f"kept.main.{identifier(name)} AS k LEFT JOIN changed.main.{identifier(name)} AS c USING ({ROW})"
+            others = [f"(k.{column} IS DISTINCT FROM c.{column})::int" for column in map(identifier, self.tables[name])]
+            count = f"CASE WHEN c.{PERSON} IS NULL THEN 1 ELSE {' + '.join(others)} END"
+            self.connection.execute(
+                f"INSERT INTO proof.main.touched SELECT DISTINCT unnest([k.{PERSON}, c.{PERSON}]) FROM {pairs} WHERE {count} > 0"
+            )
+            total: int = self.connection.execute(f"SELECT coalesce(sum({count}), 0)::bigint FROM {pairs}").fetchall()[
+                0
+            ][0]
+            return total
 
     def restore(self) -> None:
         """Show all tables as they were copied."""
@@ -240,6 +245,7 @@ def copy_people(
     moment: Moment,
     *,
     memory: str,
+    seconds: float,
     shared: Mapping[str, pl.DataFrame],
 ) -> Copy:
     """Copy all rows of some people into memory, by the ways that the catalogue tells; other tables are read where they are.
@@ -250,6 +256,7 @@ def copy_people(
         people: ids of customers.
         moment: of the run; rows that happened later are hidden, as in a run.
         memory: DuckDB's memory limit. Nothing is spilled to a disk.
+        seconds: how long one query may take.
         shared: what sql/shared/ has yielded over everybody.
 
     Raises:
@@ -260,6 +267,7 @@ def copy_people(
     connection = connect()
     with translated("memory"):
         connection.execute(f"SET memory_limit = '{quote(memory)}'; SET temp_directory = ''; SET threads = 1")
+        connection.execute(f"SET max_execution_time = {round(seconds * 1000)}")
         # In shuffled rows one person may have two rows of a kind: that shall not end the query.
         connection.execute("SET scalar_subquery_error_on_multiple_rows = false")
         connection.execute(
@@ -283,8 +291,7 @@ def copy_people(
         for name in _parents_first(catalogue, people_tables):
             _copy(connection, catalogue, name)
         connection.execute("USE warehouse")
-        for name, text in views.items():
-            _show(connection, name, text)
+        _show_views(connection, views)
         connection.execute("USE memory")
     narrow(connection, database, catalogue, Scope(), moment.now, shared=shared)
     kinds = {name: _kinds(connection, name) for name in people_tables}
@@ -332,6 +339,19 @@ def _parents_first(catalogue: Catalogue, names: Iterable[str]) -> list[str]:
 def _kinds(connection: Connection, name: str) -> dict[str, str]:
     columns = connection.execute(f"DESCRIBE warehouse.main.{identifier(name)}").fetchall()
     return {row[0]: row[1] for row in columns}
+
+
+def _show_views(connection: Connection, views: Mapping[str, str]) -> None:
+    """Make views, each after those that it reads."""
+    waiting = dict(views)
+    while waiting:
+        before = len(waiting)
+        for name, text in list(waiting.items()):
+            with suppress(StatementError), translated(name):
+                _show(connection, name, text)
+                del waiting[name]
+        if len(waiting) == before:
+            _show(connection, *next(iter(waiting.items())))
 
 
 def _show(connection: Connection, name: str, rows: str) -> None:

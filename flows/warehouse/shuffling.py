@@ -78,7 +78,7 @@ def _moved(rows: str, shuffle: Shuffle, seed: int) -> str:
         chosen = f"FROM {rows} WHERE {_is_chosen(ROW, seed, shuffle.share)}"
         giving, taking = (
             f"SELECT {{}}, {within} AS its_group, "
-            f"row_number() OVER (PARTITION BY {within} ORDER BY hash({ROW}, {start})) AS place {chosen}"
+            f"row_number() OVER (PARTITION BY {within} ORDER BY {_drawn(ROW, start)}) AS place {chosen}"
             for start in (seed + 2 * place + 1, seed + 2 * place + 2)
         )
         given = ", ".join(f"{column} AS v{number}" for number, column in enumerate(names))
@@ -99,7 +99,7 @@ def _rare(rows: str, shuffle: Shuffle, seed: int) -> list[str]:
     for place, column in enumerate(name for names in shuffle.columns for name in names):
         start, name = seed + 3 * place, identifier(column)
         values = f"(SELECT list_sort(list(DISTINCT {name})) FROM {rows})"
-        drawn = f"{values}[1 + (hash({ROW}, {start + 1}) % greatest(len({values}), 1))::bigint]"
+        drawn = f"{values}[1 + ({_drawn(ROW, start + 1)} % greatest(len({values}), 1))::bigint]"
         new = f"CASE WHEN {_is_chosen(ROW, start + 2, 1 / 8)} THEN NULL ELSE {drawn} END"
         replaced.append(f"CASE WHEN {_is_chosen(ROW, start, shuffle.share)} THEN {new} ELSE {name} END AS {name}")
     return replaced
@@ -108,26 +108,31 @@ def _rare(rows: str, shuffle: Shuffle, seed: int) -> list[str]:
 def _swaps(seed: int, share: float) -> str:
     """Who takes the place of whom: the same for every table, so that what belongs together stays together."""
     ordered = (
-        f"SELECT person, row_number() OVER (ORDER BY hash(person, {{}})) AS place FROM {_PEOPLE} "
+        f"SELECT person, row_number() OVER (ORDER BY {{}}) AS place FROM {_PEOPLE} "
         f"WHERE {_is_chosen('person', seed, share)}"
     )
-    taking, giving = ordered.format(seed + 1), ordered.format(seed + 2)
+    taking, giving = (ordered.format(_drawn("person", start)) for start in (seed + 1, seed + 2))
     return f"SELECT t.person AS key, g.person AS other FROM ({taking}) AS t JOIN ({giving}) AS g USING (place)"
 
 
 def _merges(seed: int) -> str:
-    ordered = f"SELECT person, row_number() OVER (ORDER BY hash(person, {seed})) - 1 AS place FROM {_PEOPLE}"
+    ordered = f"SELECT person, row_number() OVER (ORDER BY {_drawn('person', seed)}) - 1 AS place FROM {_PEOPLE}"
     whole = f"m.place - m.place % {_MERGED} = p.place"
     return f"SELECT m.person AS key, p.person AS other FROM ({ordered}) AS m JOIN ({ordered}) AS p ON {whole}"
 
 
 def _deals(rows: str, seed: int, share: float) -> str:
     numbered = f"SELECT person, row_number() OVER (ORDER BY person) - 1 AS place FROM {_PEOPLE}"
-    drawn = f"(hash({ROW}, {seed + 1}) % (SELECT count(*) FROM {_PEOPLE}))::bigint"
+    drawn = f"({_drawn(ROW, seed + 1)} % (SELECT count(*) FROM {_PEOPLE}))::bigint"
     dealt = f"SELECT {ROW} AS key, {drawn} AS place FROM {rows} WHERE {_is_chosen(ROW, seed, share)}"
     return f"SELECT d.key, p.person AS other FROM ({dealt}) AS d JOIN ({numbered}) AS p USING (place)"
 
 
 def _is_chosen(what: str, seed: int, share: float) -> str:
     """SQL that is true of about a share."""
-    return f"(hash({what}, {seed}) % 1000000 < {round(share * 1_000_000)})"
+    return f"({_drawn(what, seed)} % 1000000 < {round(share * 1_000_000)})"
+
+
+def _drawn(what: str, seed: int) -> str:
+    """A number for a row or a person. Twice, because DuckDB only flips some bits of the same hash for another seed."""
+    return f"hash(hash({what}, {seed}))"

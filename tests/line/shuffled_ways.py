@@ -75,8 +75,8 @@ WAYS: dict[str, tuple[str, str, str]] = {
     ),
     "existence_of_a_row": (
         "visits",
-        f"EXISTS (SELECT 1 FROM visits AS v WHERE {_V})",
-        f"EXISTS (SELECT 1 FROM needs AS v WHERE {_V} AND v.item = 'tent')",
+        "EXISTS (SELECT 1 FROM visits AS v WHERE v.customer_id = n.customer_id)",
+        "EXISTS (SELECT 1 FROM needs AS v WHERE v.customer_id = n.customer_id AND v.item = 'tent')",
     ),
     "existence_of_a_row_each_has": (
         "membership",

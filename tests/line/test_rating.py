@@ -82,7 +82,7 @@ def test_a_fact_too_many_is_named_with_its_line_and_the_score_without_it(tiny):
 
 
 def test_words_of_watching_are_taken_out_before_facts_are(tiny):
-    tiny.edit(MAIL, "Three minutes now.", "We’ve noticed your {{ item }}, {{ first_name }}.")
+    tiny.edit(MAIL, "Three minutes now.", "We’ve noticed your kit.")
     assert refusal(tiny, 33) == (
         f"{MAIL}:2",
         "the creep score is 36, and `creep_ceiling` is 33",
@@ -91,7 +91,7 @@ def test_words_of_watching_are_taken_out_before_facts_are(tiny):
 
 
 def test_words_and_facts_are_told_together_where_one_is_not_enough(tiny):
-    tiny.edit(MAIL, "Three minutes now.", "We noticed your {{ item }}, {{ first_name }}.")
+    tiny.edit(MAIL, "Three minutes now.", "We noticed your kit.")
     assert refusal(tiny, 20)[2] == "take 'we noticed' and name out of these words, and it is 18"
 
 

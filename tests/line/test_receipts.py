@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -12,6 +13,7 @@ from flows.keys import load_key
 from flows.line import explain
 from tests.tiny import MORNING, Tiny, clock, make
 
+ROOT = Path(__file__).parents[2]
 SINCE = "TIMESTAMP '2026-11-01' AS last_order_as_of, TIMESTAMP '2026-10-01' AS name_as_of"
 
 
@@ -88,6 +90,18 @@ def test_what_was_shown_and_not_sent_is_told_too(day):
         {"dimension": "last_order", "columns": ["needs.item"]},
         {"dimension": "name", "columns": ["people.first_name"]},
     ]
+
+
+def test_the_queries_of_the_readme_answer_from_the_history(day):
+    text = (ROOT / "README.md").read_text("utf-8").partition("## The history is yours to query")[2]
+    asked = text.partition("```sql\n")[2].partition("```")[0].split(";\n")
+    left, built_on, *_ = (day.history(query) for query in asked if query.strip())
+    assert sum(count for *_, count in left) == day.history("SELECT count(*) FROM receipt")[0][0]
+    assert built_on == []  # nothing left in the third quarter
+    this_year = asked[1].replace("2026-07-01", "2026-01-01").replace("2026-09-30", "2026-12-31")
+    people = {person for person, *_ in day.history(this_year)}
+    everybody = day.history("SELECT DISTINCT person_key FROM decision JOIN delivery USING (decision_id)")
+    assert people == {person for (person,) in everybody}  # whoever got one of these helps could tell why
 
 
 def _customer(tiny: Tiny) -> str:
