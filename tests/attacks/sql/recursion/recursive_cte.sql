@@ -1,6 +1,6 @@
 -- A recursive CTE counts up to the age.
 -- shows: where_i_live
--- refused: StatementError sql/segments/told.sql:1: WITH RECURSIVE cannot be traced
+-- refused: StatementError sql/segments/told.sql:1: WITH RECURSIVE may never end
 
 --- attack
 WITH RECURSIVE steps AS (
