@@ -91,7 +91,7 @@ def shop(products: list[Honest], folder: Path) -> Path:
     sample = {f"sql/{name}": (ROOT / "sql" / name).read_text("utf-8") for name in ("customers.sql", "consent.sql")}
     files = {
         **sample,
-        "pyproject.toml": FILES["pyproject.toml"],
+        "pyproject.toml": _of_the_sample(FILES["pyproject.toml"]),
         "sql/dimensions.yaml": (ROOT / "sql/dimensions.yaml").read_text("utf-8").replace("tables:\n", tables, 1),
         "templates/_shared/email_layout.j2": FILES["templates/_shared/email_layout.j2"],
     }
@@ -109,6 +109,11 @@ def shop(products: list[Honest], folder: Path) -> Path:
     return folder
 
 
+def _of_the_sample(text: str) -> str:
+    """With the sample's brands."""
+    return text.replace("north", "nordtal").replace("south", "seewind")
+
+
 def _files(product: Honest) -> dict[str, str]:
     declared = {name: {"dimension": of, "examples": EXAMPLES.get(name, [None])} for name, of in product.fields.items()}
     unseen = dict.fromkeys(product.unseen, "Nobody can tell from a word of care.")
@@ -118,7 +123,8 @@ def _files(product: Honest) -> dict[str, str]:
     return {
         f"sql/segments/{name}.sql": product.parts["segment"],
         f"sql/segments/{name}.yaml": yaml.safe_dump({"fields": declared}, allow_unicode=True),
-        f"templates/{name}/product.yaml": PRODUCT.replace("segment: told\n", "") + yaml.safe_dump(lists),
+        f"templates/{name}/product.yaml": _of_the_sample(PRODUCT).replace("segment: told\n", "")
+        + yaml.safe_dump(lists),
         f"templates/{name}/email.j2": product.words,
         **{
             f"sql/shared/{part.removeprefix('shared ')}.sql": text

@@ -7,6 +7,7 @@ WITH interest AS (
     SELECT v.customer_id, v.brand, i.category, count(*) AS views, max(v.viewed_at) AS last_viewed_at
     FROM page_views AS v
     INNER JOIN items AS i USING (item_id)
+    WHERE v.customer_id IS NOT NULL
     GROUP BY v.customer_id, v.brand, i.category
     QUALIFY row_number() OVER (PARTITION BY v.customer_id, v.brand ORDER BY count(*) DESC, i.category) = 1
 )

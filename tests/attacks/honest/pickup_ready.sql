@@ -16,5 +16,5 @@ INNER JOIN order_lines AS l USING (order_id)
 INNER JOIN items AS i USING (item_id)
 INNER JOIN stores AS s USING (store_id)
 INNER JOIN customers AS c USING (customer_id)
-WHERE o.status = 'ready'
+WHERE o.status <> 'cancelled' AND o.ordered_at > $now - INTERVAL 10 DAYS
 GROUP BY o.customer_id, o.brand, o.order_id

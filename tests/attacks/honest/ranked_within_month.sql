@@ -20,6 +20,7 @@ FROM (
         max(max(v.viewed_at)) OVER (PARTITION BY v.customer_id, v.brand) AS last_at
     FROM page_views AS v
     INNER JOIN items AS i ON i.item_id = v.item_id
+    WHERE v.customer_id IS NOT NULL
     GROUP BY v.customer_id, v.brand, i.name, date_trunc('month', v.viewed_at)
 ) AS x
 WHERE x.place = 1

@@ -7,7 +7,7 @@
 SELECT
     p.customer_id,
     p.brand,
-    count(*) OVER (PARTITION BY p.customer_id) AS note
+    p.first_name || count(*) OVER (PARTITION BY p.customer_id) AS note
 FROM people AS p
 INNER JOIN over_fifty AS f ON f.customer_id = p.customer_id AND f.brand = p.brand
 
@@ -15,6 +15,6 @@ INNER JOIN over_fifty AS f ON f.customer_id = p.customer_id AND f.brand = p.bran
 SELECT
     p.customer_id,
     p.brand,
-    count(*) OVER (PARTITION BY p.customer_id, p.brand) AS note
+    p.first_name || count(*) OVER (PARTITION BY p.customer_id, p.brand) AS note
 FROM people AS p
 INNER JOIN over_fifty AS f ON f.customer_id = p.customer_id AND f.brand = p.brand
