@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from flows.product import Product
 
+REPORT = "nothing was published; please report this"
+
 
 def highest_level(product: Product, told: Collection[str]) -> int:
     """How many of the product's dimensions may be used beside what is told anyway, so that all together are three at most.
@@ -61,11 +63,11 @@ def check_guarded(rows: pl.DataFrame, product: Product, fields: Mapping[str, Col
     Raises:
         GuardError: naming dimensions or fields, never a value.
     """
-    where, hint = f"templates/{product.name}", "nothing was published; please report this"
+    where = f"templates/{product.name}"
     for (facts,) in rows.select("facts").unique().iter_rows():
         said = sorted({*facts, *product.because})
         if len(said) > MOST_DIMENSIONS:
-            raise GuardError(where, f"a message would use {len(said)} dimensions: {', '.join(said)}", hint)
+            raise GuardError(where, f"a message would use {len(said)} dimensions: {', '.join(said)}", REPORT)
     leaking = [
         (pl.col(name).is_not_null() & ~pl.all_horizontal(pl.col("facts").list.contains(of) for of in shown))
         .any()
@@ -77,7 +79,19 @@ def check_guarded(rows: pl.DataFrame, product: Product, fields: Mapping[str, Col
         [name for name, is_leaked in rows.select(leaking).row(0, named=True).items() if is_leaked] if leaking else []
     )
     if leaked:
-        raise GuardError(where, f"fields that are not among the facts would be shown: {', '.join(leaked)}", hint)
+        raise GuardError(where, f"fields that are not among the facts would be shown: {', '.join(leaked)}", REPORT)
+
+
+def check_audience(product: Product, targeted: Collection[str]) -> None:
+    """Refuse an audience whose members have more than three dimensions in common; what is shown comes on top.
+
+    Raises:
+        GuardError: naming the dimensions.
+    """
+    told = sorted({*product.because, *targeted})
+    if len(told) > MOST_DIMENSIONS:
+        what = f"an audience would have {len(told)} dimensions in common: {', '.join(told)}"
+        raise GuardError(f"templates/{product.name}", what, REPORT)
 
 
 def facts_of(kept: Mapping[str, pl.Expr]) -> pl.Expr:

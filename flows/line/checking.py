@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 MOST_SEGMENTS = 2  # Source: Twilio's advice of 320 characters at most
+MOST_FIELDS = 4  # of one dimension in a message. Source: DESIGN §6, rule 7
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iter
     for found in tried:
         yield from found.warnings
         yield from _long(found)
+        yield from _detailed(workspace, found)
     if not workspace.live(now.as_of):
         yield f"templates/: no product is live on {now.as_of}, so nobody gets anything; drafts wait for status: live"
     for product in workspace.products.values():
@@ -95,6 +97,17 @@ def _long(tried: Tried) -> Iterator[str]:
         if worst["segments"] > MOST_SEGMENTS:
             size = f"{worst['segments']} segments ({worst['units']} units of {worst['encoding']})"
             yield f"{tried.file}: a message comes to {size}, and is paid as so many; {MOST_SEGMENTS} are plenty"
+
+
+def _detailed(workspace: Workspace, tried: Tried) -> Iterator[str]:
+    """Messages that say so much of one thing that it reads as a file on somebody, though it counts as one dimension."""
+    words = workspace.words[tried.product.name][tried.key]
+    mentioned = sorted(words.fields, key=lambda name: (words.lines[name], name))
+    for dimension in tried.usage.lines:
+        fields = [name for name in mentioned if dimension in workspace.fields(tried.product)[name]]
+        if len(fields) > MOST_FIELDS:
+            place = f"{words.name}:{words.lines[fields[MOST_FIELDS]]}"
+            yield f"{place}: the message uses {len(fields)} fields of {dimension}, more than {MOST_FIELDS}: {', '.join(fields)}"
 
 
 def _endless(workspace: Workspace) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from sqlglot import exp
@@ -18,6 +19,7 @@ from flows.lineage.syntax import (
     sides_of,
     told_by,
 )
+from flows.warehouse.statements import is_aggregate
 
 if TYPE_CHECKING:
     from sqlglot.optimizer.scope import Scope
@@ -104,16 +106,25 @@ class Select:
             for condition in self.conditions:
                 if self._ties(condition):
                     continue
-                found = self.needs(condition)
+                found = self._asks(condition)
                 for alias in self._chooses(condition):
                     self.burden[alias] |= found
             for alias, condition in self.lookups:
                 if not self._ties(condition):
-                    self.burden[alias] |= self.needs(condition)
+                    self.burden[alias] |= self._asks(condition)
             for alias, others in self.beside.items():
                 self.burden[alias] |= all_of(*(self.sources[other].rows for other in others))
             if self.burden == before:
                 return
+
+    def _asks(self, condition: exp.Expr) -> Columns:
+        """What decides a condition. That something is of the brand that an outermost row is about anyway decides nothing."""
+        sides = [side for side in sides_of(condition) if not self._is_the_rows_brand(side)]
+        return all_of(*map(self.needs, sides)) if sides else self.needs(condition)
+
+    def _is_the_rows_brand(self, column: exp.Column) -> bool:
+        given = [selected.unalias() for selected in self.select.selects if selected.alias_or_name.lower() == "brand"]
+        return self.is_outermost and given == [column] and self._is_unit(column) and column.table not in self.optional
 
     def _ties(self, condition: exp.Expr) -> bool:
         """Whether it says no more than that two rows are the same person's, or the same brand's."""
@@ -145,8 +156,15 @@ class Select:
     def _is_the_same_for_all_rows(self, node: exp.Expr) -> bool:
         """Whether a value is the same in whichever of the person's rows: it reads nothing but what there is one row of."""
         read = {column.table for column in node.find_all(exp.Column) if column.table in self.sources}
+        if any("brand" in self.sources[alias].units for alias in read) and not self._is_of_a_brand():
+            return False
         looked_up = {alias for alias, condition in self.lookups if not self._ties(condition)}
         return not puts_rows_together(node) and all(map(self._is_one_row, read)) and not read & looked_up
+
+    def _is_of_a_brand(self) -> bool:
+        """Whether each row names the brand of the rows that it is made of; a constant is none of theirs."""
+        given = [selected.unalias() for selected in self.select.selects if selected.alias_or_name.lower() == "brand"]
+        return any(map(self._is_bare_unit, given))
 
     def _is_unit(self, column: exp.Column) -> bool:
         select: Select | None = self
@@ -202,8 +220,39 @@ class Select:
         return relation.rows.union(*relation.columns.values())
 
     def _value(self, node: exp.Expr, among: Columns) -> Columns:
-        own = self.needs(node)
+        own, value = self.needs(node), node.unalias()
+        value = value.this if isinstance(value, exp.IgnoreNulls) else value  # as any_value() is read
+        if isinstance(value, exp.AnyValue | exp.Min | exp.Max) and self._is_the_same_in_a_group(value.this):
+            return own
         return own | among if puts_rows_together(node) else own
+
+    def _has_several(self, source: Relation) -> bool:
+        """Whether rows of a source are put together: those of one brand, or those that a person has in several."""
+        return not source.is_single or ("brand" in source.units and not self._keeps_brands_apart)
+
+    @cached_property
+    def _keeps_brands_apart(self) -> bool:
+        """Whether what is put together, or chosen from, is of one brand each time."""
+        select = self.select
+        own = [node for node in select.find_all(exp.Func, exp.Window) if node.find_ancestor(exp.Select) is select]
+        windows = [self.named_windows.get(node.alias.lower(), node) for node in own if isinstance(node, exp.Window)]
+        together: list[list[exp.Expr]] = [window.args.get("partition_by") or [] for window in windows]
+        is_aggregating = any(is_aggregate(node) and not node.find_ancestor(exp.Window) for node in own)
+        distinct = select.args.get("distinct")
+        together += [self._grouping()] if is_aggregating or select.args.get("group") else []
+        together += [distinct.args["on"].expressions] if distinct and distinct.args.get("on") else []
+        together += [[]] if select.args.get("limit") else []
+        return all("brand" in self._keys_of(columns) for columns in together)
+
+    def _keys_of(self, columns: list[exp.Expr]) -> set[str]:
+        """Those of some expressions that are a row's own person or brand."""
+        return {column.name.lower() for node in columns if self._is_bare_unit(node) for column in columns_of(node)}
+
+    def _is_the_same_in_a_group(self, node: exp.Expr) -> bool:
+        """Whether a value is the same in all rows that are put together: those of one person and brand, or fewer."""
+        is_branded = any("brand" in source.units for source in self.sources.values())
+        is_of_a_person = len(self._keys_of(self._grouping()) - {"brand"}) > 0
+        return is_of_a_person and (not is_branded or self._keeps_brands_apart) and self._is_the_same_for_all_rows(node)
 
     def relation(self) -> Relation:
         """What it yields."""
@@ -212,7 +261,7 @@ class Select:
         present = frozenset().union(
             *(source.rows for alias, source in self.sources.items() if alias not in self.optional)
         )
-        several = all_of(*(source.rows for source in self.sources.values() if not source.is_single))
+        several = all_of(*(source.rows for source in self.sources.values() if self._has_several(source)))
         grouped = all_of(*(self.needs(by) for by in group))
         repeated = all_of(*(source.repeats for source in self.sources.values()))
         of_subjects = [c for c in self.conditions if any(column in self.told for column in c.find_all(exp.Column))]

@@ -11,7 +11,7 @@ from flows.schemas import COLUMNS, INSTANT
 from flows.words import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from flows.catalogue import Catalogue
     from flows.clock import Moment
@@ -66,9 +66,8 @@ def guarded(
     rows = rows.with_columns(_presentable(name, rows.schema[name]) for name in fields)
     level = highest_level(product, product.because)
     against = {
-        dimension: _against(dimension, fields, rows, catalogue, consent, moment)
-        for dimension in product.dimensions[:level]
-        if any(dimension in shown for shown in fields.values())
+        dimension: _against(dimension, mine, rows, catalogue, consent, moment)
+        for dimension, mine in _telling(product.dimensions[:level], fields).items()
     }
     rows = rows.with_columns(missed=_missed(against))
     used = {dimension: why.is_null() for dimension, why in against.items()}
@@ -114,9 +113,29 @@ def _missed(against: Mapping[str, pl.Expr]) -> pl.Expr:
     return pl.concat_list(each).list.drop_nulls() if each else pl.lit([], dtype=COLUMNS["missed"].type)
 
 
+def _telling(dimensions: Sequence[str], fields: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+    """Each dimension that can be shown -> the fields that have to be there for it to be known.
+
+    A field of several dimensions is missing for the last of them alone. Else whether a later dimension is known, or one that
+    is not used at all, would decide whether an earlier one is shown, and so be told with it.
+    """
+    place_of = {dimension: place for place, dimension in enumerate(dimensions)}
+    complete_at = {
+        name: max(map(place_of.__getitem__, shown))
+        for name, shown in fields.items()
+        if shown and place_of.keys() >= set(shown)
+    }
+    found = {}
+    for dimension in dimensions:
+        mine = [name for name in complete_at if dimension in fields[name]]
+        first = min((complete_at[name] for name in mine), default=None)
+        found[dimension] = [name for name in mine if complete_at[name] == first]
+    return {dimension: mine for dimension, mine in found.items() if mine}
+
+
 def _against(
     dimension: str,
-    fields: Mapping[str, Collection[str]],
+    mine: Sequence[str],
     rows: pl.DataFrame,
     catalogue: Catalogue,
     consent: pl.DataFrame,
@@ -126,7 +145,6 @@ def _against(
 
     A null as_of is not fresh, and silence is no consent.
     """
-    mine = [name for name, shown in fields.items() if dimension in shown]
     is_present = pl.all_horizontal(pl.col(name).is_not_null() for name in mine)
     why = [pl.when(~is_present).then(pl.lit("absent"))]
     entry = catalogue.dimensions[dimension]

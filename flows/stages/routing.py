@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.channels import CHANNELS
-from flows.facts import at_level, highest_level
+from flows.facts import at_level, check_audience, highest_level
 from flows.schemas import ROUTED
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ def routed(
     Returns:
         The columns of `schemas.ROUTED` and the fields; `shown` is not known yet. `reason` is null where the delivery can be;
         a channel of `first_of` is the first open one, and there is always one, since else nothing would have been decided.
+
+    Raises:
+        GuardError: an audience would have more than three dimensions in common.
     """
     lanes = []
     for brand in product.brands:
@@ -55,15 +58,21 @@ def routed(
             .with_columns(pl.lit(None, kind).alias(name) for name, kind in ROUTED.items())
             .select(columns)
         )
-    return at_level(pl.concat(lanes), _level(product, targeted), product.dimensions, fields).select(columns)
+    rows = pl.concat(lanes)
+    if not rows.filter(_tells_others()).is_empty():
+        check_audience(product, targeted)
+    return at_level(rows, _level(product, targeted), product.dimensions, fields).select(columns)
 
 
 def _level(product: Product, targeted: Collection[str]) -> pl.Expr:
     """The highest level of each channel; where somebody else learns who is meant, all that people are chosen by is told."""
     level = highest_level(product, {*product.because, *targeted})
-    return pl.when(pl.col("channel").is_in([name for name, channel in CHANNELS.items() if channel.needs_yes])).then(
-        level
-    )
+    return pl.when(_tells_others()).then(level)
+
+
+def _tells_others() -> pl.Expr:
+    """Whether a channel lets somebody else know who is meant."""
+    return pl.col("channel").is_in([name for name, channel in CHANNELS.items() if channel.needs_yes])
 
 
 def _first_lane(rows: pl.DataFrame, channels: Sequence[str], targets: Mapping[str, str]) -> pl.DataFrame:

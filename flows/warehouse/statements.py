@@ -93,7 +93,7 @@ def check_tree(tree: exp.Expr, name: str, catalogue: Catalogue, *, is_shared: bo
     people = columns_of_people(catalogue)
     impersonal = {name.lower() for name, table in catalogue.tables.items() if not table.personal}
     for part in tree.walk():
-        _check_whole(part, name, impersonal)
+        _check_whole(part, name, people, impersonal)
     for select in tree.find_all(exp.Select):
         if _reads_people(select, impersonal):
             _check_per_person(select, name, people)
@@ -182,14 +182,15 @@ def columns_of_people(catalogue: Catalogue) -> set[str]:
     return columns
 
 
-def _check_whole(part: exp.Expr, name: str, impersonal: set[str]) -> None:
+def _check_whole(part: exp.Expr, name: str, columns: set[str], impersonal: set[str]) -> None:
     """Refuse what takes some rows of all people's, wherever it stands: on a SELECT, a UNION or in parentheses."""
     if isinstance(part, exp.TableSample):
         raise StatementError(
             _at(name, part), "a sample takes rows by chance", "draw by a hash of customer_id, or take all rows"
         )
     people = any(table.name.lower() not in impersonal for table in part.find_all(exp.Table))
-    if isinstance(part, exp.Query) and people and (part.args.get("limit") or part.args.get("offset")):
+    is_cut = isinstance(part, exp.Query) and (part.args.get("limit") or part.args.get("offset"))
+    if is_cut and people and not (isinstance(part, exp.Select) and _is_correlated(part, columns)):
         hint = "use QUALIFY row_number() OVER (PARTITION BY customer_id …)"
         raise StatementError(_at(name, part), "LIMIT counts rows of several people", hint)
     if isinstance(part, exp.Pivot) and not part.args.get("unpivot"):
@@ -270,7 +271,7 @@ def _bare(expressions: list[exp.Expr]) -> set[str]:
 
 
 def _is_correlated(select: exp.Select, people: set[str]) -> bool:
-    """A scalar subquery bound to its outer row's person: `WHERE r.customer_id = c.customer_id`, r its own and c not."""
+    """A subquery bound to its outer row's person: `WHERE r.customer_id = c.customer_id`, r its own and c not."""
     where = select.args.get("where")
     if where is None or select.parent_select is None:
         return False

@@ -1,7 +1,9 @@
-"""Cases of SQL that smuggle a fact, as workspaces: each attack beside its honest twin, which says as much as it shows.
+"""Cases that smuggle a fact, as workspaces: each attack beside its honest twin, which says as much as it shows.
 
 A case is one file, `sql/<mechanism>/<case>.sql`: a head of comments, then parts after lines `--- attack` and `--- honest`, each a
 query of the segment `told`. `--- attack <path>`, `--- honest <path>` and `--- both <path>` are other files of the workspace.
+Cases of templates are the same in `templates/<mechanism>/<case>.j2`: there the parts are the words of an e-mail, the query is
+`FACTS`, and the head says what product.yaml lists.
 
     laid(case, "attack", folder)  # a workspace with its DuckDB file: load_workspace(folder) reads it
 """
@@ -20,6 +22,7 @@ from tests.tiny import FILES, KEY
 HERE = Path(__file__).parent
 SIDES = ("attack", "honest")
 SEGMENT = "sql/segments/told.sql"
+WORDS = "templates/told/email.j2"
 CATALOGUE = """
 tables:
   people:     {person: customer_id, routing: [country, locale, email, phone]}
@@ -50,7 +53,7 @@ PRODUCT = """
 help:
   need: Owners ask how to look after what they have bought.
   kind: teach
-  action: {label: Read the guide, url: /care}
+  action: {label: {default: Read the guide, de: Anleitung lesen}, url: /care}
 owner: crm@example.com
 status: live
 review_by: 2027-06-30
@@ -59,7 +62,6 @@ topic: care
 brands: [north, south]
 segment: told
 when: {valid_for: 5 days}
-channels: {first_of: [email]}
 once_every: {every: 30 days, per: person}
 relevance: {}
 success: {helped: no_question, business: ordered_again, within: 14 days}
@@ -72,6 +74,42 @@ EMAIL = """\
 """
 
 
+FACTS = """
+SELECT
+    p.customer_id,
+    p.brand,
+    p.first_name,
+    p.city,
+    p.age,
+    p.age > 50 AS is_over_fifty,
+    [p.first_name, p.age::varchar] AS packed,
+    l.title,
+    l.ordered_on,
+    b.titles,
+    v.pages
+FROM people AS p
+LEFT JOIN latest AS l ON l.customer_id = p.customer_id
+LEFT JOIN (
+    SELECT customer_id, list(title ORDER BY ordered_on, order_id) AS titles FROM bought GROUP BY customer_id
+) AS b ON b.customer_id = p.customer_id
+LEFT JOIN (
+    SELECT customer_id, list(page ORDER BY visit_id) AS pages FROM visits GROUP BY customer_id
+) AS v ON v.customer_id = p.customer_id
+"""
+TOLD = """
+fields:
+  first_name:    {dimension: name, examples: [Ann, Ben]}
+  city:          {dimension: where_i_live, examples: [Bonn, Graz]}
+  age:           {dimension: age, examples: [34, 61]}
+  is_over_fifty: {dimension: age, examples: [true, false]}
+  packed:        {dimension: [name, age], examples: [[Ann, "34"]]}
+  title:         {dimension: last_order, examples: [tent, rope]}
+  ordered_on:    {dimension: last_order, examples: [2026-11-02]}
+  titles:        {dimension: last_order, examples: [[tent], [rope, stove]]}
+  pages:         {dimension: visits, examples: [[care], [sale, home]]}
+"""
+
+
 @dataclass(frozen=True)
 class Case:
     """One smuggler and its twin.
@@ -79,8 +117,10 @@ class Case:
     Attributes:
         path: its file.
         trick: how it smuggles, in a sentence.
-        shows: side -> the dimensions that `note` declares.
+        shows: side -> the dimensions that `note` declares, and product.yaml lists.
         unseen: side -> those by which people are chosen.
+        because: side -> those that people can tell from getting it at all.
+        also: side -> the channels beside e-mail.
         refused: the class, the place and the beginning of what is said of the attack.
         parts: (attack or honest, file of the workspace) -> text.
     """
@@ -89,6 +129,8 @@ class Case:
     trick: str
     shows: dict[str, tuple[str, ...]]
     unseen: dict[str, tuple[str, ...]]
+    because: dict[str, tuple[str, ...]]
+    also: dict[str, tuple[str, ...]]
     refused: str
     parts: dict[tuple[str, str], str]
 
@@ -105,14 +147,15 @@ def read_case(path: Path) -> Case:
     head, *parts = path.read_text("utf-8").split("\n--- ")
     trick, *lines = [line.removeprefix("-- ") for line in head.strip().splitlines()]
     said = dict(line.split(": ", 1) for line in lines)
+    usual = SEGMENT if path.suffix == ".sql" else WORDS
     found = {}
     for part in parts:
         title, text = part.split("\n", 1)
         which, _, file = title.partition(" ")
         for side in SIDES if which == "both" else (which,):
-            found[side, file or SEGMENT] = text
-    shows, unseen = ({side: _listed(said, key, side) for side in SIDES} for key in ("shows", "unseen"))
-    return Case(path, trick, shows, unseen, said["refused"], found)
+            found[side, file or usual] = text
+    listed = {key: {side: _listed(said, key, side) for side in SIDES} for key in ("shows", "unseen", "because", "also")}
+    return Case(path, trick, refused=said["refused"], parts=found, **listed)
 
 
 def _listed(said: dict[str, str], key: str, side: str) -> tuple[str, ...]:
@@ -121,6 +164,7 @@ def _listed(said: dict[str, str], key: str, side: str) -> tuple[str, ...]:
 
 
 CASES = [read_case(path) for path in sorted((HERE / "sql").glob("*/*.sql"))]
+TEMPLATES = [read_case(path) for path in sorted((HERE / "templates").glob("*/*.j2"))]
 
 
 def make_warehouse(path: Path) -> Path:
@@ -139,18 +183,22 @@ def laid(case: Case, side: str, folder: Path, warehouse: Path | None = None) -> 
         folder: is created.
         warehouse: one of `make_warehouse`, to be copied; None makes it anew.
     """
+    is_sql = case.path.suffix == ".sql"
     shown = yaml.safe_dump({"dimension": list(case.shows[side]) or None, "examples": [None]}, default_flow_style=True)
     unseen = dict.fromkeys(case.unseen[side], "Nobody can tell from a word of care.")
     deciding = {"unseen": unseen, "dimensions": list(case.shows[side])}
+    deciding |= {"because": list(case.because[side])} if case.because[side] else {}
+    deciding |= {"channels": {"first_of": ["email"], "also": list(case.also[side])}}
     files = {
         "pyproject.toml": FILES["pyproject.toml"],
         "sql/dimensions.yaml": CATALOGUE,
         "sql/customers.sql": "SELECT customer_id, brand, country, locale, email FROM people",
         "sql/consent.sql": FILES["sql/consent.sql"],
         "sql/shared/popular.sql": POPULAR,
-        "sql/segments/told.yaml": f"fields:\n  note: {shown}",
+        SEGMENT: FACTS,
+        "sql/segments/told.yaml": f"fields:\n  note: {shown}" if is_sql else TOLD,
         "templates/told/product.yaml": PRODUCT + yaml.safe_dump(deciding),
-        "templates/told/email.j2": EMAIL,
+        WORDS: EMAIL,
         "templates/_shared/email_layout.j2": FILES["templates/_shared/email_layout.j2"],
     }
     for (which, file), text in case.parts.items():

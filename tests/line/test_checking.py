@@ -196,3 +196,23 @@ def test_a_sender_whom_nobody_can_tell_to_stop_is_told(tiny):
 def test_a_gap_is_told_for_the_facts_that_leave_it(tiny):
     tiny.edit(EMAIL, "<p>Hello{% if first_name %} {{ first_name }}{% endif %},", "<p>Hello <b>{{ first_name }}</b>,")
     assert refusal(tiny) == (EMAIL, "with no facts, part 'html' leaves a gap: 'Hello , dry it'")
+
+
+@pytest.mark.parametrize("more", [3, 4])
+def test_more_than_four_fields_of_one_dimension_in_a_message_are_warned_of_where_the_fifth_stands(tiny, more):
+    fields = [f"detail_{number}" for number in range(1, more + 1)]
+    tiny.edit(
+        YAML,
+        "  item:",
+        "".join(f"  {name}: {{dimension: last_order, examples: [new]}}\n" for name in fields) + "  item:",
+    )
+    tiny.edit("sql/segments/owners.sql", "n.item,", "n.item, " + "".join(f"n.item AS {name}, " for name in fields))
+    printed = "".join(f"\n{{% if {name} %}}{{{{ {name} }}}}{{% endif %}}" for name in fields)
+    tiny.edit(
+        "templates/care/web.j2", "{% block body %}", "{% block body %}{% if item %}{{ item }}{% endif %}: " + printed
+    )
+    line = (tiny.folder / "templates/care/web.j2").read_text("utf-8").split("{{ detail_4 }}")[0].count("\n") + 1
+    told = (
+        f"templates/care/web.j2:{line}: the message uses 5 fields of last_order, more than 4: item, {', '.join(fields)}"
+    )
+    assert warnings(tiny) == ([told] if more == 4 else [])

@@ -23,11 +23,11 @@ from flows.line.planning import save
 from flows.plan import plan_folder
 from flows.product import read_product
 from flows.schemas import COLUMNS
-from flows.stages.crowd import HELD, crowded, lowered, merged, shown
 from flows.stages.guard import guarded
 from flows.stages.message import worded
 from flows.stages.routing import routed
 from flows.wording import read_product_words
+from tests.line.leaving import BLOCKS, decisions, leaving, with_ways
 from tests.stages.making import MOMENT, candidates, product, said
 from tests.tiny import MORNING, clock, make
 
@@ -37,12 +37,6 @@ if TYPE_CHECKING:
 FOUR = {"item": "last_order", "first_name": "name", "city": "where_i_live", "tier": "membership"}
 WORDS = {"item": "ORDERFACT", "first_name": "NAMEFACT", "city": "HOMEFACT", "tier": "TIERFACT"}
 EVERYTHING = "Care" + "".join(f"{{% if {name} %}}+{{{{ {name} }}}}{{% endif %}}" for name in FOUR)
-BLOCKS = {
-    "email": ("subject", "preheader", "html", "text"),
-    "sms": ("body",),
-    "web": ("headline", "body"),
-    "ads": ("headline", "description"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -87,40 +81,6 @@ def people(count: int) -> pl.DataFrame:
     return with_ways(rows)
 
 
-def with_ways(rows: pl.DataFrame) -> pl.DataFrame:
-    """Candidates with an address in every channel."""
-    open_ones = {
-        f"{way}_{part}": pl.lit(None if part == "reason" else way, pl.String)
-        for way in BLOCKS
-        for part in ("reason", "address", "match")
-    }
-    return rows.with_columns(country=pl.lit("DE"), locale=pl.lit("en"), time_zone=pl.lit("UTC"), **open_ones)
-
-
-def decisions(rows: pl.DataFrame) -> pl.DataFrame:
-    about = {"person_key": "customer_id", "decision_id": "customer_id"}
-    return rows.select(
-        "customer_id", "brand", "subject_id", "product", "message_type", "subject_key", "valid_until", **about,
-        score=pl.lit(0.5), variant=pl.lit(None, pl.String), reason=pl.lit(None, pl.String),
-    )  # fmt: skip
-
-
-def leaving(workspace: Workspace, of, *, floor: int = 0, count: int = 8) -> pl.DataFrame:
-    """What the line makes of them from the guard on: `channel, level, facts` and `text`, all that a message says."""
-    fields, key, rows = workspace.fields(of), load_key(workspace.settings.key_file), people(count)
-    facts = guarded(decisions(rows), rows, of, fields, workspace.catalogue, said().clear(), MOMENT)
-    lanes = routed(facts, of, workspace.settings, fields, [])
-    told, counts = shown(lanes, of, workspace.words[of.name], fields, key)
-    floors = dict.fromkeys((*BLOCKS, "push"), floor)
-    done = lowered(told, crowded(merged([counts]), HELD.to_frame(), floors, []), of, fields)
-    made = worded(done, of, workspace, key)
-    slots = [name for name in made.rows.columns if name.startswith("s") and name[1:2].isdigit()]
-    words = {name: " ".join(creative["parts"].values()) for name, creative in made.creatives.items()}
-    said_to_all = pl.col("creative_id").replace_strict(words)
-    text = pl.concat_str(said_to_all, *(pl.col(name).fill_null("") for name in slots), separator=" ")
-    return made.rows.select("channel", "level", "facts", text=text)
-
-
 def dimensions_in(text: str) -> set[str]:
     return {FOUR[name] for name, word in WORDS.items() if word in text}
 
@@ -133,12 +93,12 @@ def test_no_channel_shows_a_fourth_dimension_with_whatever_the_product_gives_awa
     of = unchecked.products["care"].model_copy(
         update={"dimensions": listed[order:] + listed[:order], "because": because, "unseen": {}}
     )
-    rows = leaving(unchecked, of, floor=floor)
+    rows = leaving(unchecked, of, people(8), floor=floor)
     assert set(rows["channel"]) == set(BLOCKS)
     level = next(n for n in (3, 2, 1, 0) if len({*of.dimensions[:n], *because}) <= 3)
     if floor:  # nothing is shared by a hundred but the lack of it; a name that comes first stays
         level = min(level, 1 if of.dimensions[0] == "name" else 0)
-    for _, its_level, facts, text in rows.iter_rows():
+    for _, _, its_level, facts, text in rows.iter_rows():
         assert (its_level, facts) == (level, of.dimensions[:level])
         assert dimensions_in(text) == set(facts)
         assert len({*facts, *because}) <= 3
@@ -169,9 +129,22 @@ def test_a_frame_that_the_guard_has_not_seen_does_not_reach_the_words(unchecked)
 
 
 def test_a_product_that_gives_four_away_by_coming_at_all_does_not_reach_the_words(unchecked):
-    of = unchecked.products["care"].model_copy(update={"because": ["age", "health", "visits", "basket"]})
+    care = unchecked.products["care"]
+    ways = care.channels.model_copy(update={"also": ["sms", "web"]})
+    of = care.model_copy(update={"because": ["age", "health", "visits", "basket"], "channels": ways})
     with pytest.raises(GuardError, match="4 dimensions: age, basket, health, visits"):
-        leaving(unchecked, of)
+        leaving(unchecked, of, people(8))
+
+
+def test_an_audience_that_has_four_dimensions_in_common_is_not_handed_over(unchecked):
+    """Nothing of anybody is shown; but a platform knows what it was targeted by."""
+    of = unchecked.products["care"].model_copy(update={"because": ["age"], "dimensions": [], "unseen": {}})
+    assert set(leaving(unchecked, of, people(8), targeted=["age", "health", "visits"])["channel"]) == set(BLOCKS)
+    with pytest.raises(GuardError, match="an audience would have 4 dimensions in common: age, basket, health, visits"):
+        leaving(unchecked, of, people(8), targeted=["health", "visits", "basket"])
+    without = {"channels": of.channels.model_copy(update={"also": ["sms", "web"]})}
+    told = leaving(unchecked, of.model_copy(update=without), people(8), targeted=["health", "visits", "basket"])
+    assert set(told["channel"]) == {"email", "sms", "web"}
 
 
 def test_rows_whose_facts_were_changed_in_a_plans_folder_show_only_those(tmp_path):

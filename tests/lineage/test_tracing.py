@@ -15,6 +15,7 @@ TABLES = {
     "lines": ("order_id", "item_id"),
     "visits": ("customer_id", "page"),
     "items": ("item_id", "title"),
+    "shops": ("brand", "town"),
     "grown": ("customer_id", "brand", "city"),
     "reviewed": ("customer_id", "score"),
 }
@@ -28,6 +29,7 @@ CATALOGUE = Catalogue.model_validate(
             "grown": {"person": "customer_id"},
             "reviewed": {"person": "customer_id", "dimension": "age", "reviewed_by": "Ann", "on": "2026-11-01"},
             "items": {"personal": False},
+            "shops": {"personal": False},
         },
         "dimensions": {
             name: {"my": f"my {name}", "columns": columns, "known": "observed"}
@@ -184,6 +186,71 @@ def test_the_order_of_a_cte_may_be_taken_over():
         SELECT customer_id, list(total) AS f FROM c GROUP BY customer_id
     """
     assert told(text) == {"last_order", "age"}
+
+
+def test_a_look_up_by_the_brand_that_a_row_is_about_depends_on_nothing():
+    text = "SELECT g.customer_id, g.brand, s.town AS f FROM grown g LEFT JOIN shops s ON s.brand = g.brand"
+    assert told(text) == set()
+    text = "SELECT g.customer_id, g.brand, s.town AS f FROM grown g JOIN shops s ON g.brand = s.brand"
+    assert told(text) == set()
+
+
+@pytest.mark.parametrize("join", ["LEFT JOIN grown g", "JOIN grown g"])
+def test_a_look_up_by_the_brand_of_another_row_depends_on_that_row(join):
+    text = f"""
+        SELECT p.customer_id, p.brand, s.town AS f FROM people p
+        {join} ON g.customer_id = p.customer_id LEFT JOIN shops s ON s.brand = g.brand
+    """
+    assert "age" in told(text)
+
+
+# What there is one row of, put together.
+
+
+@pytest.mark.parametrize("function", ["any_value", "min", "max"])
+def test_the_first_or_any_of_what_there_is_one_row_of_is_that_whatever_it_is_joined_with(function):
+    text = f"""
+        SELECT p.customer_id, p.brand, {function}(p.city) AS f, count(*) AS n
+        FROM people p JOIN visits v ON v.customer_id = p.customer_id GROUP BY p.customer_id, p.brand
+    """
+    assert told(text) == {"home"}
+    assert told(text, "n") == {"pages"}
+
+
+def test_any_of_several_rows_depends_on_what_they_are_joined_with():
+    text = """
+        SELECT p.customer_id, p.brand, any_value(o.total) AS f FROM people p JOIN orders o ON o.customer_id = p.customer_id
+        JOIN visits v ON v.customer_id = p.customer_id AND v.page = o.order_id GROUP BY p.customer_id, p.brand
+    """
+    assert told(text) == {"last_order", "pages"}
+
+
+IN_BOTH = "FROM people p JOIN grown g ON g.customer_id = p.customer_id AND g.brand = p.brand"
+AS_NORTH = "SELECT p.customer_id, 'north' AS brand,"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{AS_NORTH} any_value(p.city) AS f {IN_BOTH} GROUP BY p.customer_id",
+        f"{AS_NORTH} count(*) AS f {IN_BOTH} GROUP BY p.customer_id",
+        f"SELECT p.customer_id, p.brand, count(*) OVER (PARTITION BY p.customer_id) AS f {IN_BOTH}",
+        (
+            f"SELECT p.customer_id, p.brand, lag(p.city) OVER w AS f {IN_BOTH} "
+            "WINDOW w AS (PARTITION BY p.customer_id ORDER BY p.brand)"
+        ),
+        f"SELECT DISTINCT ON (p.customer_id) p.customer_id, 'north' AS brand, p.city AS f {IN_BOTH}",
+        f"SELECT q.customer_id, q.brand, (SELECT count(*) {IN_BOTH} WHERE p.customer_id = q.customer_id) AS f FROM people q",
+    ],
+)
+def test_what_puts_a_persons_brands_together_knows_in_which_of_them_there_is_a_row(text):
+    assert "age" in told(text)
+
+
+def test_what_keeps_them_apart_does_not():
+    assert told(f"SELECT p.customer_id, p.brand, count(*) AS f {IN_BOTH} GROUP BY p.customer_id, p.brand") == set()
+    window = "count(*) OVER (PARTITION BY p.customer_id, p.brand)"
+    assert told(f"SELECT p.customer_id, p.brand, {window} AS f {IN_BOTH}") == set()
 
 
 # Names.

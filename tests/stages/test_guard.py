@@ -206,9 +206,35 @@ def test_a_dimension_that_no_words_use_is_no_fact():
 def test_a_field_of_two_dimensions_is_one_of_each():
     fields = FIELDS | {"nearest": ("last_order", "where_i_live")}
     found = guard({"nearest": "Bern"}, {"nearest": None}, {"nearest": "Bern", "city": None}, fields=fields)
-    assert found["facts"].to_list() == [["last_order", "name", "where_i_live"], ["name"], ["last_order", "name"]]
+    assert found["facts"].to_list() == [["last_order", "name", "where_i_live"]] + [["last_order", "name"]] * 2
     assert found["nearest"].to_list() == ["Bern", None, None]
-    assert found["item"].to_list() == ["tent", None, "tent"]
+    assert found["item"].to_list() == ["tent"] * 3
+
+
+def test_whether_a_later_dimension_is_known_does_not_decide_if_an_earlier_one_is():
+    """Else a message would tell of a dimension that it may not use, by what it leaves out."""
+    fields = FIELDS | {"born_in": ("name", "age")}
+    unlisted = guard({"born_in": "x"}, {"born_in": None}, fields=fields)
+    assert unlisted["facts"].to_list() == [["last_order", "name", "where_i_live"]] * 2
+    assert unlisted["first_name"].to_list() == ["Ann", "Ann"]
+    last = product(dimensions=["name", "last_order", "age"])
+    assert facts({"born_in": "x"}, {"born_in": None}, of=last, fields=fields) == [
+        ["name", "last_order", "age"],
+        ["name", "last_order"],
+    ]
+
+
+def test_a_dimension_that_is_shown_only_with_later_ones_is_known_with_the_first_of_them():
+    fields = {"nearest": ("last_order", "name"), "whole": ("last_order", "where_i_live")}
+    found = guard({"nearest": "a", "whole": "b"}, {"nearest": "a", "whole": None}, fields=fields)
+    assert found.select("facts", "nearest", "whole").rows() == [
+        (["last_order", "name", "where_i_live"], "a", "b"),
+        (["last_order", "name"], "a", None),
+    ]
+
+
+def test_a_dimension_whose_fields_cannot_be_shown_is_no_fact():
+    assert facts({"born_in": "x"}, fields={"born_in": ("name", "age")}) == [[]]
 
 
 def test_words_without_fields_have_no_facts():

@@ -51,6 +51,8 @@ HONEST = {
     "WHERE o.brand = 'n' AND o.customer_id = c.customer_id) FROM customers AS c",
     "a subquery bound by one condition": "SELECT (SELECT count(*) FROM order_lines l "
     "WHERE l.order_id = o.order_id) FROM orders o",
+    "the first row of a subquery bound to its person": "SELECT (SELECT l.item_id FROM order_lines l "
+    "WHERE l.order_id = o.order_id ORDER BY l.x LIMIT 1) FROM orders o",
     "everybody, of what is no person's": "SELECT max(price_eur) FROM items",
     "limit, of what is no person's": "SELECT o.customer_id FROM orders o WHERE o.item_id IN (SELECT item_id FROM items LIMIT 3)",
     "distinct on a person": "SELECT DISTINCT ON (customer_id, brand) customer_id, brand FROM orders",
@@ -98,6 +100,11 @@ PEOPLE_TOGETHER = {
     "limit of a union": "SELECT customer_id FROM orders UNION SELECT customer_id FROM customers LIMIT 10",
     "limit in brackets": "SELECT * FROM ((SELECT customer_id FROM orders) LIMIT 10)",
     "limit of a subquery": "SELECT customer_id FROM orders WHERE order_id IN (SELECT order_id FROM order_lines LIMIT 1)",
+    "limit bound by the brand": "SELECT (SELECT o.x FROM orders o WHERE o.brand = c.brand LIMIT 1) FROM customers c",
+    "limit bound within": "SELECT (SELECT l.x FROM order_lines l, orders o "
+    "WHERE l.order_id = o.order_id LIMIT 1) FROM customers c",
+    "limit of a union that is bound": "SELECT (SELECT o.x FROM orders o WHERE o.customer_id = c.customer_id "
+    "UNION ALL SELECT x FROM orders LIMIT 1) FROM customers c",
     "distinct on": "SELECT DISTINCT ON (brand) customer_id FROM orders",
     "rollup": "SELECT customer_id, count(*) FROM orders GROUP BY ROLLUP (customer_id)",
     "cube": "SELECT customer_id, count(*) FROM orders GROUP BY CUBE (customer_id)",
