@@ -67,12 +67,6 @@ def test_a_wording_for_gold_members_beside_them_is_a_fourth_and_the_cheapest_way
     assert 'tier == "gold"' in TOO_MUCH.words.splitlines()[6]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("product", HONEST, ids=[product.name for product in HONEST])
-def test_each_of_them_passes_alone(product: Honest, tmp_path):
-    check(load_workspace(shop([product], tmp_path / "w")))
-
-
 @pytest.fixture(scope="module")
 def people(tmp_path_factory) -> Path:
     """The sample's warehouse with its three thousand people."""
