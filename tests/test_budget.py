@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.budget import Usage, check_product, usage
+from flows.budget import Usage, check_product, check_targeting, usage
 from flows.catalogue import Catalogue, Segment
 from flows.channels import CHANNELS
-from flows.errors import CatalogueError, DimensionLimitError, UnknownFieldError
+from flows.errors import CatalogueError, DimensionLimitError, ProductError, UnknownFieldError
+from flows.lineage import Verified
 from flows.words import Words, read_words
 from tests.stages.making import product
 
@@ -202,3 +203,30 @@ def test_a_sensitive_dimension_is_used_in_no_way_without_a_lawful_basis(tmp_path
     assert "the dimension 'health' is sensitive" in error.what
     lawful = {"health": {"sensitive": True, "lawful_basis": "explicit consent"}}
     check(tmp_path, "Hello", changes=lawful, **{key: value})
+
+
+# Whom a segment targets.
+
+
+def target(*dimensions: str, ads: tuple[str, ...] = (), **given) -> None:
+    segment = Verified({}, {}, dict.fromkeys(dimensions, "sql/segments/buyers.sql:3"))
+    files = {"ads.j2": Usage(frozenset(ads), frozenset(), {})} if ads else {}
+    check_targeting(product(**given), files, segment)
+
+
+def test_what_targets_stands_under_because_or_unseen():
+    target("last_order", "visits", because=["last_order"], unseen={"visits": "Nobody can tell from this."})
+    with pytest.raises(ProductError, match="'visits' decides who gets this"):
+        target("last_order", "visits", because=["last_order"], unseen={})
+
+
+def test_what_targets_nobody_is_in_neither_list():
+    with pytest.raises(ProductError, match="reads nothing of 'visits'"):
+        target("last_order", because=["last_order"], unseen={"visits": "Nobody can tell from this."})
+
+
+def test_in_ads_all_that_targets_counts():
+    unseen = {"visits": "No.", "membership": "No."}
+    target("last_order", "visits", "membership", ads=("last_order",), because=["last_order"], unseen=unseen)
+    with pytest.raises(DimensionLimitError, match="the audience has 4 dimensions"):
+        target("last_order", "visits", "membership", ads=("name",), because=["last_order"], unseen=unseen)

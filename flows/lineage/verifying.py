@@ -53,7 +53,7 @@ def verify(traced: Lineage, name: str, segment: Segment, signals: Iterable[str],
     due = traced.columns.get("next_due_on", frozenset())  # who is not due yet is not in the segment yet
     targeted = dimensions({*traced.targeted, *due}, where, catalogue)
     _check_keys(traced, where, catalogue)
-    for column in {*traced.targeted, *(column for found in traced.columns.values() for column in found)}:
+    for column in sorted(traced.targeted.union(*traced.columns.values())):  # in one order: the first complaint is told
         _check_lawful(column, where, catalogue)
     for field, entry in segment.fields.items():
         if (columns := traced.columns.get(field.lower())) is not None:

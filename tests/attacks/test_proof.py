@@ -47,7 +47,6 @@ SMUGGLED = {
     "slicing/blanks": "age",
     "stars/columns": "age",
     "stars/replace": "age",
-    "two_parsers/by_position": "age",
     "union_arms/in_a_cte": "age",
     "views/of_views": "age",
     "whole_rows/json_of_a_row": "age",

@@ -66,6 +66,7 @@ def worded(to: Target) -> pl.DataFrame:
             "creative_id": "k1",
             "unsubscribe_url": f"https://x.example.com/m{n}",
             "s1": f"<i>{n}</i>",
+            "shown": "secret digest of what is shown",
         }
         for n in PEOPLE
     ]

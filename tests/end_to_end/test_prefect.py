@@ -159,9 +159,8 @@ def test_a_plan_that_was_looked_at_is_delivered_by_its_name(happened: Happened):
 def test_there_was_something_to_compare(happened: Happened):
     payload = _payload(happened.folders["command_line"])
     targets = {name.partition("/")[0] for name in payload}
-    assert targets == {
-        *("ads_audiences", "email_file", "fcm", "ses", "sms_file", "web_profiles", "web_profiles_parquet")
-    }
+    # Four thousand customers are too few for ads: no audience of theirs has the hundred that share what it tells.
+    assert targets == {"email_file", "fcm", "ses", "sms_file", "web_profiles", "web_profiles_parquet"}
     assert happened.plain["people"] > 100
 
 
@@ -188,7 +187,8 @@ def test_a_proof_that_holds_completes_and_one_that_does_not_fails_with_a_page_th
     assert happened.plain["unproven"].startswith("DataError sql/segments/owners.yaml:")
     filtered = {"flows": {"name": {"any_": ["prove"]}}}
     runs = happened.processes.ask("flow_runs/filter", filtered)
-    assert sorted(run["state"]["type"] for run in runs) == ["COMPLETED", "FAILED"]
+    ended = [run["state"]["type"] for run in runs if run["state"]["type"] != "SCHEDULED"]  # the nights to come
+    assert sorted(ended) == ["COMPLETED", "FAILED"]
     pages = happened.processes.ask("artifacts/filter", {"artifacts": {"key": {"any_": ["prove"]}}})
     assert sorted(page["data"].splitlines()[0] for page in pages) == [
         "# tiny: not proven",

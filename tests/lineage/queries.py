@@ -93,7 +93,7 @@ class Analyst:
         sources, text, conditions = self.read_from()
         person = self.person(sources)
         keys = [f"{person}.customer_id", f"{person}.brand"]
-        kind = self.one(["plain", "plain", "group", "group", "qualify", "distinct on", "distinct"])
+        kind = self.one(["plain", "plain", "group", "group", "group", "qualify", "distinct on", "distinct"])
         fields = {
             name: self.value(sources, person, aggregated=kind == "group") for name in ("f", "g")[: 2 if inner else 1]
         }
@@ -350,6 +350,8 @@ class Analyst:
                 f"list({text} ORDER BY {order})",
                 f"arg_max({text}, ({order}))",
                 f"arg_min({text}, ({order}))",
+                "count(*)",
+                "count(*)",
                 self.aggregate_number(sources),
                 self.aggregate_number(sources),
             ]
