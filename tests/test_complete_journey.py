@@ -327,9 +327,7 @@ def test_a_message_about_the_family_is_refused_with_its_place(tmp_path: Path, wa
     workspace = _workspace(tmp_path, warehouse)
     family = "(select max(d.kids_count) from demographics as d where d.household_id = h.household_id) as first_name,"
     _edit(workspace / "sql/segments/running_low.sql", "p.first_name,", family)
-    with pytest.raises(
-        CatalogueError, match=r"running_low\.sql:\d+: that somebody has a row of demographics"
-    ):
+    with pytest.raises(CatalogueError, match=r"running_low\.sql:\d+: that somebody has a row of demographics"):
         _run(workspace, DAY)
 
 

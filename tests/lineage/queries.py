@@ -338,6 +338,8 @@ class Analyst:
 
     def aggregate(self, sources: Sources) -> str:
         """A text of several rows."""
+        if self.often(0.25):
+            return f"{self.one(['min', 'max'])}({self.text(sources)})"
         text, order = self.expression(sources, 2), f"{self.number(sources)}, {self.last_order(sources)}"
         value = self.one(
             [
@@ -358,7 +360,7 @@ class Analyst:
         return f"({value}{f' FILTER (WHERE {self.condition(sources, 2)})' if is_narrowed else ''})::varchar"
 
     def windowed(self, sources: Sources, person: str) -> str:
-        keys = f"PARTITION BY {person}.customer_id, {person}.brand"
+        keys = f"PARTITION BY {person}.customer_id" + ("" if self.often(0.2) else f", {person}.brand")
         text, order = self.expression(sources, 1), f"ORDER BY {self.number(sources)}, {self.last_order(sources)}"
         frame = self.one(["", "", " ROWS BETWEEN 1 PRECEDING AND CURRENT ROW"])
         return self.one(
