@@ -13,6 +13,7 @@ from tests.house.tree import ROOT
 SIZES = ("200", "300")
 
 
+@pytest.mark.slow
 def test_the_line_is_measured_stage_by_stage_at_every_size():
     command = [sys.executable, str(ROOT / "benchmarks" / "line.py"), "--customers", *SIZES]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -104,7 +104,7 @@ def test_a_child_prints_nothing_and_holds_no_lock_of_its_parent(tmp_path, capfd)
     time.sleep(0.3)
     os.close(file)
     again = os.open(tmp_path / "lock", os.O_RDWR)
-    assert locked(again, seconds=3)  # before the child ends by itself
+    assert locked(again, seconds=1.5)  # before the child ends by itself
     os.close(writer)
     waiting.join()
     os.close(reader)
@@ -126,5 +126,5 @@ def locked(file: int, seconds: float) -> bool:
 
 
 def held_open(_: str) -> str:
-    time.sleep(4)
+    time.sleep(2)
     return "done"

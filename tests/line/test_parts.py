@@ -25,6 +25,7 @@ PERSON = st.tuples(
 LATE = st.lists(st.tuples(st.integers(0, 11), st.sampled_from(["o1", "o2"])), max_size=4, unique=True)
 
 
+@pytest.mark.slow  # in `make test` the cuts of test_first_day.py stand for it
 @pytest.mark.property
 @pytest.mark.timeout(1800)
 @settings(

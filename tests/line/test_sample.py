@@ -124,6 +124,7 @@ def test_no_person_of_the_warehouse_is_named_in_ledger_manifests_or_plan(whole):
         assert not [canary for canary in canaries if canary in content], path.name
 
 
+@pytest.mark.slow
 def test_three_parts_give_the_same_bytes_as_one(whole, tmp_path):
     workspace, outcome = whole
     cut = sample(tmp_path / "cut")
