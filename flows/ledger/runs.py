@@ -140,6 +140,11 @@ def versions(ledger: Ledger, digests: Mapping[str, str]) -> pl.DataFrame:
     )
 
 
+def sources_known(ledger: Ledger) -> pl.Series:
+    """The digests of the sources that receipts can refer to already."""
+    return ledger.rows("SELECT DISTINCT sources_sha256 FROM source")["sources_sha256"]
+
+
 def archive(settings: Settings, digest: str, files: Mapping[str, Path]) -> None:
     """Keep what a version of a product is made of in content/<digest>/, for receipts and rollbacks."""
     folder = settings.folder("content", digest)

@@ -14,7 +14,7 @@ from flows.keys import load_key
 from flows.ledger.claims import Batch, Header
 from flows.ledger.exposure import exposures, shown_lately
 from flows.ledger.publishing import publish, refuse_unbalanced, staged
-from flows.ledger.runs import archive, versions
+from flows.ledger.runs import archive, sources_known, versions
 from flows.ledger.store import open_ledger
 from flows.line.planning import SOURCES, read_creatives, scan_deliveries, source_of
 from flows.line.sources import bars_of_deliveries
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from flows.settings import Settings
     from flows.workspace import Workspace
 
 
@@ -115,7 +114,7 @@ def publish_batch(
         name: job.workspace.product_digest(job.workspace.products[name]) for name in rows["product"].unique().sort()
     }
     with open_ledger(settings) as ledger:
-        numbers = versions(ledger, digests)
+        numbers, known_sources = versions(ledger, digests), sources_known(ledger)
     for product, digest in digests.items():
         archive(settings, digest, job.workspace.product_files(job.workspace.products[product]))
     products = rows.group_by("product", "variant", "facts").len("rows")
@@ -137,7 +136,7 @@ def publish_batch(
         "receipt": receipts,
         "product_version": new,
         "exposure": exposures(rows, {name: job.workspace.products[name].because for name in digests}, batch),
-        "source": _new_sources(settings, sources, receipts["sources_sha256"]),
+        "source": _new_sources(sources, receipts["sources_sha256"], known_sources),
     }
     return publish(settings, batch, records)
 
@@ -152,10 +151,8 @@ def reasons_of(rows: pl.DataFrame) -> dict[str, int]:
     return dict(rows.drop_nulls("reason").group_by("reason").len().sort("reason").iter_rows())
 
 
-def _new_sources(settings: Settings, sources: pl.DataFrame, used: pl.Series) -> pl.DataFrame:
+def _new_sources(sources: pl.DataFrame, used: pl.Series, known: pl.Series) -> pl.DataFrame:
     """The rows of `source` that the ledger does not have yet, of those that receipts refer to."""
-    with open_ledger(settings) as ledger:
-        known = ledger.rows("SELECT DISTINCT sources_sha256 FROM source")["sources_sha256"]
     digest = pl.col("sources_sha256")
     new = sources.filter(digest.is_in(used.unique().implode()), ~digest.is_in(known.implode()))
     return new.select("sources_sha256", "dimension", "columns").unique(
