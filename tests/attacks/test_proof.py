@@ -11,7 +11,7 @@ import pytest
 
 from flows.line.proving import prove
 from flows.workspace import load_workspace
-from tests.attacks.workspace import CASES, Case, laid, make_warehouse
+from tests.attacks.workspace import CASES, Case, laid
 from tests.tiny import MORNING
 
 if TYPE_CHECKING:
@@ -54,11 +54,6 @@ SMUGGLED = {
 }
 """Attack -> the dimension that a shuffle shows. Those that lineage cannot trace are among them."""
 CHOSEN = [case for case in CASES if case.name in SMUGGLED]
-
-
-@pytest.fixture(scope="module")
-def warehouse(tmp_path_factory) -> Path:
-    return make_warehouse(tmp_path_factory.mktemp("warehouse") / "warehouse.duckdb")
 
 
 def proven(case: Case, side: str, folder: Path, warehouse: Path) -> Proof:

@@ -16,23 +16,13 @@ from flows.line.binding import bind
 from flows.line.checking import check
 from flows.line.trying import try_words
 from flows.workspace import load_workspace
-from tests.attacks.workspace import TEMPLATES, Case, laid, make_warehouse
-from tests.tiny import MORNING
+from tests.attacks.workspace import TEMPLATES, Case, laid
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = [case.name for case in TEMPLATES]
-
-
-@pytest.fixture(scope="module")
-def warehouse(tmp_path_factory) -> Path:
-    return make_warehouse(tmp_path_factory.mktemp("warehouse") / "warehouse.duckdb")
-
-
-@pytest.fixture(autouse=True)
-def _morning(monkeypatch):
-    monkeypatch.setenv("JUSTENOUGH_NOW", MORNING.isoformat())
+pytestmark = pytest.mark.usefixtures("morning")
 
 
 @pytest.mark.parametrize("case", TEMPLATES, ids=NAMES)
