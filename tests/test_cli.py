@@ -338,6 +338,14 @@ def test_the_program_runs_by_itself_and_its_help_teaches(tiny):
         [*call, "plan", "--json"], cwd=tiny.folder, env=environment, capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout)["people_count"] > 0
+    assert "nanobind" not in done.stderr  # DuckDB's own complaints about the end of the process
+
+
+def test_an_answer_that_cannot_be_written_is_no_success():
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "flows.cli", "--version"]
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (70, False)
 
 
 @pytest.mark.parametrize("parts", ["0", "-3", "5000"])

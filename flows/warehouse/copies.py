@@ -282,7 +282,7 @@ def copy_people(
     connection.unregister("chosen")
     present = {name for (name,) in connection.execute(_PRESENT).fetchall()}
     # A view that somebody has declared is a record of its own; another goes on reading the tables, as they are shown.
-    views = {name: text for name, text in definitions(database)[0].items() if not _is_border(catalogue, name)}
+    views = {name: text for name, text in definitions(database).views.items() if not _is_border(catalogue, name)}
     own = {name: catalogue.tables[name] for name in catalogue.without(shared).tables if name in present - views.keys()}
     people_tables = [name for name, table in own.items() if table.person is not None]
     with translated(database):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from flows.errors import StatementError
-from flows.warehouse.connection import attach, connect, identifier
+from flows.warehouse.connection import identifier
 from flows.warehouse.scope import definitions
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from flows.clock import Moment
     from flows.warehouse.queries import Queries
+    from flows.warehouse.scope import Definitions
 
 LOOK_SECONDS = 1.0
 """Of a processor, for one statement."""
@@ -47,7 +48,8 @@ def probe(database: Path, queries: Queries, moment: Moment) -> None:
         SourceError, LockedError: the warehouse cannot be read.
         StatementError: DuckDB does not come to an end with a statement, or takes too much memory for it.
     """
-    work: dict[str, object] = {"tables": _tables(database), "macros": _macros(database)}
+    held = definitions(database)
+    work: dict[str, object] = {"tables": _tables(held), "macros": _macros(held)}
     work["statements"] = list(_statements(queries).items())
     known = hashlib.sha256(json.dumps(work).encode()).digest()
     if known in _HARMLESS:
@@ -107,24 +109,19 @@ def _resident_bytes(process: int) -> int:
         return 0
 
 
-def _tables(database: Path) -> list[tuple[str, str]]:
+def _tables(held: Definitions) -> list[tuple[str, str]]:
     """Table -> the statement that makes it, without a row. What of it cannot be made again is missing."""
-    connection = connect()
-    attach(connection, database, "warehouse")
-    listed = (
-        "SELECT table_name, column_name, data_type FROM duckdb_columns() "
-        "WHERE database_name = 'warehouse' AND schema_name = 'main' ORDER BY table_name, column_index"
-    )
-    columns: dict[str, list[str]] = {}
-    for table, column, kind in connection.execute(listed).fetchall():
-        columns.setdefault(table, []).append(f"{identifier(column)} {kind}")
-    return [(name, f"CREATE TABLE {identifier(name)} ({', '.join(found)})") for name, found in columns.items()]
+    made = {
+        name: ", ".join(f"{identifier(column)} {kind}" for column, kind in columns)
+        for name, columns in held.columns.items()
+    }
+    return [(name, f"CREATE TABLE {identifier(name)} ({columns})") for name, columns in made.items()]
 
 
-def _macros(database: Path) -> list[str]:
+def _macros(held: Definitions) -> list[str]:
     return [
         f"CREATE MACRO {identifier(name)}({', '.join(map(identifier, macro.parameters))}) AS {macro.body}"
-        for name, macro in definitions(database)[1].items()
+        for name, macro in held.macros.items()
     ]
 
 

@@ -85,23 +85,43 @@ def seen(connection: Connection, database: Path) -> Seen:
         "WHERE database_name = 'memory' AND schema_name = 'main' AND NOT internal GROUP BY table_name"
     )
     columns = {name: tuple(found) for name, found in connection.execute(shown).fetchall()}
-    views, macros = definitions(database)
-    return Seen(columns, {name: text for name, text in views.items() if name in columns}, macros)
+    held = definitions(database)
+    return Seen(columns, {name: text for name, text in held.views.items() if name in columns}, held.macros)
 
 
-def definitions(database: Path) -> tuple[Mapping[str, str], Mapping[str, Macro]]:
-    """The views of a warehouse, each with its SELECT, and its macros; read once for as long as the file stays as it is."""
+@dataclass(frozen=True)
+class Definitions:
+    """What a warehouse holds, without its rows.
+
+    Attributes:
+        columns: table or view -> each column and its type as SQL writes it, in order.
+        views: view -> its SELECT.
+        macros: macro -> what it stands for.
+    """
+
+    columns: Mapping[str, tuple[tuple[str, str], ...]]
+    views: Mapping[str, str]
+    macros: Mapping[str, Macro]
+
+
+def definitions(database: Path) -> Definitions:
+    """The definitions of a warehouse; read once for as long as the file stays as it is."""
     known = database.stat()
     return _read_definitions(database, known.st_mtime_ns, known.st_size)
 
 
 @lru_cache(maxsize=4)
-def _read_definitions(database: Path, *_: int) -> tuple[Mapping[str, str], Mapping[str, Macro]]:
+def _read_definitions(database: Path, *_: int) -> Definitions:
     connection = connect()
     attach(connection, database, _WAREHOUSE)
+    listed = (
+        "SELECT table_name, list((column_name, data_type) ORDER BY column_index) FROM duckdb_columns() "
+        "WHERE database_name = $1 AND schema_name = 'main' GROUP BY table_name ORDER BY table_name"
+    )
+    columns = {name: tuple(found) for name, found in connection.execute(listed, [_WAREHOUSE]).fetchall()}
     written = "SELECT view_name, sql FROM duckdb_views() WHERE database_name = $1 AND schema_name = 'main'"
     views = connection.execute(written, [_WAREHOUSE]).fetchall()
-    return {name: _select_of(text) for name, text in views}, _macros(connection)
+    return Definitions(columns, {name: _select_of(text) for name, text in views}, _macros(connection))
 
 
 def _select_of(view: str) -> str:
@@ -184,7 +204,7 @@ def narrow(
             continue
         with translated(catalogue.at("tables", name)):
             connection.execute(_view(name, catalogue, scope, until))
-    for name, macro in definitions(database)[1].items():
+    for name, macro in definitions(database).macros.items():
         given = ", ".join(map(identifier, macro.parameters))
         with suppress(StatementError), translated(f"the macro {name}"):  # one that reads what is not shown is not there
             connection.execute(f"CREATE MACRO {identifier(name)}({given}) AS {macro.body}")
