@@ -18,6 +18,7 @@ from flows.line.rating import check_creep, ratings
 from flows.line.sources import (
     Source,
     database,
+    drained,
     healthy_rows,
     read_shared,
     recent_exposure,
@@ -77,7 +78,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     check_creep(workspace, ((tried, ratings(workspace, tried)) for tried in try_words(workspace)))
     path = database(settings, moment.as_of)
     bound = bind(workspace, path, moment)
-    load_key(settings.key_file)  # made here where there is none: parts may start at the same time
+    drained(settings)  # makes the key where there is none, before parts start at the same time
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
     order = Order(

@@ -12,7 +12,8 @@ from flows.addresses import normalised_customers, suppression_keys
 from flows.channels import CHANNELS
 from flows.durable import private_folder
 from flows.errors import DataError, SourceError, UsageError, nearest
-from flows.ledger.consent import suppressed, told, told_suppressions
+from flows.keys import load_key
+from flows.ledger.consent import drain, suppressed, told, told_suppressions
 from flows.ledger.exposure import shown_lately
 from flows.ledger.history import erased_people, last_source_rows, read_history
 from flows.ledger.store import open_ledger
@@ -221,6 +222,13 @@ def recent_history(settings: Settings, products: Sequence[Product], as_of: date)
     longest = max((product.once_every.every for product in products), default=timedelta(0))
     with open_ledger(settings) as ledger:
         return read_history(ledger, as_of - longest - timedelta(days=1), as_of)
+
+
+def drained(settings: Settings) -> int:
+    """Take over what people have said since; returns the number of the latest drain. Raises as `ledger.consent.drain`."""
+    key = load_key(settings.key_file)
+    with open_ledger(settings) as ledger:
+        return drain(settings, ledger, key)
 
 
 def recent_exposure(settings: Settings, as_of: date) -> pl.DataFrame:
