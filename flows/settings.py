@@ -114,6 +114,8 @@ class Settings(BaseModel):
         global_holdout: share of people who get no marketing, so that effects can be measured.
         largest_fall: a source that lost more than this share of its rows since the last run stops the run.
         tolerated_share: a delivery in which more than this share falls away since the plan is refused.
+        acknowledged: targets that tell when they have loaded a batch (`justenough acknowledge`); what they have not loaded by the
+            time it runs out has lapsed.
         plan_expires: how long a plan may be delivered.
         smallest_audience: an audience of fewer people is not handed to an ad platform.
         crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
@@ -143,6 +145,7 @@ class Settings(BaseModel):
     global_holdout: Share = 0.05
     largest_fall: Share = 0.5
     tolerated_share: Share = 0.01
+    acknowledged: tuple[str, ...] = ()
     plan_expires: Duration = Field(default="24 hours", validate_default=True)
     smallest_audience: int = Field(default=100, ge=1)  # Source: the minimum of Google's and Meta's lists
     crowd: dict[str, Annotated[int, Field(ge=0)]] = {}

@@ -63,14 +63,19 @@ def messages_to(ledger: Ledger, person_key: str) -> pl.DataFrame:
         ),
         mine AS (
             SELECT message_id, batch_id, as_of, product, brand, channel, message_type FROM claim WHERE person_key = $person
-            UNION  -- what is shown on the web or in ads is not claimed
+            UNION  -- what is shown on the web or in ads is not claimed, nor is any more what failed
             SELECT d.message_id, d.batch_id, b.as_of, e.product, e.brand, b.channel, e.message_type
             FROM decision e JOIN delivery d USING (decision_id) JOIN batch b USING (batch_id) WHERE e.person_key = $person
+        ),
+        failed AS (
+            SELECT message_id, batch_id, any_value(state) AS state FROM acknowledgement
+            WHERE message_id IS NOT NULL AND state = 'failed' GROUP BY ALL
         )
         SELECT
-            m.as_of, m.product, m.brand, m.channel, m.message_type, r.product_version, m.batch_id, b.state, r.level, r.facts,
+            m.as_of, m.product, m.brand, m.channel, m.message_type, r.product_version, m.batch_id,
+            coalesce(f.state, b.state) AS state, r.level, r.facts,
             r.because, r.facts_at, s.sources, r.consent_key, r.words_sha256, r.consent_checked_at
-        FROM mine m JOIN batch b USING (batch_id)
+        FROM mine m JOIN batch b USING (batch_id) LEFT JOIN failed f USING (message_id, batch_id)
         LEFT JOIN receipt r USING (message_id, batch_id) LEFT JOIN behind s USING (sources_sha256)
         UNION ALL BY NAME
         SELECT as_of, product, brand, 'held out' AS state FROM decision

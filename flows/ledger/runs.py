@@ -90,9 +90,12 @@ def delivered_runs(ledger: Ledger) -> list[str]:
 
 
 def batches_of(ledger: Ledger, run_id: str) -> pl.DataFrame:
-    """`target, brand, state, kind, row_count, batch_id` of the batches of a run that were not aborted."""
+    """`target, brand, state, kind, row_count, released_count, batch_id` of the batches of a run that were not aborted."""
     return ledger.rows(
-        "SELECT target, brand, state, kind, row_count, batch_id FROM batch WHERE run_id = $run AND state <> 'aborted'",
+        """
+        SELECT target, brand, state, kind, row_count, released_count, batch_id FROM batch
+        WHERE run_id = $run AND state <> 'aborted'
+        """,
         {"run": run_id},
     )
 
@@ -105,7 +108,9 @@ def claims_of(ledger: Ledger, run_id: str) -> int:
 
 def states_told(ledger: Ledger) -> pl.DataFrame:
     """`target, brand` of every state target that was ever told something."""
-    rows = ledger.rows("SELECT DISTINCT target, brand FROM batch WHERE kind = 'state' AND state = 'published'")
+    rows = ledger.rows(
+        "SELECT DISTINCT target, brand FROM batch WHERE kind = 'state' AND state IN ('published', 'loaded', 'sent')"
+    )
     return rows.cast(pl.String)
 
 
@@ -113,7 +118,7 @@ def last_published(ledger: Ledger, target: str, brand: str) -> str | None:
     """The batch that a state target holds now: the last to be claimed, which a run for a past day may have been."""
     rows = ledger.rows(
         """
-        SELECT batch_id FROM batch WHERE target = $target AND brand = $brand AND state = 'published'
+        SELECT batch_id FROM batch WHERE target = $target AND brand = $brand AND state IN ('published', 'loaded', 'sent')
         ORDER BY rowid DESC LIMIT 1
         """,
         {"target": target, "brand": brand},

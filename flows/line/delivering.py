@@ -43,8 +43,7 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     settings = workspace.settings
     plan = read_plan(settings, run_id)
     check_deliverable(plan, expected)
-    if plan.order.inputs_digest != workspace.inputs_digest:
-        raise PlanError(run_id, "settings, words or SQL have changed since this plan was made", "make a new plan")
+    check_current(workspace, plan)
     if _is_over(workspace, plan) and not allow_past:
         raise PlanError(run_id, f"{plan.order.as_of} is over", "to deliver for a past day add --allow-past")
     healthy_rows(database(settings, plan.order.as_of), workspace, plan.order.source_rows)
@@ -64,6 +63,13 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         with open_ledger(settings) as ledger:
             start_run(ledger, plan, settings.name, plan_digest(folder), pl.concat([acted_on, decisions.filter(held)]))
     return plan
+
+
+def check_current(workspace: Workspace, plan: Plan) -> None:
+    """Refuse a plan that was made of other settings, words or SQL. Raises PlanError."""
+    if plan.order.inputs_digest != workspace.inputs_digest:
+        what = "settings, words or SQL have changed since this plan was made"
+        raise PlanError(plan.order.run_id, what, "make a new plan")
 
 
 def pairs(workspace: Workspace, run_id: str) -> list[tuple[str, str]]:
@@ -90,7 +96,7 @@ def publish(workspace: Workspace, run_id: str, target_name: str, brand: str) -> 
         OutboxError: the outbox cannot be written to.
     """
     job = Job(workspace, read_plan(workspace.settings, run_id), target(target_name), brand)
-    return publish_state(job) if job.target.kind == "state" else _publish_messages(job)
+    return publish_state(job) if job.target.kind == "state" else publish_messages(job, job.planned())
 
 
 def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
@@ -101,7 +107,8 @@ def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
     """
     with open_ledger(workspace.settings) as ledger:
         batches = batches_of(ledger, run_id)
-        rows = int(batches.filter(pl.col("kind") == "message")["row_count"].sum())
+        messages = batches.filter(pl.col("kind") == "message")
+        rows = int(messages["row_count"].sum()) - int(messages["released_count"].sum())
         refuse_unbalanced(run_id, claims=claims_of(ledger, run_id), rows=rows)
         end_run(ledger, run_id, "delivered")
     return tuple(batches.filter(pl.col("state") == "hold")["batch_id"])
@@ -134,9 +141,9 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> No
         raise PlanError(plan.order.run_id, what, "make a new plan and look at it")
 
 
-def _publish_messages(job: Job) -> Published:
-    """Claim what is still free, and publish exactly that."""
-    look = checked(job.workspace, job.plan, job.planned())
+def publish_messages(job: Job, planned: pl.DataFrame) -> Published:
+    """Claim what is still free of some planned deliveries, and publish exactly that. Raises as `publish`."""
+    look = checked(job.workspace, job.plan, planned)
     rows = within_budget(job.workspace, job.plan, look.rows)
     free = rows.filter(pl.col("reason").is_null())
     wanted = claims_wanted(job.workspace, job.plan, free)

@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS claim (
     claimed_at TIMESTAMP NOT NULL
 );
 
--- One row per batch. state: claimed, sealed, published, aborted, hold.
+-- One row per batch. state: claimed, sealed, published, aborted, hold; and what the other end tells: loaded, sent, failed, lapsed.
 CREATE TABLE IF NOT EXISTS batch (
     batch_id VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
@@ -71,8 +71,10 @@ CREATE TABLE IF NOT EXISTS batch (
     claimed_at TIMESTAMP NOT NULL,
     sealed_at TIMESTAMP,
     published_at TIMESTAMP,
-    reason VARCHAR                          -- why it was aborted or is on hold
+    reason VARCHAR,                         -- why it was aborted or is on hold
+    released_count BIGINT DEFAULT 0         -- claims given back after it was published, because it failed or lapsed
 );
+ALTER TABLE batch ADD COLUMN IF NOT EXISTS released_count BIGINT DEFAULT 0;
 
 -- One row per message in a sealed batch; its state is the batch's until an acknowledgement or an outcome says more.
 CREATE TABLE IF NOT EXISTS delivery (
@@ -153,5 +155,13 @@ CREATE TABLE IF NOT EXISTS suppression (
     channel VARCHAR NOT NULL,
     reason VARCHAR NOT NULL,                -- no, bounced, complained
     drain BIGINT NOT NULL,
+    received_at TIMESTAMP NOT NULL
+);
+
+-- What the other end told of a batch, or of single messages in it; append-only.
+CREATE TABLE IF NOT EXISTS acknowledgement (
+    batch_id VARCHAR NOT NULL,
+    message_id VARCHAR,                     -- null: all of the batch
+    state VARCHAR NOT NULL,                 -- loaded, sent, failed, lapsed
     received_at TIMESTAMP NOT NULL
 );
