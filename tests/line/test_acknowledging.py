@@ -61,12 +61,7 @@ def test_nobody_is_kept_from_a_help_by_a_file_that_nobody_loaded(delivered):
     assert call(delivered, "acknowledge", text, "loaded") == 0
     outcome = delivered.run(at=day(6))  # the batches ran out after five days
     assert [(found.batch_id, found.state) for found in outcome.recovered] == [("email_file-2026-11-22-1", "lapsed")]
-    later = {
-        row["customer_id"]
-        for batch in mails(delivered)[1:]
-        for row in batch.rows
-        if row["subject"].startswith("Looking")
-    }
+    later = {row["customer_id"] for batch in mails(delivered)[1:] for row in batch.rows}
     assert later >= {"c01", "c03", "c04", "c13"}
     assert delivered.history("SELECT count(*) FROM batch WHERE target = 'sms_file'") == [(1,)]
 
