@@ -38,6 +38,9 @@ _UNDECIDING = (
     "parts",
     "lock_wait_seconds",
     "acknowledged",
+    "largest_fall",
+    "largest_rise",
+    "schema_changes",
 )
 
 

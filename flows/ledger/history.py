@@ -42,10 +42,15 @@ def erased_people(ledger: Ledger) -> pl.DataFrame:
     return ledger.rows("SELECT DISTINCT person_key FROM tombstone").cast({"person_key": pl.String})
 
 
-def last_source_rows(ledger: Ledger) -> dict[str, int]:
-    """Table -> rows at the last run that delivered; empty before the first."""
-    rows = ledger.rows("SELECT source_rows::varchar AS source_rows FROM run ORDER BY started_at DESC LIMIT 1")
-    return {} if rows.is_empty() else {str(name): int(count) for name, count in json.loads(rows.item()).items()}
+def last_sources(ledger: Ledger) -> tuple[dict[str, int], dict[str, dict[str, str]]]:
+    """Table -> rows, and table -> column -> type, at the last run that delivered; empty before the first."""
+    rows = ledger.rows(
+        """
+        SELECT source_rows::varchar AS rows, coalesce(source_columns::varchar, '{}') AS columns FROM run
+        ORDER BY started_at DESC LIMIT 1
+        """
+    )
+    return ({}, {}) if rows.is_empty() else (json.loads(rows["rows"].item()), json.loads(rows["columns"].item()))
 
 
 def messages_to(ledger: Ledger, person_key: str) -> pl.DataFrame:

@@ -45,6 +45,7 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
             "people_count": plan.people_count,
             "expires_at": plan.expires_at,
             "source_rows": json.dumps(plan.order.source_rows),
+            "source_columns": json.dumps(plan.order.source_columns),
             "started_at": present(),
         }
     )

@@ -15,10 +15,11 @@ from flows.ledger.publishing import refuse_unbalanced
 from flows.ledger.runs import batches_of, claims_of, end_run, run_state, start_run, states_told
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
+from flows.line.health import Sources, healthy_sources
 from flows.line.planning import read_decisions, scan_deliveries
 from flows.line.reconciling import publish_state, published_members
 from flows.line.request import Published
-from flows.line.sources import database, healthy_rows
+from flows.line.sources import database
 from flows.plan import Plan, check_deliverable, plan_digest, plan_folder, read_plan
 from flows.schemas import KEYS
 from flows.stages.delivery import Payload
@@ -46,7 +47,8 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     check_current(workspace, plan)
     if _is_over(workspace, plan) and not allow_past:
         raise PlanError(run_id, f"{plan.order.as_of} is over", "to deliver for a past day add --allow-past")
-    healthy_rows(database(settings, plan.order.as_of), workspace, plan.order.source_rows)
+    planned_on = Sources(plan.order.source_rows, plan.order.source_columns)
+    healthy_sources(database(settings, plan.order.as_of), workspace, planned_on, present())
     with open_ledger(settings) as ledger:
         state = run_state(ledger, run_id)
     if state == "delivered":

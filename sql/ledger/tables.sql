@@ -15,8 +15,10 @@ CREATE TABLE IF NOT EXISTS run (
     expires_at TIMESTAMP NOT NULL,
     source_rows JSON NOT NULL,              -- table -> rows: the next run compares
     started_at TIMESTAMP NOT NULL,
-    ended_at TIMESTAMP
+    ended_at TIMESTAMP,
+    source_columns JSON                     -- table -> column -> type: it compares these too
 );
+ALTER TABLE run ADD COLUMN IF NOT EXISTS source_columns JSON;
 
 -- One row per decision that a run acted on: winners, and those who were held out (reason HOLDOUT).
 CREATE TABLE IF NOT EXISTS decision (
