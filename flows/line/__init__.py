@@ -22,6 +22,7 @@ from flows.line.checking import check
 from flows.line.comparing import compare
 from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
+from flows.line.listing import reconcile_list
 from flows.line.planning import begin, plan_part
 from flows.line.previewing import Asked, preview, preview_for
 from flows.line.proving import prove
@@ -61,6 +62,7 @@ __all__ = [
     "preview_for",
     "prove",
     "publish",
+    "reconcile_list",
     "recover_now",
     "resolve_hold",
     "run",
