@@ -14,6 +14,7 @@ from flows.durable import private_folder
 from flows.errors import DataError, SourceError, UsageError, nearest
 from flows.ledger.exposure import shown_lately
 from flows.ledger.history import erased_people, last_source_rows, read_history
+from flows.ledger.pressure import heard_lately
 from flows.ledger.store import open_ledger
 from flows.locales import spelt
 from flows.sample import build_sample
@@ -220,6 +221,12 @@ def recent_history(settings: Settings, products: Sequence[Product], as_of: date)
     longest = max((product.once_every.every for product in products), default=timedelta(0))
     with open_ledger(settings) as ledger:
         return read_history(ledger, as_of - longest - timedelta(days=1), as_of)
+
+
+def recent_messages(settings: Settings, at: datetime) -> pl.DataFrame:
+    """`ledger.pressure.HEARD`, as far back from an instant as the caps look."""
+    with open_ledger(settings) as ledger:
+        return heard_lately(ledger, settings.caps, at)
 
 
 def recent_exposure(settings: Settings, as_of: date) -> pl.DataFrame:
