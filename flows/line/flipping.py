@@ -82,7 +82,7 @@ def flips(before: Workspace, after: Workspace, ref: str, path: Path, now: Moment
     """
     products = [*before.live(now.as_of), *after.live(now.as_of)]
     history = recent_history(after.settings, products, now.as_of).filter(pl.col("as_of") < now.as_of)
-    heard = recent_messages(after.settings, now.present)
+    heard = recent_messages(after.settings, [*before.settings.caps, *after.settings.caps], now.present)
     past = Past(history, heard.filter(pl.col("at") < now.starts_at.replace(tzinfo=None)))
     source = Source(after, path, now, read_shared(after, path, now))
     with source.open(Scope(), now.present) as connection:

@@ -103,7 +103,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         save(rows, folder / "shared" / f"{name}.parquet")
     history = recent_history(settings, workspace.live(moment.as_of), moment.as_of)
     save(history, folder / "history.parquet")
-    save(recent_messages(settings, moment.present), folder / "heard.parquet")
+    save(recent_messages(settings, settings.caps, moment.present), folder / "heard.parquet")
     save(recent_exposure(settings, moment.as_of), folder / "exposure.parquet")
     save(_sources(workspace, bound), folder / SOURCES)
     return order

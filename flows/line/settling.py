@@ -19,6 +19,7 @@ from flows.line.crowding import CROWD_FILE, crowds, read_crowd, shared
 from flows.line.planning import COUNTED_FOLDER, MISSED_FOLDER, ROUTED_FOLDER, read_decisions, save, scan_deliveries
 from flows.line.reconciling import members_of, published_members
 from flows.plan import (
+    Capped,
     Count,
     Crowd,
     Missed,
@@ -190,11 +191,23 @@ def _counted(
         candidates=found,
         counts=tuple(Count.model_validate(row) for row in counts.iter_rows(named=True)),
         crowds=crowds,
+        capped=_capped(decisions),
         missed=_missed(folder),
         files={name: digest for name, digest in digests(folder).items() if not name.startswith(_PASSING)},
     )
     _check_balance(plan, decisions, _wanted(workspace, order, decisions))
     return plan
+
+
+def _capped(decisions: pl.DataFrame) -> tuple[Capped, ...]:
+    """Whom the caps bar, by cap: see `stages.pressure` for what the detail says."""
+    told = pl.col("detail").str.extract_groups(r"^until (?<until>\S+) \S+: (?<cap>.+)$").struct
+    barred = decisions.filter(pl.col("reason") == "CAPPED").with_columns(told.field("cap"), told.field("until"))
+    people = barred.group_by("cap").agg(
+        people=pl.struct("customer_id", "brand").n_unique(), until=pl.col("until").max()
+    )
+    rows = people.sort("people", "cap", descending=[True, False])
+    return tuple(Capped.model_validate(row) for row in rows.iter_rows(named=True))
 
 
 def _missed(folder: Path) -> tuple[Missed, ...]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from flows.caps import Cap
     from flows.clock import Moment
     from flows.keys import Key
     from flows.product import Product
@@ -223,10 +224,10 @@ def recent_history(settings: Settings, products: Sequence[Product], as_of: date)
         return read_history(ledger, as_of - longest - timedelta(days=1), as_of)
 
 
-def recent_messages(settings: Settings, at: datetime) -> pl.DataFrame:
+def recent_messages(settings: Settings, caps: Sequence[Cap], at: datetime) -> pl.DataFrame:
     """`ledger.pressure.HEARD`, as far back from an instant as the caps look."""
     with open_ledger(settings) as ledger:
-        return heard_lately(ledger, settings.caps, at)
+        return heard_lately(ledger, caps, at)
 
 
 def recent_exposure(settings: Settings, as_of: date) -> pl.DataFrame:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from flows.line.request import Delivered, Outcome
-    from flows.plan import Crowd, Missed, Plan, Waterfall
+    from flows.plan import Capped, Crowd, Missed, Plan, Waterfall
     from flows.starting import Started
 
 
@@ -48,7 +48,13 @@ def _counted(settled: Plan) -> RenderableType:
     wanted = _waterfall("Deliveries wanted for them", "can leave", settled.deliveries)
     fewer = [_crowded(crowd) for crowd in settled.crowds if crowd.lowered]
     bare = [Text(line) for line in without_facts(settled.missed)]
-    return Group(title, *map(_overdue, order.overdue), people, wanted, *fewer, *bare)
+    full = [Text(line) for line in by_caps(settled.capped)]
+    return Group(title, *map(_overdue, order.overdue), people, wanted, *full, *fewer, *bare)
+
+
+def by_caps(capped: Sequence[Capped]) -> list[str]:
+    """For each cap how many people it bars, and until when."""
+    return [f"Capped by {row.cap}: {row.people:,}, the last of them until {row.until}." for row in capped]
 
 
 def without_facts(missed: Sequence[Missed]) -> list[str]:
