@@ -126,11 +126,13 @@ def _closing(rows: pl.DataFrame, channel: str, caps: Sequence[Cap], before: Sequ
 
 
 def _full(place: int, cap: Cap, before: Sequence[pl.Expr]) -> pl.Expr:
-    """What a cap says where it has no room left: until when, unless it is what goes before that takes the last room."""
+    """What a cap says where it has no room left: until when, or that what goes before takes the last of it."""
     spent = pl.sum_horizontal(pl.lit(0), *(way.is_in(_counted(cap)).fill_null(value=False) for way in before))
-    until = pl.format("until {}: {}", f"_until_{place}", pl.lit(str(cap)))
+    told = pl.coalesce(
+        pl.format("until {}: {}", f"_until_{place}", pl.lit(str(cap))), pl.lit(f"beside what goes first: {cap}")
+    )
     is_full = pl.col(f"_had_{place}").fill_null(0) + spent >= cap.most
-    return pl.when(is_full).then(pl.coalesce(until, pl.lit(str(cap))))
+    return pl.when(is_full).then(told)
 
 
 def _counted(cap: Cap) -> list[str]:

@@ -89,14 +89,18 @@ def test_a_cap_of_a_channel_leaves_the_next_one_open():
 
 
 def test_what_goes_along_needs_room_beside_the_channel_that_carries():
-    assert left(caps=["1 in 1 day"]) == {"push": "1 message in 1 day"}
+    first = "beside what goes first: "
+    assert left(caps=["1 in 1 day"]) == {"push": f"{first}1 message in 1 day"}
     assert left(caps=["2 in 1 day"]) == {}
-    assert left(("ann", HOUR), caps=["2 in 1 day"]) == {"push": "2 messages in 1 day"}
+    assert left(("ann", HOUR), caps=["2 in 1 day"]) == {"push": f"{first}2 messages in 1 day"}
     assert left(caps=["1 push or sms in 1 day"]) == {}  # it goes by e-mail
-    assert left(caps=["1 push or sms in 1 day"], email="NO_CONSENT") == {"push": "1 push or sms message in 1 day"}
+    one = {"push": f"{first}1 push or sms message in 1 day"}
+    assert left(caps=["1 push or sms in 1 day"], email="NO_CONSENT") == one
     along = product(channels={"also": ["push", "email"]})
-    assert left(caps=["1 in 1 day"], of=along) == {"email": "1 message in 1 day"}
+    assert left(caps=["1 in 1 day"], of=along) == {"email": f"{first}1 message in 1 day"}
     assert left(caps=["1 in 1 day"], of=along, push="UNREACHABLE") == {}
+    both = left(("ann", HOUR, "push"), caps=["2 in 1 day", "1 push in 1 day"])
+    assert both == {"push": "until 2026-11-23 00:00: 1 push message in 1 day"}
 
 
 def test_what_holds_is_neither_counted_nor_capped():
