@@ -89,20 +89,27 @@ def utc(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC).replace(tzinfo=None)
 
 
-INSTANTS = st.timedeltas(timedelta(0), timedelta(days=3653)).map(
-    lambda passed: datetime(2020, 1, 1, tzinfo=UTC) + passed
-)
 CAPS = st.builds(Cap, st.just(1), st.just(()), st.integers(1, 30), st.sampled_from(["day", "hour"]))
+CHANGES = st.sampled_from([(2026, 3, 29), (2026, 4, 5), (2026, 4, 24), (2026, 9, 6), (2026, 10, 25), (2026, 11, 1)])
+NEARLY = st.timedeltas(timedelta(hours=-2), timedelta(hours=2))
 
 
 @pytest.mark.property
 @pytest.mark.oracle
-@given(cap=CAPS, zone=st.sampled_from(ODD), at=INSTANTS, back=st.timedeltas(timedelta(hours=-3), timedelta(days=32)))
-def test_what_counts_by_instants_is_what_counts_by_dates(cap, zone, at, back):
-    """Counted again by the dates on the wall, which know nothing of when a day starts."""
-    there, then = ZoneInfo(zone), at - back
+@given(
+    cap=CAPS,
+    zone=st.sampled_from(ODD),
+    change=CHANGES,
+    since=st.timedeltas(-timedelta(days=2), timedelta(days=30)),
+    by=NEARLY,
+)
+def test_what_counts_by_instants_is_what_counts_by_dates(cap, zone, change, since, by):
+    """Counted again by the dates on the wall, which know nothing of when a day starts: about where the window should begin."""
+    there, at = ZoneInfo(zone), datetime(*change, tzinfo=UTC) + since
+    begins = at.astimezone(there).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=cap.length - 1)
+    then = (at - timedelta(hours=cap.length) if cap.unit == "hour" else begins.astimezone(UTC)) + by
     if cap.unit == "hour":
-        counts = back < timedelta(hours=cap.length)
+        counts = at - then < timedelta(hours=cap.length)
     else:
         counts = (at.astimezone(there).date() - then.astimezone(there).date()).days < cap.length
     assert (then >= cap.since(at, there)) == counts

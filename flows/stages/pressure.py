@@ -45,8 +45,7 @@ def burdened(people: pl.DataFrame, heard: pl.DataFrame, settings: Settings, at: 
     counts = []
     for place, cap in enumerate(settings.caps):
         since = pl.col("windows").list.get(place).struct.field("since")
-        of = pl.lit(True) if not cap.channels else pl.col("channel").is_in(cap.channels)  # noqa: FBT003
-        counting = pl.col("at").filter(of & (pl.col("at") >= since))
+        counting = pl.col("at").filter(pl.col("channel").is_in(_counted(cap)) & (pl.col("at") >= since))
         # With the `most`-th last message out of the window one fewer than `most` is left.
         last = counting.sort(descending=True).get(cap.most - 1, null_on_oob=True)
         counts += [counting.len().alias(f"_had_{place}"), last.alias(f"_until_{place}")]
