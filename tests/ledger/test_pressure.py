@@ -303,6 +303,7 @@ def test_however_the_clock_jumps_nobody_gets_more_than_the_cap_within_any_window
 @pytest.mark.slow
 @pytest.mark.property
 @pytest.mark.oracle
+@trying(max_examples=60)
 @given(**RUNS)
 def test_nor_in_many_more_runs(remembered, caps, start, zones, steps):
     ledger, numbers = remembered
