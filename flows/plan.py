@@ -124,6 +124,20 @@ class Missed(_Kept):
     people: int
 
 
+class Capped(_Kept):
+    """How many people have had as many messages as a cap allows.
+
+    Attributes:
+        cap: as it is told: `3 messages in 7 days`.
+        people: who were due, and get nothing because of it, of each brand.
+        until: the day, where they live, on which the last of them has room again.
+    """
+
+    cap: str
+    people: int
+    until: date
+
+
 class Plan(_Kept):
     """A settled plan.
 
@@ -135,6 +149,7 @@ class Plan(_Kept):
         candidates: product -> rows of its segment that were about it.
         counts: the deliveries by product, target, brand, variant and facts.
         crowds: by channel, how many people are shown the same.
+        capped: the people whom each cap closes the last channel of some help to, the most first.
         missed: of products in which most people have no fact at all, what stands in the way, the commonest first.
         files: name in the plan's folder -> SHA-256.
     """
@@ -148,6 +163,7 @@ class Plan(_Kept):
     counts: tuple[Count, ...]
     files: dict[str, str]
     crowds: tuple[Crowd, ...] = ()
+    capped: tuple[Capped, ...] = ()
     missed: tuple[Missed, ...] = ()
 
     @property

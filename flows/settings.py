@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from flows.caps import Cap, read_cap
 from flows.documents import explained
 from flows.durations import Duration, Share
 from flows.errors import SettingError
@@ -34,6 +35,14 @@ def _hosts(given: object) -> object:
         if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host):
             raise ValueError("this is no host | write it as in images.example.com, without https:// and *")
     return tuple(named)
+
+
+def _caps(given: object) -> object:
+    """Caps as people write them; an environment variable has them with commas between."""
+    written = given.split(",") if isinstance(given, str) else given
+    if not isinstance(written, list | tuple):
+        return given
+    return tuple(cap if isinstance(cap, Cap) else read_cap(cap) for cap in written)
 
 
 class Brand(BaseModel):
@@ -123,6 +132,7 @@ class Settings(BaseModel):
         smallest_audience: an audience of fewer people is not handed to an ad platform.
         crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
         exposure: how many different dimensions may be shown to a person in 30 and in 90 days.
+        caps: how many marketing messages of a brand a person gets within some time (see `caps.read_cap`).
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
         creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
         memory: what DuckDB may use, as it writes it.
@@ -156,6 +166,7 @@ class Settings(BaseModel):
     smallest_audience: int = Field(default=100, ge=1)  # Source: the minimum of Google's and Meta's lists
     crowd: dict[str, Annotated[int, Field(ge=0)]] = {}
     exposure: Exposure = Exposure()
+    caps: Annotated[tuple[Cap, ...], BeforeValidator(_caps)] = (Cap(3, (), 7, "day"),)
     link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
     memory: str = "4 GiB"

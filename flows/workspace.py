@@ -153,6 +153,7 @@ def load_workspace(folder: Path) -> Workspace:
     _check_targets(settings)
     _check_named_targets(settings)
     _check_crowd(settings)
+    _check_caps(settings)
     if not is_spoken(settings.locale):
         where = "pyproject.toml: tool.justenough.locale"
         raise SettingError(where, f"'{settings.locale}' is no language", "write it as in en, de or pt-BR")
@@ -213,6 +214,17 @@ def _check_crowd(settings: Settings) -> None:
         if channel.needs_yes and least < channel.crowd:
             what = f"{least} people are too few: what others learn of people is about {channel.crowd} at least"
             raise SettingError(where, what, f"set {channel.crowd} or more, or take it out")
+
+
+def _check_caps(settings: Settings) -> None:
+    where, sending = "pyproject.toml: tool.justenough.caps", [name for name, way in CHANNELS.items() if way.sends]
+    for cap in settings.caps:
+        for name in cap.channels:
+            if name not in CHANNELS:
+                raise SettingError(where, f"'{name}' is no channel", nearest(name, sending))
+            if name not in sending:
+                what = f"nothing is sent by {name}, so nothing of it is capped"
+                raise SettingError(where, what, f"name {', '.join(sending)}, or none for all of them")
 
 
 def _check_segment(product: Product, sql: Path) -> None:

@@ -24,8 +24,10 @@ from flows.line.sources import database
 from flows.plan import Plan, check_deliverable, plan_digest, plan_folder, read_plan
 from flows.schemas import KEYS
 from flows.stages.delivery import Payload
+from flows.stages.routing import FIRST, carried
 
 if TYPE_CHECKING:
+    from flows.ledger.store import Ledger
     from flows.workspace import Workspace
 
 
@@ -60,12 +62,13 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         planned = scan_deliveries(folder).collect()
         _check_fallen(workspace, plan, planned.filter(pl.col("reason").is_null()))
         decisions = read_decisions(folder)
-        held = (pl.col("reason") == "HOLDOUT") & pl.col("product").is_in(list(plan.order.products))
         won = decisions.filter(pl.col("reason").is_null())
         # What is wanted by no target of this run was not acted on: a later run of the day may.
         acted_on = won.join(planned, on=list(KEYS), how="semi", nulls_equal=True)
+        acted_on = carried(acted_on, workspace.products, settings)
         with open_ledger(settings) as ledger:
-            start_run(ledger, plan, settings.name, plan_digest(folder), pl.concat([acted_on, decisions.filter(held)]))
+            acted_on = pl.concat([acted_on, _held_out(ledger, workspace, plan, decisions)])
+            start_run(ledger, plan, settings.name, plan_digest(folder), acted_on)
     return plan
 
 
@@ -74,6 +77,16 @@ def check_current(workspace: Workspace, plan: Plan) -> None:
     if plan.order.inputs_digest != workspace.inputs_digest:
         what = "settings, words or SQL have changed since this plan was made"
         raise PlanError(plan.order.run_id, what, "make a new plan")
+
+
+def _held_out(ledger: Ledger, workspace: Workspace, plan: Plan, decisions: pl.DataFrame) -> pl.DataFrame:
+    """The held-out wins of a plan, but for those that the ledger bars by now: it would bar the message that they stand for."""
+    is_held = (pl.col("reason") == "HOLDOUT") & pl.col("product").is_in(list(plan.order.products))
+    held = carried(decisions.filter(is_held), workspace.products, workspace.settings)
+    nowhere = dict.fromkeys(("address_match", "time_zone"), pl.lit(None, pl.String))
+    messages = held.with_columns(message_id="decision_id", lane=pl.lit(FIRST), **nowhere)
+    said = verdicts(ledger, claims_wanted(workspace, plan, messages)).filter(pl.col("reason").is_null())
+    return held.join(said, left_on="decision_id", right_on="message_id", how="semi")
 
 
 def pairs(workspace: Workspace, run_id: str) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from flows.durable import private_folder, sync_file
 from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
 from flows.line.binding import Bound, bind
-from flows.line.deciding import decide
+from flows.line.deciding import Past, decide
 from flows.line.health import healthy_sources, sources_before
 from flows.line.listing import check_lists
 from flows.line.rating import check_creep, ratings
@@ -24,6 +24,7 @@ from flows.line.sources import (
     read_shared,
     recent_exposure,
     recent_history,
+    recent_messages,
 )
 from flows.line.trying import try_words
 from flows.plan import (
@@ -107,6 +108,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         save(rows, folder / "shared" / f"{name}.parquet")
     history = recent_history(settings, workspace.live(moment.as_of), moment.as_of)
     save(history, folder / "history.parquet")
+    save(recent_messages(settings, settings.caps, moment.present), folder / "heard.parquet")
     save(recent_exposure(settings, moment.as_of), folder / "exposure.parquet")
     save(_sources(workspace, bound), folder / SOURCES)
     return order
@@ -124,7 +126,8 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     folder = plan_folder(settings, run_id)
     order = read_order(settings, run_id)
     moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts, order.customers)
-    made = decide(source_of(workspace, order), scope, pl.read_parquet(folder / "history.parquet"), key)
+    past = Past(pl.read_parquet(folder / "history.parquet"), pl.read_parquet(folder / "heard.parquet"))
+    made = decide(source_of(workspace, order), scope, past, key)
     decisions, lately = made.decisions, pl.read_parquet(folder / "exposure.parquet")
     exposed = [decisions.clear().select("decision_id")]
     for product in workspace.live(order.as_of):

@@ -16,6 +16,7 @@ from flows.keys import load_key
 from flows.ledger.consent import drain, suppressed, told, told_suppressions
 from flows.ledger.exposure import shown_lately
 from flows.ledger.history import erased_people, read_history
+from flows.ledger.pressure import heard_lately
 from flows.ledger.store import open_ledger
 from flows.locales import spelt
 from flows.sample import build_sample
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from flows.caps import Cap
     from flows.clock import Moment
     from flows.keys import Key
     from flows.product import Product
@@ -197,6 +199,12 @@ def drained(settings: Settings) -> int:
     key = load_key(settings.key_file)
     with open_ledger(settings) as ledger:
         return drain(settings, ledger, key)
+
+
+def recent_messages(settings: Settings, caps: Sequence[Cap], at: datetime) -> pl.DataFrame:
+    """`ledger.pressure.HEARD`, as far back from an instant as the caps look."""
+    with open_ledger(settings) as ledger:
+        return heard_lately(ledger, caps, at)
 
 
 def recent_exposure(settings: Settings, as_of: date) -> pl.DataFrame:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flows.ledger.publishing import Recovered
     from flows.line.listing import Compared
     from flows.line.request import Delivered, Outcome, Published
-    from flows.plan import Crowd, Missed, Plan, Waterfall
+    from flows.plan import Capped, Crowd, Missed, Plan, Waterfall
     from flows.starting import Started
 
 
@@ -50,8 +50,14 @@ def _counted(settled: Plan) -> RenderableType:
     wanted = _waterfall("Deliveries wanted for them", "can leave", settled.deliveries)
     fewer = [_crowded(crowd) for crowd in settled.crowds if crowd.lowered]
     bare = [Text(line) for line in without_facts(settled.missed)]
+    full = [Text(line) for line in by_caps(settled.capped)]
     lists = [Text(f"The suppression list of {name} was compared {age} ago.") for name, age in order.list_ages.items()]
-    return Group(title, *map(_overdue, order.overdue), people, wanted, *fewer, *bare, *lists)
+    return Group(title, *map(_overdue, order.overdue), people, wanted, *full, *fewer, *bare, *lists)
+
+
+def by_caps(capped: Sequence[Capped]) -> list[str]:
+    """For each cap how many people it bars, and until when."""
+    return [f"Capped by {row.cap}: {row.people:,}, the last of them until {row.until}." for row in capped]
 
 
 def without_facts(missed: Sequence[Missed]) -> list[str]:

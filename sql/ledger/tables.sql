@@ -34,8 +34,10 @@ CREATE TABLE IF NOT EXISTS decision (
     propensity DOUBLE NOT NULL,             -- probability of the draws that led here
     score DOUBLE NOT NULL,
     reason VARCHAR,                         -- HOLDOUT, or null
-    valid_until TIMESTAMP NOT NULL
+    valid_until TIMESTAMP NOT NULL,
+    channel VARCHAR                         -- the one of first_of that carries it, or would have; null where there is none
 );
+ALTER TABLE decision ADD COLUMN IF NOT EXISTS channel VARCHAR;
 
 -- One row per message that may leave. Released claims are deleted; the batch keeps their number.
 CREATE TABLE IF NOT EXISTS claim (

@@ -11,7 +11,7 @@ from tests.house.tree import ROOT, Module, modules, write
 LEVELS = [
     {"errors"},
     {"clock", "contained", "documents", "durable", "durations", "keys"},
-    {"locales", "reasons", "schemas", "settings", "sms_length"},
+    {"caps", "locales", "reasons", "schemas", "settings", "sms_length"},
     {"warehouse", "words", "product", "catalogue", "addresses", "plan"},
     {"budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup"},
     {"transports", "sample", "starting"},
