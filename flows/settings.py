@@ -199,7 +199,7 @@ def load_settings(workspace: Path) -> Settings:
     workspace = workspace.resolve()
     file = workspace / "pyproject.toml"
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("justenough")
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig")).get("tool", {}).get("justenough")
     except OSError:
         raise SettingError(
             workspace, "this is not a workspace: it has no pyproject.toml", "name one with --workspace DIR"
