@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError, WithJsonSchema
 
+from flows.durable import plain_size
 from flows.errors import JustEnoughError, nearest
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def keys_under(path: Path, key: str) -> dict[str, Mapping[str, Any]]:
 def _parsed(path: Path, error: type[JustEnoughError], name: str) -> tuple[Any, dict[Place, int]]:
     """What a YAML file holds, and the line of each entry."""
     try:
-        size = path.stat().st_size
+        size = plain_size(path)
         if size > MOST_BYTES:
             raise error(
                 name, f"this file has {size:,} bytes, and {MOST_BYTES:,} are plenty", "keep data in the warehouse"

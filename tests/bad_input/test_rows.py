@@ -28,14 +28,14 @@ def numbered(number: int, *case: Any) -> Any:
 
 # customer, what the warehouse holds, what is read of it (None: nothing), the same in HTML where it is not the same
 NAMES = (
-    numbered(1, "tag", "Ann<script>alert(1)</script>", *["Ann<script>alert(1)</script>"],
-             "Ann&lt;script&gt;alert(1)&lt;/script&gt;"),
+    numbered(1, "tag", "Ann<script>", "Ann<script>", "Ann&lt;script&gt;"),
     numbered(2, "header", "Ann\r\nBcc: x@y.example", "Ann Bcc: x@y.example", None),
     numbered(3, "direction", "A\u202enn", "Ann", None),
     numbered(4, "invisible", "\ufeffA\u200bnn", "Ann", None),
     numbered(5, "tower", "Z" + "\u0335" * 200, "Z" + "\u0335" * 3, None),
     numbered(6, "page", "x" * 500, "x" * 80, None),
     numbered(6, "page_of_letters", "e\u0301" * 500, "é" * 80, None),
+    numbered(75, "megabytes", "x" * 5_000_000, "x" * 80, None),
     numbered(7, "family", FAMILY, FAMILY, None),
     numbered(7, "page_of_families", FAMILY * 100, FAMILY * 80, None),
     numbered(9, "nul", "A\x00nn", "Ann", None),
@@ -157,9 +157,8 @@ def _people() -> list[tuple[Any, ...]]:
     bad += [("no_number", "no_number@x.example.com", None, "Ann")]
     rows = []
     for place, (name, email, phone, text) in enumerate(bad):
-        phone = phone or f"+49151123{place:05}"
         rows.append((f"{name}_good", "north", f"{name}_good@x.example.com", f"+49151124{place:05}", "Gil", "tent", 3.0))
-        rows.append((name, "north", email, phone, text, text, 3.0))
+        rows.append((name, "north", email, phone or f"+49151123{place:05}", text, text, 3.0))
     return rows
 
 
@@ -167,7 +166,9 @@ def _people() -> list[tuple[Any, ...]]:
 def ran(tmp_path_factory) -> Ran:
     tiny = make(tmp_path_factory.mktemp("rows") / "w", people=_people(), late=(), brands=["north"])
     tiny.edit("pyproject.toml", 'default_region = "DE"\n', "")
-    tiny.edit("templates/care/product.yaml", "{first_of: [email, sms], also: [web]}", "{first_of: [email], also: [sms, web]}")
+    tiny.edit(
+        "templates/care/product.yaml", "{first_of: [email, sms], also: [web]}", "{first_of: [email], also: [sms, web]}"
+    )
     tiny.edit("sql/segments/owners.sql", "n.interest", "n.interest, n.price")
     tiny.edit("sql/segments/owners.yaml", "fields:", "fields:\n  price: {dimension: last_order, examples: [9.5]}")
     tiny.edit("templates/care/web.j2", "it first.", "it first.{% if price %} It was {{ price }}.{% endif %}")
@@ -175,7 +176,9 @@ def ran(tmp_path_factory) -> Ran:
         f"UPDATE people SET country = {f'{country!r}' if country else 'NULL'} WHERE customer_id = '{name}';"
         for name, country, *_ in _cases(PHONES)
     )
-    scores = "".join(f"UPDATE needs SET interest = {value} WHERE customer_id = '{name}';" for name, value in _cases(SCORES))
+    scores = "".join(
+        f"UPDATE needs SET interest = {value} WHERE customer_id = '{name}';" for name, value in _cases(SCORES)
+    )
     said = "".join(
         f"INSERT INTO consents VALUES ('s', '{name}', 'north', '*', '*', {state}, {when});"
         for name, state, when in _cases(SAID)
@@ -233,7 +236,11 @@ def test_a_number_is_read_or_costs_its_text_message_alone(ran, customer, country
 @pytest.mark.bad_input(57, 58)
 def test_what_a_name_makes_of_a_text_message_is_counted(ran):
     """`€[]{}` cost two units each, and one letter outside the small alphabet turns the whole message."""
-    sizes = {name: (row["encoding"], row["segments"]) for row in ran.batches["sms_file"].rows for name in [row["customer_id"]]}
+    sizes = {
+        name: (row["encoding"], row["segments"])
+        for row in ran.batches["sms_file"].rows
+        for name in [row["customer_id"]]
+    }
     assert sizes["tag"] == sizes["template"] == ("GSM-7", "1")
     assert sizes["cyrillic"] == sizes["tower"] == ("UCS-2", "2")
     assert sizes["page_of_families"] == ("UCS-2", "11")
