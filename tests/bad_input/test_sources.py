@@ -39,12 +39,14 @@ def test_a_file_that_is_no_database(tiny):
     assert error.what == "this file is not a DuckDB database"
 
 
+@pytest.mark.bad_input(71)
 def test_a_database_that_is_cut_short(tiny):
     content = (tiny.folder / WAREHOUSE).read_bytes()
     (tiny.folder / WAREHOUSE).write_bytes(content[: len(content) // 2])
     assert refused(tiny, SourceError).what == "this database cannot be read"
 
 
+@pytest.mark.bad_input(89)
 def test_a_database_that_another_process_writes_to(tiny):
     path = str(tiny.folder / WAREHOUSE)
     code = f"import duckdb, sys; c = duckdb.connect({path!r}); print('open', flush=True); sys.stdin.read()"
@@ -66,6 +68,7 @@ def test_a_table_of_the_catalogue_that_is_not_there(tiny):
     )
 
 
+@pytest.mark.bad_input(63)
 def test_a_source_that_is_empty(tiny):
     tiny.warehouse("DELETE FROM needs")
     error = refused(tiny, SourceError)
@@ -91,6 +94,7 @@ def test_a_source_that_has_fallen_further_than_is_plausible(tiny):
     tiny.run(at=day(1))
 
 
+@pytest.mark.bad_input(41)
 def test_a_segment_without_rows_is_no_error_and_says_so(tiny):
     tiny.edit("sql/segments/owners.sql", "USING (customer_id, brand)", "USING (customer_id, brand) WHERE false")
     outcome = tiny.run()
@@ -99,6 +103,7 @@ def test_a_segment_without_rows_is_no_error_and_says_so(tiny):
     assert {row["customer_id"] for batch in tiny.batches() for row in batch.rows} == {"c07", "c08"}
 
 
+@pytest.mark.bad_input(41)
 def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
     for name in ("owners", "late"):
         tiny.edit(f"sql/segments/{name}.sql", "USING (customer_id, brand)", "USING (customer_id, brand) WHERE false")
@@ -110,7 +115,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
 @pytest.mark.parametrize(
     ("name", "old", "new", "kind", "where", "what", "hint"),
     [
-        (
+        pytest.param(
             "sql/customers.sql",
             "customer_id, brand",
             "customer_id AS customerid, brand",
@@ -118,8 +123,9 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/customers.sql",
             "the column 'customer_id' is missing",
             "did you mean 'customerid'?",
+            marks=pytest.mark.bad_input(43, 73),
         ),
-        (
+        pytest.param(
             "sql/segments/owners.sql",
             "n.item, ",
             "",
@@ -127,6 +133,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/segments/owners.sql",
             "the column 'item' is missing, and sql/segments/owners.yaml:3 names it",
             "select it, or take it out there",
+            marks=pytest.mark.bad_input(43, 73),
         ),
         (
             "sql/segments/owners.sql",
@@ -137,7 +144,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "the column 'interest' is missing, and templates/care/product.yaml:16 names it",
             "select it, or take it out there",
         ),
-        (
+        pytest.param(
             "sql/segments/owners.sql",
             "n.interest",
             "n.item AS interest",
@@ -145,6 +152,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/segments/owners.sql",
             "the signal 'interest' is text, which is no number",
             "give it `fades_in` if it is an instant, or turn it into a boolean or a number in the query",
+            marks=pytest.mark.bad_input(43),
         ),
         (
             "sql/segments/owners.sql",
@@ -182,7 +190,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "'customer_id' is null in 1 rows",
             "add WHERE customer_id IS NOT NULL, or mend the source",
         ),
-        (
+        pytest.param(
             "sql/segments/owners.sql",
             "FROM needs n",
             "FROM (FROM needs UNION ALL FROM needs) n",
@@ -190,8 +198,9 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/segments/owners.sql",
             "30 rows share their key (customer_id, brand, subject_id)",
             None,
+            marks=pytest.mark.bad_input(40),
         ),
-        (
+        pytest.param(
             "sql/customers.sql",
             "brand, country",
             "'north' AS brand, country",
@@ -199,6 +208,17 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/customers.sql",
             "2 rows share their key (customer_id, brand)",
             None,
+            marks=pytest.mark.bad_input(40),
+        ),
+        pytest.param(
+            "sql/segments/owners.sql",
+            "n.item",
+            "CASE n.customer_id WHEN 'c01' THEN chr(55296) ELSE n.item END AS item",
+            DataError,
+            "sql/segments/owners.sql",
+            None,
+            "run the statement by hand to see the rows it fails on",
+            marks=pytest.mark.bad_input(8),
         ),
         ("sql/segments/owners.sql", "FROM needs", "FROM need", StatementError, "sql/segments/owners.sql", None, None),
         ("sql/segments/owners.sql", "SELECT", "SELEKT", StatementError, "sql/segments/owners.sql", None, None),
