@@ -79,6 +79,7 @@ CASES = [
 ]
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("damage", "file"), CASES)
 def test_it_is_refused_with_its_place_and_nothing_leaves(tiny, damage, file):
     path = tiny.folder / file
