@@ -50,7 +50,8 @@ def load_key(path: Path) -> Key:
         write_bytes(path, f"{secrets.token_hex(4)}:{secrets.token_hex(32)}\n".encode())
     if path.stat().st_mode & 0o077:
         raise SettingError(path, "others may read the key file", f"run: chmod 600 {path.name}")
-    key_id, _, secret = path.read_text(encoding="ascii", errors="replace").strip().partition(":")
+    text = path.read_text(encoding="ascii", errors="replace") if path.is_file() else ""  # a pipe would be waited for
+    key_id, _, secret = text.strip().partition(":")
     if not key_id or len(secret) != 64 or set(secret) - set("0123456789abcdef"):
         raise SettingError(path, "this is not a key file", "restore it from your backup; do not make a new one by hand")
     return Key(key_id, secret)

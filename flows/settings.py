@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from flows.caps import Cap, read_cap
 from flows.documents import explained
+from flows.durable import plain_size
 from flows.durations import Duration, Share
 from flows.errors import SettingError
 
@@ -219,12 +220,13 @@ def load_settings(workspace: Path) -> Settings:
     workspace = workspace.resolve()
     file = workspace / "pyproject.toml"
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("justenough")
+        plain_size(file)
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig")).get("tool", {}).get("justenough")
     except OSError:
         raise SettingError(
             workspace, "this is not a workspace: it has no pyproject.toml", "name one with --workspace DIR"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise SettingError(file.name, f"this is not TOML: {problem}", "mend the line") from None
     if table is None:
         raise SettingError(file.name, "there is no table [tool.justenough]", "add one; the README shows it")

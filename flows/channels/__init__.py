@@ -28,8 +28,8 @@ class Channel:
         parts: the parts of the words it carries.
         may_be_blank: the parts without which a message is whole.
         longest: part -> the characters that platforms take of it, or show.
-        layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each part that
-            it wraps; None where the words stand for themselves.
+        layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each part of
+            more than one line; None where the words stand for themselves.
         crowd: how many people have to be shown the same facts, names aside, unless a setting says otherwise; 0: any number.
         needs_yes: whether even a service message needs a yes, because somebody else learns who it is about.
         sends: whether something is sent by it, which people may get too much of; else something holds there.

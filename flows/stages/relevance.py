@@ -19,7 +19,8 @@ def scored(paced: pl.DataFrame, product: Product, moment: Moment) -> pl.DataFram
     """The candidates of one product with `score` (0..1), `terms` (log-odds), and BELOW_THRESHOLD where nothing else bars.
 
     Source: CONTRACTS, Relevance without outcomes: score = 1 / (1 + e^-(base + sum of terms)); booleans count 0 or 1, numbers
-    as they are, null and NaN 0; a signal that fades is an instant: weight * 2^(-age / half-life).
+    as they are, null 0, and so what a division by nothing makes (NaN, infinite); a signal that fades is an instant:
+    weight * 2^(-age / half-life).
     A product without `relevance` is as relevant as can be: score 1, for whoever is in its segment.
 
     Raises:
@@ -61,7 +62,8 @@ def _strength(name: str, kind: pl.DataType, term: Term, moment: Moment) -> pl.Ex
         age = (pl.lit(moment.now, dtype=INSTANT) - signal).dt.total_seconds().clip(lower_bound=0)
         half_lives = age / term.fades_in.total_seconds()
         return (-math.log(2) * half_lives).exp().fill_null(0.0)
-    return signal.cast(pl.Float64).fill_nan(0.0).fill_null(0.0).clip(-1e6, 1e6)
+    number = signal.cast(pl.Float64)
+    return pl.when(number.is_finite()).then(number).otherwise(0.0).clip(-1e6, 1e6)
 
 
 def _check(kind: pl.DataType, name: str, term: Term, where: str) -> None:

@@ -106,8 +106,8 @@ class Definitions:
 
 def definitions(database: Path) -> Definitions:
     """The definitions of a warehouse; read once for as long as the file stays as it is."""
-    known = database.stat()
-    return _read_definitions(database, known.st_mtime_ns, known.st_size)
+    known = database.stat() if database.is_file() else None  # what is wrong with it is told where it is attached
+    return _read_definitions(database, *((known.st_mtime_ns, known.st_size) if known else ()))
 
 
 @lru_cache(maxsize=4)

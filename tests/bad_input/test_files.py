@@ -164,6 +164,7 @@ def test_a_target_folder_that_is_a_file(tiny):
     assert sum(len(batch.rows) for batch in tiny.batches()) == 18
 
 
+@pytest.mark.bad_input(104)
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="a second file system is needed")
 def test_an_outbox_on_another_file_system(tiny):
     other = Path(tempfile.mkdtemp(dir="/dev/shm"))
@@ -199,6 +200,7 @@ def test_a_ledger_that_is_no_database(tiny):
     assert "backup" in caught.value.hint
 
 
+@pytest.mark.bad_input(71)
 def test_a_ledger_that_is_cut_short(tiny):
     tiny.run()
     seen = tiny.batches()
@@ -244,6 +246,7 @@ except JustEnoughError as error:
 """
 
 
+@pytest.mark.bad_input(98)
 @pytest.mark.parametrize("size", [0, 12_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_a_disk_that_is_full(tiny, size):
     """Files cannot grow past a size: writing the first one that is larger fails as on a full disk."""
@@ -254,6 +257,7 @@ def test_a_disk_that_is_full(tiny, size):
     assert sum(len(batch.rows) for batch in tiny.batches()) == 18
 
 
+@pytest.mark.bad_input(98)
 @pytest.mark.parametrize(
     "size", [pytest.param(500, marks=pytest.mark.slow), pytest.param(8_000, marks=pytest.mark.slow), 15_000]
 )
@@ -278,6 +282,7 @@ def on_a_full_disk(tiny, size, at):
     return done.stdout
 
 
+@pytest.mark.bad_input(98)
 def test_a_disk_that_fills_up_while_a_batch_is_staged(tmp_path):
     """The claims are released, and the kept plan is delivered when there is space."""
     tiny = make(tmp_path / "tiny", brands=["north"])

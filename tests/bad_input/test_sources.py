@@ -41,12 +41,14 @@ def test_a_file_that_is_no_database(tiny):
     assert error.what == "this file is not a DuckDB database"
 
 
+@pytest.mark.bad_input(71)
 def test_a_database_that_is_cut_short(tiny):
     content = (tiny.folder / WAREHOUSE).read_bytes()
     (tiny.folder / WAREHOUSE).write_bytes(content[: len(content) // 2])
     assert refused(tiny, SourceError).what == "this database cannot be read"
 
 
+@pytest.mark.bad_input(89)
 def test_a_database_that_another_process_writes_to(tiny):
     path = str(tiny.folder / WAREHOUSE)
     code = f"import duckdb, sys; c = duckdb.connect({path!r}); print('open', flush=True); sys.stdin.read()"
@@ -68,6 +70,7 @@ def test_a_table_of_the_catalogue_that_is_not_there(tiny):
     )
 
 
+@pytest.mark.bad_input(63)
 def test_a_source_that_is_empty(tiny):
     tiny.warehouse("DELETE FROM needs")
     error = refused(tiny, SourceError)
@@ -145,6 +148,7 @@ def test_an_age_that_cannot_be_told(tiny):
     assert error.what.endswith("its age cannot be told")
 
 
+@pytest.mark.bad_input(41)
 def test_a_segment_without_rows_is_no_error_and_says_so(tiny):
     tiny.edit("sql/segments/owners.sql", "USING (customer_id, brand)", "USING (customer_id, brand) WHERE false")
     outcome = tiny.run()
@@ -153,6 +157,7 @@ def test_a_segment_without_rows_is_no_error_and_says_so(tiny):
     assert {row["customer_id"] for batch in tiny.batches() for row in batch.rows} == {"c07", "c08"}
 
 
+@pytest.mark.bad_input(41)
 def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
     for name in ("owners", "late"):
         tiny.edit(f"sql/segments/{name}.sql", "USING (customer_id, brand)", "USING (customer_id, brand) WHERE false")
@@ -164,7 +169,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
 @pytest.mark.parametrize(
     ("name", "old", "new", "kind", "where", "what", "hint"),
     [
-        (
+        pytest.param(
             "sql/customers.sql",
             "customer_id, brand",
             "customer_id AS customerid, brand",
@@ -172,8 +177,9 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/customers.sql",
             "the column 'customer_id' is missing",
             "did you mean 'customerid'?",
+            marks=pytest.mark.bad_input(43, 73),
         ),
-        (
+        pytest.param(
             "sql/segments/owners.sql",
             "n.item, ",
             "",
@@ -181,6 +187,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/segments/owners.sql",
             "the column 'item' is missing, and sql/segments/owners.yaml:3 names it",
             "select it, or take it out there",
+            marks=pytest.mark.bad_input(43, 73),
         ),
         (
             "sql/segments/owners.sql",
@@ -191,7 +198,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "the column 'interest' is missing, and templates/care/product.yaml:16 names it",
             "select it, or take it out there",
         ),
-        (
+        pytest.param(
             "sql/segments/owners.sql",
             "n.interest",
             "n.item AS interest",
@@ -199,6 +206,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/segments/owners.sql",
             "the signal 'interest' is text, which is no number",
             "give it `fades_in` if it is an instant, or turn it into a boolean or a number in the query",
+            marks=pytest.mark.bad_input(43),
         ),
         (
             "sql/segments/owners.sql",
@@ -236,7 +244,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "'customer_id' is null in 1 rows",
             "add WHERE customer_id IS NOT NULL, or mend the source",
         ),
-        (
+        pytest.param(
             "sql/segments/owners.sql",
             "FROM needs n",
             "FROM (FROM needs UNION ALL FROM needs) n",
@@ -244,8 +252,9 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/segments/owners.sql",
             "30 rows share their key (customer_id, brand, subject_id)",
             None,
+            marks=pytest.mark.bad_input(40),
         ),
-        (
+        pytest.param(
             "sql/customers.sql",
             "brand, country",
             "'north' AS brand, country",
@@ -253,6 +262,17 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/customers.sql",
             "2 rows share their key (customer_id, brand)",
             None,
+            marks=pytest.mark.bad_input(40),
+        ),
+        pytest.param(
+            "sql/segments/owners.sql",
+            "n.item",
+            "CASE n.customer_id WHEN 'c01' THEN chr(55296) ELSE n.item END AS item",
+            DataError,
+            "sql/segments/owners.sql",
+            None,
+            "run the statement by hand to see the rows it fails on",
+            marks=pytest.mark.bad_input(8),
         ),
         ("sql/segments/owners.sql", "FROM needs", "FROM need", StatementError, "sql/segments/owners.sql", None, None),
         ("sql/segments/owners.sql", "SELECT", "SELEKT", StatementError, "sql/segments/owners.sql", None, None),

@@ -63,6 +63,7 @@ QUICK = {
 }
 
 
+@pytest.mark.bad_input(102)
 @pytest.mark.parametrize(
     ("point", "target", "greedy"),
     [
