@@ -146,8 +146,7 @@ _GUARDS = "no guard against it yet"
 WAITS: dict[int, str] = {
     38: "nothing has an hour of the day yet: the platform sends when it likes",
     42: _GUARDS,
-    46: _GUARDS,
-    **dict.fromkeys((64, 66, 74, 77, 79, 80, 81, 83, 85, 86, 97), _OUTCOMES),
+    **dict.fromkeys((64, 66, 74, 77, 80, 81, 83, 86, 97), _OUTCOMES),
     106: _GUARDS,
 }
 """What nothing can prove yet, and why."""

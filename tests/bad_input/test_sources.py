@@ -126,6 +126,7 @@ def test_a_source_that_is_another_one_than_before(tiny):
     tiny.run(at=day(1))
 
 
+@pytest.mark.bad_input(46)
 def test_a_source_that_nobody_has_loaded_lately(tiny):
     tiny.edit("sql/dimensions.yaml", "happened_at: since_at}", "happened_at: since_at, stale_after: 2 days}")
     tiny.warehouse(f"UPDATE needs SET since_at = TIMESTAMP '{day(-2):%F %T}'")
