@@ -98,8 +98,11 @@ def batches_of(ledger: Ledger, run_id: str) -> pl.DataFrame:
 
 
 def claims_of(ledger: Ledger, run_id: str) -> int:
-    """How many claims the batches of a run hold."""
-    statement = "SELECT count(*) FROM claim JOIN batch USING (batch_id) WHERE run_id = $run"
+    """How many claims the batches of a run hold, with those that went since, when people were forgotten."""
+    statement = """
+        SELECT (SELECT count(*) FROM claim JOIN batch USING (batch_id) WHERE run_id = $run)
+            + (SELECT coalesce(sum(erased_count), 0)::BIGINT FROM batch WHERE run_id = $run AND state <> 'aborted')
+    """
     return int(ledger.rows(statement, {"run": run_id}).item())
 
 

@@ -14,12 +14,14 @@ from flows.clock import moment, present
 from flows.errors import PlanError
 from flows.ledger.lock import run_lock
 from flows.ledger.publishing import Recovered, check_folders, recover
+from flows.ledger.restoring import refuse_restored
 from flows.ledger.runs import end_run, unfinished_runs
 from flows.ledger.store import open_ledger
 from flows.line.checking import check
 from flows.line.comparing import compare
 from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
+from flows.line.forgetting import forget, forget_requested
 from flows.line.planning import begin, plan_part
 from flows.line.previewing import Asked, preview, preview_for
 from flows.line.proving import prove
@@ -46,6 +48,8 @@ __all__ = [
     "deliver",
     "explain",
     "finish",
+    "forget",
+    "forget_requested",
     "pairs",
     "plan",
     "plan_part",
@@ -133,8 +137,10 @@ def tidy(workspace: Workspace) -> list[Recovered]:
 
     Raises:
         OutboxError: the outbox cannot be published to.
+        StateError: the ledger is from a backup, and does not know of all that has left.
     """
     check_folders(workspace.settings)
+    refuse_restored(workspace.settings)
     shutil.rmtree(scratch_folder(workspace.settings), ignore_errors=True)
     return recover(workspace.settings)
 

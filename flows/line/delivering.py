@@ -11,6 +11,7 @@ from flows.clock import present
 from flows.errors import PlanError
 from flows.ledger.claims import claim, verdicts
 from flows.ledger.publishing import refuse_unbalanced
+from flows.ledger.restoring import mark
 from flows.ledger.runs import batches_of, claims_of, end_run, run_state, start_run, states_told
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
@@ -62,6 +63,7 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         acted_on = won.join(planned, on=list(KEYS), how="semi", nulls_equal=True)
         with open_ledger(settings) as ledger:
             start_run(ledger, plan, settings.name, plan_digest(folder), pl.concat([acted_on, decisions.filter(held)]))
+        mark(settings)  # before anything leaves: no backup of an earlier time can pass for the present
     return plan
 
 
@@ -103,6 +105,7 @@ def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
         rows = int(batches.filter(pl.col("kind") == "message")["row_count"].sum())
         refuse_unbalanced(run_id, claims=claims_of(ledger, run_id), rows=rows)
         end_run(ledger, run_id, "delivered")
+    mark(workspace.settings)
     return tuple(batches.filter(pl.col("state") == "hold")["batch_id"])
 
 

@@ -139,8 +139,17 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
             save(counts, folder / COUNTED_FOLDER / f"{part:04}-{product.name}.parquet")
     is_exposed = pl.col("decision_id").is_in(pl.concat(exposed)["decision_id"].implode()).fill_null(value=False)
     reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")
-    save(decisions.with_columns(reason=reason), folder / "decisions" / f"{part:04}.parquet")
+    save(_nameless(decisions.with_columns(reason=reason)), folder / "decisions" / f"{part:04}.parquet")
     return {"people": made.bars.people.height, **{name: frame.height for name, frame in made.candidates.items()}}
+
+
+def _nameless(decisions: pl.DataFrame) -> pl.DataFrame:
+    """The decisions, of people who asked to be forgotten by their keys alone: they count, and nothing of theirs is kept."""
+    is_erased = pl.col("reason") == "ERASED"
+    keys = {"customer_id": "person_key", "subject_id": "subject_key"}
+    return decisions.with_columns(
+        pl.when(is_erased).then(key).otherwise(name).alias(name) for name, key in keys.items()
+    )
 
 
 def _missing(facts: pl.DataFrame, product: Product) -> pl.DataFrame:

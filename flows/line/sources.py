@@ -11,9 +11,11 @@ import polars as pl
 from flows.addresses import normalised_customers, suppression_keys
 from flows.channels import CHANNELS
 from flows.durable import private_folder
-from flows.errors import DataError, SourceError, UsageError, nearest
+from flows.errors import DataError, SettingError, SourceError, UsageError, nearest
+from flows.keys import load_keys
+from flows.ledger.erasure import tombstones
 from flows.ledger.exposure import shown_lately
-from flows.ledger.history import erased_people, last_source_rows, read_history
+from flows.ledger.history import last_source_rows, read_history
 from flows.ledger.store import open_ledger
 from flows.locales import spelt
 from flows.sample import build_sample
@@ -170,10 +172,12 @@ def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
     source = source.at_present()
     queries, settings, moment = source.workspace.queries, source.workspace.settings, source.moment
     with source.open(scope, moment.present) as connection:
-        people = _people(customers(connection, queries, moment), settings, key)
+        keyed = customers(connection, queries, moment).with_columns(person_key=key.of(pl.col("customer_id")))
         said = _consent(source, connection)
         excluded = exclusions(connection, queries, moment)
-    return Bars(people, said, _suppressed(source, people), excluded, _erased(settings))
+    gone = erased(settings, keyed)
+    people = _people(keyed, settings, gone)
+    return Bars(people, said, _suppressed(source, people), excluded, gone)
 
 
 def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
@@ -237,18 +241,47 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame) -> Bars:
         known = customer_keys(connection, queries, moment)
         said = _consent(source, connection, planned)
         excluded = exclusions(connection, queries, moment)
-    return Bars(known, said, _suppressed(source, planned), excluded, _erased(source.workspace.settings))
+    gone = erased(source.workspace.settings, deliveries)
+    return Bars(known, said, _suppressed(source, planned), excluded, gone)
 
 
-def _people(rows: pl.DataFrame, settings: Settings, key: Key) -> pl.DataFrame:
-    """Normalised addresses; telephone numbers without a country are read as of the workspace's `default_region`."""
-    located = rows.with_columns(
+def erased(settings: Settings, people: pl.DataFrame) -> pl.DataFrame:
+    """`person_key` of those of some people who asked to be forgotten, whichever key their tombstone was made with.
+
+    Args:
+        settings: say where ledger and keys are.
+        people: `customer_id, person_key`.
+
+    Raises:
+        SettingError: a key is gone, so that those who were forgotten under it cannot be told from others.
+    """
+    with open_ledger(settings) as ledger:
+        buried = tombstones(ledger)
+    found = [people.select("person_key").clear()]
+    keys = {key.key_id: key for key in load_keys(settings.key_file)} if buried.height else {}
+    for key_id in buried["key_id"].unique().sort():
+        if key_id not in keys:
+            what = f"the key {key_id} is not in it, and people were forgotten under it"
+            raise SettingError(settings.key_file, what, "put its line back from your backup, below the others")
+        mine = buried.filter(key_id=key_id).select(_buried="person_key")
+        hashed = people.select("person_key", _buried=keys[key_id].of(pl.col("customer_id")))
+        found.append(hashed.join(mine, on="_buried", how="semi").select("person_key"))
+    return pl.concat(found).unique()
+
+
+def _people(rows: pl.DataFrame, settings: Settings, gone: pl.DataFrame) -> pl.DataFrame:
+    """Normalised addresses; telephone numbers without a country are read as of the workspace's `default_region`.
+
+    Of people who asked to be forgotten no address is read, since what is read is kept.
+    """
+    is_kept = ~pl.col("person_key").is_in(gone["person_key"].implode())
+    located = rows.with_columns(pl.when(is_kept).then(name).alias(name) for name in ("email", "phone", "push_token"))
+    located = located.with_columns(
         pl.col("country").fill_null(pl.lit(settings.default_region, dtype=pl.String)),
         locale=spelt(pl.col("locale")),
         push_token=pl.col("push_token").str.strip_chars().replace("", None),  # blank is none
     )
-    read = normalised_customers(located, settings.folder("addresses"))
-    return read.with_columns(rows["country"], person_key=key.of(pl.col("customer_id")))
+    return normalised_customers(located, settings.folder("addresses")).with_columns(rows["country"])
 
 
 def _suppressed(source: Source, people: pl.DataFrame) -> pl.DataFrame:
@@ -274,8 +307,3 @@ def _brand(settings: Settings) -> pl.Expr:
     """The column `brand` as the workspace spells it; capitals and blanks do not matter, other brands stay as they are."""
     known = {brand.lower(): brand for brand in settings.brands}
     return pl.col("brand").str.strip_chars().str.to_lowercase().replace(known)
-
-
-def _erased(settings: Settings) -> pl.DataFrame:
-    with open_ledger(settings) as ledger:
-        return erased_people(ledger)

@@ -53,7 +53,8 @@ CREATE TABLE IF NOT EXISTS claim (
     claimed_at TIMESTAMP NOT NULL
 );
 
--- One row per batch. state: claimed, sealed, published, aborted, hold.
+-- One row per batch. state: claimed, sealed, published, aborted, hold; lost: in the outbox, but not in the backup that this
+-- ledger was restored from. kind: message, state, or recall (messages that must not be sent any more). Rows are kept for good.
 CREATE TABLE IF NOT EXISTS batch (
     batch_id VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
@@ -73,6 +74,8 @@ CREATE TABLE IF NOT EXISTS batch (
     published_at TIMESTAMP,
     reason VARCHAR                          -- why it was aborted or is on hold
 );
+ALTER TABLE batch ADD COLUMN IF NOT EXISTS erased_count BIGINT;     -- its claims that are gone: people were forgotten, or it is lost
+
 
 -- One row per message in a sealed batch; its state is the batch's until an acknowledgement or an outcome says more.
 CREATE TABLE IF NOT EXISTS delivery (
@@ -127,3 +130,6 @@ CREATE TABLE IF NOT EXISTS product_version (
 
 -- People who asked to be forgotten: enough to never speak to them again.
 CREATE TABLE IF NOT EXISTS tombstone (person_key VARCHAR NOT NULL, key_id VARCHAR NOT NULL, erased_at TIMESTAMP NOT NULL);
+
+-- One row each time that a ledger from a backup was accepted on purpose: how much of what had happened it did not know.
+CREATE TABLE IF NOT EXISTS restored (missing BIGINT NOT NULL, accepted_at TIMESTAMP NOT NULL);
