@@ -58,9 +58,10 @@ def refuse_restored(settings: Settings) -> None:
     with open_ledger(settings) as ledger:
         behind = _behind(settings, ledger)
     if behind:
-        what = f"this ledger is older than what has left: {behind.events:,} runs, batches or erasures are missing in it"
+        lacks = [f"{behind.events:,} runs, batches or erasures"] if behind.events else []
         if behind.batches:
-            what += f", and {len(behind.batches):,} batches in the outbox, such as {behind.batches[0]}"
+            lacks.append(f"{len(behind.batches):,} batches of the outbox, such as {behind.batches[0]}")
+        what = f"this ledger is older than what has left: it lacks {', and '.join(lacks)}"
         hint = "put the newest ledger back; or, so that people may get again what they had since: justenough restored"
         raise StateError(settings.ledger, what, hint)
 
