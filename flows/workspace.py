@@ -99,8 +99,18 @@ class Workspace:
     @cached_property
     def inputs_digest(self) -> str:
         """One SHA-256 over everything that decides what is said: SQL, templates, and settings wherever they are set."""
-        files = digest_of(self._files("sql/**/*.sql", "sql/**/*.yaml", "templates/**/*"))
-        return hashlib.sha256(f"{files}{self.deciding_settings}".encode()).hexdigest()
+        return hashlib.sha256(f"{self._files_digest}{self.deciding_settings}".encode()).hexdigest()
+
+    def is_current(self) -> bool:
+        """Whether the files of SQL and words are still as they were when `inputs_digest` was first asked for."""
+        return self._files_digest == self._digest_of_files()
+
+    @cached_property
+    def _files_digest(self) -> str:
+        return self._digest_of_files()
+
+    def _digest_of_files(self) -> str:
+        return digest_of(self._files("sql/**/*.sql", "sql/**/*.yaml", "templates/**/*"))
 
     @property
     def deciding_settings(self) -> str:

@@ -62,7 +62,7 @@ def tombstones(ledger: Ledger) -> pl.DataFrame:
 
 
 def erase(ledger: Ledger, people: pl.DataFrame) -> dict[str, int]:
-    """Delete every row of some people, whatever table it is in, tombstones apart, and return how many went of each table.
+    """Delete every row of some people, whatever table it is in, tombstones apart, and return how many of which table went.
 
     A row is theirs by `person_key`, `decision_id` or `message_id`. A batch remembers how many of its claims went.
 
@@ -81,11 +81,12 @@ def erase(ledger: Ledger, people: pl.DataFrame) -> dict[str, int]:
             """,
             people=theirs["message_id"],
         )
-        return {
+        gone = {
             table: sum(_delete(ledger, table, name, theirs[name]) for name in theirs if name in names)
             for table, names in columns.items()
-            if table != TOMBSTONE and theirs.keys() & names
+            if table != TOMBSTONE
         }
+    return {table: count for table, count in gone.items() if count}
 
 
 def _theirs(ledger: Ledger, people: pl.DataFrame) -> dict[str, pl.DataFrame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -121,8 +122,7 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> No
     """
     if planned.is_empty():
         return
-    rows, _ = checked(workspace, plan, planned)
-    rows = within_budget(workspace, plan, rows)
+    rows = within_budget(workspace, plan, checked(workspace, plan, planned).rows)
     messages = rows.filter(
         pl.col("target").is_in([name for name in plan.order.targets if target(name).kind == "message"])
     )
@@ -139,8 +139,8 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> No
 
 def _publish_messages(job: Job) -> Published:
     """Claim what is still free, and publish exactly that."""
-    rows, consent_checked_at = checked(job.workspace, job.plan, job.planned())
-    rows = within_budget(job.workspace, job.plan, rows)
+    look = checked(job.workspace, job.plan, job.planned())
+    rows = within_budget(job.workspace, job.plan, look.rows)
     free = rows.filter(pl.col("reason").is_null())
     wanted = claims_wanted(job.workspace, job.plan, free)
     with open_ledger(job.workspace.settings) as ledger, ledger.transaction():
@@ -157,5 +157,6 @@ def _publish_messages(job: Job) -> Published:
         batch = claim(ledger, job.header(), mine, valid_until(leaving))
     creatives = job.creatives(leaving)
     files = [Payload("recipients", "append", job.content(leaving, creatives))]
-    folder = publish_batch(job, batch, leaving, creatives, files, consent_checked_at)
-    return Published(job.target.name, job.brand, folder, rows=leaving.height, dropped=dropped)
+    sealed = publish_batch(job, batch, leaving, creatives, files, look)
+    dropped = dict(Counter(dropped) + Counter(reasons_of(sealed.barred)))
+    return Published(job.target.name, job.brand, sealed.folder, rows=sealed.rows, dropped=dropped)

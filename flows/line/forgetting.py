@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import shutil
+import time
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -19,6 +21,7 @@ from flows.durable import private_folder, sync_folder, write_bytes
 from flows.errors import UsageError
 from flows.keys import Key, load_keys
 from flows.ledger.claims import CLAIM, Header, claim
+from flows.ledger.consent import drain
 from flows.ledger.erasure import bury, erase, recallable
 from flows.ledger.membership import forget_older
 from flows.ledger.publishing import Recovered, check_folders, publish, recover, staged
@@ -29,7 +32,7 @@ from flows.plan import Plan, new_run_id, save_plan, sha256
 from flows.stages.delivery import Payload, header, write_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from flows.settings import Settings
@@ -70,7 +73,7 @@ class Forgotten:
     @property
     def is_nothing(self) -> bool:
         """Whether nothing of them was found."""
-        return not (self.recalled or self.held or self.plans or any(self.ledger.values()))
+        return not (self.recalled or self.held or self.plans or self.ledger)
 
 
 def forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
@@ -92,7 +95,9 @@ def forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
     recovered = recover(settings)
     keys = load_keys(settings.key_file)
     people = _keyed(customers, keys)
-    recalled = _recall(settings, people)
+    with open_ledger(settings) as ledger:
+        drained = drain(settings, ledger, keys[0])  # what the inbox says of them goes with the rest
+    recalled = _recall(settings, people, drained)
     with open_ledger(settings) as ledger:
         new = bury(ledger, people, keys[0])
         rows = erase(ledger, people)
@@ -162,7 +167,7 @@ def _keyed(customers: Sequence[str], keys: Sequence[Key]) -> pl.DataFrame:
     )
 
 
-def _recall(settings: Settings, people: pl.DataFrame) -> dict[str, int]:
+def _recall(settings: Settings, people: pl.DataFrame, drained: int) -> dict[str, int]:
     """Publish for each target and brand a batch that names the messages which must not be sent any more."""
     with open_ledger(settings) as ledger:
         rows = recallable(ledger, people, present())
@@ -170,12 +175,31 @@ def _recall(settings: Settings, people: pl.DataFrame) -> dict[str, int]:
     found = {}
     for (name, brand, channel), mine in rows.group_by("target", "brand", "channel", maintain_order=True):
         head = Header(run_id, str(name), str(brand), str(channel), "recall", moment(None, settings.zone).as_of)
-        folder = _publish_recalls(settings, head, mine)
+        folder = _publish_recalls(settings, head, mine, drained)
         found[f"{folder.parent.name}/{folder.name}"] = mine.height
     return found
 
 
-def _publish_recalls(settings: Settings, head: Header, rows: pl.DataFrame) -> Path:
+class _Recalls:
+    """What the seal has to know of a batch of recalls: it sends nothing, so nobody can bar it."""
+
+    records: Mapping[str, pl.DataFrame] = MappingProxyType({})
+
+    def rows(self) -> pl.DataFrame:
+        """As `Contents.rows`."""
+        names = ("message_id", "person_key", "brand", "channel", "topic", "address_match")
+        return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+
+    def is_current(self) -> bool:
+        """As `Contents.is_current`."""
+        return True
+
+    def leave_out(self, barred: pl.Series) -> int:
+        """As `Contents.leave_out`."""
+        raise NotImplementedError
+
+
+def _publish_recalls(settings: Settings, head: Header, rows: pl.DataFrame, drained: int) -> Path:
     nothing = pl.DataFrame(schema=dict.fromkeys(CLAIM, pl.String))
     with open_ledger(settings) as ledger, ledger.transaction():
         batch = claim(ledger, head, nothing, rows["valid_until"].max(), row_count=rows.height)  # type: ignore[arg-type]
@@ -187,7 +211,8 @@ def _publish_recalls(settings: Settings, head: Header, rows: pl.DataFrame) -> Pa
     form = replace(target(head.target), file_format="csv", merges=False, requests=None)
     named = rows.select("message_id", "batch_id").unique().sort("message_id")
     write_batch(staged(settings, batch.batch_id), [Payload("removals", "remove", named)], {}, form, entries)
-    return publish(settings, batch, {})
+    publish(settings, batch, _Recalls(), drained)
+    return settings.outbox / batch.target / batch.folder
 
 
 def _forget_in_plans(settings: Settings, people: pl.DataFrame) -> dict[str, int | None]:
@@ -255,6 +280,9 @@ def _drop_made_anew(settings: Settings) -> int:
     folders = [settings.folder(name) for name in _MADE_ANEW] + [spill]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
     halves = [path for name in ("plans", "membership") for path in settings.folder(name).rglob(".*.tmp")]
+    # Who writes a notice holds no lock, and takes a moment.
+    long_ago = time.time() - 3600
+    halves += [path for path in settings.folder("inbox").rglob(".*.tmp") if path.stat().st_mtime < long_ago]
     for path in [*files, *halves]:
         path.unlink(missing_ok=True)
     for folder in {path.parent for path in [*files, *halves]}:

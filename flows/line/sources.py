@@ -13,6 +13,7 @@ from flows.channels import CHANNELS
 from flows.durable import private_folder
 from flows.errors import DataError, SettingError, SourceError, UsageError, nearest
 from flows.keys import load_keys
+from flows.ledger.consent import suppressed, told, told_suppressions
 from flows.ledger.erasure import tombstones
 from flows.ledger.exposure import shown_lately
 from flows.ledger.history import last_source_rows, read_history
@@ -173,11 +174,11 @@ def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
     queries, settings, moment = source.workspace.queries, source.workspace.settings, source.moment
     with source.open(scope, moment.present) as connection:
         keyed = customers(connection, queries, moment).with_columns(person_key=key.of(pl.col("customer_id")))
-        said = _consent(source, connection)
+        said = _consent(source, connection, keyed)
         excluded = exclusions(connection, queries, moment)
     gone = erased(settings, keyed)
     people = _people(keyed, settings, gone)
-    return Bars(people, said, _suppressed(source, people), excluded, gone)
+    return Bars(people, said, _suppressed(source, people, _addresses(people), key), excluded, gone)
 
 
 def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
@@ -232,17 +233,18 @@ def recent_exposure(settings: Settings, as_of: date) -> pl.DataFrame:
         return shown_lately(ledger, as_of, settings.exposure)
 
 
-def bars_of_deliveries(source: Source, deliveries: pl.DataFrame) -> Bars:
+def bars_of_deliveries(source: Source, deliveries: pl.DataFrame, key: Key) -> Bars:
     """What bars planned deliveries now, at the addresses of the plan: who is no customer any more, and what people said."""
     source = source.at_present()
     queries, moment = source.workspace.queries, source.moment
-    planned = deliveries.select("customer_id", "brand", phone_match="address_match")
+    planned = deliveries.select("customer_id", "person_key", "brand", phone_match="address_match")
     with source.open(Scope(), moment.present) as connection:
         known = customer_keys(connection, queries, moment)
         said = _consent(source, connection, planned)
         excluded = exclusions(connection, queries, moment)
     gone = erased(source.workspace.settings, deliveries)
-    return Bars(known, said, _suppressed(source, planned), excluded, gone)
+    listed = _suppressed(source, planned, deliveries.select("brand", "channel", "address_match"), key)
+    return Bars(known, said, listed, excluded, gone)
 
 
 def erased(settings: Settings, people: pl.DataFrame) -> pl.DataFrame:
@@ -284,23 +286,45 @@ def _people(rows: pl.DataFrame, settings: Settings, gone: pl.DataFrame) -> pl.Da
     return normalised_customers(located, settings.folder("addresses")).with_columns(rows["country"])
 
 
-def _suppressed(source: Source, people: pl.DataFrame) -> pl.DataFrame:
+def _addresses(people: pl.DataFrame) -> pl.DataFrame:
+    """`brand, channel, address_match` of people's addresses."""
+    return pl.concat(
+        people.select(
+            "brand",
+            channel=pl.lit(channel.name),
+            address_match=f"{channel.address}_match"
+            if f"{channel.address}_match" in people.columns
+            else channel.address,
+        )
+        for channel in CHANNELS.values()
+    ).drop_nulls()
+
+
+def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame, key: Key) -> pl.DataFrame:
+    """`channel, address_match, brand` of what the workspace and the history list among the addresses of these people."""
+    settings = source.workspace.settings
     with source.open(Scope(), source.moment.present, lists=True) as connection:
         listed = suppressions(connection, source.workspace.queries, source.moment)
     # A suppression of which nobody can read the channel, or nobody noted the brand, bars them all.
     channel = pl.col("channel").str.strip_chars().str.to_lowercase()
     channel = pl.when(channel.is_in(list(CHANNELS))).then(channel).otherwise(pl.lit("*"))
-    listed = listed.with_columns(channel, _brand(source.workspace.settings).fill_null("*"))
-    keyed = suppression_keys(listed, people, source.workspace.settings.folder("addresses"))
-    return keyed.select("channel", "address_match", "brand")
+    listed = listed.with_columns(channel, _brand(settings).fill_null("*"))
+    keyed = suppression_keys(listed, people, settings.folder("addresses"))
+    with open_ledger(settings) as ledger:
+        told = suppressed(told_suppressions(ledger), addresses, key)
+    return pl.concat([keyed.select("channel", "address_match", "brand"), told])
 
 
-def _consent(source: Source, connection: Connection, people: pl.DataFrame | None = None) -> pl.DataFrame:
-    """What people, or just these, have said last, of the workspace's brands however they are spelt."""
+def _consent(source: Source, connection: Connection, people: pl.DataFrame) -> pl.DataFrame:
+    """What these people have said last, of the workspace's brands however they are spelt, wherever they said it."""
+    settings = source.workspace.settings
     events = consent(connection, source.workspace.queries, source.moment)
-    if people is not None:  # at a delivery they are a few of everybody, and it is read anew for each batch
-        events = events.join(people.select("customer_id"), on="customer_id", how="semi")
-    return latest_consent(events.with_columns(_brand(source.workspace.settings)), source.moment.present)
+    # A person of several brands is there several times; of everybody few have told us directly.
+    events = events.join(people.select("customer_id"), on="customer_id", how="semi")
+    with open_ledger(settings) as ledger:
+        direct = told(ledger).join(people.select("customer_id", "person_key").unique(), on="person_key")
+    events = pl.concat([events, direct.select(events.columns)])
+    return latest_consent(events.with_columns(_brand(settings)), source.moment.present)
 
 
 def _brand(settings: Settings) -> pl.Expr:

@@ -131,5 +131,33 @@ CREATE TABLE IF NOT EXISTS product_version (
 -- People who asked to be forgotten: enough to never speak to them again.
 CREATE TABLE IF NOT EXISTS tombstone (person_key VARCHAR NOT NULL, key_id VARCHAR NOT NULL, erased_at TIMESTAMP NOT NULL);
 
+-- Every notice of the inbox, append-only: what people and platforms told us, beside sql/consent.sql. The latest of both holds.
+CREATE TABLE IF NOT EXISTS consent_event (
+    event_id VARCHAR NOT NULL,              -- file and line of the notice
+    person_key VARCHAR,                     -- null where it is about an address, or a message that nobody knows
+    message_id VARCHAR,
+    brand VARCHAR NOT NULL,                 -- '*' is all, as for channel and topic
+    channel VARCHAR NOT NULL,
+    topic VARCHAR NOT NULL,
+    state VARCHAR NOT NULL,                 -- no, yes, pending, snooze, bounced, complained
+    happened_at TIMESTAMP NOT NULL,
+    until TIMESTAMP,
+    source VARCHAR,
+    wording VARCHAR,
+    drain BIGINT NOT NULL,                  -- which emptying of the inbox brought it, counted from 1
+    received_at TIMESTAMP NOT NULL
+);
+
+-- Addresses that get nothing any more, for good. What is in sql/suppressions.sql stays there.
+CREATE TABLE IF NOT EXISTS suppression (
+    event_id VARCHAR NOT NULL,
+    form_key VARCHAR NOT NULL,              -- HMAC of a form of the address, or claim.address_key
+    brand VARCHAR NOT NULL,                 -- '*' is all, as for channel
+    channel VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,                -- no, bounced, complained
+    drain BIGINT NOT NULL,
+    received_at TIMESTAMP NOT NULL
+);
+
 -- One row each time that a ledger from a backup was accepted on purpose: how much of what had happened it did not know.
 CREATE TABLE IF NOT EXISTS restored (missing BIGINT NOT NULL, accepted_at TIMESTAMP NOT NULL);

@@ -14,7 +14,6 @@ from flows.ledger.lock import run_lock
 from flows.ledger.restoring import accept_restored
 from tests.tiny import clock, day, make
 
-
 LOST = ("email_file-2026-11-23-1", "sms_file-2026-11-23-1", "web_profiles-2026-11-23-1")
 
 

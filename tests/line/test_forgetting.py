@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import urllib.parse
 
 import polars as pl
@@ -13,6 +14,8 @@ import pytest
 
 from flows import line
 from flows.errors import PlanError, UsageError
+from flows.ledger import inbox
+from flows.ledger.inbox import Notice
 from flows.ledger.lock import run_lock
 from tests.tiny import KEY, MORNING, PEOPLE, clock, day, make
 
@@ -79,9 +82,15 @@ def spoken_to(tmp_path_factory):
 
 def test_nothing_of_a_forgotten_person_is_in_the_state_folder(spoken_to, tmp_path):
     tiny = spoken_to.copy(tmp_path / "tiny")
+    settings = tiny.load().settings
+    with clock(day(1)):
+        inbox.write(settings, [Notice(customer_id=ID), Notice(address=MAIL, state="bounced"), Notice(address=PHONE)])
+    killed = tiny.state / "inbox" / "opt-outs" / ".killed.1.tmp"
+    killed.write_text(ID)
+    os.utime(killed, (0, 0))
     before = found(tiny)
     in_state = {name.split("/")[1] for name in before if name.startswith(".justenough/")}
-    assert in_state == {"addresses", "membership", "plans"}
+    assert in_state == {"addresses", "inbox", "membership", "plans"}
     assert any(name.startswith("outbox/email_file") for name in before)
     texts = {what.partition(",")[0] for here in before.values() for what in here}
     assert texts == {ID, MAIL, PHONE, NAME, ORDER}
@@ -243,12 +252,12 @@ def test_nobody_is_no_request(tmp_path):
 
 def test_files_in_the_inbox_are_requests_and_go_when_they_are_done(tmp_path):
     tiny = make(tmp_path / "tiny", people=(*PEOPLE, CANARY), late=(), brands=["north"])
-    inbox = tiny.state / "inbox" / "forget"
-    inbox.mkdir(parents=True)
-    (inbox / "monday.txt").write_text(f"\ufeff{ID}\r\n\r\nc01\n", "utf-8")
-    (inbox / "broken.txt").write_bytes(b"\xff\xfe\x00")
-    (inbox / "elsewhere.txt").symlink_to(tiny.folder / "pyproject.toml")
-    (inbox / ".half").write_text("c02")
+    requests = tiny.state / "inbox" / "forget"
+    requests.mkdir(parents=True)
+    (requests / "monday.txt").write_text(f"\ufeff{ID}\r\n\r\nc01\n", "utf-8")
+    (requests / "broken.txt").write_bytes(b"\xff\xfe\x00")
+    (requests / "elsewhere.txt").symlink_to(tiny.folder / "pyproject.toml")
+    (requests / ".half").write_text("c02")
     settings = tiny.load().settings
     with clock(MORNING), run_lock(settings, "test"):
         with pytest.raises(UsageError, match="no such request"):
@@ -256,7 +265,7 @@ def test_files_in_the_inbox_are_requests_and_go_when_they_are_done(tmp_path):
         assert line.forget_requested(settings, "broken.txt").people == 0
         done = line.forget_requested(settings)
     assert (done.people, done.refused) == (2, ("broken.txt", "elsewhere.txt"))
-    assert sorted(path.name for path in inbox.iterdir()) == [".half", "broken.txt", "elsewhere.txt"]
+    assert sorted(path.name for path in requests.iterdir()) == [".half", "broken.txt", "elsewhere.txt"]
     tiny.run()
     told = {row["customer_id"] for batch in tiny.batches() for row in batch.rows}
     assert not told & {ID, "c01"}
