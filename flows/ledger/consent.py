@@ -88,7 +88,9 @@ def suppressed(forms: pl.DataFrame, addresses: pl.DataFrame, key: Key) -> pl.Dat
     whole, national = own_forms(pl.col("address_match"))
     keyed = addresses.unique().with_columns(
         form_key=pl.concat_list(
-            key.of("address", whole), key.of("address", national), key.of("brand", "channel", "address_match")
+            key.of("address", whole),
+            key.of("address", national),
+            key.of(pl.col("brand"), pl.col("channel"), pl.col("address_match")),
         )
     )
     met = keyed.explode("form_key").join(forms, on="form_key", suffix="_told")

@@ -115,8 +115,16 @@ def parse(content: bytes, where: str) -> list[Notice]:
             found.append(Notice.model_validate_json(line))
         except ValidationError as problems:
             hint = "mend the line, or move the file away: what it says would be lost otherwise"
-            raise DataError(f"{where}:{number}", f"this is no notice: {_spoken(problems)}", hint) from None
+            raise DataError(f"{where}:{number}", f"this is no notice: {spoken(problems)}", hint) from None
     return found
+
+
+def spoken(problems: ValidationError) -> str:
+    """What is wrong with a notice first, without the value that is."""
+    first = problems.errors(include_input=False, include_url=False)[0]
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
+    return ": ".join([*map(str, first["loc"][:1] if first["type"] != "extra_forbidden" else ()), first["msg"]])
 
 
 def waiting(settings: Settings) -> list[Path]:
@@ -144,14 +152,6 @@ def remove(files: Iterable[Path]) -> None:
 def _row(notice: Notice) -> dict[str, Any]:
     instants = {name: value.astimezone(UTC) for name, value in notice if isinstance(value, datetime)}
     return {**notice.model_dump(), **instants}
-
-
-def _spoken(problems: ValidationError) -> str:
-    """The first complaint without the value that it is about."""
-    first = problems.errors(include_input=False, include_url=False)[0]
-    if first["type"] == "value_error":
-        return str(first["ctx"]["error"])
-    return ": ".join([*map(str, first["loc"][:1] if first["type"] != "extra_forbidden" else ()), first["msg"]])
 
 
 def _folder(settings: Settings) -> Path:

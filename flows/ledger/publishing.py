@@ -12,6 +12,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import polars as pl
+
 from flows.clock import present
 from flows.durable import boot_id, private_folder, rename_once, same_file_system, sync_folder
 from flows.errors import BalanceError, OutboxError, PlanError, StateError
@@ -24,8 +26,6 @@ from flows.plan import sha256
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    import polars as pl
 
     from flows.ledger.claims import Batch
     from flows.settings import Settings
@@ -173,6 +173,48 @@ def recover(settings: Settings) -> list[Recovered]:
     return found
 
 
+def on_hold(ledger: Ledger) -> pl.DataFrame:
+    """`batch_id, run_id, row_count, reason` of the batches that wait for a person."""
+    return ledger.rows("SELECT batch_id, run_id, row_count, reason FROM batch WHERE state = 'hold' ORDER BY batch_id")
+
+
+def held_run(ledger: Ledger, batch_id: str) -> str:
+    """The run of a batch on hold. Raises StateError where it is not on hold."""
+    held = on_hold(ledger)
+    found = held.filter(pl.col("batch_id") == batch_id)["run_id"].to_list()
+    if not found:
+        others = ", ".join(held["batch_id"])
+        raise StateError(
+            batch_id, "this batch is not on hold", f"on hold: {others}" if others else "no batch is on hold"
+        )
+    return str(found[0])
+
+
+def resolve(settings: Settings, batch_id: str, *, is_taken: bool, again: bool = False) -> None:
+    """Note what a person knows of a batch on hold: that it has been taken, or that nobody has seen it.
+
+    Args:
+        settings: where everything is.
+        batch_id: of the batch.
+        is_taken: whether it was seen; it is published then, else its claims are released.
+        again: whether its run is to deliver it again, from the kept plan, even if this program is killed now.
+
+    Raises:
+        StateError: the batch is not on hold.
+    """
+    with open_ledger(settings) as ledger:
+        run_id = held_run(ledger, batch_id)
+        if is_taken:
+            _note_published(ledger, batch_id)
+        else:
+            with ledger.transaction():
+                _unclaim(ledger, batch_id, "a person said that nobody has seen it")
+                if again:
+                    ledger.execute("UPDATE run SET state = 'delivering' WHERE run_id = $run", {"run": run_id})
+    if staged(settings, batch_id).exists():
+        _discard(staged(settings, batch_id))
+
+
 def _recover_batch(settings: Settings, ledger: Ledger, row: dict[str, object]) -> Recovered:
     batch_id, target = str(row["batch_id"]), str(row["target"])
     source = staged(settings, batch_id)
@@ -219,10 +261,14 @@ def _release(ledger: Ledger, batch_id: str, barred: pl.DataFrame) -> None:
 def _undo(ledger: Ledger, batch_id: str, reason: str) -> Recovered:
     """State first; the folder is unlinked only after that, since its absence would mean that it was published."""
     with ledger.transaction():
-        for table in ("exposure", "receipt", "delivery", "claim"):
-            ledger.execute(f"DELETE FROM {table} WHERE batch_id = $batch", {"batch": batch_id})
-        _set_state(ledger, batch_id, "aborted", reason)
+        _unclaim(ledger, batch_id, reason)
     return Recovered(batch_id, "aborted", reason)
+
+
+def _unclaim(ledger: Ledger, batch_id: str, reason: str) -> None:
+    for table in ("exposure", "receipt", "delivery", "claim"):
+        ledger.execute(f"DELETE FROM {table} WHERE batch_id = $batch", {"batch": batch_id})
+    _set_state(ledger, batch_id, "aborted", reason)
 
 
 def _reveal(settings: Settings, ledger: Ledger, batch_id: str, target: str, name: str) -> Path:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from flows.clock import moment, present
 from flows.errors import PlanError
 from flows.ledger.lock import run_lock
-from flows.ledger.publishing import Recovered, check_folders, recover
-from flows.ledger.restoring import refuse_restored
+from flows.ledger.publishing import Recovered, check_folders, held_run, on_hold, recover, resolve
+from flows.ledger.restoring import Behind, accept_restored, refuse_restored
 from flows.ledger.runs import end_run, unfinished_runs
 from flows.ledger.store import open_ledger
 from flows.line.checking import check
@@ -28,6 +28,8 @@ from flows.line.proving import prove
 from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
 from flows.line.settling import settle
 from flows.line.sources import make_sample, scratch_folder
+from flows.line.telling import tell, tell_all
+from flows.plan import check_deliverable, read_plan
 
 if TYPE_CHECKING:
     from datetime import date
@@ -42,6 +44,7 @@ __all__ = [
     "Outcome",
     "Published",
     "Request",
+    "Way",
     "begin",
     "check",
     "compare",
@@ -58,13 +61,21 @@ __all__ = [
     "preview_for",
     "prove",
     "publish",
+    "recover_now",
+    "resolve_hold",
+    "restored",
     "run",
     "sample",
     "settle",
     "silent",
     "start",
+    "tell",
+    "tell_all",
     "tidy",
 ]
+
+Way = Literal["publish", "abort", "taken"]
+"""What a person decides about a batch on hold."""
 
 
 def run(workspace: Workspace, request: Request, progress: Progress = silent, *, dry_run: bool = False) -> Outcome:
@@ -132,6 +143,12 @@ def sample(
         return make_sample(settings, moment(as_of, settings.zone).as_of, customers, seed, progress)
 
 
+def restored(settings: Settings) -> Behind:
+    """Go on with a ledger from a backup, and return what it does not know. Raises LockedError where a run is going on."""
+    with run_lock(settings, "justenough restored"):
+        return accept_restored(settings)
+
+
 def tidy(workspace: Workspace) -> list[Recovered]:
     """Finish or undo the batches, and drop the scratch files, that killed runs left behind.
 
@@ -143,6 +160,39 @@ def tidy(workspace: Workspace) -> list[Recovered]:
     refuse_restored(workspace.settings)
     shutil.rmtree(scratch_folder(workspace.settings), ignore_errors=True)
     return recover(workspace.settings)
+
+
+def recover_now(workspace: Workspace) -> tuple[list[Recovered], list[str]]:
+    """What killed runs have left behind, finished or undone; and the batches that wait for a person. Raises as `tidy`."""
+    with run_lock(workspace.settings, "justenough recover"):
+        recovered = tidy(workspace)
+        with open_ledger(workspace.settings) as ledger:
+            return recovered, on_hold(ledger)["batch_id"].to_list()
+
+
+def resolve_hold(workspace: Workspace, batch_id: str, way: Way, progress: Progress = silent) -> Delivered | None:
+    """Decide about a batch on hold.
+
+    Args:
+        workspace: must be as it was when the plan was made, to publish.
+        batch_id: of the batch.
+        way: publish: nobody has seen it, so its plan is delivered again, as a new batch and with consent as it is now; abort:
+            nobody has seen it, and its claims are released; taken: somebody has loaded it, so it counts as published.
+        progress: is told of each target and brand.
+
+    Raises:
+        StateError: the batch is not on hold.
+        PlanError: its plan may not be delivered any more.
+    """
+    settings = workspace.settings
+    with run_lock(settings, f"justenough recover {batch_id}"):
+        tidy(workspace)
+        with open_ledger(settings) as ledger:
+            run_id = held_run(ledger, batch_id)
+        if way == "publish":
+            check_deliverable(read_plan(settings, run_id), None)
+        resolve(settings, batch_id, is_taken=way == "taken", again=way == "publish")
+        return _delivered(workspace, run_id, None, progress, allow_past=True) if way == "publish" else None
 
 
 def prepare(workspace: Workspace, progress: Progress = silent) -> tuple[list[Recovered], list[Delivered]]:

@@ -23,8 +23,9 @@ from flows.keys import Key, load_keys
 from flows.ledger.claims import CLAIM, Header, claim
 from flows.ledger.consent import drain
 from flows.ledger.erasure import bury, erase, recallable
+from flows.ledger.lock import run_lock
 from flows.ledger.membership import forget_older
-from flows.ledger.publishing import Recovered, check_folders, publish, recover, staged
+from flows.ledger.publishing import Recovered, check_folders, on_hold, publish, recover, staged
 from flows.ledger.restoring import mark, refuse_restored
 from flows.ledger.runs import last_published
 from flows.ledger.store import open_ledger
@@ -77,7 +78,7 @@ class Forgotten:
 
 
 def forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
-    """Forget some customers. Call it under the run's lock; harmless when repeated, also after a kill.
+    """Forget some customers. Harmless when repeated, also after a kill.
 
     Args:
         settings: say where everything is. The workspace's products may be broken.
@@ -85,11 +86,17 @@ def forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
 
     Raises:
         UsageError: nobody is named.
+        LockedError: a run is going on.
         StateError: the ledger is from a backup.
         OutboxError: something cannot be written.
     """
     if not customers or not all(customer.strip() for customer in customers):
         raise UsageError("CUSTOMER", "nobody is named", "name the customers' ids, as sql/customers.sql has them")
+    with run_lock(settings, "justenough forget"):
+        return _forget(settings, customers)
+
+
+def _forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
     check_folders(settings)
     refuse_restored(settings)
     recovered = recover(settings)
@@ -101,7 +108,7 @@ def forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
     with open_ledger(settings) as ledger:
         new = bury(ledger, people, keys[0])
         rows = erase(ledger, people)
-        on_hold = ledger.rows("SELECT batch_id FROM batch WHERE state = 'hold' ORDER BY batch_id")["batch_id"].to_list()
+        held_back = tuple(on_hold(ledger)["batch_id"])
     mark(settings)
     plans = _forget_in_plans(settings, people)
     held = _memberships(settings, people)
@@ -116,7 +123,7 @@ def forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
         ledger=rows,
         plans=plans,
         caches=caches,
-        on_hold=tuple(on_hold),
+        on_hold=held_back,
         recovered=tuple(recovered),
     )
 
@@ -143,7 +150,7 @@ def forget_requested(settings: Settings, name: str | None = None) -> Forgotten:
     done = forget(settings, customers) if customers else Forgotten(0, 0)
     for path, found in read.items():
         if found is not None:
-            path.unlink()
+            path.unlink(missing_ok=True)
             sync_folder(inbox)
     return replace(done, refused=refused)
 

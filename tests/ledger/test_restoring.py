@@ -136,7 +136,7 @@ def test_people_who_were_forgotten_since_the_backup_are_told_by_their_number(sec
     tiny = second_day.copy(tmp_path / "tiny")
     settings = tiny.load().settings
     backup = (tiny.state / "ledger.duckdb").read_bytes()
-    with clock(day(1)), run_lock(settings, "test"):
+    with clock(day(1)):
         line.forget(settings, ("nobody", "c14"))
         (tiny.state / "ledger.duckdb").write_bytes(backup)
         with pytest.raises(StateError):

@@ -31,9 +31,8 @@ LATE = (("zz-canary-77", "north", ORDER, "tent", 4), ("c08", "north", "o81", "ro
 
 
 def forget(tiny, *customers, at=MORNING):
-    settings = tiny.load().settings
-    with clock(at), run_lock(settings, "justenough forget"):
-        return line.forget(settings, customers)
+    with clock(at):
+        return line.forget(tiny.load().settings, customers)
 
 
 def forms(text: str) -> dict[str, bytes]:
@@ -259,7 +258,7 @@ def test_files_in_the_inbox_are_requests_and_go_when_they_are_done(tmp_path):
     (requests / "elsewhere.txt").symlink_to(tiny.folder / "pyproject.toml")
     (requests / ".half").write_text("c02")
     settings = tiny.load().settings
-    with clock(MORNING), run_lock(settings, "test"):
+    with clock(MORNING):
         with pytest.raises(UsageError, match="no such request"):
             line.forget_requested(settings, "tuesday.txt")
         assert line.forget_requested(settings, "broken.txt").people == 0
