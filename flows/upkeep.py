@@ -1,4 +1,4 @@
-"""The commands that look after what is kept: forgetting people, and going on after a restore."""
+"""The commands that look after what is kept: forgetting people, retention, and going on after a restore."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from flows.answering import say
 from flows.app import EXIT_WAITING, HERE, Common, app
 from flows.pages import upkeep
 from flows.settings import load_settings
+from flows.workspace import load_workspace
 
 
 @app.command
@@ -29,6 +30,23 @@ def forget(*customer: str, common: Common = HERE) -> int:
     done = line.forget(settings, customer) if customer else line.forget_requested(settings)
     say(done, lambda: upkeep.forgotten(done, settings.outbox), as_json=common.json)
     return EXIT_WAITING if done.on_hold or done.refused else 0
+
+
+@app.command
+def retain(*, common: Common = HERE) -> int:
+    """Remove what is older than the settings under `retention` keep: plans, copies in the outbox, history, addresses.
+
+    Nothing that can still be needed goes. Under Prefect the flow `retain` does the same every night.
+
+    Examples:
+        justenough retain
+
+    Args:
+        common: where, and in which form to answer.
+    """
+    done = line.retain(load_workspace(common.workspace))
+    say(done, lambda: upkeep.retained(done), as_json=common.json)
+    return 0
 
 
 @app.command

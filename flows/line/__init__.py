@@ -26,6 +26,7 @@ from flows.line.planning import begin, plan_part
 from flows.line.previewing import Asked, preview, preview_for
 from flows.line.proving import prove
 from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
+from flows.line.retaining import retain
 from flows.line.settling import settle
 from flows.line.sources import make_sample, scratch_folder
 from flows.line.telling import tell, tell_all
@@ -64,6 +65,7 @@ __all__ = [
     "recover_now",
     "resolve_hold",
     "restored",
+    "retain",
     "run",
     "sample",
     "settle",

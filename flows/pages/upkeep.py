@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from flows.ledger.restoring import Behind
     from flows.line.forgetting import Forgotten
+    from flows.line.retaining import Retained
 
 _NOT_OURS = "The warehouse, and what has been delivered, are not ours: erase them there. Copies in the outbox go with retention."
 
@@ -36,6 +37,18 @@ def forgotten_page(done: Forgotten, *, workspace: str, outbox: str) -> str:
         sections.append(markdown_table(("erased from", "rows"), _erased(done, outbox), {1}))
     sections += [f"- {note}" for note, _ in _notes(done)]
     return "\n\n".join([*sections, _NOT_OURS]) + "\n"
+
+
+def retained(done: Retained) -> RenderableType:
+    """What retention has removed."""
+    return Group(_table("Removed", _removed(done)), Text(_kept(done)))
+
+
+def retained_page(done: Retained, *, workspace: str) -> str:
+    """The same as Markdown."""
+    return (
+        f"# {workspace}: retention\n\n{markdown_table(('removed', 'how many'), _removed(done), {1})}\n\n{_kept(done)}\n"
+    )
 
 
 def accepted(behind: Behind) -> RenderableType:
@@ -61,7 +74,7 @@ def _erased(done: Forgotten, outbox: str) -> list[tuple[str, str]]:
     """What the rows were in -> how many."""
     return [
         *((f"recalled by {outbox}/{name}", f"{rows:,}") for name, rows in done.recalled.items()),
-        *((f"history: {table}", f"{rows:,}") for table, rows in done.ledger.items()),
+        *((table, f"{rows:,}") for table, rows in _of_history(done.ledger).items()),
         *((f"plan {name}", "all" if rows is None else f"{rows:,}") for name, rows in done.plans.items()),
         ("addresses, pages and spill, which are made anew (files)", f"{done.caches:,}"),
     ]
@@ -78,6 +91,19 @@ def _notes(done: Forgotten) -> list[tuple[str, bool]]:
     notes += [(f"{batch} is on hold and {step}.", True) for batch in done.on_hold]
     notes += [(f"inbox/forget/{name} is no file of text, and was left.", True) for name in done.refused]
     return notes
+
+
+def _removed(done: Retained) -> list[tuple[str, str]]:
+    counts = {"plans": done.plans, "batches in the outbox": done.batches, "files of addresses": done.addresses}
+    return [(what, f"{count:,}") for what, count in (counts | _of_history(done.history)).items()]
+
+
+def _of_history(rows: dict[str, int]) -> dict[str, int]:
+    return {f"history: {table}": count for table, count in rows.items()}
+
+
+def _kept(done: Retained) -> str:
+    return f"History is kept from {done.history_from} on."
 
 
 def _table(first: str, rows: list[tuple[str, str]]) -> Table:
