@@ -17,6 +17,7 @@ from flows.durable import write_bytes
 from flows.errors import SettingError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 UNIT_SEPARATOR = "\x1f"
@@ -69,6 +70,23 @@ def rotate_key(path: Path) -> Key:
     load_keys(path)
     write_bytes(path, _new_line().encode() + path.read_bytes())
     return load_key(path)
+
+
+def recognised(rows: pl.DataFrame, column: str, ids: pl.Series, keys: Sequence[Key]) -> pl.DataFrame:
+    """Rows with what was made of some ids under a retired key as it is under the one in use; everything else as it was.
+
+    Args:
+        rows: with `column`, a key that is an HMAC of an id alone.
+        column: its name.
+        ids: of the people, or subjects, that are looked for.
+        keys: as `load_keys` yields them.
+    """
+    named = pl.DataFrame({"id": ids.unique()}).drop_nulls()
+    for retired in keys[1:]:
+        known = named.select(retired.of(pl.col("id")).alias(column), _present=keys[0].of(pl.col("id")))
+        rows = rows.join(known, on=column, how="left", maintain_order="left")
+        rows = rows.with_columns(pl.coalesce("_present", column).alias(column)).drop("_present")
+    return rows
 
 
 def _new_line() -> str:

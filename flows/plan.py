@@ -39,6 +39,7 @@ class Order(_Kept):
         source_rows: table -> rows when the run began.
         overdue: products that are left out, because their review date has passed.
         targeted: segment -> the dimensions that decide who is in it.
+        key_id: of the key that its identifiers are made with.
     """
 
     run_id: str
@@ -55,6 +56,7 @@ class Order(_Kept):
     source_rows: dict[str, int]
     overdue: tuple[str, ...] = ()
     targeted: dict[str, tuple[str, ...]] = {}
+    key_id: str = ""
 
     @property
     def moment(self) -> Moment:

@@ -1,4 +1,4 @@
-"""The commands that look after what is kept: forgetting people, retention, and going on after a restore."""
+"""The commands that look after what is kept: forgetting people, retention, new keys, going on after a restore."""
 
 from __future__ import annotations
 
@@ -46,6 +46,25 @@ def retain(*, common: Common = HERE) -> int:
     """
     done = line.retain(load_workspace(common.workspace))
     say(done, lambda: upkeep.retained(done), as_json=common.json)
+    return 0
+
+
+@app.command(name="rotate-key")
+def rotate_key(*, common: Common = HERE) -> int:
+    """Make a new key, and write the history under it, so that the old one tells nothing any more of people in it.
+
+    Nobody gets the same help twice for it, and who was forgotten stays so: the old key is kept for what cannot be written anew.
+    Plans of before are not delivered any more. Back the key file up anew.
+
+    Examples:
+        justenough rotate-key
+
+    Args:
+        common: where, and in which form to answer.
+    """
+    workspace = load_workspace(common.workspace)
+    done = line.rotate(workspace)
+    say(done, lambda: upkeep.rotated(done, workspace.settings.key_file.name), as_json=common.json)
     return 0
 
 

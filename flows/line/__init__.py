@@ -27,6 +27,7 @@ from flows.line.previewing import Asked, preview, preview_for
 from flows.line.proving import prove
 from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
 from flows.line.retaining import retain
+from flows.line.rotating import rotate
 from flows.line.settling import settle
 from flows.line.sources import make_sample, scratch_folder
 from flows.line.telling import tell, tell_all
@@ -66,6 +67,7 @@ __all__ = [
     "resolve_hold",
     "restored",
     "retain",
+    "rotate",
     "run",
     "sample",
     "settle",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flows.keys import load_keys, recognised
 from flows.line.sources import read_bars, read_segment_rows
 from flows.schemas import DECISIONS
 from flows.stages.decision import decided
@@ -56,6 +57,10 @@ def decide(source: Source, scope: Scope, history: pl.DataFrame, key: Key) -> Dec
     live = workspace.live(moment.as_of)
     rows = {name: read_segment_rows(source, scope, name) for name in sorted({p.segment for p in live})}
     frames: dict[str, pl.DataFrame] = {}
+    keys = load_keys(settings.key_file)
+    history = recognised(history, "person_key", bars.people["customer_id"], keys)
+    for each in rows.values():
+        history = recognised(history, "subject_key", each["subject_id"], keys)
     for product in live:
         about = candidates(rows[product.segment], product, moment, key)
         open_ones = eligible(about, bars, history, product, workspace.channels(product), settings.targets, moment)

@@ -10,6 +10,7 @@ import polars as pl
 from flows.channels import target, targets
 from flows.clock import present
 from flows.errors import PlanError
+from flows.keys import load_key
 from flows.ledger.claims import claim, verdicts
 from flows.ledger.publishing import refuse_unbalanced
 from flows.ledger.restoring import mark
@@ -46,6 +47,8 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     check_deliverable(plan, expected)
     if plan.order.inputs_digest != workspace.inputs_digest:
         raise PlanError(run_id, "settings, words or SQL have changed since this plan was made", "make a new plan")
+    if plan.order.key_id != load_key(settings.key_file).key_id:
+        raise PlanError(run_id, "there is a new key since this plan was made", "make a new plan")
     if _is_over(workspace, plan) and not allow_past:
         raise PlanError(run_id, f"{plan.order.as_of} is over", "to deliver for a past day add --allow-past")
     healthy_rows(database(settings, plan.order.as_of), workspace, plan.order.source_rows)

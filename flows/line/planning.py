@@ -15,6 +15,7 @@ from flows.keys import load_key
 from flows.line.binding import Bound, bind
 from flows.line.deciding import decide
 from flows.line.rating import check_creep, ratings
+from flows.line.rotating import follow_key
 from flows.line.sources import (
     Source,
     database,
@@ -77,7 +78,8 @@ def begin(workspace: Workspace, request: Request) -> Order:
     check_creep(workspace, ((tried, ratings(workspace, tried)) for tried in try_words(workspace)))
     path = database(settings, moment.as_of)
     bound = bind(workspace, path, moment)
-    load_key(settings.key_file)  # made here where there is none: parts may start at the same time
+    key = load_key(settings.key_file)  # made here where there is none: parts may start at the same time
+    follow_key(Source(workspace, path, moment, {}))
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
     order = Order(
@@ -95,6 +97,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         source_rows=healthy_rows(path, workspace, rows_before(settings)),
         overdue=tuple(product.name for product in overdue),
         targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
+        key_id=key.key_id,
     )
     shared = read_shared(workspace, path, moment)
     folder = save_order(settings, order)

@@ -12,7 +12,7 @@ from flows.addresses import normalised_customers, suppression_keys
 from flows.channels import CHANNELS
 from flows.durable import private_folder
 from flows.errors import DataError, SettingError, SourceError, UsageError, nearest
-from flows.keys import load_keys
+from flows.keys import load_keys, recognised
 from flows.ledger.consent import suppressed, told, told_suppressions
 from flows.ledger.erasure import tombstones
 from flows.ledger.exposure import shown_lately
@@ -178,7 +178,16 @@ def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
         excluded = exclusions(connection, queries, moment)
     gone = erased(settings, keyed)
     people = _people(keyed, settings, gone)
-    return Bars(people, said, _suppressed(source, people, _addresses(people), key), excluded, gone)
+    return Bars(people, said, _suppressed(source, people, addresses_of(people)), excluded, gone)
+
+
+def read_people(source: Source, key: Key) -> pl.DataFrame:
+    """Everybody, as `Bars.people`. Raises as `read_bars`."""
+    source = source.at_present()
+    with source.open(Scope(), source.moment.present) as connection:
+        rows = customers(connection, source.workspace.queries, source.moment)
+    keyed = rows.with_columns(person_key=key.of(pl.col("customer_id")))
+    return _people(keyed, source.workspace.settings, erased(source.workspace.settings, keyed))
 
 
 def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
@@ -237,13 +246,15 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame, key: Key) -> Ba
     """What bars planned deliveries now, at the addresses of the plan: who is no customer any more, and what people said."""
     source = source.at_present()
     queries, moment = source.workspace.queries, source.moment
-    planned = deliveries.select("customer_id", "person_key", "brand", phone_match="address_match")
+    # What a state target holds may have been noted under another key.
+    person = key.of(pl.col("customer_id"))
+    planned = deliveries.select("customer_id", "brand", person_key=person, phone_match="address_match")
     with source.open(Scope(), moment.present) as connection:
         known = customer_keys(connection, queries, moment)
         said = _consent(source, connection, planned)
         excluded = exclusions(connection, queries, moment)
     gone = erased(source.workspace.settings, deliveries)
-    listed = _suppressed(source, planned, deliveries.select("brand", "channel", "address_match"), key)
+    listed = _suppressed(source, planned, deliveries.select("brand", "channel", "address_match"))
     return Bars(known, said, listed, excluded, gone)
 
 
@@ -286,7 +297,7 @@ def _people(rows: pl.DataFrame, settings: Settings, gone: pl.DataFrame) -> pl.Da
     return normalised_customers(located, settings.folder("addresses")).with_columns(rows["country"])
 
 
-def _addresses(people: pl.DataFrame) -> pl.DataFrame:
+def addresses_of(people: pl.DataFrame) -> pl.DataFrame:
     """`brand, channel, address_match` of people's addresses."""
     return pl.concat(
         people.select(
@@ -300,7 +311,7 @@ def _addresses(people: pl.DataFrame) -> pl.DataFrame:
     ).drop_nulls()
 
 
-def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame, key: Key) -> pl.DataFrame:
+def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame) -> pl.DataFrame:
     """`channel, address_match, brand` of what the workspace and the history list among the addresses of these people."""
     settings = source.workspace.settings
     with source.open(Scope(), source.moment.present, lists=True) as connection:
@@ -311,8 +322,9 @@ def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame, k
     listed = listed.with_columns(channel, _brand(settings).fill_null("*"))
     keyed = suppression_keys(listed, people, settings.folder("addresses"))
     with open_ledger(settings) as ledger:
-        told = suppressed(told_suppressions(ledger), addresses, key)
-    return pl.concat([keyed.select("channel", "address_match", "brand"), told])
+        forms = told_suppressions(ledger)
+    told = [suppressed(forms, addresses, key) for key in load_keys(settings.key_file)]
+    return pl.concat([keyed.select("channel", "address_match", "brand"), *told])
 
 
 def _consent(source: Source, connection: Connection, people: pl.DataFrame) -> pl.DataFrame:
@@ -322,7 +334,8 @@ def _consent(source: Source, connection: Connection, people: pl.DataFrame) -> pl
     # A person of several brands is there several times; of everybody few have told us directly.
     events = events.join(people.select("customer_id"), on="customer_id", how="semi")
     with open_ledger(settings) as ledger:
-        direct = told(ledger).join(people.select("customer_id", "person_key").unique(), on="person_key")
+        direct = recognised(told(ledger), "person_key", people["customer_id"], load_keys(settings.key_file))
+    direct = direct.join(people.select("customer_id", "person_key").unique(), on="person_key")
     events = pl.concat([events, direct.select(events.columns)])
     return latest_consent(events.with_columns(_brand(settings)), source.moment.present)
 

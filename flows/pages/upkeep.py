@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flows.ledger.restoring import Behind
     from flows.line.forgetting import Forgotten
     from flows.line.retaining import Retained
+    from flows.line.rotating import Rotated
 
 _NOT_OURS = "The warehouse, and what has been delivered, are not ours: erase them there. Copies in the outbox go with retention."
 
@@ -48,6 +49,15 @@ def retained_page(done: Retained, *, workspace: str) -> str:
     """The same as Markdown."""
     return (
         f"# {workspace}: retention\n\n{markdown_table(('removed', 'how many'), _removed(done), {1})}\n\n{_kept(done)}\n"
+    )
+
+
+def rotated(done: Rotated, file: str) -> RenderableType:
+    """What a new key has changed."""
+    kept = f"{done.retired:,} retired key{'s are' if done.retired > 1 else ' is'} kept below it"
+    return Group(
+        Text(f"The key {done.key_id} is in use; {done.rows:,} rows of the history are under it now, and {kept}."),
+        Text(f"Next: back up the file {file} anew, and plan again", style="dim"),
     )
 
 

@@ -159,5 +159,8 @@ CREATE TABLE IF NOT EXISTS suppression (
     received_at TIMESTAMP NOT NULL
 );
 
+-- Under which key the keys of people and addresses are: the latest row. Before the first it is the oldest of the key file.
+CREATE TABLE IF NOT EXISTS key_use (key_id VARCHAR NOT NULL, since TIMESTAMP NOT NULL);
+
 -- One row each time that a ledger from a backup was accepted on purpose: how much of what had happened it did not know.
 CREATE TABLE IF NOT EXISTS restored (missing BIGINT NOT NULL, accepted_at TIMESTAMP NOT NULL);
