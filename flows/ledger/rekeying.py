@@ -21,7 +21,13 @@ def key_in_use(ledger: Ledger) -> str | None:
     return None if rows.is_empty() else str(rows.item())
 
 
-def rekey(ledger: Ledger, renewed: Mapping[str, pl.DataFrame], key_id: str) -> int:
+def note_key(ledger: Ledger, key_id: str) -> None:
+    """Note that people and addresses are under a key from now on."""
+    with ledger.transaction():
+        ledger.append("key_use", pl.DataFrame({"key_id": [key_id], "since": [present()]}))
+
+
+def rekey(ledger: Ledger, renewed: Mapping[str, pl.DataFrame]) -> int:
     """Write keys anew, all or none, and return how many rows were changed. Tombstones keep theirs.
 
     Messages and decisions keep their ids: outcomes come back under these, and they are only compared with each other.
@@ -29,7 +35,6 @@ def rekey(ledger: Ledger, renewed: Mapping[str, pl.DataFrame], key_id: str) -> i
     Args:
         ledger: open.
         renewed: column (`person_key`, `address_key`) -> `old, new`.
-        key_id: the key that the new ones were made with.
     """
     changed = 0
     with ledger.transaction():
@@ -43,5 +48,4 @@ def rekey(ledger: Ledger, renewed: Mapping[str, pl.DataFrame], key_id: str) -> i
                 count = f"SELECT count(*) FROM {table} SEMI JOIN pairs ON {table}.{column} = pairs.old"
                 changed += int(ledger.rows(count, pairs=pairs).item())
                 ledger.execute(f"UPDATE {table} SET {column} = pairs.new {condition}", pairs=pairs)
-        ledger.append("key_use", pl.DataFrame({"key_id": [key_id], "since": [present()]}))
     return changed

@@ -16,7 +16,7 @@ from flows.errors import SettingError
 from flows.keys import load_keys, rotate_key
 from flows.ledger.lock import run_lock
 from flows.ledger.publishing import check_folders, recover
-from flows.ledger.rekeying import key_in_use, rekey
+from flows.ledger.rekeying import key_in_use, note_key, rekey
 from flows.ledger.restoring import refuse_restored
 from flows.ledger.store import open_ledger
 from flows.line.sources import Source, addresses_of, database, read_people
@@ -92,8 +92,10 @@ def follow_key(source: Source) -> int:
         "address_key": _pairs(addresses.select("brand", "channel", "address_match"), keys),
     }
     with open_ledger(settings) as ledger:
-        changed = rekey(ledger, renewed, keys[0].key_id)
+        changed = rekey(ledger, renewed)
         ledger.rewrite()  # what was under a key that may have leaked is not left in the file
+    with open_ledger(settings) as ledger:
+        note_key(ledger, keys[0].key_id)  # last, so that the next plan repeats what a kill has cut short
     return changed
 
 

@@ -50,10 +50,10 @@ def test_nobody_gets_the_same_help_twice_for_a_new_key(tiny):
     before, keys = told(tiny), tiny.history("SELECT count(DISTINCT person_key) FROM claim")
     done = rotate(tiny)
     assert (done.retired, done.rows > 20) == (1, True)
+    assert tiny.history("SELECT count(DISTINCT person_key) FROM claim") == keys
     for at in (MORNING, day(1), day(29)):
         tiny.run(at=at)
     assert {who for who in told(tiny) if who not in before} == {(who, "email_file", "2026-11-23") for who in WAITED}
-    assert tiny.history("SELECT count(DISTINCT person_key) FROM claim") == keys
     tiny.run(at=day(30))
     assert ("c01", "email_file", "2026-12-22") in told(tiny)
 
