@@ -38,6 +38,10 @@ _UNDECIDING = (
     "parts",
     "lock_wait_seconds",
     "retention",
+    "acknowledged",
+    "largest_fall",
+    "largest_rise",
+    "schema_changes",
 )
 
 
@@ -147,6 +151,7 @@ def load_workspace(folder: Path) -> Workspace:
     """
     settings = load_settings(folder)
     _check_targets(settings)
+    _check_acknowledged(settings)
     _check_crowd(settings)
     if not is_spoken(settings.locale):
         where = "pyproject.toml: tool.justenough.locale"
@@ -187,6 +192,14 @@ def _check_targets(settings: Settings) -> None:
             if target(name, where).channel != channel:
                 what = f"the target '{name}' is for {target(name).channel}, not for {channel}"
                 raise SettingError(where, what, "choose another target")
+
+
+def _check_acknowledged(settings: Settings) -> None:
+    used = {name for ways in settings.targets.values() for name in ways.values()}
+    for name in settings.acknowledged:
+        if name not in used:
+            where = "pyproject.toml: tool.justenough.acknowledged"
+            raise SettingError(where, f"'{name}' is no target of this workspace", nearest(name, used))
 
 
 def _check_crowd(settings: Settings) -> None:

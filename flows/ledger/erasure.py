@@ -32,7 +32,7 @@ def recallable(ledger: Ledger, people: pl.DataFrame, now: datetime) -> pl.DataFr
         """
         SELECT b.target, b.brand, b.channel, c.message_id, b.batch_id, b.valid_until
         FROM claim c JOIN people USING (person_key) JOIN batch b USING (batch_id)
-        WHERE (b.published_at IS NOT NULL OR b.state = 'hold') AND b.valid_until > $now
+        WHERE (b.published_at IS NOT NULL OR b.state = 'hold') AND b.state <> 'sent' AND b.valid_until > $now
         ORDER BY b.target, b.brand, c.message_id
         """,
         {"now": now.replace(tzinfo=None)},
@@ -75,7 +75,7 @@ def erase(ledger: Ledger, people: pl.DataFrame) -> dict[str, int]:
         theirs = _theirs(ledger, people.select("person_key").unique())
         ledger.execute(
             """
-            UPDATE batch SET erased_count = coalesce(erased_count, 0) + n.erased
+            UPDATE batch SET released_count = coalesce(released_count, 0) + n.erased
             FROM (SELECT batch_id, count(*) AS erased FROM claim JOIN people USING (message_id) GROUP BY batch_id) n
             WHERE batch.batch_id = n.batch_id
             """,

@@ -167,7 +167,7 @@ def _lost(manifest: dict[str, Any]) -> pl.DataFrame:
     row = {name: manifest[name] for name in ("batch_id", "run_id", "target", "brand", "channel", "kind")}
     number, rows = int(manifest["batch_id"].rpartition("-")[2]), int(manifest["rows"])
     return pl.DataFrame(
-        {**row, "number": number, "state": "lost", "row_count": rows, "erased_count": rows, "claimed_at": present()}
+        {**row, "number": number, "state": "lost", "row_count": rows, "released_count": rows, "claimed_at": present()}
     ).with_columns(
         as_of=pl.lit(manifest["as_of"]).str.to_date(),
         valid_until=pl.lit(manifest["valid_until"]).str.to_datetime("%Y-%m-%dT%H:%M:%SZ"),

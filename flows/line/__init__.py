@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Literal
 
 from flows.clock import moment, present
 from flows.errors import PlanError
+from flows.ledger.acknowledging import lapse
 from flows.ledger.lock import run_lock
 from flows.ledger.publishing import Recovered, check_folders, held_run, on_hold, recover, resolve
 from flows.ledger.restoring import Behind, accept_restored, refuse_restored
 from flows.ledger.runs import end_run, unfinished_runs
 from flows.ledger.store import open_ledger
+from flows.line.acknowledging import acknowledge, deliver_failed
 from flows.line.checking import check
 from flows.line.comparing import compare
 from flows.line.delivering import finish, pairs, publish, start
@@ -47,10 +49,12 @@ __all__ = [
     "Published",
     "Request",
     "Way",
+    "acknowledge",
     "begin",
     "check",
     "compare",
     "deliver",
+    "deliver_again",
     "explain",
     "finish",
     "forget",
@@ -125,6 +129,18 @@ def deliver(
         recovered = tidy(workspace)
         done = _delivered(workspace, run_id, expected, progress, allow_past=allow_past)
         return replace(done, recovered=tuple(recovered))
+
+
+def deliver_again(workspace: Workspace, batch_id: str) -> Published:
+    """Deliver again what failed in a batch, and nothing else.
+
+    Raises:
+        StateError: nothing of the batch failed.
+        PlanError: its plan may not be delivered any more.
+    """
+    with run_lock(workspace.settings, f"justenough deliver --failed {batch_id}"):
+        tidy(workspace)
+        return deliver_failed(workspace, batch_id)
 
 
 def sample(
@@ -207,6 +223,8 @@ def prepare(workspace: Workspace, progress: Progress = silent) -> tuple[list[Rec
     settings = workspace.settings
     recovered = tidy(workspace)
     with open_ledger(settings) as ledger:
+        over = "nobody had loaded it when it ran out"
+        recovered += [Recovered(batch_id, "lapsed", over) for batch_id in lapse(ledger, settings.acknowledged)]
         unfinished = unfinished_runs(ledger)
     resumed: list[Delivered] = []
     for run_id, expires_at in unfinished.iter_rows():

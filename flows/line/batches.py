@@ -12,13 +12,12 @@ from flows.channels import CHANNELS, Creatives, Target
 from flows.clock import present
 from flows.keys import load_key
 from flows.ledger.claims import Batch, Header
-from flows.ledger.consent import drain
 from flows.ledger.exposure import exposures, shown_lately
 from flows.ledger.publishing import Sealed, publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, sources_known, versions
 from flows.ledger.store import open_ledger
 from flows.line.planning import SOURCES, read_creatives, scan_deliveries, source_of
-from flows.line.sources import bars_of_deliveries
+from flows.line.sources import bars_of_deliveries, drained
 from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
 from flows.stages.delivery import Payload, header, leave_out, shaped, write_batch
@@ -83,14 +82,14 @@ class Checked:
 
 def checked(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> Checked:
     """`rows` with what bars each now: never older than the claim. What is in the inbox counts."""
-    at, key = present(), load_key(workspace.settings.key_file)
-    with open_ledger(workspace.settings) as ledger:
-        latest = drain(workspace.settings, ledger, key)
+    at, latest = present(), drained(workspace.settings)
     if rows.is_empty():
         nothing = pl.lit(None, dtype=pl.String)
         return Checked(rows.with_columns(reason=nothing, consent_event=nothing), at, latest)
     source = source_of(workspace, plan.order)
-    bars = bars_of_deliveries(replace(source, moment=replace(source.moment, present=at)), rows, key)
+    bars = bars_of_deliveries(
+        replace(source, moment=replace(source.moment, present=at)), rows, load_key(workspace.settings.key_file)
+    )
     looked = rechecked(rows, bars, workspace.products, CHANNELS, workspace.settings.targets, at)
     return Checked(looked, at, latest)
 

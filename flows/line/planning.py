@@ -14,16 +14,16 @@ from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
 from flows.line.binding import Bound, bind
 from flows.line.deciding import decide
+from flows.line.health import healthy_sources, sources_before
 from flows.line.rating import check_creep, ratings
 from flows.line.rotating import follow_key
 from flows.line.sources import (
     Source,
     database,
-    healthy_rows,
+    drained,
     read_shared,
     recent_exposure,
     recent_history,
-    rows_before,
 )
 from flows.line.trying import try_words
 from flows.plan import (
@@ -78,7 +78,8 @@ def begin(workspace: Workspace, request: Request) -> Order:
     check_creep(workspace, ((tried, ratings(workspace, tried)) for tried in try_words(workspace)))
     path = database(settings, moment.as_of)
     bound = bind(workspace, path, moment)
-    key = load_key(settings.key_file)  # made here where there is none: parts may start at the same time
+    drained(settings)  # makes the key where there is none, before parts start at the same time
+    sources = healthy_sources(path, workspace, sources_before(settings), moment.present)
     follow_key(Source(workspace, path, moment, {}))
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
@@ -94,10 +95,11 @@ def begin(workspace: Workspace, request: Request) -> Order:
         customers=tuple(sorted(set(request.customers))),
         is_narrowed=bool(request.products or request.targets),
         inputs_digest=workspace.inputs_digest,
-        source_rows=healthy_rows(path, workspace, rows_before(settings)),
+        source_rows=dict(sources.rows),
+        source_columns={name: dict(columns) for name, columns in sources.columns.items()},
         overdue=tuple(product.name for product in overdue),
         targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
-        key_id=key.key_id,
+        key_id=load_key(settings.key_file).key_id,
     )
     shared = read_shared(workspace, path, moment)
     folder = save_order(settings, order)

@@ -12,20 +12,20 @@ from flows.addresses import normalised_customers, suppression_keys
 from flows.channels import CHANNELS
 from flows.durable import private_folder
 from flows.errors import DataError, SettingError, SourceError, UsageError, nearest
-from flows.keys import load_keys, recognised
-from flows.ledger.consent import suppressed, told, told_suppressions
+from flows.keys import load_key, load_keys, recognised
+from flows.ledger.consent import drain, suppressed, told, told_suppressions
 from flows.ledger.erasure import tombstones
 from flows.ledger.exposure import shown_lately
-from flows.ledger.history import last_source_rows, read_history
+from flows.ledger.history import read_history
 from flows.ledger.store import open_ledger
 from flows.locales import spelt
 from flows.sample import build_sample
 from flows.stages.eligibility import Bars, latest_consent
 from flows.warehouse.queries import consent, customer_keys, customers, exclusions, segment, shared_tables, suppressions
-from flows.warehouse.scope import Scope, count_rows, open_scoped
+from flows.warehouse.scope import Scope, open_scoped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -82,32 +82,6 @@ def _sample(settings: Settings, as_of: date) -> tuple[Path, Path]:
     if not (sql / "sample").is_dir():
         raise SourceError("pyproject.toml: tool.justenough", "there is no `database`", "name your DuckDB file there")
     return settings.folder("sample", f"{as_of}.duckdb"), sql
-
-
-def healthy_rows(path: Path, workspace: Workspace, before: Mapping[str, int]) -> dict[str, int]:
-    """How many rows each table has; refused where a source is empty or has fallen further than is plausible.
-
-    Args:
-        path: the warehouse.
-        workspace: says which tables may be empty, and how far is plausible.
-        before: what the tables had when they were last looked at.
-
-    Raises:
-        SourceError: naming the table and both numbers. An empty or broken source is not "everybody left".
-    """
-    counts = count_rows(path, workspace.catalogue)
-    for name, count in counts.items():
-        where = f"table {name}"
-        if count == 0 and not workspace.catalogue.tables[name].may_be_empty:
-            hint = "look at its load; if it may be empty say `may_be_empty: true` in sql/dimensions.yaml"
-            raise SourceError(where, "this source is empty", hint)
-        fall = 1 - count / before[name] if before.get(name) else 0
-        if fall > workspace.settings.largest_fall:
-            what = f"this source fell from {before[name]} to {count} rows since it was last looked at"
-            raise SourceError(
-                where, what, "look at its load; if it is right raise the setting `largest_fall` for one run"
-            )
-    return counts
 
 
 @dataclass(frozen=True)
@@ -223,17 +197,18 @@ def scratch_folder(settings: Settings) -> Path:
     return private_folder(settings.folder("scratch"))
 
 
-def rows_before(settings: Settings) -> dict[str, int]:
-    """Table -> rows at the last run that delivered; empty before the first."""
-    with open_ledger(settings) as ledger:
-        return last_source_rows(ledger)
-
-
 def recent_history(settings: Settings, products: Sequence[Product], as_of: date) -> pl.DataFrame:
     """`schemas.HISTORY` as far back as any product's `once_every` reaches."""
     longest = max((product.once_every.every for product in products), default=timedelta(0))
     with open_ledger(settings) as ledger:
         return read_history(ledger, as_of - longest - timedelta(days=1), as_of)
+
+
+def drained(settings: Settings) -> int:
+    """Take over what people have said since; returns the number of the latest drain. Raises as `ledger.consent.drain`."""
+    key = load_key(settings.key_file)
+    with open_ledger(settings) as ledger:
+        return drain(settings, ledger, key)
 
 
 def recent_exposure(settings: Settings, as_of: date) -> pl.DataFrame:

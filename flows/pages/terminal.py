@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from flows.ledger.publishing import Recovered
-    from flows.line.request import Delivered, Outcome
+    from flows.line.request import Delivered, Outcome, Published
     from flows.plan import Crowd, Missed, Plan, Waterfall
     from flows.starting import Started
 
@@ -146,6 +146,23 @@ def resolved(batch: str, way: str) -> RenderableType:
     """What was decided about a batch on hold."""
     said = "published: it counts as loaded" if way == "taken" else "aborted: its claims are released"
     return Group(Text(f"{batch} is {said}."), _next("justenough run"))
+
+
+def acknowledged(batch: str, told: str, released: int) -> RenderableType:
+    """What the other end told of a batch."""
+    if told not in ("failed", "lapsed"):
+        return Text(f"{batch} is {told}.")
+    said = f"{batch}: {told} is noted, and {released:,} claims are released."
+    return Group(Text(said), _next(f"justenough deliver --failed {batch}"))
+
+
+def again(done: Published, outbox: Path) -> RenderableType:
+    """What was delivered again of a batch."""
+    if done.folder is None:
+        return Text("Nobody of those it failed for may get it any more.")
+    fallen = ", ".join(f"{code} {count:,}" for code, count in sorted(done.dropped.items()))
+    less = f" Left out: {fallen}." if fallen else ""
+    return Text(f"{done.rows:,} rows are in {done.folder.relative_to(outbox.parent)}.{less}")
 
 
 def noted(notices: int) -> RenderableType:

@@ -15,8 +15,10 @@ CREATE TABLE IF NOT EXISTS run (
     expires_at TIMESTAMP NOT NULL,
     source_rows JSON NOT NULL,              -- table -> rows: the next run compares
     started_at TIMESTAMP NOT NULL,
-    ended_at TIMESTAMP
+    ended_at TIMESTAMP,
+    source_columns JSON                     -- table -> column -> type: it compares these too
 );
+ALTER TABLE run ADD COLUMN IF NOT EXISTS source_columns JSON;
 
 -- One row per decision that a run acted on: winners, and those who were held out (reason HOLDOUT).
 CREATE TABLE IF NOT EXISTS decision (
@@ -53,8 +55,9 @@ CREATE TABLE IF NOT EXISTS claim (
     claimed_at TIMESTAMP NOT NULL
 );
 
--- One row per batch. state: claimed, sealed, published, aborted, hold; lost: in the outbox, but not in the backup that this
--- ledger was restored from. kind: message, state, or recall (messages that must not be sent any more). Rows are kept for good.
+-- One row per batch. state: claimed, sealed, published, aborted, hold; what the other end tells: loaded, sent, failed, lapsed; and
+-- lost: in the outbox, but not in the backup that this ledger was restored from. kind: message, state, or recall (messages that
+-- must not be sent any more). Rows are kept for good.
 CREATE TABLE IF NOT EXISTS batch (
     batch_id VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
@@ -72,10 +75,10 @@ CREATE TABLE IF NOT EXISTS batch (
     claimed_at TIMESTAMP NOT NULL,
     sealed_at TIMESTAMP,
     published_at TIMESTAMP,
-    reason VARCHAR                          -- why it was aborted or is on hold
+    reason VARCHAR,                         -- why it was aborted or is on hold
+    released_count BIGINT DEFAULT 0         -- claims that are gone: it failed or lapsed, people were forgotten, or it is lost
 );
-ALTER TABLE batch ADD COLUMN IF NOT EXISTS erased_count BIGINT;     -- its claims that are gone: people were forgotten, or it is lost
-
+ALTER TABLE batch ADD COLUMN IF NOT EXISTS released_count BIGINT DEFAULT 0;
 
 -- One row per message in a sealed batch; its state is the batch's until an acknowledgement or an outcome says more.
 CREATE TABLE IF NOT EXISTS delivery (
@@ -156,6 +159,14 @@ CREATE TABLE IF NOT EXISTS suppression (
     channel VARCHAR NOT NULL,
     reason VARCHAR NOT NULL,                -- no, bounced, complained
     drain BIGINT NOT NULL,
+    received_at TIMESTAMP NOT NULL
+);
+
+-- What the other end told of a batch, or of single messages in it; append-only.
+CREATE TABLE IF NOT EXISTS acknowledgement (
+    batch_id VARCHAR NOT NULL,
+    message_id VARCHAR,                     -- null: all of the batch
+    state VARCHAR NOT NULL,                 -- loaded, sent, failed, lapsed
     received_at TIMESTAMP NOT NULL
 );
 
