@@ -41,5 +41,5 @@ def forget(workspace: Path = Path(), *, file: str | None = None) -> State[None]:
         if done.on_hold:
             hint = "decide about it with justenough recover, then put the request into the inbox again"
             raise UsageError(done.on_hold[0], "this batch is on hold, and may hold people who were forgotten", hint)
-        log.info("%d people are forgotten", done.people)
-    return Completed(message=f"{done.people:,} people are forgotten")
+        log.info("forgotten: %d", done.people)
+    return Completed(message=f"forgotten: {done.people:,}")

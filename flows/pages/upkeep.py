@@ -28,7 +28,7 @@ def forgotten(done: Forgotten, outbox: Path) -> RenderableType:
     notes = [Text(note, style="red" if is_open else "") for note, is_open in _notes(done)]
     if not done.people:
         return Group(*notes)
-    return Group(_table("Erased from", _erased(done, outbox.name)), *notes, Text(_NOT_OURS))
+    return Group(_table("Erased from", "rows", _erased(done, outbox.name)), *notes, Text(_NOT_OURS))
 
 
 def forgotten_page(done: Forgotten, *, workspace: str, outbox: str) -> str:
@@ -42,7 +42,7 @@ def forgotten_page(done: Forgotten, *, workspace: str, outbox: str) -> str:
 
 def retained(done: Retained) -> RenderableType:
     """What retention has removed."""
-    return Group(_table("Removed", _removed(done)), Text(_kept(done)))
+    return Group(_table("Removed", "how many", _removed(done)), Text(_kept(done)))
 
 
 def retained_page(done: Retained, *, workspace: str) -> str:
@@ -54,7 +54,7 @@ def retained_page(done: Retained, *, workspace: str) -> str:
 
 def rotated(done: Rotated, file: str) -> RenderableType:
     """What a new key has changed."""
-    kept = f"{done.retired:,} retired key{'s are' if done.retired > 1 else ' is'} kept below it"
+    kept = f"{_some(done.retired, 'retired key is', 'retired keys are')} kept below it"
     return Group(
         Text(f"The key {done.key_id} is in use; {done.rows:,} rows of the history are under it now, and {kept}."),
         Text(f"Next: back up the file {file} anew, and plan again", style="dim"),
@@ -69,7 +69,8 @@ def accepted(behind: Behind) -> RenderableType:
     lines += [f"{batch} is in the outbox, and nobody knows any more whom it reached." for batch in behind.batches]
     if behind.forgotten:
         step = "find out who, and repeat: justenough forget CUSTOMER"
-        lines.append(f"Since the backup {behind.forgotten:,} people have asked to be forgotten; {step}")
+        who = _some(behind.forgotten, "person has", "people have")
+        lines.append(f"Since the backup {who} asked to be forgotten; {step}")
     return Group(*map(Text, lines), Text("Next: justenough run", style="dim"))
 
 
@@ -77,7 +78,11 @@ def _people(done: Forgotten) -> str:
     if not done.people:
         return "nobody was to be forgotten"
     known = f", {done.people - done.new:,} of them had been before" if done.new < done.people else ""
-    return f"{done.people:,} people are forgotten{known}"
+    return f"{_some(done.people, 'person is', 'people are')} forgotten{known}"
+
+
+def _some(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
 
 
 def _erased(done: Forgotten, outbox: str) -> list[tuple[str, str]]:
@@ -96,7 +101,9 @@ def _notes(done: Forgotten) -> list[tuple[str, bool]]:
     notes.append((f"{_people(done)[0].upper()}{_people(done)[1:]}.", False))
     if done.people and done.is_nothing:
         notes.append(("Nothing of them was found: are the ids right?", True))
-    notes += [(f"{name}: the next run takes {rows:,} rows away.", False) for name, rows in done.held.items()]
+    notes += [
+        (f"{name}: the next run takes {_some(rows, 'row', 'rows')} away.", False) for name, rows in done.held.items()
+    ]
     step = "may hold them: decide about it with justenough recover, then repeat this"
     notes += [(f"{batch} is on hold and {step}.", True) for batch in done.on_hold]
     notes += [(f"inbox/forget/{name} is no file of text, and was left.", True) for name in done.refused]
@@ -116,10 +123,10 @@ def _kept(done: Retained) -> str:
     return f"History is kept from {done.history_from} on."
 
 
-def _table(first: str, rows: list[tuple[str, str]]) -> Table:
+def _table(first: str, second: str, rows: list[tuple[str, str]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     table.add_column(first, overflow="fold")
-    table.add_column("rows", justify="right")
+    table.add_column(second, justify="right")
     for row in rows:
         table.add_row(*row)
     return table
