@@ -38,6 +38,7 @@ class Order(_Kept):
         inputs_digest: of the workspace's settings, SQL and templates.
         source_rows: table -> rows when the run began.
         source_columns: table -> column -> its type then.
+        list_ages: target -> how long ago its suppression list was compared with ours.
         overdue: products that are left out, because their review date has passed.
         targeted: segment -> the dimensions that decide who is in it.
         key_id: of the key that its identifiers are made with.
@@ -56,6 +57,7 @@ class Order(_Kept):
     inputs_digest: str
     source_rows: dict[str, int]
     source_columns: dict[str, dict[str, str]] = {}
+    list_ages: dict[str, str] = {}
     overdue: tuple[str, ...] = ()
     targeted: dict[str, tuple[str, ...]] = {}
     key_id: str = ""

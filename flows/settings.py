@@ -136,6 +136,7 @@ class Settings(BaseModel):
         tolerated_share: a delivery in which more than this share falls away since the plan is refused.
         acknowledged: targets that tell when they have loaded a batch (`justenough acknowledge`); what they have not loaded by the
             time it runs out has lapsed.
+        suppression_lists: target -> how long ago its suppression list may have been compared with ours (`justenough reconcile`).
         plan_expires: how long a plan may be delivered.
         smallest_audience: an audience of fewer people is not handed to an ad platform.
         crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
@@ -169,6 +170,7 @@ class Settings(BaseModel):
     schema_changes: Literal["stop", "take"] = "stop"
     tolerated_share: Share = 0.01
     acknowledged: tuple[str, ...] = ()
+    suppression_lists: dict[str, Duration] = {}
     plan_expires: Duration = Field(default="24 hours", validate_default=True)
     smallest_audience: int = Field(default=100, ge=1)  # Source: the minimum of Google's and Meta's lists
     crowd: dict[str, Annotated[int, Field(ge=0)]] = {}

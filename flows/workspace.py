@@ -39,6 +39,7 @@ _UNDECIDING = (
     "lock_wait_seconds",
     "retention",
     "acknowledged",
+    "suppression_lists",
     "largest_fall",
     "largest_rise",
     "schema_changes",
@@ -151,7 +152,7 @@ def load_workspace(folder: Path) -> Workspace:
     """
     settings = load_settings(folder)
     _check_targets(settings)
-    _check_acknowledged(settings)
+    _check_named_targets(settings)
     _check_crowd(settings)
     if not is_spoken(settings.locale):
         where = "pyproject.toml: tool.justenough.locale"
@@ -194,12 +195,14 @@ def _check_targets(settings: Settings) -> None:
                 raise SettingError(where, what, "choose another target")
 
 
-def _check_acknowledged(settings: Settings) -> None:
+def _check_named_targets(settings: Settings) -> None:
     used = {name for ways in settings.targets.values() for name in ways.values()}
-    for name in settings.acknowledged:
-        if name not in used:
-            where = "pyproject.toml: tool.justenough.acknowledged"
-            raise SettingError(where, f"'{name}' is no target of this workspace", nearest(name, used))
+    named = {"acknowledged": settings.acknowledged, "suppression_lists": settings.suppression_lists}
+    for setting, names in named.items():
+        for name in names:
+            if name not in used:
+                where = f"pyproject.toml: tool.justenough.{setting}"
+                raise SettingError(where, f"'{name}' is no target of this workspace", nearest(name, used))
 
 
 def _check_crowd(settings: Settings) -> None:

@@ -24,6 +24,7 @@ from flows.line.comparing import compare
 from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
 from flows.line.forgetting import forget, forget_requested
+from flows.line.listing import reconcile_list
 from flows.line.planning import begin, plan_part
 from flows.line.previewing import Asked, preview, preview_for
 from flows.line.proving import prove
@@ -67,6 +68,7 @@ __all__ = [
     "preview_for",
     "prove",
     "publish",
+    "reconcile_list",
     "recover_now",
     "resolve_hold",
     "restored",

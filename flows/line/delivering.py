@@ -18,6 +18,7 @@ from flows.ledger.runs import batches_of, claims_of, end_run, run_state, start_r
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
 from flows.line.health import Sources, healthy_sources
+from flows.line.listing import check_lists
 from flows.line.planning import read_decisions, scan_deliveries
 from flows.line.reconciling import publish_state, published_members
 from flows.line.request import Published
@@ -49,6 +50,7 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     check_current(workspace, plan)
     if _is_over(workspace, plan) and not allow_past:
         raise PlanError(run_id, f"{plan.order.as_of} is over", "to deliver for a past day add --allow-past")
+    check_lists(settings)
     planned_on = Sources(plan.order.source_rows, plan.order.source_columns)
     healthy_sources(database(settings, plan.order.as_of), workspace, planned_on, present())
     with open_ledger(settings) as ledger:

@@ -15,6 +15,7 @@ from flows.keys import load_key
 from flows.line.binding import Bound, bind
 from flows.line.deciding import decide
 from flows.line.health import healthy_sources, sources_before
+from flows.line.listing import check_lists
 from flows.line.rating import check_creep, ratings
 from flows.line.rotating import follow_key
 from flows.line.sources import (
@@ -79,6 +80,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     path = database(settings, moment.as_of)
     bound = bind(workspace, path, moment)
     drained(settings)  # makes the key where there is none, before parts start at the same time
+    list_ages = check_lists(settings)
     sources = healthy_sources(path, workspace, sources_before(settings), moment.present)
     follow_key(Source(workspace, path, moment, {}))
     live = [product.name for product in workspace.live(moment.as_of)]
@@ -96,6 +98,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         is_narrowed=bool(request.products or request.targets),
         inputs_digest=workspace.inputs_digest,
         source_rows=dict(sources.rows),
+        list_ages=list_ages,
         source_columns={name: dict(columns) for name, columns in sources.columns.items()},
         overdue=tuple(product.name for product in overdue),
         targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},

@@ -157,9 +157,21 @@ CREATE TABLE IF NOT EXISTS suppression (
     form_key VARCHAR NOT NULL,              -- HMAC of a form of the address, or claim.address_key
     brand VARCHAR NOT NULL,                 -- '*' is all, as for channel
     channel VARCHAR NOT NULL,
-    reason VARCHAR NOT NULL,                -- no, bounced, complained
+    reason VARCHAR NOT NULL,                -- no, bounced, complained; listed: on the list of a platform
+    source VARCHAR,                         -- the target whose list it was on
     drain BIGINT NOT NULL,
     received_at TIMESTAMP NOT NULL
+);
+
+-- When the suppression list of a platform was last compared with ours; append-only.
+CREATE TABLE IF NOT EXISTS reconciliation (
+    target VARCHAR NOT NULL,
+    brand VARCHAR NOT NULL,                 -- '*' is all
+    listed_count BIGINT NOT NULL,           -- addresses on the platform's list
+    added_count BIGINT NOT NULL,            -- of these, new to us
+    gone_count BIGINT NOT NULL,             -- on its earlier lists, and on this one no more; they stay suppressed
+    missing_count BIGINT NOT NULL,          -- barred by us, and not on its list
+    reconciled_at TIMESTAMP NOT NULL
 );
 
 -- What the other end told of a batch, or of single messages in it; append-only.
