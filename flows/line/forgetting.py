@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.channels import target
+from flows.channels import Target
 from flows.clock import moment, present
 from flows.durable import private_folder, sync_folder, write_bytes
 from flows.errors import UsageError
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from flows.settings import Settings
 
 INBOX = ("inbox", "forget")
+MOST_ROWS = 1_000_000
 _MADE_ANEW = ("addresses", "pages", "scratch")
 """In the state folder: what is made again where it is needed."""
 
@@ -111,7 +112,7 @@ def _forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
         held_back = tuple(on_hold(ledger)["batch_id"])
     mark(settings)
     plans = _forget_in_plans(settings, people)
-    held = _memberships(settings, people)
+    held = _memberships(settings, people, held_back)
     caches = _drop_made_anew(settings)
     with open_ledger(settings) as ledger:
         ledger.rewrite()
@@ -215,7 +216,8 @@ def _publish_recalls(settings: Settings, head: Header, rows: pl.DataFrame, drain
         "plan_digest": None,
         "recalls": rows["batch_id"].unique().sort().to_list(),
     }
-    form = replace(target(head.target), file_format="csv", merges=False, requests=None)
+    # Not the target's own format: it may be given up, and a list of messages is the same for all.
+    form = Target(head.target, head.channel, "message", "csv", MOST_ROWS, merges=False, rows=lambda rows: rows)
     named = rows.select("message_id", "batch_id").unique().sort("message_id")
     write_batch(staged(settings, batch.batch_id), [Payload("removals", "remove", named)], {}, form, entries)
     publish(settings, batch, _Recalls(), drained)
@@ -264,14 +266,14 @@ def _without(rows: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
-def _memberships(settings: Settings, people: pl.DataFrame) -> dict[str, int]:
-    """What state targets hold of people by their last published batch; members of batches that never were go."""
+def _memberships(settings: Settings, people: pl.DataFrame, on_hold: Sequence[str]) -> dict[str, int]:
+    """What state targets hold of people by the last batch that was published, or may have been; others' members go."""
     found = {}
     for folder in sorted(path for path in settings.folder("membership").glob("*/*") if path.is_dir()):
         name, brand = folder.parent.name, folder.name
         with open_ledger(settings) as ledger:
             last = last_published(ledger, name, brand)
-        forget_older(settings, name, brand, last or "")
+        forget_older(settings, name, brand, last or "", *on_hold)
         rows = [pl.scan_parquet(path).select("customer_id").collect() for path in folder.glob("*.parquet")]
         held = sum(
             frame.join(people.select("customer_id").unique(), on="customer_id", how="semi").height for frame in rows

@@ -99,7 +99,7 @@ def _notes(done: Forgotten) -> list[tuple[str, bool]]:
     """What else is to be said, and whether somebody has to do something about it."""
     notes = [(f"{found.batch_id}: {found.state}, because {found.reason}.", False) for found in done.recovered]
     notes.append((f"{_people(done)[0].upper()}{_people(done)[1:]}.", False))
-    if done.people and done.is_nothing:
+    if done.new and done.is_nothing:
         notes.append(("Nothing of them was found: are the ids right?", True))
     notes += [
         (f"{name}: the next run takes {_some(rows, 'row', 'rows')} away.", False) for name, rows in done.held.items()
