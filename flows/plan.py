@@ -41,6 +41,7 @@ class Order(_Kept):
         list_ages: target -> how long ago its suppression list was compared with ours.
         overdue: products that are left out, because their review date has passed.
         targeted: segment -> the dimensions that decide who is in it.
+        key_id: of the key that its identifiers are made with.
     """
 
     run_id: str
@@ -59,6 +60,7 @@ class Order(_Kept):
     list_ages: dict[str, str] = {}
     overdue: tuple[str, ...] = ()
     targeted: dict[str, tuple[str, ...]] = {}
+    key_id: str = ""
 
     @property
     def moment(self) -> Moment:

@@ -107,6 +107,24 @@ class Exposure(BaseModel):
     in_90_days: int = Field(default=9, ge=0)
 
 
+class Retention(BaseModel):
+    """How long what names people, or is kept by their keys, is kept at the least; `justenough retain` removes what is older.
+
+    Attributes:
+        plans: who was decided for and would get what, counted from when the plan expires.
+        batches: copies in the outbox, counted from when they must not be loaded any more.
+        history: decisions, claims, deliveries and receipts, by keys; longer where something can depend on them still.
+        addresses: what was read of addresses, before all of it is read anew.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plans: Duration = Field(default="14 days", validate_default=True)
+    batches: Duration = Field(default="14 days", validate_default=True)
+    history: Duration = Field(default="730 days", validate_default=True)
+    addresses: Duration = Field(default="30 days", validate_default=True)
+
+
 class Settings(BaseModel):
     """What a workspace sets. Relative paths start at the workspace.
 
@@ -134,6 +152,7 @@ class Settings(BaseModel):
         crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
         exposure: how many different dimensions may be shown to a person in 30 and in 90 days.
         caps: how many marketing messages of a brand a person gets within some time (see `caps.read_cap`).
+        retention: how long what names people is kept.
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
         creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
         memory: what DuckDB may use, as it writes it.
@@ -168,6 +187,7 @@ class Settings(BaseModel):
     crowd: dict[str, Annotated[int, Field(ge=0)]] = {}
     exposure: Exposure = Exposure()
     caps: Annotated[tuple[Cap, ...], BeforeValidator(_caps)] = (Cap(3, (), 7, "day"),)
+    retention: Retention = Retention()
     link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
     memory: str = "4 GiB"
@@ -240,7 +260,7 @@ def load_settings(workspace: Path) -> Settings:
 
 
 def _from_environment() -> dict[str, str]:
-    tables = (dict, Exposure)
+    tables = (dict, Exposure, Retention)
     plain = [
         key
         for key, field in Settings.model_fields.items()

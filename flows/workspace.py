@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from flows.words import Layout, Words
 
-# Settings that may change between plan and delivery: paths (a workspace may be moved) and what a run may use.
+# Settings that may change between plan and delivery: paths (a workspace may be moved), what a run may use, what is kept how long.
 _UNDECIDING = (
     "workspace",
     "database",
@@ -37,6 +37,7 @@ _UNDECIDING = (
     "query_seconds",
     "parts",
     "lock_wait_seconds",
+    "retention",
     "acknowledged",
     "suppression_lists",
     "largest_fall",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flows.keys import load_keys, recognised
 from flows.line.sources import read_bars, read_segment_rows
 from flows.schemas import DECISIONS
 from flows.stages.decision import decided
@@ -71,11 +72,13 @@ def decide(source: Source, scope: Scope, past: Past, key: Key) -> Decided:
     rows = {name: read_segment_rows(source, scope, name) for name in sorted({p.segment for p in live})}
     burdens = burdened(bars.people, past.heard, settings, moment.present)
     frames: dict[str, pl.DataFrame] = {}
+    keys = load_keys(settings.key_file)
+    history = recognised(past.history, "person_key", bars.people["customer_id"], keys)
+    for each in rows.values():
+        history = recognised(history, "subject_key", each["subject_id"], keys)
     for product in live:
         about = candidates(rows[product.segment], product, moment, key)
-        open_ones = eligible(about, bars, past.history, product, workspace.channels(product), settings.targets, moment)
+        open_ones = eligible(about, bars, history, product, workspace.channels(product), settings.targets, moment)
         frames[product.name] = scored(paced(open_ones, burdens, product, settings.caps), product, moment)
-    decisions = (
-        decided(list(frames.values()), past.history, live, settings, key, moment) if live else DECISIONS.to_frame()
-    )
+    decisions = decided(list(frames.values()), history, live, settings, key, moment) if live else DECISIONS.to_frame()
     return Decided(bars, frames, decisions)

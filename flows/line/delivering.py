@@ -10,8 +10,10 @@ import polars as pl
 from flows.channels import target, targets
 from flows.clock import present
 from flows.errors import PlanError
+from flows.keys import load_key
 from flows.ledger.claims import claim, verdicts
 from flows.ledger.publishing import refuse_unbalanced
+from flows.ledger.restoring import mark
 from flows.ledger.runs import batches_of, claims_of, end_run, run_state, start_run, states_told
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
@@ -69,11 +71,14 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         with open_ledger(settings) as ledger:
             acted_on = pl.concat([acted_on, _held_out(ledger, workspace, plan, decisions)])
             start_run(ledger, plan, settings.name, plan_digest(folder), acted_on)
+        mark(settings)  # before anything leaves: no backup of an earlier time can pass for the present
     return plan
 
 
 def check_current(workspace: Workspace, plan: Plan) -> None:
-    """Refuse a plan that was made of other settings, words or SQL. Raises PlanError."""
+    """Refuse a plan that was made of other settings, words or SQL, or under another key. Raises PlanError."""
+    if plan.order.key_id != load_key(workspace.settings.key_file).key_id:
+        raise PlanError(plan.order.run_id, "there is a new key since this plan was made", "make a new plan")
     if plan.order.inputs_digest != workspace.inputs_digest:
         what = "settings, words or SQL have changed since this plan was made"
         raise PlanError(plan.order.run_id, what, "make a new plan")
@@ -128,6 +133,7 @@ def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
         rows = int(messages["row_count"].sum()) - int(messages["released_count"].sum())
         refuse_unbalanced(run_id, claims=claims_of(ledger, run_id), rows=rows)
         end_run(ledger, run_id, "delivered")
+    mark(workspace.settings)
     return tuple(batches.filter(pl.col("state") == "hold")["batch_id"])
 
 

@@ -17,6 +17,7 @@ from flows.line.deciding import Past, decide
 from flows.line.health import healthy_sources, sources_before
 from flows.line.listing import check_lists
 from flows.line.rating import check_creep, ratings
+from flows.line.rotating import follow_key
 from flows.line.sources import (
     Source,
     database,
@@ -82,6 +83,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     drained(settings)  # makes the key where there is none, before parts start at the same time
     list_ages = check_lists(settings)
     sources = healthy_sources(path, workspace, sources_before(settings), moment.present)
+    follow_key(Source(workspace, path, moment, {}))
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
     order = Order(
@@ -101,6 +103,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         source_columns={name: dict(columns) for name, columns in sources.columns.items()},
         overdue=tuple(product.name for product in overdue),
         targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
+        key_id=load_key(settings.key_file).key_id,
     )
     shared = read_shared(workspace, path, moment)
     folder = save_order(settings, order)
@@ -147,8 +150,17 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
             save(counts, folder / COUNTED_FOLDER / f"{part:04}-{product.name}.parquet")
     is_exposed = pl.col("decision_id").is_in(pl.concat(exposed)["decision_id"].implode()).fill_null(value=False)
     reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")
-    save(decisions.with_columns(reason=reason), folder / "decisions" / f"{part:04}.parquet")
+    save(_nameless(decisions.with_columns(reason=reason)), folder / "decisions" / f"{part:04}.parquet")
     return {"people": made.bars.people.height, **{name: frame.height for name, frame in made.candidates.items()}}
+
+
+def _nameless(decisions: pl.DataFrame) -> pl.DataFrame:
+    """The decisions, of people who asked to be forgotten by their keys alone: they count, and nothing of theirs is kept."""
+    is_erased = pl.col("reason") == "ERASED"
+    keys = {"customer_id": "person_key", "subject_id": "subject_key"}
+    return decisions.with_columns(
+        pl.when(is_erased).then(key).otherwise(name).alias(name) for name, key in keys.items()
+    )
 
 
 def _missing(facts: pl.DataFrame, product: Product) -> pl.DataFrame:

@@ -108,15 +108,19 @@ class Reach:
     Attributes:
         products: their names.
         customers: their ids; none means everybody.
+        forgotten: `person_key` of people who asked to be forgotten: every run takes them away.
     """
 
     products: Collection[str]
     customers: Collection[str] = ()
+    forgotten: Collection[str] = ()
 
     def holds(self) -> pl.Expr:
         """Whether a member is looked at."""
         mine = pl.col("product").is_in(list(self.products))
-        return mine & pl.col("customer_id").is_in(list(self.customers)) if self.customers else mine
+        if self.customers:
+            mine &= pl.col("customer_id").is_in(list(self.customers))
+        return mine | pl.col("person_key").is_in(list(self.forgotten))
 
 
 def reconciled(

@@ -57,7 +57,9 @@ CREATE TABLE IF NOT EXISTS claim (
     claimed_at TIMESTAMP NOT NULL
 );
 
--- One row per batch. state: claimed, sealed, published, aborted, hold; and what the other end tells: loaded, sent, failed, lapsed.
+-- One row per batch. state: claimed, sealed, published, aborted, hold; what the other end tells: loaded, sent, failed, lapsed; and
+-- lost: in the outbox, but not in the backup that this ledger was restored from. kind: message, state, or recall (messages that
+-- must not be sent any more). Rows are kept for good.
 CREATE TABLE IF NOT EXISTS batch (
     batch_id VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
@@ -76,7 +78,7 @@ CREATE TABLE IF NOT EXISTS batch (
     sealed_at TIMESTAMP,
     published_at TIMESTAMP,
     reason VARCHAR,                         -- why it was aborted or is on hold
-    released_count BIGINT DEFAULT 0         -- claims given back after it was published, because it failed or lapsed
+    released_count BIGINT DEFAULT 0         -- claims that are gone: it failed or lapsed, people were forgotten, or it is lost
 );
 ALTER TABLE batch ADD COLUMN IF NOT EXISTS released_count BIGINT DEFAULT 0;
 
@@ -181,3 +183,9 @@ CREATE TABLE IF NOT EXISTS acknowledgement (
     state VARCHAR NOT NULL,                 -- loaded, sent, failed, lapsed
     received_at TIMESTAMP NOT NULL
 );
+
+-- Under which key the keys of people and addresses are: the latest row. Before the first it is the oldest of the key file.
+CREATE TABLE IF NOT EXISTS key_use (key_id VARCHAR NOT NULL, since TIMESTAMP NOT NULL);
+
+-- One row each time that a ledger from a backup was accepted on purpose: how much of what had happened it did not know.
+CREATE TABLE IF NOT EXISTS restored (missing BIGINT NOT NULL, accepted_at TIMESTAMP NOT NULL);

@@ -19,11 +19,24 @@ LEVELS = [
     {"workspace"},
     {"stages"},
     {"line", "pages", "learning"},
-    {"personalise", "prove", "respond", "learn", "assess", "forget", "answering", "app", "more", "cli"},
+    {
+        "personalise",
+        "prove",
+        "respond",
+        "learn",
+        "assess",
+        "forget",
+        "retain",
+        "answering",
+        "app",
+        "more",
+        "upkeep",
+        "cli",
+    },
 ]
 APART = {"stages"}  # what stands here side by side does not know of each other: line.py joins the stages
 
-FLOWS = ("personalise", "prove", "respond", "learn", "assess", "forget")
+FLOWS = ("personalise", "prove", "respond", "learn", "assess", "forget", "retain")
 DOORS = {
     "duckdb": ("flows.warehouse",),
     "jinja2": ("flows.words",),
