@@ -5,21 +5,19 @@ Exit: 0 all well; 1 the answer is no; 2 bad usage; 3 partly done or waiting for 
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 from datetime import date  # noqa: TC003 - cyclopts reads the annotations
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from pathlib import Path  # noqa: TC003
+from typing import TYPE_CHECKING, Literal, NoReturn
 
-from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
 from rich.console import Group
 
-from flows import editors, line
+from flows import editors, line, more  # noqa: F401  (registers its commands)
 from flows.answering import complain, our_fault, plain, say, unswept, with_progress
-from flows.errors import JustEnoughError
+from flows.app import EXIT_USAGE, EXIT_WAITING, HERE, Common, Several, Switch, app
+from flows.errors import JustEnoughError, UsageError
 from flows.pages import terminal
 from flows.pages.checks import checked
 from flows.pages.differences import compared
@@ -37,41 +35,6 @@ if TYPE_CHECKING:
 
     from flows.line.request import Delivered
 
-EXIT_USAGE, EXIT_WAITING = 2, 3
-
-
-def _version() -> str:
-    try:
-        return version("justenough")
-    except PackageNotFoundError:
-        return "not installed"
-
-
-app = App(
-    name="justenough",
-    help="Batch personalisation that helps, with just enough data.\n\nStart with: justenough run",
-    version=_version(),
-    version_flags=["--version"],
-)
-
-
-Several = Annotated[tuple[str, ...], Parameter(negative="", show_default=False)]
-Switch = Annotated[bool, Parameter(negative="", show_default=False)]
-
-
-@Parameter(name="*")
-@dataclasses.dataclass(frozen=True)
-class Common:
-    """What every command takes.
-
-    Attributes:
-        workspace: the folder with pyproject.toml, sql/ and templates/.
-        json: print JSON for programs instead of text for people.
-    """
-
-    workspace: Path = Path()
-    json: Switch = False
-
 
 @app.command
 def run(
@@ -82,7 +45,7 @@ def run(
     parts: int | None = None,
     dry_run: Switch = False,
     allow_past: Switch = False,
-    common: Common = Common(),
+    common: Common = HERE,
 ) -> int:
     """Plan and deliver: the main job.
 
@@ -116,7 +79,7 @@ def plan(
     product: Several = (),
     target: Several = (),
     parts: int | None = None,
-    common: Common = Common(),
+    common: Common = HERE,
 ) -> int:
     """Plan only: who would get what. Nothing is claimed and nothing is published.
 
@@ -140,31 +103,42 @@ def plan(
 
 @app.command
 def deliver(
-    run_id: str,
+    run_id: str | None = None,
     *,
     expect: int | None = None,
     allow_past: Switch = False,
-    common: Common = Common(),
+    failed: str | None = None,
+    common: Common = HERE,
 ) -> int:
     """Deliver a plan: what was planned, or less, never more.
 
     Examples:
         justenough deliver 20261122-091500-3f2a1c --expect 731
+        justenough deliver --failed email_file-2026-11-22-1
 
     Args:
         run_id: the plan, as `justenough plan` names it.
+        failed: instead of a plan: deliver again what failed in this batch, and nothing else.
         expect: the number of people that was approved; another number is refused.
         allow_past: deliver for a day that is over.
         common: where, and in which form to answer.
     """
     workspace = load_workspace(common.workspace)
+    if failed is not None:
+        again = line.deliver_again(workspace, failed)
+        _say(common, again, lambda: terminal.again(again, workspace.settings.outbox))
+        return 0
+    if run_id is None:
+        raise UsageError(
+            "justenough deliver", "it takes a plan, or --failed and a batch", "see: justenough deliver --help"
+        )
     done = with_progress(lambda progress: line.deliver(workspace, run_id, expect, progress, allow_past=allow_past))
     _say(common, done, lambda: terminal.delivered(done, workspace.settings.outbox))
     return _waiting(done)
 
 
 @app.command
-def check(*, diff: str | None = None, prove: Switch = False, common: Common = Common()) -> int:
+def check(*, diff: str | None = None, prove: Switch = False, common: Common = HERE) -> int:
     """Check everything that can be known without customer data: settings, products, words, SQL.
 
     With --prove also whether what the segments show depends on customer data that they do not declare: each dimension is
@@ -206,7 +180,7 @@ def preview(
     variant: Several = (),
     brand: str | None = None,
     customer: str | None = None,
-    common: Common = Common(),
+    common: Common = HERE,
 ) -> int:
     """Preview a product's messages as people see them, with customer data highlighted.
 
@@ -237,7 +211,7 @@ def preview(
 
 
 @app.command
-def explain(customer: str, *, plan: str | None = None, common: Common = Common()) -> int:
+def explain(customer: str, *, plan: str | None = None, common: Common = HERE) -> int:
     """Explain what one customer gets and why, why not the others, and what they had before.
 
     Examples:
@@ -274,7 +248,7 @@ def init(folder: Path, *, database: Path | None = None, json: Switch = False) ->
 
 
 @app.command
-def sample(*, customers: int = 20_000, as_of: date | None = None, seed: int = 7, common: Common = Common()) -> int:
+def sample(*, customers: int = 20_000, as_of: date | None = None, seed: int = 7, common: Common = HERE) -> int:
     """Build the sample warehouse anew, of any size; the next run uses it.
 
     Examples:
@@ -297,7 +271,7 @@ def schema(
     kind: Literal["product", "dimensions", "segment"] | None = None,
     *,
     write: Switch = False,
-    common: Common = Common(),
+    common: Common = HERE,
 ) -> int:
     """Say what may stand in product.yaml, dimensions.yaml and a segment's .yaml, as JSON Schemas with this workspace's names.
 

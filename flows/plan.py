@@ -37,6 +37,7 @@ class Order(_Kept):
         is_narrowed: whether `products` or `targets` leave anything out.
         inputs_digest: of the workspace's settings, SQL and templates.
         source_rows: table -> rows when the run began.
+        source_columns: table -> column -> its type then.
         overdue: products that are left out, because their review date has passed.
         targeted: segment -> the dimensions that decide who is in it.
     """
@@ -53,6 +54,7 @@ class Order(_Kept):
     is_narrowed: bool
     inputs_digest: str
     source_rows: dict[str, int]
+    source_columns: dict[str, dict[str, str]] = {}
     overdue: tuple[str, ...] = ()
     targeted: dict[str, tuple[str, ...]] = {}
 

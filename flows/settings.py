@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, Literal, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
@@ -114,7 +114,11 @@ class Settings(BaseModel):
         default_region: ISO country for telephone numbers of customers without a country.
         global_holdout: share of people who get no marketing, so that effects can be measured.
         largest_fall: a source that lost more than this share of its rows since the last run stops the run.
+        largest_rise: one that has 1,000 rows or more and gained more than this share of them stops it too.
+        schema_changes: stop, where a column of a source is gone or of another type since the last run; or take it.
         tolerated_share: a delivery in which more than this share falls away since the plan is refused.
+        acknowledged: targets that tell when they have loaded a batch (`justenough acknowledge`); what they have not loaded by the
+            time it runs out has lapsed.
         plan_expires: how long a plan may be delivered.
         smallest_audience: an audience of fewer people is not handed to an ad platform.
         crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
@@ -143,7 +147,10 @@ class Settings(BaseModel):
     default_region: str | None = None
     global_holdout: Share = 0.05
     largest_fall: Share = 0.5
+    largest_rise: float = Field(default=1.0, ge=0)
+    schema_changes: Literal["stop", "take"] = "stop"
     tolerated_share: Share = 0.01
+    acknowledged: tuple[str, ...] = ()
     plan_expires: Duration = Field(default="24 hours", validate_default=True)
     smallest_audience: int = Field(default=100, ge=1)  # Source: the minimum of Google's and Meta's lists
     crowd: dict[str, Annotated[int, Field(ge=0)]] = {}

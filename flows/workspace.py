@@ -37,6 +37,10 @@ _UNDECIDING = (
     "query_seconds",
     "parts",
     "lock_wait_seconds",
+    "acknowledged",
+    "largest_fall",
+    "largest_rise",
+    "schema_changes",
 )
 
 
@@ -99,8 +103,18 @@ class Workspace:
     @cached_property
     def inputs_digest(self) -> str:
         """One SHA-256 over everything that decides what is said: SQL, templates, and settings wherever they are set."""
-        files = digest_of(self._files("sql/**/*.sql", "sql/**/*.yaml", "templates/**/*"))
-        return hashlib.sha256(f"{files}{self.deciding_settings}".encode()).hexdigest()
+        return hashlib.sha256(f"{self._files_digest}{self.deciding_settings}".encode()).hexdigest()
+
+    def is_current(self) -> bool:
+        """Whether the files of SQL and words are still as they were when `inputs_digest` was first asked for."""
+        return self._files_digest == self._digest_of_files()
+
+    @cached_property
+    def _files_digest(self) -> str:
+        return self._digest_of_files()
+
+    def _digest_of_files(self) -> str:
+        return digest_of(self._files("sql/**/*.sql", "sql/**/*.yaml", "templates/**/*"))
 
     @property
     def deciding_settings(self) -> str:
@@ -136,6 +150,7 @@ def load_workspace(folder: Path) -> Workspace:
     """
     settings = load_settings(folder)
     _check_targets(settings)
+    _check_acknowledged(settings)
     _check_crowd(settings)
     if not is_spoken(settings.locale):
         where = "pyproject.toml: tool.justenough.locale"
@@ -176,6 +191,14 @@ def _check_targets(settings: Settings) -> None:
             if target(name, where).channel != channel:
                 what = f"the target '{name}' is for {target(name).channel}, not for {channel}"
                 raise SettingError(where, what, "choose another target")
+
+
+def _check_acknowledged(settings: Settings) -> None:
+    used = {name for ways in settings.targets.values() for name in ways.values()}
+    for name in settings.acknowledged:
+        if name not in used:
+            where = "pyproject.toml: tool.justenough.acknowledged"
+            raise SettingError(where, f"'{name}' is no target of this workspace", nearest(name, used))
 
 
 def _check_crowd(settings: Settings) -> None:

@@ -4,8 +4,8 @@
 that must not be written to, however badly they were noted down.
 """
 
-from flows.addresses.identity import normalised_customers, suppression_keys
+from flows.addresses.identity import normalised_customers, own_forms, suppression_keys, told_forms
 from flows.addresses.remembered import normalise
 from flows.addresses.rules import FAULTS
 
-__all__ = ["FAULTS", "normalise", "normalised_customers", "suppression_keys"]
+__all__ = ["FAULTS", "normalise", "normalised_customers", "own_forms", "suppression_keys", "told_forms"]

@@ -21,6 +21,7 @@ _CALLING_CODES: Final = "|".join(str(code) for code in sorted(phonenumbers.COUNT
 _IN_TEXT: Final = r"[^\s,;:|<>()\[\]\"]+@[^\s,;:|<>()\[\]\"]+"
 _FLOAT: Final = r"^(\d+)\.0+$"
 _WITH_COUNTRY: Final = r"^(\+|＋|00)"
+_NATIONAL: Final = "without country "
 
 
 def normalised_customers(customers: pl.DataFrame, cache: Path | None) -> pl.DataFrame:
@@ -88,6 +89,21 @@ def suppression_keys(suppressions: pl.DataFrame, people: pl.DataFrame, cache: Pa
     ]
     found = pl.concat(forms).filter(pl.col("address_match") != "").unique().sort("_row", "address_match")
     return numbered.join(found, on="_row", how="inner", maintain_order="left_right").drop("_row")
+
+
+def told_forms(suppressions: pl.DataFrame) -> pl.DataFrame:
+    """As `suppression_keys` without knowing people: `form` instead, to be compared with `own_forms` of theirs."""
+    nobody = pl.DataFrame(schema={"phone_match": pl.String})
+    read = suppression_keys(suppressions, nobody, None).rename({"address_match": "form"})
+    digits = pl.col("address").str.replace(_FLOAT, "$1").str.replace_all(r"\D", "").str.strip_chars_start("0")
+    is_careless = ~pl.col("address").str.contains("@", literal=True) & ~pl.col("address").str.contains(_WITH_COUNTRY)
+    careless = suppressions.filter(is_careless, digits != "").with_columns(form=pl.lit(_NATIONAL) + digits)
+    return pl.concat([read.select(careless.columns), careless])
+
+
+def own_forms(address_match: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """The forms of a person's address that tell it from others: as it is, and as a number without its country."""
+    return address_match, pl.when(address_match.str.starts_with("+")).then(pl.lit(_NATIONAL) + _national(address_match))
 
 
 def _email_forms(written: pl.DataFrame, cache: Path | None) -> pl.DataFrame:

@@ -10,19 +10,22 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+import polars as pl
 
 from flows.clock import present
 from flows.durable import boot_id, private_folder, rename_once, same_file_system, sync_folder
-from flows.errors import BalanceError, OutboxError, StateError
+from flows.errors import BalanceError, OutboxError, PlanError, StateError
+from flows.keys import load_key
+from flows.ledger.consent import barred_since, drain
 from flows.ledger.exposure import forget_superseded
 from flows.ledger.store import Ledger, open_ledger
 from flows.plan import sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
-
-    import polars as pl
 
     from flows.ledger.claims import Batch
     from flows.settings import Settings
@@ -67,35 +70,91 @@ def staged(settings: Settings, batch_id: str) -> Path:
     return settings.folder("staging", batch_id)
 
 
-def publish(settings: Settings, batch: Batch, records: dict[str, pl.DataFrame]) -> Path:
+class Contents(Protocol):
+    """What a staged batch holds, as far as the seal has to know it.
+
+    Attributes:
+        records: table of the ledger -> rows that become true with the seal (deliveries, receipts, product versions).
+    """
+
+    records: Mapping[str, pl.DataFrame]
+
+    def rows(self) -> pl.DataFrame:
+        """The messages in it: `message_id, person_key, brand, channel, topic, address_match`."""
+
+    def is_current(self) -> bool:
+        """Whether words and SQL are still those that it was made of."""
+
+    def leave_out(self, barred: pl.Series) -> int:
+        """Write its files again without some messages, by `message_id`; returns how many rows the batch then has."""
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """What became of a staged batch.
+
+    Attributes:
+        folder: in the outbox; None where nothing was left of it.
+        rows: how many it has.
+        barred: `message_id, reason` of those that were left out at the seal.
+    """
+
+    folder: Path | None
+    rows: int
+    barred: pl.DataFrame
+
+
+def publish(settings: Settings, batch: Batch, contents: Contents, drain_seen: int) -> Sealed:
     """Seal a staged batch, reveal it by one rename, and commit. Its files must have been synced.
+
+    The inbox is drained first: who has said stop since consent was looked at is left out, and only that person's file is
+    written again. From then on until the batch has appeared nobody else has the ledger.
 
     Args:
         settings: where everything is.
         batch: claimed before.
-        records: table of the ledger -> rows that become true with the seal (deliveries, receipts, product versions).
-
-    Returns:
-        The folder in the outbox.
+        contents: what was staged.
+        drain_seen: the number of the latest drain of the inbox when consent was looked at.
 
     Raises:
         StateError: the batch is no longer claimed: somebody recovered it meanwhile.
+        PlanError: words or SQL have changed since it was made; its claims are released then.
+        DataError: the inbox cannot be read.
         OutboxError: something of its name is in the outbox already; the batch is on hold then.
     """
-    source = staged(settings, batch.batch_id)
+    key = load_key(settings.key_file)
     with open_ledger(settings) as ledger:
+        _fence(ledger, batch.batch_id)
+        drain(settings, ledger, key)
+        if not contents.is_current():
+            _give_up(settings, ledger, batch.batch_id, "words or SQL changed while it was made")
+            what = "words or SQL have changed while it was delivered"
+            raise PlanError(batch.run_id, what, "make a new plan")
+        barred = barred_since(ledger, drain_seen, contents.rows(), key)
+        rows = contents.leave_out(barred["message_id"]) if barred.height else batch.row_count
+        if rows == 0:
+            _give_up(settings, ledger, batch.batch_id, "everybody in it said stop before it was sealed")
+            return Sealed(None, 0, barred)
         with ledger.transaction():
-            _fence(ledger, batch.batch_id)
-            for table, rows in records.items():
-                ledger.append(table, rows)
+            _release(ledger, batch.batch_id, barred)
+            for table, added in contents.records.items():
+                ledger.append(table, added)
             ledger.execute(
                 """
-                UPDATE batch SET state = 'sealed', manifest_sha256 = $manifest, boot_id = $boot, sealed_at = $at
+                UPDATE batch
+                SET state = 'sealed', row_count = $rows, manifest_sha256 = $manifest, boot_id = $boot, sealed_at = $at
                 WHERE batch_id = $batch
                 """,
-                {"manifest": sha256(source / MANIFEST), "boot": boot_id(), "at": _stamp(), "batch": batch.batch_id},
+                {
+                    "rows": rows,
+                    "manifest": sha256(staged(settings, batch.batch_id) / MANIFEST),
+                    "boot": boot_id(),
+                    "at": _stamp(),
+                    "batch": batch.batch_id,
+                },
             )
-        return _reveal(settings, ledger, batch.batch_id, batch.target, batch.folder)
+        folder = _reveal(settings, ledger, batch.batch_id, batch.target, batch.folder)
+        return Sealed(folder, rows, barred)
 
 
 def recover(settings: Settings) -> list[Recovered]:
@@ -112,6 +171,48 @@ def recover(settings: Settings) -> list[Recovered]:
         if folder.name not in known:
             _discard(folder)
     return found
+
+
+def on_hold(ledger: Ledger) -> pl.DataFrame:
+    """`batch_id, run_id, row_count, reason` of the batches that wait for a person."""
+    return ledger.rows("SELECT batch_id, run_id, row_count, reason FROM batch WHERE state = 'hold' ORDER BY batch_id")
+
+
+def held_run(ledger: Ledger, batch_id: str) -> str:
+    """The run of a batch on hold. Raises StateError where it is not on hold."""
+    held = on_hold(ledger)
+    found = held.filter(pl.col("batch_id") == batch_id)["run_id"].to_list()
+    if not found:
+        others = ", ".join(held["batch_id"])
+        raise StateError(
+            batch_id, "this batch is not on hold", f"on hold: {others}" if others else "no batch is on hold"
+        )
+    return str(found[0])
+
+
+def resolve(settings: Settings, batch_id: str, *, is_taken: bool, again: bool = False) -> None:
+    """Note what a person knows of a batch on hold: that it has been taken, or that nobody has seen it.
+
+    Args:
+        settings: where everything is.
+        batch_id: of the batch.
+        is_taken: whether it was seen; it is published then, else its claims are released.
+        again: whether its run is to deliver it again, from the kept plan, even if this program is killed now.
+
+    Raises:
+        StateError: the batch is not on hold.
+    """
+    with open_ledger(settings) as ledger:
+        run_id = held_run(ledger, batch_id)
+        if is_taken:
+            _note_published(ledger, batch_id)
+        else:
+            with ledger.transaction():
+                _unclaim(ledger, batch_id, "a person said that nobody has seen it")
+                if again:
+                    ledger.execute("UPDATE run SET state = 'delivering' WHERE run_id = $run", {"run": run_id})
+    if staged(settings, batch_id).exists():
+        _discard(staged(settings, batch_id))
 
 
 def _recover_batch(settings: Settings, ledger: Ledger, row: dict[str, object]) -> Recovered:
@@ -142,13 +243,32 @@ def is_whole(folder: Path, manifest_sha256: str) -> bool:
     return found == files.keys() and all(sha256(folder / name) == digest for name, digest in files.items())
 
 
+def _give_up(settings: Settings, ledger: Ledger, batch_id: str, reason: str) -> None:
+    """Undo a batch that is not going to be sealed."""
+    _undo(ledger, batch_id, reason)
+    _discard(staged(settings, batch_id))
+
+
+def _release(ledger: Ledger, batch_id: str, barred: pl.DataFrame) -> None:
+    """Give back the claims of messages that do not leave."""
+    ledger.execute(
+        "DELETE FROM claim WHERE batch_id = $batch AND message_id IN (SELECT message_id FROM barred)",
+        {"batch": batch_id},
+        barred=barred,
+    )
+
+
 def _undo(ledger: Ledger, batch_id: str, reason: str) -> Recovered:
     """State first; the folder is unlinked only after that, since its absence would mean that it was published."""
     with ledger.transaction():
-        for table in ("exposure", "receipt", "delivery", "claim"):
-            ledger.execute(f"DELETE FROM {table} WHERE batch_id = $batch", {"batch": batch_id})
-        _set_state(ledger, batch_id, "aborted", reason)
+        _unclaim(ledger, batch_id, reason)
     return Recovered(batch_id, "aborted", reason)
+
+
+def _unclaim(ledger: Ledger, batch_id: str, reason: str) -> None:
+    for table in ("exposure", "receipt", "delivery", "claim"):
+        ledger.execute(f"DELETE FROM {table} WHERE batch_id = $batch", {"batch": batch_id})
+    _set_state(ledger, batch_id, "aborted", reason)
 
 
 def _reveal(settings: Settings, ledger: Ledger, batch_id: str, target: str, name: str) -> Path:

@@ -45,6 +45,7 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
             "people_count": plan.people_count,
             "expires_at": plan.expires_at,
             "source_rows": json.dumps(plan.order.source_rows),
+            "source_columns": json.dumps(plan.order.source_columns),
             "started_at": present(),
         }
     )
@@ -90,9 +91,12 @@ def delivered_runs(ledger: Ledger) -> list[str]:
 
 
 def batches_of(ledger: Ledger, run_id: str) -> pl.DataFrame:
-    """`target, brand, state, kind, row_count, batch_id` of the batches of a run that were not aborted."""
+    """`target, brand, state, kind, row_count, released_count, batch_id` of the batches of a run that were not aborted."""
     return ledger.rows(
-        "SELECT target, brand, state, kind, row_count, batch_id FROM batch WHERE run_id = $run AND state <> 'aborted'",
+        """
+        SELECT target, brand, state, kind, row_count, released_count, batch_id FROM batch
+        WHERE run_id = $run AND state <> 'aborted'
+        """,
         {"run": run_id},
     )
 
@@ -105,7 +109,9 @@ def claims_of(ledger: Ledger, run_id: str) -> int:
 
 def states_told(ledger: Ledger) -> pl.DataFrame:
     """`target, brand` of every state target that was ever told something."""
-    rows = ledger.rows("SELECT DISTINCT target, brand FROM batch WHERE kind = 'state' AND state = 'published'")
+    rows = ledger.rows(
+        "SELECT DISTINCT target, brand FROM batch WHERE kind = 'state' AND state IN ('published', 'loaded', 'sent')"
+    )
     return rows.cast(pl.String)
 
 
@@ -113,7 +119,7 @@ def last_published(ledger: Ledger, target: str, brand: str) -> str | None:
     """The batch that a state target holds now: the last to be claimed, which a run for a past day may have been."""
     rows = ledger.rows(
         """
-        SELECT batch_id FROM batch WHERE target = $target AND brand = $brand AND state = 'published'
+        SELECT batch_id FROM batch WHERE target = $target AND brand = $brand AND state IN ('published', 'loaded', 'sent')
         ORDER BY rowid DESC LIMIT 1
         """,
         {"target": target, "brand": brand},

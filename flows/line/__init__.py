@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from flows.clock import moment, present
 from flows.errors import PlanError
+from flows.ledger.acknowledging import lapse
 from flows.ledger.lock import run_lock
-from flows.ledger.publishing import Recovered, check_folders, recover
+from flows.ledger.publishing import Recovered, check_folders, held_run, on_hold, recover, resolve
 from flows.ledger.runs import end_run, unfinished_runs
 from flows.ledger.store import open_ledger
+from flows.line.acknowledging import acknowledge, deliver_failed
 from flows.line.checking import check
 from flows.line.comparing import compare
 from flows.line.delivering import finish, pairs, publish, start
@@ -26,6 +28,8 @@ from flows.line.proving import prove
 from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
 from flows.line.settling import settle
 from flows.line.sources import make_sample, scratch_folder
+from flows.line.telling import tell, tell_all
+from flows.plan import check_deliverable, read_plan
 
 if TYPE_CHECKING:
     from datetime import date
@@ -40,10 +44,13 @@ __all__ = [
     "Outcome",
     "Published",
     "Request",
+    "Way",
+    "acknowledge",
     "begin",
     "check",
     "compare",
     "deliver",
+    "deliver_again",
     "explain",
     "finish",
     "pairs",
@@ -54,13 +61,20 @@ __all__ = [
     "preview_for",
     "prove",
     "publish",
+    "recover_now",
+    "resolve_hold",
     "run",
     "sample",
     "settle",
     "silent",
     "start",
+    "tell",
+    "tell_all",
     "tidy",
 ]
+
+Way = Literal["publish", "abort", "taken"]
+"""What a person decides about a batch on hold."""
 
 
 def run(workspace: Workspace, request: Request, progress: Progress = silent, *, dry_run: bool = False) -> Outcome:
@@ -108,6 +122,18 @@ def deliver(
         return replace(done, recovered=tuple(recovered))
 
 
+def deliver_again(workspace: Workspace, batch_id: str) -> Published:
+    """Deliver again what failed in a batch, and nothing else.
+
+    Raises:
+        StateError: nothing of the batch failed.
+        PlanError: its plan may not be delivered any more.
+    """
+    with run_lock(workspace.settings, f"justenough deliver --failed {batch_id}"):
+        tidy(workspace)
+        return deliver_failed(workspace, batch_id)
+
+
 def sample(
     settings: Settings, as_of: date | None, customers: int, seed: int, progress: Progress = silent
 ) -> dict[str, int]:
@@ -139,6 +165,39 @@ def tidy(workspace: Workspace) -> list[Recovered]:
     return recover(workspace.settings)
 
 
+def recover_now(workspace: Workspace) -> tuple[list[Recovered], list[str]]:
+    """What killed runs have left behind, finished or undone; and the batches that wait for a person. Raises as `tidy`."""
+    with run_lock(workspace.settings, "justenough recover"):
+        recovered = tidy(workspace)
+        with open_ledger(workspace.settings) as ledger:
+            return recovered, on_hold(ledger)["batch_id"].to_list()
+
+
+def resolve_hold(workspace: Workspace, batch_id: str, way: Way, progress: Progress = silent) -> Delivered | None:
+    """Decide about a batch on hold.
+
+    Args:
+        workspace: must be as it was when the plan was made, to publish.
+        batch_id: of the batch.
+        way: publish: nobody has seen it, so its plan is delivered again, as a new batch and with consent as it is now; abort:
+            nobody has seen it, and its claims are released; taken: somebody has loaded it, so it counts as published.
+        progress: is told of each target and brand.
+
+    Raises:
+        StateError: the batch is not on hold.
+        PlanError: its plan may not be delivered any more.
+    """
+    settings = workspace.settings
+    with run_lock(settings, f"justenough recover {batch_id}"):
+        tidy(workspace)
+        with open_ledger(settings) as ledger:
+            run_id = held_run(ledger, batch_id)
+        if way == "publish":
+            check_deliverable(read_plan(settings, run_id), None)
+        resolve(settings, batch_id, is_taken=way == "taken", again=way == "publish")
+        return _delivered(workspace, run_id, None, progress, allow_past=True) if way == "publish" else None
+
+
 def prepare(workspace: Workspace, progress: Progress = silent) -> tuple[list[Recovered], list[Delivered]]:
     """Finish or undo what killed runs left behind, and deliver their plans to the end while they are valid.
 
@@ -147,6 +206,8 @@ def prepare(workspace: Workspace, progress: Progress = silent) -> tuple[list[Rec
     settings = workspace.settings
     recovered = tidy(workspace)
     with open_ledger(settings) as ledger:
+        over = "nobody had loaded it when it ran out"
+        recovered += [Recovered(batch_id, "lapsed", over) for batch_id in lapse(ledger, settings.acknowledged)]
         unfinished = unfinished_runs(ledger)
     resumed: list[Delivered] = []
     for run_id, expires_at in unfinished.iter_rows():

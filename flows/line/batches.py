@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +13,19 @@ from flows.clock import present
 from flows.keys import load_key
 from flows.ledger.claims import Batch, Header
 from flows.ledger.exposure import exposures, shown_lately
-from flows.ledger.publishing import publish, refuse_unbalanced, staged
+from flows.ledger.publishing import Sealed, publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, sources_known, versions
 from flows.ledger.store import open_ledger
 from flows.line.planning import SOURCES, read_creatives, scan_deliveries, source_of
-from flows.line.sources import bars_of_deliveries
+from flows.line.sources import bars_of_deliveries, drained
 from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
-from flows.stages.delivery import Payload, header, shaped, write_batch
+from flows.stages.delivery import Payload, header, leave_out, shaped, write_batch
 from flows.stages.eligibility import rechecked
 from flows.stages.exposure import exposed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -65,15 +65,33 @@ class Job:
         return Header(order.run_id, self.target.name, self.brand, self.target.channel, self.target.kind, order.as_of)
 
 
-def checked(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> tuple[pl.DataFrame, datetime]:
-    """`rows` with what bars each now, the consent that it relies on, and as of when: never older than the claim."""
-    at = present()
+@dataclass(frozen=True)
+class Checked:
+    """Planned deliveries with what bars each now.
+
+    Attributes:
+        rows: with `reason`, and `consent_event`, the consent that they rely on.
+        at: UTC instant as of which consent was read.
+        drain: the number of the latest drain of the inbox then.
+    """
+
+    rows: pl.DataFrame
+    at: datetime
+    drain: int
+
+
+def checked(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> Checked:
+    """`rows` with what bars each now: never older than the claim. What is in the inbox counts."""
+    at, latest = present(), drained(workspace.settings)
     if rows.is_empty():
         nothing = pl.lit(None, dtype=pl.String)
-        return rows.with_columns(reason=nothing, consent_event=nothing), at
+        return Checked(rows.with_columns(reason=nothing, consent_event=nothing), at, latest)
     source = source_of(workspace, plan.order)
-    bars = bars_of_deliveries(replace(source, moment=replace(source.moment, present=at)), rows)
-    return rechecked(rows, bars, workspace.products, CHANNELS, workspace.settings.targets, at), at
+    bars = bars_of_deliveries(
+        replace(source, moment=replace(source.moment, present=at)), rows, load_key(workspace.settings.key_file)
+    )
+    looked = rechecked(rows, bars, workspace.products, CHANNELS, workspace.settings.targets, at)
+    return Checked(looked, at, latest)
 
 
 def within_budget(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
@@ -88,15 +106,113 @@ def claims_wanted(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.Da
     return claimable(rows, workspace.products, load_key(workspace.settings.key_file), plan.order.moment)
 
 
+@dataclass
+class Staged:
+    """A claimed batch in the staging folder; what its seal has to know of it (`ledger.publishing.Contents`).
+
+    Attributes:
+        job: its target and brand.
+        batch: claimed.
+        sent: the deliveries that get a receipt: those that send or show something.
+        creatives: of these.
+        files: what is written.
+        consent_checked_at: UTC instant as of which consent was read.
+        when_left_out: is told the `message_id` of what is left out at the seal.
+        records: table of the ledger -> rows that become true with the seal.
+    """
+
+    job: Job
+    batch: Batch
+    sent: pl.DataFrame
+    creatives: Creatives
+    files: list[Payload]
+    consent_checked_at: datetime
+    when_left_out: Callable[[pl.Series], None] | None = None
+    records: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        workspace = self.job.workspace
+        return {
+            name: workspace.product_digest(workspace.products[name]) for name in self.sent["product"].unique().sort()
+        }
+
+    @cached_property
+    def _noted(self) -> tuple[pl.DataFrame, pl.Series]:
+        """The versions of its products, and the sources that receipts can refer to already."""
+        with open_ledger(self.job.workspace.settings) as ledger:
+            return versions(ledger, self._digests), sources_known(ledger)
+
+    @property
+    def _folder(self) -> Path:
+        return staged(self.job.workspace.settings, self.batch.batch_id)
+
+    def write(self) -> int:
+        """Archive what its products are made of, stage its files, and return the number of rows."""
+        workspace = self.job.workspace
+        for product, digest in self._digests.items():
+            archive(workspace.settings, digest, workspace.product_files(workspace.products[product]))
+        self.records = self._records()
+        return write_batch(self._folder, self.files, self.creatives, self.job.target, self._header())
+
+    def rows(self) -> pl.DataFrame:
+        """As `Contents.rows`."""
+        topics = {name: product.topic for name, product in self.job.workspace.products.items()}
+        topic = pl.col("product").replace_strict(topics, return_dtype=pl.String)
+        return self.sent.select("message_id", "person_key", "brand", "channel", "address_match", topic=topic)
+
+    def is_current(self) -> bool:
+        """As `Contents.is_current`."""
+        return self.job.workspace.is_current()
+
+    def leave_out(self, barred: pl.Series) -> int:
+        """As `Contents.leave_out`."""
+        self.sent = self.sent.filter(~pl.col("message_id").is_in(barred.implode()))
+        self.records = self._records()
+        if self.when_left_out is not None:
+            self.when_left_out(barred)
+        return leave_out(self._folder, barred, self.files, self.creatives, self.job.target, self._header())
+
+    def _records(self) -> dict[str, pl.DataFrame]:
+        numbers, known_sources = self._noted
+        products = self.job.workspace.products
+        sources = pl.read_parquet(self.job.folder / SOURCES)
+        receipts = _receipts(self.job, self.sent, self.creatives, numbers, sources).with_columns(
+            batch_id=pl.lit(self.batch.batch_id),
+            as_of=pl.lit(self.batch.as_of),
+            consent_checked_at=pl.lit(self.consent_checked_at),
+        )
+        new = numbers.filter(pl.col("is_new")).select(
+            "product", "number", "digest", first_delivered_at=pl.lit(present())
+        )
+        batch_id = pl.lit(self.batch.batch_id)
+        return {
+            "delivery": self.sent.select("message_id", "decision_id", "creative_id", "valid_until", batch_id=batch_id),
+            "receipt": receipts,
+            "product_version": new,
+            "exposure": exposures(self.sent, {name: products[name].because for name in self._digests}, self.batch),
+            "source": _new_sources(sources, receipts["sources_sha256"], known_sources),
+        }
+
+    def _header(self) -> dict[str, Any]:
+        numbers, _ = self._noted
+        products = self.sent.group_by("product", "variant", "facts").len("rows")
+        listed = products.join(numbers.select("product", version="number"), on="product")
+        listed = listed.sort("product", "variant", "facts")
+        name, digest = self.job.workspace.settings.name, plan_digest(self.job.folder)
+        return header(self.batch, name, digest, self.consent_checked_at, listed.to_dicts())
+
+
 def publish_batch(
     job: Job,
     batch: Batch,
     rows: pl.DataFrame,
     creatives: Creatives,
     files: list[Payload],
-    consent_checked_at: datetime,
-) -> Path:
-    """Stage, seal and reveal a claimed batch, and return its folder in the outbox.
+    look: Checked,
+    when_left_out: Callable[[pl.Series], None] | None = None,
+) -> Sealed:
+    """Stage, seal and reveal a claimed batch.
 
     Args:
         job: its target and brand.
@@ -104,41 +220,16 @@ def publish_batch(
         rows: the deliveries that get a receipt: those that send or show something.
         creatives: of the rows.
         files: what to write.
-        consent_checked_at: UTC instant as of which consent was read.
+        look: when consent was read.
+        when_left_out: is told the `message_id` of what is left out at the seal.
 
     Raises:
         BalanceError: rows, files and manifest are not the same number; nothing is revealed then.
+        JustEnoughError: as `ledger.publishing.publish`.
     """
-    settings = job.workspace.settings
-    digests = {
-        name: job.workspace.product_digest(job.workspace.products[name]) for name in rows["product"].unique().sort()
-    }
-    with open_ledger(settings) as ledger:
-        numbers, known_sources = versions(ledger, digests), sources_known(ledger)
-    for product, digest in digests.items():
-        archive(settings, digest, job.workspace.product_files(job.workspace.products[product]))
-    products = rows.group_by("product", "variant", "facts").len("rows")
-    listed = products.join(numbers.select("product", version="number"), on="product").sort(
-        "product", "variant", "facts"
-    )
-    entries = header(batch, settings.name, plan_digest(job.folder), consent_checked_at, listed.to_dicts())
-    written = write_batch(staged(settings, batch.batch_id), files, creatives, job.target, entries)
-    refuse_unbalanced(batch.batch_id, claims=batch.row_count, rows=written)
-    sources = pl.read_parquet(job.folder / SOURCES)
-    receipts = _receipts(job, rows, creatives, numbers, sources).with_columns(
-        batch_id=pl.lit(batch.batch_id), as_of=pl.lit(batch.as_of), consent_checked_at=pl.lit(consent_checked_at)
-    )
-    new = numbers.filter(pl.col("is_new")).select("product", "number", "digest", first_delivered_at=pl.lit(present()))
-    records = {
-        "delivery": rows.select(
-            "message_id", "decision_id", "creative_id", "valid_until", batch_id=pl.lit(batch.batch_id)
-        ),
-        "receipt": receipts,
-        "product_version": new,
-        "exposure": exposures(rows, {name: job.workspace.products[name].because for name in digests}, batch),
-        "source": _new_sources(sources, receipts["sources_sha256"], known_sources),
-    }
-    return publish(settings, batch, records)
+    contents = Staged(job, batch, rows, creatives, files, look.at, when_left_out)
+    refuse_unbalanced(batch.batch_id, claims=batch.row_count, rows=contents.write())
+    return publish(job.workspace.settings, batch, contents, look.drain)
 
 
 def valid_until(rows: pl.DataFrame) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -14,10 +15,11 @@ from flows.ledger.publishing import refuse_unbalanced
 from flows.ledger.runs import batches_of, claims_of, end_run, run_state, start_run, states_told
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
+from flows.line.health import Sources, healthy_sources
 from flows.line.planning import read_decisions, scan_deliveries
 from flows.line.reconciling import publish_state, published_members
 from flows.line.request import Published
-from flows.line.sources import database, healthy_rows
+from flows.line.sources import database
 from flows.plan import Plan, check_deliverable, plan_digest, plan_folder, read_plan
 from flows.schemas import KEYS
 from flows.stages.delivery import Payload
@@ -42,11 +44,11 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     settings = workspace.settings
     plan = read_plan(settings, run_id)
     check_deliverable(plan, expected)
-    if plan.order.inputs_digest != workspace.inputs_digest:
-        raise PlanError(run_id, "settings, words or SQL have changed since this plan was made", "make a new plan")
+    check_current(workspace, plan)
     if _is_over(workspace, plan) and not allow_past:
         raise PlanError(run_id, f"{plan.order.as_of} is over", "to deliver for a past day add --allow-past")
-    healthy_rows(database(settings, plan.order.as_of), workspace, plan.order.source_rows)
+    planned_on = Sources(plan.order.source_rows, plan.order.source_columns)
+    healthy_sources(database(settings, plan.order.as_of), workspace, planned_on, present())
     with open_ledger(settings) as ledger:
         state = run_state(ledger, run_id)
     if state == "delivered":
@@ -63,6 +65,13 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         with open_ledger(settings) as ledger:
             start_run(ledger, plan, settings.name, plan_digest(folder), pl.concat([acted_on, decisions.filter(held)]))
     return plan
+
+
+def check_current(workspace: Workspace, plan: Plan) -> None:
+    """Refuse a plan that was made of other settings, words or SQL. Raises PlanError."""
+    if plan.order.inputs_digest != workspace.inputs_digest:
+        what = "settings, words or SQL have changed since this plan was made"
+        raise PlanError(plan.order.run_id, what, "make a new plan")
 
 
 def pairs(workspace: Workspace, run_id: str) -> list[tuple[str, str]]:
@@ -89,7 +98,7 @@ def publish(workspace: Workspace, run_id: str, target_name: str, brand: str) -> 
         OutboxError: the outbox cannot be written to.
     """
     job = Job(workspace, read_plan(workspace.settings, run_id), target(target_name), brand)
-    return publish_state(job) if job.target.kind == "state" else _publish_messages(job)
+    return publish_state(job) if job.target.kind == "state" else publish_messages(job, job.planned())
 
 
 def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
@@ -100,7 +109,8 @@ def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
     """
     with open_ledger(workspace.settings) as ledger:
         batches = batches_of(ledger, run_id)
-        rows = int(batches.filter(pl.col("kind") == "message")["row_count"].sum())
+        messages = batches.filter(pl.col("kind") == "message")
+        rows = int(messages["row_count"].sum()) - int(messages["released_count"].sum())
         refuse_unbalanced(run_id, claims=claims_of(ledger, run_id), rows=rows)
         end_run(ledger, run_id, "delivered")
     return tuple(batches.filter(pl.col("state") == "hold")["batch_id"])
@@ -118,8 +128,7 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> No
     """
     if planned.is_empty():
         return
-    rows, _ = checked(workspace, plan, planned)
-    rows = within_budget(workspace, plan, rows)
+    rows = within_budget(workspace, plan, checked(workspace, plan, planned).rows)
     messages = rows.filter(
         pl.col("target").is_in([name for name in plan.order.targets if target(name).kind == "message"])
     )
@@ -134,10 +143,10 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> No
         raise PlanError(plan.order.run_id, what, "make a new plan and look at it")
 
 
-def _publish_messages(job: Job) -> Published:
-    """Claim what is still free, and publish exactly that."""
-    rows, consent_checked_at = checked(job.workspace, job.plan, job.planned())
-    rows = within_budget(job.workspace, job.plan, rows)
+def publish_messages(job: Job, planned: pl.DataFrame) -> Published:
+    """Claim what is still free of some planned deliveries, and publish exactly that. Raises as `publish`."""
+    look = checked(job.workspace, job.plan, planned)
+    rows = within_budget(job.workspace, job.plan, look.rows)
     free = rows.filter(pl.col("reason").is_null())
     wanted = claims_wanted(job.workspace, job.plan, free)
     with open_ledger(job.workspace.settings) as ledger, ledger.transaction():
@@ -154,5 +163,6 @@ def _publish_messages(job: Job) -> Published:
         batch = claim(ledger, job.header(), mine, valid_until(leaving))
     creatives = job.creatives(leaving)
     files = [Payload("recipients", "append", job.content(leaving, creatives))]
-    folder = publish_batch(job, batch, leaving, creatives, files, consent_checked_at)
-    return Published(job.target.name, job.brand, folder, rows=leaving.height, dropped=dropped)
+    sealed = publish_batch(job, batch, leaving, creatives, files, look)
+    dropped = dict(Counter(dropped) + Counter(reasons_of(sealed.barred)))
+    return Published(job.target.name, job.brand, sealed.folder, rows=sealed.rows, dropped=dropped)

@@ -14,15 +14,15 @@ from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
 from flows.line.binding import Bound, bind
 from flows.line.deciding import decide
+from flows.line.health import healthy_sources, sources_before
 from flows.line.rating import check_creep, ratings
 from flows.line.sources import (
     Source,
     database,
-    healthy_rows,
+    drained,
     read_shared,
     recent_exposure,
     recent_history,
-    rows_before,
 )
 from flows.line.trying import try_words
 from flows.plan import (
@@ -77,7 +77,8 @@ def begin(workspace: Workspace, request: Request) -> Order:
     check_creep(workspace, ((tried, ratings(workspace, tried)) for tried in try_words(workspace)))
     path = database(settings, moment.as_of)
     bound = bind(workspace, path, moment)
-    load_key(settings.key_file)  # made here where there is none: parts may start at the same time
+    drained(settings)  # makes the key where there is none, before parts start at the same time
+    sources = healthy_sources(path, workspace, sources_before(settings), moment.present)
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
     order = Order(
@@ -92,7 +93,8 @@ def begin(workspace: Workspace, request: Request) -> Order:
         customers=tuple(sorted(set(request.customers))),
         is_narrowed=bool(request.products or request.targets),
         inputs_digest=workspace.inputs_digest,
-        source_rows=healthy_rows(path, workspace, rows_before(settings)),
+        source_rows=dict(sources.rows),
+        source_columns={name: dict(columns) for name, columns in sources.columns.items()},
         overdue=tuple(product.name for product in overdue),
         targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -16,7 +17,7 @@ from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
 from flows.line.planning import read_decisions
 from flows.line.request import Published
-from flows.stages.claims import MEMBERS, Reach, in_small_audiences, reconciled
+from flows.stages.claims import MEMBERS, Reach, in_small_audiences, reconciled, without
 from flows.stages.delivery import Payload
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def publish_state(job: Job) -> Published:
     """
     settings, target = job.workspace.settings, job.target
     published = published_members(settings, target, job.brand)
-    rows, consent_checked_at = checked(job.workspace, job.plan, job.planned())
-    rows = within_budget(job.workspace, job.plan, rows)
+    look = checked(job.workspace, job.plan, job.planned())
+    rows = within_budget(job.workspace, job.plan, look.rows)
     free = rows.filter(pl.col("reason").is_null())
     content = job.content(free, job.creatives(free))
     wanted, barred, reach, now = (
@@ -60,11 +61,18 @@ def publish_state(job: Job) -> Published:
         if removed.height:  # what is taken away stays so: such a batch must be loaded though nobody may be left
             ends_at = max(ends_at, present() + settings.plan_expires)
         batch = claim(ledger, job.header(), nothing, ends_at, row_count=changes)
-    write_members(settings, target.name, job.brand, batch.batch_id, difference.members)
+
+    def keep(barred: pl.Series) -> None:
+        members = without(difference.members, published, barred)
+        write_members(settings, target.name, job.brand, batch.batch_id, members)
+
+    keep(pl.Series(dtype=pl.String))
     files = [Payload("removals", "remove", removed), Payload("additions", "append", added)]
-    folder = publish_batch(job, batch, new, job.creatives(new), files, consent_checked_at)
-    forget_older(settings, target.name, job.brand, batch.batch_id)
-    return Published(target.name, job.brand, folder, batch.row_count, removed.height, unchanged, dropped)
+    sealed = publish_batch(job, batch, new, job.creatives(new), files, look, keep)
+    if sealed.folder is not None:
+        forget_older(settings, target.name, job.brand, batch.batch_id)
+    dropped = dict(Counter(dropped) + Counter(reasons_of(sealed.barred)))
+    return Published(target.name, job.brand, sealed.folder, sealed.rows, removed.height, unchanged, dropped)
 
 
 def published_members(settings: Settings, target: Target, brand: str) -> pl.DataFrame:
@@ -99,7 +107,7 @@ def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
     if settings.targets.get(job.brand, {}).get(job.target.channel) != job.target.name:
         return published.select("message_id")
     known = published.filter(pl.col("product").is_in(list(workspace.products)))
-    rows, _ = checked(workspace, job.plan, known)
+    rows = checked(workspace, job.plan, known).rows
     is_held = draw(f"{settings.name}/global_holdout", pl.col("customer_id")) < settings.global_holdout
     held_wins = read_decisions(job.folder).filter(pl.col("reason") == "HOLDOUT")
     live = [product.name for product in workspace.live(as_of)]

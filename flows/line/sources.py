@@ -12,17 +12,19 @@ from flows.addresses import normalised_customers, suppression_keys
 from flows.channels import CHANNELS
 from flows.durable import private_folder
 from flows.errors import DataError, SourceError, UsageError, nearest
+from flows.keys import load_key
+from flows.ledger.consent import drain, suppressed, told, told_suppressions
 from flows.ledger.exposure import shown_lately
-from flows.ledger.history import erased_people, last_source_rows, read_history
+from flows.ledger.history import erased_people, read_history
 from flows.ledger.store import open_ledger
 from flows.locales import spelt
 from flows.sample import build_sample
 from flows.stages.eligibility import Bars, latest_consent
 from flows.warehouse.queries import consent, customer_keys, customers, exclusions, segment, shared_tables, suppressions
-from flows.warehouse.scope import Scope, count_rows, open_scoped
+from flows.warehouse.scope import Scope, open_scoped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -79,32 +81,6 @@ def _sample(settings: Settings, as_of: date) -> tuple[Path, Path]:
     if not (sql / "sample").is_dir():
         raise SourceError("pyproject.toml: tool.justenough", "there is no `database`", "name your DuckDB file there")
     return settings.folder("sample", f"{as_of}.duckdb"), sql
-
-
-def healthy_rows(path: Path, workspace: Workspace, before: Mapping[str, int]) -> dict[str, int]:
-    """How many rows each table has; refused where a source is empty or has fallen further than is plausible.
-
-    Args:
-        path: the warehouse.
-        workspace: says which tables may be empty, and how far is plausible.
-        before: what the tables had when they were last looked at.
-
-    Raises:
-        SourceError: naming the table and both numbers. An empty or broken source is not "everybody left".
-    """
-    counts = count_rows(path, workspace.catalogue)
-    for name, count in counts.items():
-        where = f"table {name}"
-        if count == 0 and not workspace.catalogue.tables[name].may_be_empty:
-            hint = "look at its load; if it may be empty say `may_be_empty: true` in sql/dimensions.yaml"
-            raise SourceError(where, "this source is empty", hint)
-        fall = 1 - count / before[name] if before.get(name) else 0
-        if fall > workspace.settings.largest_fall:
-            what = f"this source fell from {before[name]} to {count} rows since it was last looked at"
-            raise SourceError(
-                where, what, "look at its load; if it is right raise the setting `largest_fall` for one run"
-            )
-    return counts
 
 
 @dataclass(frozen=True)
@@ -171,9 +147,9 @@ def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
     queries, settings, moment = source.workspace.queries, source.workspace.settings, source.moment
     with source.open(scope, moment.present) as connection:
         people = _people(customers(connection, queries, moment), settings, key)
-        said = _consent(source, connection)
+        said = _consent(source, connection, people)
         excluded = exclusions(connection, queries, moment)
-    return Bars(people, said, _suppressed(source, people), excluded, _erased(settings))
+    return Bars(people, said, _suppressed(source, people, _addresses(people), key), excluded, _erased(settings))
 
 
 def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
@@ -209,17 +185,18 @@ def scratch_folder(settings: Settings) -> Path:
     return private_folder(settings.folder("scratch"))
 
 
-def rows_before(settings: Settings) -> dict[str, int]:
-    """Table -> rows at the last run that delivered; empty before the first."""
-    with open_ledger(settings) as ledger:
-        return last_source_rows(ledger)
-
-
 def recent_history(settings: Settings, products: Sequence[Product], as_of: date) -> pl.DataFrame:
     """`schemas.HISTORY` as far back as any product's `once_every` reaches."""
     longest = max((product.once_every.every for product in products), default=timedelta(0))
     with open_ledger(settings) as ledger:
         return read_history(ledger, as_of - longest - timedelta(days=1), as_of)
+
+
+def drained(settings: Settings) -> int:
+    """Take over what people have said since; returns the number of the latest drain. Raises as `ledger.consent.drain`."""
+    key = load_key(settings.key_file)
+    with open_ledger(settings) as ledger:
+        return drain(settings, ledger, key)
 
 
 def recent_exposure(settings: Settings, as_of: date) -> pl.DataFrame:
@@ -228,16 +205,17 @@ def recent_exposure(settings: Settings, as_of: date) -> pl.DataFrame:
         return shown_lately(ledger, as_of, settings.exposure)
 
 
-def bars_of_deliveries(source: Source, deliveries: pl.DataFrame) -> Bars:
+def bars_of_deliveries(source: Source, deliveries: pl.DataFrame, key: Key) -> Bars:
     """What bars planned deliveries now, at the addresses of the plan: who is no customer any more, and what people said."""
     source = source.at_present()
     queries, moment = source.workspace.queries, source.moment
-    planned = deliveries.select("customer_id", "brand", phone_match="address_match")
+    planned = deliveries.select("customer_id", "person_key", "brand", phone_match="address_match")
     with source.open(Scope(), moment.present) as connection:
         known = customer_keys(connection, queries, moment)
         said = _consent(source, connection, planned)
         excluded = exclusions(connection, queries, moment)
-    return Bars(known, said, _suppressed(source, planned), excluded, _erased(source.workspace.settings))
+    listed = _suppressed(source, planned, deliveries.select("brand", "channel", "address_match"), key)
+    return Bars(known, said, listed, excluded, _erased(source.workspace.settings))
 
 
 def _people(rows: pl.DataFrame, settings: Settings, key: Key) -> pl.DataFrame:
@@ -251,23 +229,45 @@ def _people(rows: pl.DataFrame, settings: Settings, key: Key) -> pl.DataFrame:
     return read.with_columns(rows["country"], person_key=key.of(pl.col("customer_id")))
 
 
-def _suppressed(source: Source, people: pl.DataFrame) -> pl.DataFrame:
+def _addresses(people: pl.DataFrame) -> pl.DataFrame:
+    """`brand, channel, address_match` of people's addresses."""
+    return pl.concat(
+        people.select(
+            "brand",
+            channel=pl.lit(channel.name),
+            address_match=f"{channel.address}_match"
+            if f"{channel.address}_match" in people.columns
+            else channel.address,
+        )
+        for channel in CHANNELS.values()
+    ).drop_nulls()
+
+
+def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame, key: Key) -> pl.DataFrame:
+    """`channel, address_match, brand` of what the workspace and the history list among the addresses of these people."""
+    settings = source.workspace.settings
     with source.open(Scope(), source.moment.present, lists=True) as connection:
         listed = suppressions(connection, source.workspace.queries, source.moment)
     # A suppression of which nobody can read the channel, or nobody noted the brand, bars them all.
     channel = pl.col("channel").str.strip_chars().str.to_lowercase()
     channel = pl.when(channel.is_in(list(CHANNELS))).then(channel).otherwise(pl.lit("*"))
-    listed = listed.with_columns(channel, _brand(source.workspace.settings).fill_null("*"))
-    keyed = suppression_keys(listed, people, source.workspace.settings.folder("addresses"))
-    return keyed.select("channel", "address_match", "brand")
+    listed = listed.with_columns(channel, _brand(settings).fill_null("*"))
+    keyed = suppression_keys(listed, people, settings.folder("addresses"))
+    with open_ledger(settings) as ledger:
+        told = suppressed(told_suppressions(ledger), addresses, key)
+    return pl.concat([keyed.select("channel", "address_match", "brand"), told])
 
 
-def _consent(source: Source, connection: Connection, people: pl.DataFrame | None = None) -> pl.DataFrame:
-    """What people, or just these, have said last, of the workspace's brands however they are spelt."""
+def _consent(source: Source, connection: Connection, people: pl.DataFrame) -> pl.DataFrame:
+    """What these people have said last, of the workspace's brands however they are spelt, wherever they said it."""
+    settings = source.workspace.settings
     events = consent(connection, source.workspace.queries, source.moment)
-    if people is not None:  # at a delivery they are a few of everybody, and it is read anew for each batch
-        events = events.join(people.select("customer_id"), on="customer_id", how="semi")
-    return latest_consent(events.with_columns(_brand(source.workspace.settings)), source.moment.present)
+    # A person of several brands is there several times; of everybody few have told us directly.
+    events = events.join(people.select("customer_id"), on="customer_id", how="semi")
+    with open_ledger(settings) as ledger:
+        direct = told(ledger).join(people.select("customer_id", "person_key").unique(), on="person_key")
+    events = pl.concat([events, direct.select(events.columns)])
+    return latest_consent(events.with_columns(_brand(settings)), source.moment.present)
 
 
 def _brand(settings: Settings) -> pl.Expr:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from flows.line.request import Delivered, Outcome
+    from flows.ledger.publishing import Recovered
+    from flows.line.request import Delivered, Outcome, Published
     from flows.plan import Crowd, Missed, Plan, Waterfall
     from flows.starting import Started
 
@@ -127,6 +128,47 @@ def wired(files: Sequence[str]) -> RenderableType:
     for file in files:
         table.add_row(file)
     return Group(table, _next("commit these files; justenough check tells when they are out of date"))
+
+
+def recovered(found: Sequence[Recovered], held: Sequence[str]) -> RenderableType:
+    """What killed runs had left behind, and what waits for a person."""
+    lines = [Text(f"{each.batch_id}: {each.state}, because {each.reason}") for each in found]
+    lines += [Text(f"{batch} is on hold: nobody can know whether it was seen. Look at the platform.") for batch in held]
+    if not lines:
+        return Text("Nothing was left behind, and nothing is on hold.")
+    ways = (
+        f"justenough recover {held[0]} --publish (nobody has seen it), --abort or --taken" if held else "justenough run"
+    )
+    return Group(*lines, _next(ways))
+
+
+def resolved(batch: str, way: str) -> RenderableType:
+    """What was decided about a batch on hold."""
+    said = "published: it counts as loaded" if way == "taken" else "aborted: its claims are released"
+    return Group(Text(f"{batch} is {said}."), _next("justenough run"))
+
+
+def acknowledged(batch: str, told: str, released: int) -> RenderableType:
+    """What the other end told of a batch."""
+    if told not in ("failed", "lapsed"):
+        return Text(f"{batch} is {told}.")
+    said = f"{batch}: {told} is noted, and {released:,} claims are released."
+    return Group(Text(said), _next(f"justenough deliver --failed {batch}"))
+
+
+def again(done: Published, outbox: Path) -> RenderableType:
+    """What was delivered again of a batch."""
+    if done.folder is None:
+        return Text("Nobody of those it failed for may get it any more.")
+    fallen = ", ".join(f"{code} {count:,}" for code, count in sorted(done.dropped.items()))
+    less = f" Left out: {fallen}." if fallen else ""
+    return Text(f"{done.rows:,} rows are in {done.folder.relative_to(outbox.parent)}.{less}")
+
+
+def noted(notices: int) -> RenderableType:
+    """What was put into the inbox."""
+    said = "1 notice is" if notices == 1 else f"{notices:,} notices are"
+    return Group(Text(f"{said} in the inbox: they hold for whatever is sealed from now on."))
 
 
 def sampled(rows: dict[str, int]) -> RenderableType:

@@ -136,6 +136,22 @@ def reconciled(
     return Difference(additions, removals, members, members.height - others.height - additions.height)
 
 
+def without(members: pl.DataFrame, published: pl.DataFrame, barred: pl.Series) -> pl.DataFrame:
+    """`MEMBERS` as they are once some additions have been left out.
+
+    What the platform holds under the identifiers of these stays noted, or nobody would ever take it away.
+
+    Args:
+        members: `MEMBERS` as they would be.
+        published: `MEMBERS` as they are.
+        barred: `message_id` of the additions that are left out.
+    """
+    is_barred = pl.col("message_id").is_in(barred.implode())
+    left, out = members.filter(~is_barred), members.filter(is_barred)
+    held = published.join(out, on="identity", how="semi").join(left, on="message_id", how="anti")
+    return pl.concat([left, held]).sort(*KEYS)
+
+
 def in_small_audiences(members: pl.DataFrame, published: pl.DataFrame, least: int) -> pl.DataFrame:
     """`message_id` of new members whose audience would have fewer than `least` people, by their addresses.
 

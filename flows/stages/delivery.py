@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from flows.plan import sha256
 from flows.words import Composed, Creative, Slot, fill, is_words_slot, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
+CREATIVES = "creatives.ndjson"
 
 
 @dataclass(frozen=True)
@@ -87,25 +89,83 @@ def write_batch(
     Raises:
         OutboxError: the disk is full, or the folder cannot be written to.
     """
-    try:
+    with _told(folder):
         private_folder(folder.parent)
         folder.mkdir(mode=0o700)
-        entries = [entry for payload in payloads for entry in _write_parts(folder, payload, target, creatives)]
-        row_count = sum(int(entry["rows"]) for entry in entries)
+        entries = [
+            _write_part(folder, payload, number, part, target, creatives)
+            for payload in payloads
+            for number, part in _parts(payload, target)
+        ]
         if target.merges and target.requests is None and creatives:
             entries.append(_write_creatives(folder, [creatives[name] for name in sorted(creatives)]))
-        manifest = {"schema_version": SCHEMA_VERSION, **header, "rows": row_count, "files": entries}
-        create_file(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False).encode())
-        sync_folder(folder)
-        sync_folder(folder.parent)
+        return _write_manifest(folder, header, entries)
+
+
+def leave_out(
+    folder: Path,
+    barred: pl.Series,
+    payloads: Iterable[Payload],
+    creatives: Creatives,
+    target: Target,
+    header: Mapping[str, Any],
+) -> int:
+    """Write the parts of a staged batch that hold some messages again without them, and the manifest; the rest stays.
+
+    Args:
+        folder: as `write_batch` left it.
+        barred: the `message_id` of what is left out.
+        payloads: those that `write_batch` wrote.
+        creatives: of their rows, by id.
+        target: gives format and cap.
+        header: the manifest's other entries, as they are now.
+
+    Returns:
+        The number of rows that the batch then has. With none left its files are not written again.
+
+    Raises:
+        OutboxError: as `write_batch`.
+    """
+    entries = []
+    with _told(folder):
+        before = {entry["name"]: entry for entry in json.loads((folder / MANIFEST).read_bytes())["files"]}
+        for payload in payloads:
+            for number, part in _parts(payload, target):
+                path = folder / _name(payload, number, target)
+                entry = before.pop(path.name)
+                is_left = ~part["message_id"].is_in(barred.implode()) if "message_id" in part.columns else None
+                if is_left is not None and not is_left.all():
+                    path.unlink()
+                    left = part.filter(is_left)
+                    entry = _write_part(folder, payload, number, left, target, creatives) if left.height else None
+                entries += [entry] if entry else []
+        if not entries:
+            return 0
+        (folder / MANIFEST).unlink()
+        return _write_manifest(folder, header, [*entries, *before.values()])
+
+
+def _write_manifest(folder: Path, header: Mapping[str, Any], entries: list[dict[str, Any]]) -> int:
+    """Write and sync the manifest and the folders; returns the number of rows."""
+    row_count = sum(int(entry["rows"]) for entry in entries if entry["name"] != CREATIVES)
+    manifest = {"schema_version": SCHEMA_VERSION, **header, "rows": row_count, "files": entries}
+    create_file(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False).encode())
+    sync_folder(folder)
+    sync_folder(folder.parent)
+    return row_count
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """What the disk says, in our words."""
+    hint = "free some space or mend the rights, then run again"
+    try:
+        yield
     except OSError as error:
         what = "the disk is full" if no_space(error) else f"a file cannot be written ({error.strerror or error})"
-        raise OutboxError(folder, what, "free some space or mend the rights, then run again") from None
+        raise OutboxError(folder, what, hint) from None
     except pl.exceptions.ComputeError:  # how Polars tells it of Parquet
-        raise OutboxError(
-            folder, "a file cannot be written", "free some space or mend the rights, then run again"
-        ) from None
-    return row_count
+        raise OutboxError(folder, "a file cannot be written", hint) from None
 
 
 def header(
@@ -154,18 +214,26 @@ def _slots(texts: Iterable[tuple[Piece, ...]]) -> tuple[str, ...]:
     return tuple(sorted({piece.name for text in texts for piece in text if isinstance(piece, Slot)}))
 
 
-def _write_parts(folder: Path, payload: Payload, target: Target, creatives: Creatives) -> list[dict[str, Any]]:
-    entries = []
+def _parts(payload: Payload, target: Target) -> Iterator[tuple[int, pl.DataFrame]]:
+    """The rows of each file of a payload, by its number."""
     for number, part in enumerate(payload.rows.iter_slices(target.most_rows), start=1):
-        if part.is_empty():
-            continue
-        path = folder / f"{payload.stem}-{number:04}.{target.file_format}"
-        create_file(path, b"")
-        lines = target.requests(part, creatives) if target.requests else part
-        _write(lines, path, target.file_format)
-        sync_file(path)
-        entries.append(_entry(path, payload.mode, part.height, lines.columns))
-    return entries
+        if part.height:
+            yield number, part
+
+
+def _name(payload: Payload, number: int, target: Target) -> str:
+    return f"{payload.stem}-{number:04}.{target.file_format}"
+
+
+def _write_part(
+    folder: Path, payload: Payload, number: int, part: pl.DataFrame, target: Target, creatives: Creatives
+) -> dict[str, Any]:
+    path = folder / _name(payload, number, target)
+    create_file(path, b"")
+    lines = target.requests(part, creatives) if target.requests else part
+    _write(lines, path, target.file_format)
+    sync_file(path)
+    return _entry(path, payload.mode, part.height, lines.columns)
 
 
 def _write(lines: pl.DataFrame, path: Path, file_format: str) -> None:
@@ -178,7 +246,7 @@ def _write(lines: pl.DataFrame, path: Path, file_format: str) -> None:
 
 
 def _write_creatives(folder: Path, creatives: list[Mapping[str, Any]]) -> dict[str, Any]:
-    path = folder / "creatives.ndjson"
+    path = folder / CREATIVES
     lines = (json.dumps(creative, ensure_ascii=False) for creative in creatives)
     create_file(path, "".join(f"{line}\n" for line in lines).encode())
     return _entry(path, "replace", len(creatives), list(creatives[0]))

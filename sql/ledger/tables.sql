@@ -15,8 +15,10 @@ CREATE TABLE IF NOT EXISTS run (
     expires_at TIMESTAMP NOT NULL,
     source_rows JSON NOT NULL,              -- table -> rows: the next run compares
     started_at TIMESTAMP NOT NULL,
-    ended_at TIMESTAMP
+    ended_at TIMESTAMP,
+    source_columns JSON                     -- table -> column -> type: it compares these too
 );
+ALTER TABLE run ADD COLUMN IF NOT EXISTS source_columns JSON;
 
 -- One row per decision that a run acted on: winners, and those who were held out (reason HOLDOUT).
 CREATE TABLE IF NOT EXISTS decision (
@@ -53,7 +55,7 @@ CREATE TABLE IF NOT EXISTS claim (
     claimed_at TIMESTAMP NOT NULL
 );
 
--- One row per batch. state: claimed, sealed, published, aborted, hold.
+-- One row per batch. state: claimed, sealed, published, aborted, hold; and what the other end tells: loaded, sent, failed, lapsed.
 CREATE TABLE IF NOT EXISTS batch (
     batch_id VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
@@ -71,8 +73,10 @@ CREATE TABLE IF NOT EXISTS batch (
     claimed_at TIMESTAMP NOT NULL,
     sealed_at TIMESTAMP,
     published_at TIMESTAMP,
-    reason VARCHAR                          -- why it was aborted or is on hold
+    reason VARCHAR,                         -- why it was aborted or is on hold
+    released_count BIGINT DEFAULT 0         -- claims given back after it was published, because it failed or lapsed
 );
+ALTER TABLE batch ADD COLUMN IF NOT EXISTS released_count BIGINT DEFAULT 0;
 
 -- One row per message in a sealed batch; its state is the batch's until an acknowledgement or an outcome says more.
 CREATE TABLE IF NOT EXISTS delivery (
@@ -127,3 +131,39 @@ CREATE TABLE IF NOT EXISTS product_version (
 
 -- People who asked to be forgotten: enough to never speak to them again.
 CREATE TABLE IF NOT EXISTS tombstone (person_key VARCHAR NOT NULL, key_id VARCHAR NOT NULL, erased_at TIMESTAMP NOT NULL);
+
+-- Every notice of the inbox, append-only: what people and platforms told us, beside sql/consent.sql. The latest of both holds.
+CREATE TABLE IF NOT EXISTS consent_event (
+    event_id VARCHAR NOT NULL,              -- file and line of the notice
+    person_key VARCHAR,                     -- null where it is about an address, or a message that nobody knows
+    message_id VARCHAR,
+    brand VARCHAR NOT NULL,                 -- '*' is all, as for channel and topic
+    channel VARCHAR NOT NULL,
+    topic VARCHAR NOT NULL,
+    state VARCHAR NOT NULL,                 -- no, yes, pending, snooze, bounced, complained
+    happened_at TIMESTAMP NOT NULL,
+    until TIMESTAMP,
+    source VARCHAR,
+    wording VARCHAR,
+    drain BIGINT NOT NULL,                  -- which emptying of the inbox brought it, counted from 1
+    received_at TIMESTAMP NOT NULL
+);
+
+-- Addresses that get nothing any more, for good. What is in sql/suppressions.sql stays there.
+CREATE TABLE IF NOT EXISTS suppression (
+    event_id VARCHAR NOT NULL,
+    form_key VARCHAR NOT NULL,              -- HMAC of a form of the address, or claim.address_key
+    brand VARCHAR NOT NULL,                 -- '*' is all, as for channel
+    channel VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,                -- no, bounced, complained
+    drain BIGINT NOT NULL,
+    received_at TIMESTAMP NOT NULL
+);
+
+-- What the other end told of a batch, or of single messages in it; append-only.
+CREATE TABLE IF NOT EXISTS acknowledgement (
+    batch_id VARCHAR NOT NULL,
+    message_id VARCHAR,                     -- null: all of the batch
+    state VARCHAR NOT NULL,                 -- loaded, sent, failed, lapsed
+    received_at TIMESTAMP NOT NULL
+);

@@ -68,7 +68,7 @@ CATALOGUE: dict[int, str] = {
     39: "a score that is NaN or infinite is no reason to speak",
     40: "rows that share a key stop the run, with their number",
     41: "a segment without rows makes no file, and is said",
-    42: "a segment of ten times its usual size waits for a person",
+    42: "a source that rises far beyond its usual size stops the run",
     43: "a column that is missing or of another kind stops the run before it claims",
     44: "a consent that nobody can read is a no",
     45: "a consent that lies ahead is none",
@@ -142,13 +142,10 @@ CATALOGUE: dict[int, str] = {
 }
 
 _OUTCOMES = "no file of outcomes is read yet"
-_GUARDS = "no guard against it yet"
 WAITS: dict[int, str] = {
     38: "nothing has an hour of the day yet: the platform sends when it likes",
-    42: _GUARDS,
-    46: _GUARDS,
     **dict.fromkeys((64, 66, 74, 77, 79, 80, 81, 83, 85, 86, 97), _OUTCOMES),
-    106: _GUARDS,
+    106: "the history does not know how old it is yet",
 }
 """What nothing can prove yet, and why."""
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 
 import duckdb
 import pytest
 
-from flows.errors import DataError, LockedError, SourceError, StatementError
+from flows.errors import CatalogueError, DataError, LockedError, SourceError, StatementError
+from flows.line.health import Sources, healthy_sources
 from tests.bad_input.refusing import refused
-from tests.tiny import day
+from tests.tiny import MORNING, day
 
 WAREHOUSE = "warehouse.duckdb"
 OWNERS = """SELECT n.customer_id, n.brand, n.item, p.first_name, n.interest
@@ -92,6 +94,61 @@ def test_a_source_that_has_fallen_further_than_is_plausible(tiny):
     )
     tiny.set(largest_fall=0.7)
     tiny.run(at=day(1))
+
+
+@pytest.mark.bad_input(42)
+@pytest.mark.parametrize(("before", "added", "rises"), [(1000, 1001, True), (1000, 1000, False), (999, 5000, False)])
+def test_a_source_that_has_risen_further_than_is_plausible(tiny, before, added, rises):
+    tiny.warehouse(f"INSERT INTO barred SELECT 'x' FROM range({before - 1})")  # one is there
+    workspace = tiny.load()
+    seen = healthy_sources(tiny.folder / "warehouse.duckdb", workspace, Sources(), MORNING)
+    tiny.warehouse(f"INSERT INTO barred SELECT 'x' FROM range({added})")
+    if not rises:
+        healthy_sources(tiny.folder / "warehouse.duckdb", workspace, seen, MORNING)
+        return
+    with pytest.raises(SourceError) as refused_:
+        healthy_sources(tiny.folder / "warehouse.duckdb", workspace, seen, MORNING)
+    assert refused_.value.what == "this source rose from 1000 to 2001 rows since it was last looked at"
+    assert refused_.value.hint == "look at its load; if it is right raise the setting `largest_rise` for one run"
+
+
+@pytest.mark.bad_input(43)
+def test_a_source_that_is_another_one_than_before(tiny):
+    tiny.run()
+    tiny.warehouse("ALTER TABLE late_orders ALTER late_days TYPE BIGINT")
+    tiny.warehouse("ALTER TABLE late_orders ADD COLUMN colour VARCHAR")  # what is new does no harm
+    error = refused(tiny, SourceError, at=day(1))
+    assert (error.where, error.what) == ("table late_orders", "late_days was INTEGER and is BIGINT")
+    tiny.warehouse("ALTER TABLE suppressed DROP reason")
+    tiny.edit("sql/suppressions.sql", "reason", "NULL AS reason")
+    tiny.warehouse("ALTER TABLE late_orders ALTER late_days TYPE INTEGER")
+    error = refused(tiny, SourceError, at=day(1))
+    assert (error.where, error.what) == ("table suppressed", "the column 'reason' is gone")
+    tiny.set(schema_changes="take")
+    tiny.run(at=day(1))
+
+
+@pytest.mark.bad_input(46)
+def test_a_source_that_nobody_has_loaded_lately(tiny):
+    tiny.edit("sql/dimensions.yaml", "happened_at: since_at}", "happened_at: since_at, stale_after: 2 days}")
+    tiny.warehouse(f"UPDATE needs SET since_at = TIMESTAMP '{day(-2):%F %T}'")
+    tiny.run()
+    error = refused(tiny, SourceError, at=MORNING + timedelta(days=1))
+    assert (error.where, error.what) == (
+        "table needs",
+        "the newest row came to be known 3 days ago, and 2 days are allowed",
+    )
+
+
+def test_an_age_that_cannot_be_told(tiny):
+    tiny.edit(
+        "sql/dimensions.yaml",
+        "people:      {person: customer_id}",
+        "people:      {person: customer_id, stale_after: 2 days}",
+    )
+    error = refused(tiny, CatalogueError)
+    assert error.where.startswith("sql/dimensions.yaml:3")
+    assert error.what.endswith("its age cannot be told")
 
 
 @pytest.mark.bad_input(41)

@@ -19,7 +19,7 @@ LEVELS = [
     {"workspace"},
     {"stages"},
     {"line", "pages", "learning"},
-    {"personalise", "prove", "respond", "learn", "assess", "forget", "answering", "cli"},
+    {"personalise", "prove", "respond", "learn", "assess", "forget", "answering", "app", "more", "cli"},
 ]
 APART = {"stages"}  # what stands here side by side does not know of each other: line.py joins the stages
 

@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
 from flows.durable import boot_id
-from flows.errors import BalanceError, OutboxError, StateError
-from flows.ledger.publishing import check_folders, is_whole, publish, recover, refuse_unbalanced, staged
+from flows.errors import BalanceError, DataError, OutboxError, PlanError, StateError
+from flows.ledger import inbox
+from flows.ledger.inbox import Notice
+from flows.ledger.publishing import (
+    check_folders,
+    held_run,
+    is_whole,
+    on_hold,
+    publish,
+    recover,
+    refuse_unbalanced,
+    resolve,
+    staged,
+)
 from flows.ledger.store import open_ledger
 from tests.ledger.claiming import END, TODAY, claimed
+
+if TYPE_CHECKING:
+    from flows.ledger.claims import Batch
+    from flows.settings import Settings
 
 
 @pytest.fixture
@@ -26,10 +45,10 @@ def batch(settings):
     return found
 
 
-def stage(settings, batch):
+def stage(settings, batch, messages=("m1", "m2")):
     folder = staged(settings, batch.batch_id)
     folder.mkdir()
-    content = b"message_id\nm1\nm2\n"
+    content = "\n".join(["message_id", *messages, ""]).encode()
     (folder / "recipients-0001.csv").write_bytes(content)
     files = [{"name": "recipients-0001.csv", "sha256": hashlib.sha256(content).hexdigest()}]
     (folder / "manifest.json").write_text(json.dumps({"files": files}))
@@ -40,6 +59,41 @@ def records(batch):
     shown = {"person_key": ["ann"], "brand": "north", "dimension": "name", "shown_on": batch.as_of}
     tables = {"delivery": pl.DataFrame(rows), "exposure": pl.DataFrame(shown)}
     return {table: added.with_columns(batch_id=pl.lit(batch.batch_id)) for table, added in tables.items()}
+
+
+@dataclass
+class Made:
+    """What a staged batch holds: two messages, of Ann and of Bea, in one file."""
+
+    settings: Settings
+    batch: Batch
+    current: bool = True
+    left: tuple[str, ...] = ("m1", "m2")
+
+    @property
+    def records(self):
+        return {
+            table: rows.filter(pl.col("message_id").is_in(self.left)) if "message_id" in rows.columns else rows
+            for table, rows in records(self.batch).items()
+        }
+
+    def rows(self):
+        people = {"message_id": ["m1", "m2"], "person_key": ["ann", "bea"], "address_match": ["ann@x", "bea@x"]}
+        return pl.DataFrame(people | {"brand": "north", "channel": "email", "topic": "care"})
+
+    def is_current(self):
+        return self.current
+
+    def leave_out(self, barred):
+        self.left = tuple(name for name in self.left if name not in barred.to_list())
+        folder = staged(self.settings, self.batch.batch_id)
+        shutil.rmtree(folder)
+        stage(self.settings, self.batch, self.left)
+        return len(self.left)
+
+
+def says_no(settings, address):
+    inbox.write(settings, [Notice(address=address)])
 
 
 def noted(settings, *, state, reason=None, claims=0, deliveries=0):
@@ -63,12 +117,77 @@ def seal(settings, batch, *, boot=None, kind="message"):
 
 
 def test_a_batch_appears_whole_and_the_ledger_says_so(settings, batch):
-    folder = publish(settings, batch, records(batch))
+    sealed = publish(settings, batch, Made(settings, batch), 0)
+    folder = sealed.folder
+    assert (sealed.rows, sealed.barred.height) == (2, 0)
     assert folder == settings.outbox / "email_file" / "2026-11-22-1"
     assert {path.name for path in folder.iterdir()} == {"manifest.json", "recipients-0001.csv"}
     assert list(settings.folder("staging").iterdir()) == []
     noted(settings, state="published", claims=2, deliveries=2)
     assert recover(settings) == []
+
+
+def test_a_seal_leaves_out_who_has_said_stop_and_goes_on(settings, batch):
+    says_no(settings, "ann@x")
+    made = Made(settings, batch)
+    sealed = publish(settings, batch, made, 0)
+    assert sealed.folder is not None
+    assert (sealed.rows, sealed.barred.rows()) == (1, [("m1", "SUPPRESSED")])
+    assert (sealed.folder / "recipients-0001.csv").read_text() == "message_id\nm2\n"
+    noted(settings, state="published", claims=1, deliveries=1)
+    with open_ledger(settings) as ledger:
+        assert ledger.rows("SELECT row_count, message_id FROM batch JOIN claim USING (batch_id)").rows() == [(1, "m2")]
+    assert list(settings.folder("staging").iterdir()) == []
+
+
+def test_a_batch_of_which_nobody_is_left_does_not_appear(settings, batch):
+    says_no(settings, "ann@x")
+    says_no(settings, "bea@x")
+    sealed = publish(settings, batch, Made(settings, batch), 0)
+    assert (sealed.folder, sealed.rows, sealed.barred.height) == (None, 0, 2)
+    noted(settings, state="aborted", reason="everybody in it said stop before it was sealed")
+    assert list(settings.outbox.glob("*/*")) == list(settings.folder("staging").iterdir()) == []
+
+
+def test_what_was_known_when_consent_was_looked_at_is_not_weighed_again(settings, batch):
+    says_no(settings, "ann@x")
+    sealed = publish(settings, batch, Made(settings, batch), 1)
+    assert sealed.barred.is_empty()
+
+
+def test_words_that_changed_while_a_batch_was_made_release_its_claims(settings, batch):
+    with pytest.raises(PlanError) as refused:
+        publish(settings, batch, Made(settings, batch, current=False), 0)
+    assert refused.value.what == "words or SQL have changed while it was delivered"
+    noted(settings, state="aborted", reason="words or SQL changed while it was made")
+    assert list(settings.outbox.iterdir()) == list(settings.folder("staging").iterdir()) == []
+
+
+def test_an_inbox_that_cannot_be_read_holds_everything_back(settings, batch):
+    inbox.waiting(settings)
+    (settings.folder("inbox", "opt-outs") / "1.ndjson").write_bytes(b"no")
+    with pytest.raises(DataError):
+        publish(settings, batch, Made(settings, batch), 0)
+    assert list(settings.outbox.iterdir()) == []
+    noted(settings, state="claimed", claims=2)
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_a_person_decides_about_a_batch_on_hold(settings, batch, is_taken):
+    seal(settings, batch, boot="another")
+    recover(settings)
+    with open_ledger(settings) as ledger:
+        assert on_hold(ledger)["batch_id"].to_list() == [batch.batch_id]
+        assert held_run(ledger, batch.batch_id) == "run"
+    resolve(settings, batch.batch_id, is_taken=is_taken)
+    if is_taken:
+        noted(settings, state="published", claims=2, deliveries=2)
+    else:
+        noted(settings, state="aborted", reason="a person said that nobody has seen it")
+    assert list(settings.folder("staging").iterdir()) == []
+    with pytest.raises(StateError) as refused:
+        resolve(settings, batch.batch_id, is_taken=is_taken)
+    assert (refused.value.what, refused.value.hint) == ("this batch is not on hold", "no batch is on hold")
 
 
 @pytest.fixture
@@ -86,7 +205,7 @@ def shown(settings):
 
 
 def test_what_a_published_batch_shows_takes_the_place_of_what_was_shown_before(settings, batch, shown_before):
-    publish(settings, batch, records(batch))
+    publish(settings, batch, Made(settings, batch), 0)
     assert shown(settings) == [(batch.batch_id, TODAY)]
 
 
@@ -109,7 +228,7 @@ def test_a_batch_that_was_recovered_meanwhile_is_not_sealed(settings, batch):
     recover(settings)
     stage(settings, batch)
     with pytest.raises(StateError) as refused:
-        publish(settings, batch, records(batch))
+        publish(settings, batch, Made(settings, batch), 0)
     assert refused.value.what == "this batch is aborted, and should be claimed"
     assert list(settings.outbox.iterdir()) == []
     noted(settings, state="aborted", reason="the run ended before the batch was sealed")
@@ -119,7 +238,7 @@ def test_nothing_in_the_outbox_is_ever_replaced(settings, batch):
     taken = settings.outbox / "email_file" / "2026-11-22-1"
     taken.mkdir(parents=True)
     with pytest.raises(OutboxError):
-        publish(settings, batch, records(batch))
+        publish(settings, batch, Made(settings, batch), 0)
     assert list(taken.iterdir()) == []
     noted(settings, state="hold", reason="something of its name is in the outbox", claims=2, deliveries=2)
     assert recover(settings) == []
@@ -177,7 +296,7 @@ def test_a_staged_folder_that_no_batch_knows_is_removed(settings):
 
 
 def test_other_batches_keep_their_deliveries_when_one_is_undone(settings, batch):
-    publish(settings, batch, records(batch))
+    publish(settings, batch, Made(settings, batch), 0)
     with open_ledger(settings) as ledger:
         other = claimed(ledger, {"message_id": "m9", "person_key": "cid"})
     recover(settings)

@@ -13,7 +13,7 @@ from flows.clock import Moment
 from flows.keys import Key
 from flows.product import OnceEvery
 from flows.schemas import INSTANT
-from flows.stages.claims import MEMBERS, Reach, claimable, in_small_audiences, reconciled
+from flows.stages.claims import MEMBERS, Reach, claimable, in_small_audiences, reconciled, without
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 MOMENT = Moment(NOW.date(), NOW, NOW, NOW.replace(hour=0))
@@ -119,6 +119,25 @@ def test_identifiers_that_somebody_else_keeps_there_are_not_taken_away():
     published = [member("c1", identity="a-1 pair"), member("c2", identity="a-1 pair"), member("c3", identity="a-1 own")]
     assert told(published, [], barred=["care-c1", "care-c3"]) == ([], ["care-c3"], ["care-c2"], 1)
     assert told(published, [], barred=["care-c1", "care-c2"])[1] == ["care-c1"]  # once for both
+
+
+@pytest.mark.parametrize(
+    ("published", "held"),
+    [
+        ([], ["care-c2"]),
+        ([{"message": "old"}], ["care-c2", "old"]),  # its own addition would have taken the place of this
+        ([{"message": "care-c1"}], ["care-c1", "care-c2"]),  # as would its own, with other words
+        ([{"customer": "c9", "message": "theirs", "identity": "c1 north"}], ["care-c2", "theirs"]),
+        ([{"customer": "c3", "message": "another"}], ["care-c2"]),
+    ],
+)
+def test_what_the_platform_holds_of_those_left_out_stays_noted(published, held):
+    def row(customer="c1", message=None, identity=None):
+        return member(customer, message=message, identity=identity or f"{customer} north")
+
+    before = members(*(row(**{"customer": "c1", **change}) for change in published))
+    found = without(members(row("c1"), row("c2")), before, pl.Series(["care-c1"]))
+    assert sorted(found["message_id"]) == held
 
 
 # Audiences.

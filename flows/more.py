@@ -1,0 +1,146 @@
+"""The commands that come after the first six: what people say, and what became of what was delivered."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - cyclopts reads the annotations
+from pathlib import Path  # noqa: TC003
+from typing import TYPE_CHECKING
+
+from flows import line
+from flows.answering import say, with_progress
+from flows.app import EXIT_WAITING, HERE, Common, Switch, app
+from flows.errors import UsageError
+from flows.ledger.acknowledging import Told  # noqa: TC001
+from flows.ledger.inbox import Said  # noqa: TC001
+from flows.pages import terminal
+from flows.settings import load_settings
+from flows.workspace import load_workspace
+
+if TYPE_CHECKING:
+    from flows.line import Way
+
+
+@app.command(name="opt-out")
+def opt_out(  # noqa: PLR0913  (what people say has so many sides)
+    customer: str | None = None,
+    *,
+    address: str | None = None,
+    message_id: str | None = None,
+    brand: str = "*",
+    channel: str = "*",
+    topic: str = "*",
+    state: Said = "no",
+    until: datetime | None = None,
+    source: str | None = None,
+    wording: str | None = None,
+    file: Path | None = None,
+    common: Common = HERE,
+) -> int:
+    """Note that somebody said stop: nothing that is sealed from then on reaches them. It never waits for a run.
+
+    Examples:
+        justenough opt-out C0000018
+        justenough opt-out --address ann@example.com --brand nordtal --channel email
+        justenough opt-out --file unsubscribed.ndjson
+
+    Args:
+        customer: the customer's id; or an address, a message_id or a file instead.
+        address: an e-mail address or telephone number: it gets nothing any more, whoever it belongs to.
+        message_id: the message that somebody answered to.
+        brand: only what this brand sends; default: all.
+        channel: only on this channel; default: all.
+        topic: only on this topic; default: all.
+        state: what was said: no; yes, pending or snooze; or what became of an address: bounced, complained.
+        until: when a snooze ends, in the workspace's time zone.
+        source: where it was said.
+        wording: the words that were agreed to.
+        file: many at once, a JSON object with these entries a line (the id as customer_id).
+        common: where, and in which form to answer.
+    """
+    settings = load_settings(common.workspace)
+    if file is not None:
+        count = line.tell_all(settings, file)
+    else:
+        said = {
+            "customer_id": customer,
+            "address": address,
+            "message_id": message_id,
+            "brand": brand,
+            "channel": channel,
+            "topic": topic,
+            "state": state,
+            "until": until and until.replace(tzinfo=settings.zone).isoformat(),
+            "source": source,
+            "wording": wording,
+        }
+        count = line.tell(settings, said)
+    say({"notices": count}, lambda: terminal.noted(count), as_json=common.json)
+    return 0
+
+
+@app.command
+def recover(
+    batch: str | None = None,
+    *,
+    publish: Switch = False,
+    abort: Switch = False,
+    taken: Switch = False,
+    common: Common = HERE,
+) -> int:
+    """Finish or undo what a killed run has left behind, as every run does first; or decide about a batch on hold.
+
+    A batch is on hold where nobody can know whether its file was seen: the machine restarted in between. Look at the platform.
+
+    Examples:
+        justenough recover
+        justenough recover email_file-2026-11-22-1 --publish
+
+    Args:
+        batch: a batch on hold, as `justenough recover` names it.
+        publish: nobody has seen it: deliver its plan again, as a new batch, without those who have said stop since.
+        abort: nobody has seen it: release its claims; the next run decides anew.
+        taken: it was loaded: it counts as published.
+        common: where, and in which form to answer.
+    """
+    workspace = load_workspace(common.workspace)
+    chosen: dict[Way, bool] = {"publish": publish, "abort": abort, "taken": taken}
+    ways = [way for way, is_chosen in chosen.items() if is_chosen]
+    if batch is None and not ways:
+        recovered, held = line.recover_now(workspace)
+        say({"recovered": recovered, "on_hold": held}, lambda: terminal.recovered(recovered, held), as_json=common.json)
+        return EXIT_WAITING if held else 0
+    if batch is None or len(ways) != 1:
+        hint = "as in: justenough recover email_file-2026-11-22-1 --abort"
+        raise UsageError("justenough recover", "it takes one batch and one of --publish, --abort, --taken", hint)
+    done = with_progress(lambda progress: line.resolve_hold(workspace, batch, ways[0], progress))
+    if done is None:
+        say({"batch": batch, "was": ways[0]}, lambda: terminal.resolved(batch, ways[0]), as_json=common.json)
+        return 0
+    say(done, lambda: terminal.delivered(done, workspace.settings.outbox), as_json=common.json)
+    return EXIT_WAITING if done.held else 0
+
+
+@app.command
+def acknowledge(
+    batch: str,
+    told: Told,
+    *,
+    file: Path | None = None,
+    common: Common = HERE,
+) -> int:
+    """Note what the other end tells of a batch: written is not sent. What failed or lapsed reached nobody, and may come again.
+
+    Examples:
+        justenough acknowledge email_file-2026-11-22-1 loaded
+        justenough acknowledge email_file-2026-11-22-1 failed --file bounced.txt
+
+    Args:
+        batch: as its manifest names it.
+        told: loaded, sent, failed or lapsed.
+        file: the message_id of those that failed, one a line; default: the whole batch.
+        common: where, and in which form to answer.
+    """
+    released = line.acknowledge(load_settings(common.workspace), batch, told, file)
+    answer = {"batch": batch, "state": told, "released": released}
+    say(answer, lambda: terminal.acknowledged(batch, told, released), as_json=common.json)
+    return 0
