@@ -144,3 +144,30 @@ def acknowledge(
     answer = {"batch": batch, "state": told, "released": released}
     say(answer, lambda: terminal.acknowledged(batch, told, released), as_json=common.json)
     return 0
+
+
+@app.command
+def reconcile(
+    target: str,
+    file: Path,
+    *,
+    brand: str = "*",
+    missing: Path | None = None,
+    common: Common = HERE,
+) -> int:
+    """Hold a platform's whole suppression list against ours: what is on it gets nothing any more, and what it lacks is told.
+
+    Examples:
+        justenough reconcile ses suppressed.csv
+        justenough reconcile ses suppressed.csv --brand nordtal --missing upload.csv
+
+    Args:
+        target: whose list it is.
+        file: the whole list: an address a line, or CSV with a column address, email, phone or token.
+        brand: whose account it is from; default: all.
+        missing: write the addresses that it lacks into this file, readable by you alone.
+        common: where, and in which form to answer.
+    """
+    found = line.reconcile_list(load_workspace(common.workspace), target, file, brand, missing)
+    say(found, lambda: terminal.reconciled(found), as_json=common.json)
+    return 0

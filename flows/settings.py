@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from flows.caps import Cap, read_cap
 from flows.documents import explained
 from flows.durable import plain_size
 from flows.durations import Duration, Share
@@ -35,6 +36,14 @@ def _hosts(given: object) -> object:
         if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host):
             raise ValueError("this is no host | write it as in images.example.com, without https:// and *")
     return tuple(named)
+
+
+def _caps(given: object) -> object:
+    """Caps as people write them; an environment variable has them with commas between."""
+    written = given.split(",") if isinstance(given, str) else given
+    if not isinstance(written, list | tuple):
+        return given
+    return tuple(cap if isinstance(cap, Cap) else read_cap(cap) for cap in written)
 
 
 class Brand(BaseModel):
@@ -98,6 +107,24 @@ class Exposure(BaseModel):
     in_90_days: int = Field(default=9, ge=0)
 
 
+class Retention(BaseModel):
+    """How long what names people, or is kept by their keys, is kept at the least; `justenough retain` removes what is older.
+
+    Attributes:
+        plans: who was decided for and would get what, counted from when the plan expires.
+        batches: copies in the outbox, counted from when they must not be loaded any more.
+        history: decisions, claims, deliveries and receipts, by keys; longer where something can depend on them still.
+        addresses: what was read of addresses, before all of it is read anew.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plans: Duration = Field(default="14 days", validate_default=True)
+    batches: Duration = Field(default="14 days", validate_default=True)
+    history: Duration = Field(default="730 days", validate_default=True)
+    addresses: Duration = Field(default="30 days", validate_default=True)
+
+
 class Settings(BaseModel):
     """What a workspace sets. Relative paths start at the workspace.
 
@@ -119,10 +146,13 @@ class Settings(BaseModel):
         tolerated_share: a delivery in which more than this share falls away since the plan is refused.
         acknowledged: targets that tell when they have loaded a batch (`justenough acknowledge`); what they have not loaded by the
             time it runs out has lapsed.
+        suppression_lists: target -> how long ago its suppression list may have been compared with ours (`justenough reconcile`).
         plan_expires: how long a plan may be delivered.
         smallest_audience: an audience of fewer people is not handed to an ad platform.
         crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
         exposure: how many different dimensions may be shown to a person in 30 and in 90 days.
+        caps: how many marketing messages of a brand a person gets within some time (see `caps.read_cap`).
+        retention: how long what names people is kept.
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
         creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
         memory: what DuckDB may use, as it writes it.
@@ -151,10 +181,13 @@ class Settings(BaseModel):
     schema_changes: Literal["stop", "take"] = "stop"
     tolerated_share: Share = 0.01
     acknowledged: tuple[str, ...] = ()
+    suppression_lists: dict[str, Duration] = {}
     plan_expires: Duration = Field(default="24 hours", validate_default=True)
     smallest_audience: int = Field(default=100, ge=1)  # Source: the minimum of Google's and Meta's lists
     crowd: dict[str, Annotated[int, Field(ge=0)]] = {}
     exposure: Exposure = Exposure()
+    caps: Annotated[tuple[Cap, ...], BeforeValidator(_caps)] = (Cap(3, (), 7, "day"),)
+    retention: Retention = Retention()
     link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
     memory: str = "4 GiB"
@@ -227,7 +260,7 @@ def load_settings(workspace: Path) -> Settings:
 
 
 def _from_environment() -> dict[str, str]:
-    tables = (dict, Exposure)
+    tables = (dict, Exposure, Retention)
     plain = [
         key
         for key, field in Settings.model_fields.items()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from flows.schemas import HISTORY
 
 if TYPE_CHECKING:
     from datetime import date
+
+    import polars as pl
 
     from flows.ledger.store import Ledger
 
@@ -35,11 +35,6 @@ def read_history(ledger: Ledger, since: date, today: date) -> pl.DataFrame:
         {"since": since, "today": today},
     )
     return rows.cast(HISTORY)
-
-
-def erased_people(ledger: Ledger) -> pl.DataFrame:
-    """`person_key` of everybody who asked to be forgotten."""
-    return ledger.rows("SELECT DISTINCT person_key FROM tombstone").cast({"person_key": pl.String})
 
 
 def last_sources(ledger: Ledger) -> tuple[dict[str, int], dict[str, dict[str, str]]]:

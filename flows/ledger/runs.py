@@ -33,7 +33,7 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
         plan: the plan.
         workspace: the workspace's name.
         plan_digest: SHA-256 of plan.json.
-        decisions: `schemas.DECISIONS`: those that are delivered, and the held-out wins, which are logged alike.
+        decisions: `schemas.DECISIONS` and `channel`: those that are delivered, and the held-out wins, which are logged alike.
     """
     run = pl.DataFrame(
         {
@@ -51,7 +51,7 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
     )
     rows = decisions.select(
         "decision_id", "person_key", "brand", "product", "subject_key", "message_type", "variant", "propensity", "score",
-        "reason", "valid_until", run_id=pl.lit(plan.order.run_id), as_of=pl.lit(plan.order.as_of),
+        "reason", "valid_until", "channel", run_id=pl.lit(plan.order.run_id), as_of=pl.lit(plan.order.as_of),
     )  # fmt: skip
     with ledger.transaction():
         ledger.append("run", run)

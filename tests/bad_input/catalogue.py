@@ -145,7 +145,6 @@ _OUTCOMES = "no file of outcomes is read yet"
 WAITS: dict[int, str] = {
     38: "nothing has an hour of the day yet: the platform sends when it likes",
     **dict.fromkeys((64, 66, 77, 80, 81, 83), _OUTCOMES),
-    106: "the history does not know how old it is yet",
 }
 """What nothing can prove yet, and why."""
 

@@ -22,6 +22,7 @@ from flows.errors import (
     UnknownFieldError,
     UsageError,
 )
+from flows.ledger.store import SCHEMA_VERSION
 from tests.bad_input.refusing import refused, remembered
 from tests.tiny import MORNING, clock, day, make
 
@@ -214,9 +215,9 @@ def test_a_ledger_that_is_cut_short(tiny):
 def test_a_ledger_of_a_newer_program(tiny):
     tiny.plan()
     with duckdb.connect(str(tiny.state / "ledger.duckdb")) as connection:
-        connection.execute("INSERT INTO schema_version VALUES (4, '2026-11-22')")
+        connection.execute(f"INSERT INTO schema_version VALUES ({SCHEMA_VERSION + 1}, '2026-11-22')")
     error = refused(tiny, StateError)
-    assert error.what == "this ledger has version 4; this program knows 3"
+    assert error.what == f"this ledger has version {SCHEMA_VERSION + 1}; this program knows {SCHEMA_VERSION}"
 
 
 def test_a_membership_that_is_gone(tiny):
