@@ -45,6 +45,7 @@ def taken(tiny):
         shutil.rmtree(folder)
 
 
+@pytest.mark.bad_input(106)
 @pytest.mark.parametrize("is_taken", [True, False])
 @pytest.mark.parametrize("what", ["ledger", "state"])
 def test_a_ledger_that_is_older_than_what_has_left_sends_nothing(second_day, tmp_path, what, is_taken):
