@@ -9,14 +9,13 @@ import pytest
 
 from flows import line
 from flows.ledger.lock import run_lock
-from tests.tiny import clock, day, make
+from tests.tiny import clock, day
 
 
 @pytest.fixture(scope="module")
-def two_days(tmp_path_factory):
+def two_days(_north, tmp_path_factory):
     """A workspace after two days: two plans, batches of both, history, addresses, profiles on the web."""
-    tiny = make(tmp_path_factory.mktemp("retaining") / "tiny", brands=["north"])
-    tiny.run()
+    tiny = _north.copy(tmp_path_factory.mktemp("retaining") / "tiny")
     tiny.warehouse("INSERT INTO late_orders VALUES ('c06', 'north', 'o61', 'rope', 4)")
     tiny.run(at=day(1))
     return tiny
@@ -47,6 +46,7 @@ def test_a_plan_goes_two_weeks_after_it_has_expired(tiny):
     assert retain(tiny, day(15)).plans == 0
 
 
+@pytest.mark.slow
 def test_of_the_last_whole_run_the_crowds_stay_which_name_nobody(tiny):
     tiny.plan(at=day(2), customers=("c13",))
     assert retain(tiny, day(60)).plans == 3
@@ -55,6 +55,7 @@ def test_of_the_last_whole_run_the_crowds_stay_which_name_nobody(tiny):
     tiny.run(at=day(61), customers=("c13",))  # goes by them
 
 
+@pytest.mark.slow
 def test_the_plan_of_an_unfinished_run_stays_until_the_run_has_ended(tiny):
     run_id = tiny.plan(at=day(2)).order.run_id
     with clock(day(2)), run_lock(tiny.load().settings, "test"):
@@ -77,6 +78,7 @@ def plans_of(tiny, day_of):
     return next(path.name for path in (tiny.state / "plans").iterdir() if path.name.startswith(day_of))
 
 
+@pytest.mark.slow
 def test_copies_in_the_outbox_go_two_weeks_after_they_must_not_be_loaded_any_more(tiny):
     until = {f"{b.target}/{b.name}": b.manifest["valid_until"] for b in tiny.batches()}
     first = min(until.values())
@@ -129,6 +131,7 @@ def test_history_of_what_holds_still_or_waits_for_a_person_is_kept(tiny):
     assert tiny.history("SELECT DISTINCT as_of::VARCHAR FROM decision") == [("2026-11-23",)]
 
 
+@pytest.mark.slow
 def test_what_state_targets_hold_stays_so_that_it_can_be_taken_away(tiny):
     held = [path.relative_to(tiny.state) for path in (tiny.state / "membership").rglob("*.parquet")]
     retain(tiny, day(190))
