@@ -12,7 +12,7 @@ from flows.clock import present
 from flows.errors import PlanError
 from flows.ledger.claims import claim, verdicts
 from flows.ledger.publishing import refuse_unbalanced
-from flows.ledger.runs import batches_of, claims_of, end_run, run_state, start_run, states_told
+from flows.ledger.runs import batches_of, claims_of, end_run, is_of_plan, run_state, start_run, states_told
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
 from flows.line.planning import read_decisions, scan_deliveries
@@ -48,12 +48,15 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     if _is_over(workspace, plan) and not allow_past:
         raise PlanError(run_id, f"{plan.order.as_of} is over", "to deliver for a past day add --allow-past")
     healthy_rows(database(settings, plan.order.as_of), workspace, plan.order.source_rows)
+    folder = plan_folder(settings, run_id)
     with open_ledger(settings) as ledger:
         state = run_state(ledger, run_id)
+        is_as_begun = state is None or is_of_plan(ledger, run_id, plan_digest(folder))
+    if not is_as_begun:
+        raise PlanError(run_id, "this plan was changed after its delivery had begun", "make a new plan")
     if state == "delivered":
         raise PlanError(run_id, "this plan was delivered already", "make a new one; nobody gets the same help twice")
     if state is None:
-        folder = plan_folder(settings, run_id)
         planned = scan_deliveries(folder).collect()
         _check_fallen(workspace, plan, planned.filter(pl.col("reason").is_null()))
         decisions = read_decisions(folder)
