@@ -48,6 +48,7 @@ class Table(_Strict):
         personal: false for tables that say nothing about people (items, stores).
         happened_at: rows whose value lies after `now` are hidden.
         loaded_at: when the row came to be known.
+        stale_after: a table whose newest row came to be known (or happened, without `loaded_at`) longer ago stops the run.
         may_be_empty: an empty table is no sign of a broken source.
         routing: columns that serve to reach people (locale, currency): they count as nothing and never reach the words.
         dimension: for a view whose SQL cannot be traced: what all of its columns show, as somebody has found out.
@@ -66,6 +67,7 @@ class Table(_Strict):
     personal: bool = True
     happened_at: str | None = None
     loaded_at: str | None = None
+    stale_after: Duration | None = None
     may_be_empty: bool = False
     routing: list[str] = []
     dimension: str | None = None
@@ -77,6 +79,12 @@ class Table(_Strict):
         border = [self.dimension is not None, self.reviewed_by is not None, self.on is not None]
         if any(border) and not all(border):
             raise ValueError("a view is declared whole | give dimension, reviewed_by and on, or none of them")
+        return self
+
+    @model_validator(mode="after")
+    def _has_an_age(self) -> Table:
+        if self.stale_after is not None and self.loaded_at is None and self.happened_at is None:
+            raise ValueError("its age cannot be told | give loaded_at or happened_at")
         return self
 
     @model_validator(mode="after")

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 from cyclopts.exceptions import CycloptsError
 from rich.console import Group
 
-from flows import editors, line, more  # noqa: F401  (registers its commands)
+from flows import editors, line, more, upkeep  # noqa: F401  (they register their commands)
 from flows.answering import complain, our_fault, plain, say, unswept, with_progress
 from flows.app import EXIT_USAGE, EXIT_WAITING, HERE, Common, Several, Switch, app
-from flows.errors import JustEnoughError
+from flows.errors import JustEnoughError, UsageError
 from flows.pages import terminal
 from flows.pages.checks import checked
 from flows.pages.differences import compared
@@ -103,24 +103,35 @@ def plan(
 
 @app.command
 def deliver(
-    run_id: str,
+    run_id: str | None = None,
     *,
     expect: int | None = None,
     allow_past: Switch = False,
+    failed: str | None = None,
     common: Common = HERE,
 ) -> int:
     """Deliver a plan: what was planned, or less, never more.
 
     Examples:
         justenough deliver 20261122-091500-3f2a1c --expect 731
+        justenough deliver --failed email_file-2026-11-22-1
 
     Args:
         run_id: the plan, as `justenough plan` names it.
+        failed: instead of a plan: deliver again what failed in this batch, and nothing else.
         expect: the number of people that was approved; another number is refused.
         allow_past: deliver for a day that is over.
         common: where, and in which form to answer.
     """
     workspace = load_workspace(common.workspace)
+    if failed is not None:
+        again = line.deliver_again(workspace, failed)
+        _say(common, again, lambda: terminal.again(again, workspace.settings.outbox))
+        return 0
+    if run_id is None:
+        raise UsageError(
+            "justenough deliver", "it takes a plan, or --failed and a batch", "see: justenough deliver --help"
+        )
     done = with_progress(lambda progress: line.deliver(workspace, run_id, expect, progress, allow_past=allow_past))
     _say(common, done, lambda: terminal.delivered(done, workspace.settings.outbox))
     return _waiting(done)

@@ -69,9 +69,10 @@ def moment(as_of: date | None, zone: ZoneInfo) -> Moment:
     if as_of > today:
         hint = "for a rehearsal set JUSTENOUGH_NOW to an instant of that day"
         raise UsageError("--as-of", f"{as_of} is in the future; today is {today}", hint)
-    end = _midnight(as_of + timedelta(days=1), zone) - timedelta(microseconds=1)
-    return Moment(as_of, min(at, end), at, _midnight(as_of, zone))
+    end = midnight(as_of + timedelta(days=1), zone) - timedelta(microseconds=1)
+    return Moment(as_of, min(at, end), at, midnight(as_of, zone))
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The UTC instant at which a day starts: of two midnights the first; where the clocks skip it, the moment they do."""
     return datetime.combine(day, time(), zone).astimezone(UTC)

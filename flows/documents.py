@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError, WithJsonSchema
 
+from flows.durable import plain_size
 from flows.errors import JustEnoughError, nearest
 
 if TYPE_CHECKING:
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
+
+MOST_BYTES = 256_000
+"""Of a file that people write: the sample's largest has 3,400, and PyYAML takes some seconds for these."""
+
+MOST_ENTRIES = 20_000
+"""Of a file with its anchors written out: ten lines of anchors can stand for more than any memory holds."""
 
 
 def _said(text: str) -> str:
@@ -107,6 +115,11 @@ def keys_under(path: Path, key: str) -> dict[str, Mapping[str, Any]]:
 def _parsed(path: Path, error: type[JustEnoughError], name: str) -> tuple[Any, dict[Place, int]]:
     """What a YAML file holds, and the line of each entry."""
     try:
+        size = plain_size(path)
+        if size > MOST_BYTES:
+            raise error(
+                name, f"this file has {size:,} bytes, and {MOST_BYTES:,} are plenty", "keep data in the warehouse"
+            )
         text = path.read_text(encoding="utf-8-sig")
     except OSError:
         what = "this file is missing or cannot be read"
@@ -116,7 +129,11 @@ def _parsed(path: Path, error: type[JustEnoughError], name: str) -> tuple[Any, d
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
-        lines = dict(_lines(root)) if root else {}
+        entries = list(islice(_lines(root), MOST_ENTRIES + 1)) if root else []
+        if len(entries) > MOST_ENTRIES:
+            what = f"with its anchors written out this file has more than {MOST_ENTRIES:,} entries"
+            raise error(name, what, "keep data in the warehouse")
+        lines = dict(entries)
         return loader.construct_document(root) if root else None, lines
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
@@ -124,7 +141,8 @@ def _parsed(path: Path, error: type[JustEnoughError], name: str) -> tuple[Any, d
             f"{name}:{line}", f"this is not YAML: {problem.problem}", "mend the line, or the one above it"
         ) from None
     except RecursionError:
-        raise error(name, "an anchor in this file refers to itself", "write the value out") from None
+        what = "it is nested too deeply, or an anchor in it refers to itself"
+        raise error(name, what, "write it flatter, and the anchor's value out") from None
     except yaml.YAMLError:
         raise error(name, "this is not YAML: it holds a character that no text has", "take it out") from None
     except _DoubledKeyError as problem:
@@ -146,6 +164,9 @@ _PLAINLY = {
 """What pydantic says in its own words, by the type of its error."""
 
 
+_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")  # "\\ud800" in YAML: no text that could be written anywhere
+
+
 class _Loader(yaml.SafeLoader):
     """Leaves dates as they are written: the model reads them, and refuses 2027-02-30 with its place.
 
@@ -161,6 +182,16 @@ class _Loader(yaml.SafeLoader):
         **yaml.SafeLoader.yaml_constructors,
         "tag:yaml.org,2002:timestamp": yaml.SafeLoader.construct_yaml_str,
     }
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002  (as PyYAML has it)
+        """As PyYAML does, but what Python cannot make of a value (a number of 5,000 digits) is told with its line."""
+        try:
+            found = super().construct_object(node, deep)
+        except (ValueError, OverflowError):
+            raise yaml.MarkedYAMLError(problem="this value cannot be read", problem_mark=node.start_mark) from None
+        if isinstance(found, str) and not found.isascii() and _HALF_A_CHARACTER.search(found):
+            raise yaml.MarkedYAMLError(problem="half a character", problem_mark=node.start_mark)
+        return found
 
 
 class _DoubledKeyError(Exception):

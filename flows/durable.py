@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 from pathlib import Path
 
 from flows.errors import OutboxError
@@ -38,6 +39,14 @@ def private_folder(path: Path) -> Path:
             path, "this is not a folder that can be written to", "give this user the right to write there"
         )
     return path
+
+
+def plain_size(path: Path) -> int:
+    """The bytes of a plain file: a pipe would be waited for, and a device read, without end. Raises OSError."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "this is not a plain file")
+    return found.st_size
 
 
 def write_bytes(path: Path, content: bytes) -> None:

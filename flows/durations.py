@@ -50,3 +50,10 @@ _SHARE_SHAPE = {
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema(_DURATION_SHAPE)]
 Share = Annotated[float, BeforeValidator(_share), WithJsonSchema(_SHARE_SHAPE)]
+
+
+def spoken(duration: timedelta) -> str:
+    """A duration in the words of people, rounded: `36 hours`, `5 days`."""
+    hours = duration / timedelta(hours=1)
+    count, unit = (hours, "hour") if hours < 48 else (hours / 24, "day")
+    return f"{count:.0f} {unit}{'' if round(count) == 1 else 's'}"

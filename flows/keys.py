@@ -17,6 +17,7 @@ from flows.durable import write_bytes
 from flows.errors import SettingError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 UNIT_SEPARATOR = "\x1f"
@@ -41,19 +42,56 @@ class Key:
 
 
 def load_key(path: Path) -> Key:
-    """Read the key file, or create it (0600) on the first run. Its one line is `<key id>:<64 hexadecimal digits>`.
+    """The key in use: the first of `load_keys`. Raises as it does."""
+    return load_keys(path)[0]
+
+
+def load_keys(path: Path) -> tuple[Key, ...]:
+    """Read the key file, or create it (0600) on the first run: the key in use, then those whose place it took, the latest first.
+
+    Each line is `<key id>:<64 hexadecimal digits>`.
 
     Raises:
         SettingError: the file is not a key file, or others may read it.
     """
     if not path.exists():
-        write_bytes(path, f"{secrets.token_hex(4)}:{secrets.token_hex(32)}\n".encode())
+        write_bytes(path, _new_line().encode())
     if path.stat().st_mode & 0o077:
         raise SettingError(path, "others may read the key file", f"run: chmod 600 {path.name}")
-    key_id, _, secret = path.read_text(encoding="ascii", errors="replace").strip().partition(":")
-    if not key_id or len(secret) != 64 or set(secret) - set("0123456789abcdef"):
+    text = path.read_text(encoding="ascii", errors="replace") if path.is_file() else ""  # a pipe would be waited for
+    lines = text.strip().split("\n")
+    keys = [Key(key_id, secret) for key_id, _, secret in (line.strip().partition(":") for line in lines)]
+    if any(not key.key_id or len(key.secret) != 64 or set(key.secret) - set("0123456789abcdef") for key in keys):
         raise SettingError(path, "this is not a key file", "restore it from your backup; do not make a new one by hand")
-    return Key(key_id, secret)
+    return tuple(keys)
+
+
+def rotate_key(path: Path) -> Key:
+    """Put a new key in the place of the one in use, which is kept below it, and return the new one. Raises as `load_keys`."""
+    load_keys(path)
+    write_bytes(path, _new_line().encode() + path.read_bytes())
+    return load_key(path)
+
+
+def recognised(rows: pl.DataFrame, column: str, ids: pl.Series, keys: Sequence[Key]) -> pl.DataFrame:
+    """Rows with what was made of some ids under a retired key as it is under the one in use; everything else as it was.
+
+    Args:
+        rows: with `column`, a key that is an HMAC of an id alone.
+        column: its name.
+        ids: of the people, or subjects, that are looked for.
+        keys: as `load_keys` yields them.
+    """
+    named = pl.DataFrame({"id": ids.unique()}).drop_nulls()
+    for retired in keys[1:]:
+        known = named.select(retired.of(pl.col("id")).alias(column), _present=keys[0].of(pl.col("id")))
+        rows = rows.join(known, on=column, how="left", maintain_order="left")
+        rows = rows.with_columns(pl.coalesce("_present", column).alias(column)).drop("_present")
+    return rows
+
+
+def _new_line() -> str:
+    return f"{secrets.token_hex(4)}:{secrets.token_hex(32)}\n"
 
 
 def draw(salt: str, identity: pl.Expr) -> pl.Expr:

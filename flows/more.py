@@ -10,6 +10,7 @@ from flows import line
 from flows.answering import say, with_progress
 from flows.app import EXIT_WAITING, HERE, Common, Switch, app
 from flows.errors import UsageError
+from flows.ledger.acknowledging import Told  # noqa: TC001
 from flows.ledger.inbox import Said  # noqa: TC001
 from flows.pages import terminal
 from flows.settings import load_settings
@@ -117,3 +118,56 @@ def recover(
         return 0
     say(done, lambda: terminal.delivered(done, workspace.settings.outbox), as_json=common.json)
     return EXIT_WAITING if done.held else 0
+
+
+@app.command
+def acknowledge(
+    batch: str,
+    told: Told,
+    *,
+    file: Path | None = None,
+    common: Common = HERE,
+) -> int:
+    """Note what the other end tells of a batch: written is not sent. What failed or lapsed reached nobody, and may come again.
+
+    Examples:
+        justenough acknowledge email_file-2026-11-22-1 loaded
+        justenough acknowledge email_file-2026-11-22-1 failed --file bounced.txt
+
+    Args:
+        batch: as its manifest names it.
+        told: loaded, sent, failed or lapsed.
+        file: the message_id of those that failed, one a line; default: the whole batch.
+        common: where, and in which form to answer.
+    """
+    released = line.acknowledge(load_settings(common.workspace), batch, told, file)
+    answer = {"batch": batch, "state": told, "released": released}
+    say(answer, lambda: terminal.acknowledged(batch, told, released), as_json=common.json)
+    return 0
+
+
+@app.command
+def reconcile(
+    target: str,
+    file: Path,
+    *,
+    brand: str = "*",
+    missing: Path | None = None,
+    common: Common = HERE,
+) -> int:
+    """Hold a platform's whole suppression list against ours: what is on it gets nothing any more, and what it lacks is told.
+
+    Examples:
+        justenough reconcile ses suppressed.csv
+        justenough reconcile ses suppressed.csv --brand nordtal --missing upload.csv
+
+    Args:
+        target: whose list it is.
+        file: the whole list: an address a line, or CSV with a column address, email, phone or token.
+        brand: whose account it is from; default: all.
+        missing: write the addresses that it lacks into this file, readable by you alone.
+        common: where, and in which form to answer.
+    """
+    found = line.reconcile_list(load_workspace(common.workspace), target, file, brand, missing)
+    say(found, lambda: terminal.reconciled(found), as_json=common.json)
+    return 0

@@ -40,8 +40,11 @@ class Order(_Kept):
         is_narrowed: whether `products` or `targets` leave anything out.
         inputs_digest: of the workspace's settings, SQL and templates.
         source_rows: table -> rows when the run began.
+        source_columns: table -> column -> its type then.
+        list_ages: target -> how long ago its suppression list was compared with ours.
         overdue: products that are left out, because their review date has passed.
         targeted: segment -> the dimensions that decide who is in it.
+        key_id: of the key that its identifiers are made with.
     """
 
     run_id: str
@@ -56,8 +59,11 @@ class Order(_Kept):
     is_narrowed: bool
     inputs_digest: str
     source_rows: dict[str, int]
+    source_columns: dict[str, dict[str, str]] = {}
+    list_ages: dict[str, str] = {}
     overdue: tuple[str, ...] = ()
     targeted: dict[str, tuple[str, ...]] = {}
+    key_id: str = ""
 
     @property
     def moment(self) -> Moment:
@@ -123,6 +129,20 @@ class Missed(_Kept):
     people: int
 
 
+class Capped(_Kept):
+    """How many people have had as many messages as a cap allows.
+
+    Attributes:
+        cap: as it is told: `3 messages in 7 days`.
+        people: who were due, and get nothing because of it, of each brand.
+        until: the day, where they live, on which the last of them has room again.
+    """
+
+    cap: str
+    people: int
+    until: date
+
+
 class Plan(_Kept):
     """A settled plan.
 
@@ -134,6 +154,7 @@ class Plan(_Kept):
         candidates: product -> rows of its segment that were about it.
         counts: the deliveries by product, target, brand, variant and facts.
         crowds: by channel, how many people are shown the same.
+        capped: the people whom each cap closes the last channel of some help to, the most first.
         missed: of products in which most people have no fact at all, what stands in the way, the commonest first.
         files: name in the plan's folder -> SHA-256.
     """
@@ -147,6 +168,7 @@ class Plan(_Kept):
     counts: tuple[Count, ...]
     files: dict[str, str]
     crowds: tuple[Crowd, ...] = ()
+    capped: tuple[Capped, ...] = ()
     missed: tuple[Missed, ...] = ()
 
     @property

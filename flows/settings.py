@@ -6,12 +6,14 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, Literal, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from flows.caps import Cap, read_cap
 from flows.documents import explained
+from flows.durable import plain_size
 from flows.durations import Duration, Share
 from flows.errors import SettingError
 
@@ -34,6 +36,14 @@ def _hosts(given: object) -> object:
         if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host):
             raise ValueError("this is no host | write it as in images.example.com, without https:// and *")
     return tuple(named)
+
+
+def _caps(given: object) -> object:
+    """Caps as people write them; an environment variable has them with commas between."""
+    written = given.split(",") if isinstance(given, str) else given
+    if not isinstance(written, list | tuple):
+        return given
+    return tuple(cap if isinstance(cap, Cap) else read_cap(cap) for cap in written)
 
 
 class Brand(BaseModel):
@@ -97,6 +107,24 @@ class Exposure(BaseModel):
     in_90_days: int = Field(default=9, ge=0)
 
 
+class Retention(BaseModel):
+    """How long what names people, or is kept by their keys, is kept at the least; `justenough retain` removes what is older.
+
+    Attributes:
+        plans: who was decided for and would get what, counted from when the plan expires.
+        batches: copies in the outbox, counted from when they must not be loaded any more.
+        history: decisions, claims, deliveries and receipts, by keys; longer where something can depend on them still.
+        addresses: what was read of addresses, before all of it is read anew.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plans: Duration = Field(default="14 days", validate_default=True)
+    batches: Duration = Field(default="14 days", validate_default=True)
+    history: Duration = Field(default="730 days", validate_default=True)
+    addresses: Duration = Field(default="30 days", validate_default=True)
+
+
 class Settings(BaseModel):
     """What a workspace sets. Relative paths start at the workspace.
 
@@ -113,11 +141,18 @@ class Settings(BaseModel):
         default_region: ISO country for telephone numbers of customers without a country.
         global_holdout: share of people who get no marketing, so that effects can be measured.
         largest_fall: a source that lost more than this share of its rows since the last run stops the run.
+        largest_rise: one that has 1,000 rows or more and gained more than this share of them stops it too.
+        schema_changes: stop, where a column of a source is gone or of another type since the last run; or take it.
         tolerated_share: a delivery in which more than this share falls away since the plan is refused.
+        acknowledged: targets that tell when they have loaded a batch (`justenough acknowledge`); what they have not loaded by the
+            time it runs out has lapsed.
+        suppression_lists: target -> how long ago its suppression list may have been compared with ours (`justenough reconcile`).
         plan_expires: how long a plan may be delivered.
         smallest_audience: an audience of fewer people is not handed to an ad platform.
         crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
         exposure: how many different dimensions may be shown to a person in 30 and in 90 days.
+        caps: how many marketing messages of a brand a person gets within some time (see `caps.read_cap`).
+        retention: how long what names people is kept.
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
         creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
         memory: what DuckDB may use, as it writes it.
@@ -142,11 +177,17 @@ class Settings(BaseModel):
     default_region: str | None = None
     global_holdout: Share = 0.05
     largest_fall: Share = 0.5
+    largest_rise: float = Field(default=1.0, ge=0)
+    schema_changes: Literal["stop", "take"] = "stop"
     tolerated_share: Share = 0.01
+    acknowledged: tuple[str, ...] = ()
+    suppression_lists: dict[str, Duration] = {}
     plan_expires: Duration = Field(default="24 hours", validate_default=True)
     smallest_audience: int = Field(default=100, ge=1)  # Source: the minimum of Google's and Meta's lists
     crowd: dict[str, Annotated[int, Field(ge=0)]] = {}
     exposure: Exposure = Exposure()
+    caps: Annotated[tuple[Cap, ...], BeforeValidator(_caps)] = (Cap(3, (), 7, "day"),)
+    retention: Retention = Retention()
     link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
     memory: str = "4 GiB"
@@ -199,12 +240,13 @@ def load_settings(workspace: Path) -> Settings:
     workspace = workspace.resolve()
     file = workspace / "pyproject.toml"
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("justenough")
+        plain_size(file)
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig")).get("tool", {}).get("justenough")
     except OSError:
         raise SettingError(
             workspace, "this is not a workspace: it has no pyproject.toml", "name one with --workspace DIR"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise SettingError(file.name, f"this is not TOML: {problem}", "mend the line") from None
     if table is None:
         raise SettingError(file.name, "there is no table [tool.justenough]", "add one; the README shows it")
@@ -218,7 +260,7 @@ def load_settings(workspace: Path) -> Settings:
 
 
 def _from_environment() -> dict[str, str]:
-    tables = (dict, Exposure)
+    tables = (dict, Exposure, Retention)
     plain = [
         key
         for key, field in Settings.model_fields.items()

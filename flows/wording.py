@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from flows.channels import Channel
     from flows.product import Product
 
 
@@ -96,7 +97,7 @@ def read_layouts(channels: Iterable[str], templates: Path, default_locale: str) 
     """Read what wraps the words of some channels in the brand's identity, in each language that it is there in.
 
     Raises:
-        TemplateError: a default layout is missing, or a layout is not as it should be.
+        TemplateError: a default layout is missing, or a layout is not as it should be, or lacks a block.
     """
     found: dict[LayoutKey, Layout] = {}
     shared = templates / "_shared"
@@ -119,7 +120,19 @@ def read_layouts(channels: Iterable[str], templates: Path, default_locale: str) 
                 locale=locale or default_locale,
                 slots=RESERVED_SLOTS,
             )
+            _check_wraps(found[channel, locale], CHANNELS[channel])
     return found
+
+
+def _check_wraps(layout: Layout, channel: Channel) -> None:
+    """Refuse a layout that lets words leave without a sender and a way out, or those without the words."""
+    for part in (part.name for part in channel.parts if not part.is_one_line):
+        if part not in layout.blocks:
+            hint = f"add {{% block {part} %}}…{{{{ content }}}}…{{% endblock %}}"
+            raise TemplateError(layout.name, f"the block '{part}' is missing", hint)
+        if not layout.holds_words(part):
+            what = f"the block '{part}' does not print the words that it wraps"
+            raise TemplateError(layout.name, what, "write {{ content }} where they belong")
 
 
 def check_layouts(words: Iterable[tuple[WordsKey, Words]], layouts: Mapping[LayoutKey, Layout]) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from flows.words import Layout, Words
 
-# Settings that may change between plan and delivery: paths (a workspace may be moved) and what a run may use.
+# Settings that may change between plan and delivery: paths (a workspace may be moved), what a run may use, what is kept how long.
 _UNDECIDING = (
     "workspace",
     "database",
@@ -37,6 +37,12 @@ _UNDECIDING = (
     "query_seconds",
     "parts",
     "lock_wait_seconds",
+    "retention",
+    "acknowledged",
+    "suppression_lists",
+    "largest_fall",
+    "largest_rise",
+    "schema_changes",
 )
 
 
@@ -146,7 +152,9 @@ def load_workspace(folder: Path) -> Workspace:
     """
     settings = load_settings(folder)
     _check_targets(settings)
+    _check_named_targets(settings)
     _check_crowd(settings)
+    _check_caps(settings)
     if not is_spoken(settings.locale):
         where = "pyproject.toml: tool.justenough.locale"
         raise SettingError(where, f"'{settings.locale}' is no language", "write it as in en, de or pt-BR")
@@ -188,6 +196,16 @@ def _check_targets(settings: Settings) -> None:
                 raise SettingError(where, what, "choose another target")
 
 
+def _check_named_targets(settings: Settings) -> None:
+    used = {name for ways in settings.targets.values() for name in ways.values()}
+    named = {"acknowledged": settings.acknowledged, "suppression_lists": settings.suppression_lists}
+    for setting, names in named.items():
+        for name in names:
+            if name not in used:
+                where = f"pyproject.toml: tool.justenough.{setting}"
+                raise SettingError(where, f"'{name}' is no target of this workspace", nearest(name, used))
+
+
 def _check_crowd(settings: Settings) -> None:
     for name, least in settings.crowd.items():
         where = f"pyproject.toml: tool.justenough.crowd.{name}"
@@ -197,6 +215,17 @@ def _check_crowd(settings: Settings) -> None:
         if channel.needs_yes and least < channel.crowd:
             what = f"{least} people are too few: what others learn of people is about {channel.crowd} at least"
             raise SettingError(where, what, f"set {channel.crowd} or more, or take it out")
+
+
+def _check_caps(settings: Settings) -> None:
+    where, sending = "pyproject.toml: tool.justenough.caps", [name for name, way in CHANNELS.items() if way.sends]
+    for cap in settings.caps:
+        for name in cap.channels:
+            if name not in CHANNELS:
+                raise SettingError(where, f"'{name}' is no channel", nearest(name, sending))
+            if name not in sending:
+                what = f"nothing is sent by {name}, so nothing of it is capped"
+                raise SettingError(where, what, f"name {', '.join(sending)}, or none for all of them")
 
 
 def _check_segment(product: Product, sql: Path) -> None:

@@ -288,6 +288,7 @@ def test_a_workspace_that_is_none_is_bad_usage(tmp_path, capsys):
     assert "this is not a workspace" in capsys.readouterr().err
 
 
+@pytest.mark.bad_input(99)
 def test_while_another_run_holds_the_lock_the_answer_is_75_and_who_holds_it(je, tiny):
     with run_lock(tiny.load().settings, "the nightly run"):
         code, _, err = je("run")

@@ -36,6 +36,7 @@ def test_for_a_past_day_now_is_its_end_and_the_present_stays(monkeypatch):
     assert found.is_past
 
 
+@pytest.mark.bad_input(101)
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (date(2026, 6, 1), 24)])
 def test_days_on_which_the_clocks_change_have_their_own_length(monkeypatch, day, hours):
     found = at(monkeypatch, "2026-11-22T09:00:00Z", day)

@@ -1,4 +1,5 @@
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,29 @@ REFUSED = {
         "this is not YAML: could not determine",
         "mend the line",
     ),
-    "an anchor to itself": ("name: &a [*a]", "", "an anchor in this file refers to itself", "write the value out"),
+    "an anchor to itself": ("name: &a [*a]", "", "it is nested too deeply, or an anchor in it", "write it flatter"),
+    "lists in lists": (
+        "name: " + "[" * 10_000 + "]" * 10_000,
+        "",
+        "it is nested too deeply",
+        "write it flatter",
+    ),
+    "anchors that stand for millions": (
+        "a: &a [x, x, x, x, x, x, x, x, x]\n"
+        + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefghi")),
+        "",
+        "with its anchors written out this file has more than 20,000 entries",
+        "keep data",
+    ),
+    "half a character": ('name: x\nnamed: {k: {label: "\\ud800"}}', ":2", "this is not YAML: half a character", "mend"),
+    "half a character in a key": ('name: x\n"\\ud800": y', ":2", "this is not YAML: half a character", "mend"),
+    "a number without end": (
+        f"name: x\npart: {{label: a, count: {'9' * 5000}}}",
+        ":2",
+        "this is not YAML: this value cannot be read",
+        "mend",
+    ),
+    "a long line": ("name: x # " + "x" * 300_000, "", "this file has 300,010 bytes, and 256,000 are plenty", "keep"),
     "a control character": ("name: \x00", "", "this is not YAML: it holds a character", "take it out"),
     "other bytes than UTF-8": (b"name: \xff", "", "this file is not UTF-8", "save it"),
     "a key that YAML takes for a truth": ("true: x\nname: y", ":1", "Keys should be strings", "write it as"),

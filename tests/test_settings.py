@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.caps import read_cap
 from flows.errors import SettingError
 from flows.settings import Settings, load_settings, shipped
 
@@ -94,6 +95,8 @@ REFUSED = {
         "write it as in 'Europe/Berlin'",
     ),
     "a zone that is a path": ('timezone = "../etc"', "timezone: this is not a time zone", "write it as in"),
+    "a cap that is none": ('caps = ["3 per week"]', "caps: '3 per week' is no cap", "write it as in '3 in 7 days'"),
+    "a cap without its list": ("caps = 3", "caps: Input should be a valid tuple (it is 3)", ""),
     "no parts": ("parts = 0", "parts: Input should be greater than or equal to 1 (it is 0)", ""),
     "a wait that is none": ("lock_wait_seconds = -1", "lock_wait_seconds: Input should be greater than", ""),
 }
@@ -105,6 +108,15 @@ def test_a_setting_that_is_not_as_it_should_be_is_refused(tmp_path, lines, what,
     assert error.where == "pyproject.toml: tool.justenough"
     assert what in error.what
     assert hint in error.hint
+
+
+def test_caps_are_a_list_or_stand_in_the_environment_with_commas(tmp_path, monkeypatch):
+    assert [str(cap) for cap in load(tmp_path).caps] == ["3 messages in 7 days"]
+    assert load(tmp_path, "caps = []").caps == ()
+    found = load(tmp_path, 'caps = ["3 in 7 days", "1 sms in 24 hours"]').caps
+    assert found == (read_cap("3 in 7 days"), read_cap("1 sms in 24 hours"))
+    monkeypatch.setenv("JUSTENOUGH_CAPS", "3 in 7 days, 1 sms in 24 hours")
+    assert load(tmp_path, "caps = []").caps == found
 
 
 def test_hosts_of_links_are_a_list_or_stand_in_the_environment_with_commas(tmp_path, monkeypatch):

@@ -29,6 +29,7 @@ def test_a_message_holds_160_or_70_units_and_a_part_153_or_67(body, expected):
     assert lengths(body) == [expected]
 
 
+@pytest.mark.bad_input(58)
 @pytest.mark.parametrize("character", list(EXTENSION))
 def test_a_character_of_the_extension_costs_two_units(character):
     assert lengths(character * 80, character * 81) == [("GSM-7", 160, 1), ("GSM-7", 162, 2)]
@@ -39,6 +40,7 @@ def test_one_character_outside_gsm_7_turns_the_whole_message(character):
     assert lengths("a" * 100 + character)[0][0] == "UCS-2"
 
 
+@pytest.mark.bad_input(57)
 def test_a_typographic_apostrophe_makes_three_parts_of_160_characters():
     assert lengths("a" * 159 + "’") == [("UCS-2", 160, 3)]
 

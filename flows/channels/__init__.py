@@ -28,10 +28,11 @@ class Channel:
         parts: the parts of the words it carries.
         may_be_blank: the parts without which a message is whole.
         longest: part -> the characters that platforms take of it, or show.
-        layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each part that
-            it wraps; None where the words stand for themselves.
+        layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each part of
+            more than one line; None where the words stand for themselves.
         crowd: how many people have to be shown the same facts, names aside, unless a setting says otherwise; 0: any number.
         needs_yes: whether even a service message needs a yes, because somebody else learns who it is about.
+        sends: whether something is sent by it, which people may get too much of; else something holds there.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Channel:
     layout: str | None = None
     crowd: int = 0
     needs_yes: bool = False
+    sends: bool = True
 
     @property
     def one_line(self) -> tuple[str, ...]:
@@ -77,6 +79,7 @@ CHANNELS: dict[str, Channel] = {
             "customer_id",
             (Part("headline", is_html=False, is_one_line=True), Part("body", is_html=False)),
             crowd=20,
+            sends=False,
         ),
         Channel(
             "ads",
@@ -85,6 +88,7 @@ CHANNELS: dict[str, Channel] = {
             longest={"headline": 30, "description": 90},  # Source: Google's responsive search ads
             crowd=100,  # Source: the minimum of Google's and Meta's lists
             needs_yes=True,
+            sends=False,
         ),
     )
 }

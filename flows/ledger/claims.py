@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.clock import present
+from flows.ledger.pressure import HEARD_SINCE
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -68,14 +69,25 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         ledger: open.
-        wanted: the columns of `CLAIM`, `repeats_after` (date: claims after it, of the same help, bar the message) and
-            `per_subject` (whether only those about the same subject do).
+        wanted: the columns of `CLAIM`, `repeats_after` (date: claims after it, of the same help, bar the message),
+            `per_subject` (whether only those about the same subject do) and `windows` (see `caps.WINDOWS`).
 
     Returns:
-        `message_id, reason`: REPEATED, SILENCED_BY_SERVICE, DUPLICATE_ADDRESS, or null where the message may be claimed.
+        `message_id, reason`: REPEATED, SILENCED_BY_SERVICE, CAPPED, DUPLICATE_ADDRESS, or null where the message may be claimed.
     """
+    since = wanted["windows"].explode().struct.field("since").min()
     return ledger.rows(
-        """
+        f"""
+        WITH asked AS (
+            SELECT message_id, person_key, brand, channel, unnest(windows) AS w
+            FROM wanted WHERE message_type = 'marketing' AND channel IS NOT NULL
+        ),
+        capped AS (
+            SELECT a.message_id FROM asked a JOIN ({HEARD_SINCE}) h
+                ON h.person_key = a.person_key AND h.brand = a.brand AND h.at >= a.w.since
+            WHERE a.w.channels = [] OR (list_contains(a.w.channels, a.channel) AND list_contains(a.w.channels, h.channel))
+            GROUP BY a.message_id, a.w.cap, a.w.most HAVING count(*) >= a.w.most
+        )
         SELECT w.message_id, CASE
             WHEN EXISTS (SELECT 1 FROM claim c WHERE c.message_id = w.message_id) THEN 'REPEATED'
             WHEN EXISTS (
@@ -101,6 +113,7 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
                         AND (NOT w.per_subject OR d.subject_key IS NOT DISTINCT FROM w.subject_key))
                        OR (d.as_of = w.as_of AND d.message_type = 'marketing' AND w.message_type = 'marketing'))
             ) THEN 'REPEATED'
+            WHEN w.message_id IN (SELECT message_id FROM capped) THEN 'CAPPED'
             WHEN EXISTS (
                 SELECT 1 FROM claim c
                 WHERE c.brand = w.brand AND c.channel = w.channel AND c.address_key = w.address_key
@@ -111,6 +124,7 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
         END AS reason
         FROM wanted w
         """,
+        {"since": since or present().replace(tzinfo=None)},
         wanted=wanted,
     ).cast({"reason": pl.String})
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from flows.schemas import HISTORY
 
 if TYPE_CHECKING:
     from datetime import date
+
+    import polars as pl
 
     from flows.ledger.store import Ledger
 
@@ -37,15 +37,15 @@ def read_history(ledger: Ledger, since: date, today: date) -> pl.DataFrame:
     return rows.cast(HISTORY)
 
 
-def erased_people(ledger: Ledger) -> pl.DataFrame:
-    """`person_key` of everybody who asked to be forgotten."""
-    return ledger.rows("SELECT DISTINCT person_key FROM tombstone").cast({"person_key": pl.String})
-
-
-def last_source_rows(ledger: Ledger) -> dict[str, int]:
-    """Table -> rows at the last run that delivered; empty before the first."""
-    rows = ledger.rows("SELECT source_rows::varchar AS source_rows FROM run ORDER BY started_at DESC LIMIT 1")
-    return {} if rows.is_empty() else {str(name): int(count) for name, count in json.loads(rows.item()).items()}
+def last_sources(ledger: Ledger) -> tuple[dict[str, int], dict[str, dict[str, str]]]:
+    """Table -> rows, and table -> column -> type, at the last run that delivered; empty before the first."""
+    rows = ledger.rows(
+        """
+        SELECT source_rows::varchar AS rows, coalesce(source_columns::varchar, '{}') AS columns FROM run
+        ORDER BY started_at DESC LIMIT 1
+        """
+    )
+    return ({}, {}) if rows.is_empty() else (json.loads(rows["rows"].item()), json.loads(rows["columns"].item()))
 
 
 def messages_to(ledger: Ledger, person_key: str) -> pl.DataFrame:
@@ -63,14 +63,19 @@ def messages_to(ledger: Ledger, person_key: str) -> pl.DataFrame:
         ),
         mine AS (
             SELECT message_id, batch_id, as_of, product, brand, channel, message_type FROM claim WHERE person_key = $person
-            UNION  -- what is shown on the web or in ads is not claimed
+            UNION  -- what is shown on the web or in ads is not claimed, nor is any more what failed
             SELECT d.message_id, d.batch_id, b.as_of, e.product, e.brand, b.channel, e.message_type
             FROM decision e JOIN delivery d USING (decision_id) JOIN batch b USING (batch_id) WHERE e.person_key = $person
+        ),
+        failed AS (
+            SELECT message_id, batch_id, any_value(state) AS state FROM acknowledgement
+            WHERE message_id IS NOT NULL AND state = 'failed' GROUP BY ALL
         )
         SELECT
-            m.as_of, m.product, m.brand, m.channel, m.message_type, r.product_version, m.batch_id, b.state, r.level, r.facts,
+            m.as_of, m.product, m.brand, m.channel, m.message_type, r.product_version, m.batch_id,
+            coalesce(f.state, b.state) AS state, r.level, r.facts,
             r.because, r.facts_at, s.sources, r.consent_key, r.words_sha256, r.consent_checked_at
-        FROM mine m JOIN batch b USING (batch_id)
+        FROM mine m JOIN batch b USING (batch_id) LEFT JOIN failed f USING (message_id, batch_id)
         LEFT JOIN receipt r USING (message_id, batch_id) LEFT JOIN behind s USING (sources_sha256)
         UNION ALL BY NAME
         SELECT as_of, product, brand, 'held out' AS state FROM decision

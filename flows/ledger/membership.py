@@ -39,8 +39,8 @@ def write_members(settings: Settings, target: str, brand: str, batch_id: str, me
     write_bytes(settings.folder("membership", target, brand, f"{batch_id}.parquet"), content.getvalue())
 
 
-def forget_older(settings: Settings, target: str, brand: str, batch_id: str) -> None:
-    """Drop the members of earlier batches: their removals have been published."""
+def forget_older(settings: Settings, target: str, brand: str, *batch_ids: str) -> None:
+    """Drop the members of all other batches: their removals have been published."""
     for path in settings.folder("membership", target, brand).glob("*.parquet"):
-        if path.stem != batch_id:
+        if path.stem not in batch_ids:
             path.unlink()

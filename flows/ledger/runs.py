@@ -39,7 +39,7 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
         plan: the plan.
         workspace: the workspace's name.
         plan_digest: SHA-256 of plan.json.
-        decisions: `schemas.DECISIONS`: those that are delivered, and the held-out wins, which are logged alike.
+        decisions: `schemas.DECISIONS` and `channel`: those that are delivered, and the held-out wins, which are logged alike.
     """
     run = pl.DataFrame(
         {
@@ -51,12 +51,13 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
             "people_count": plan.people_count,
             "expires_at": plan.expires_at,
             "source_rows": json.dumps(plan.order.source_rows),
+            "source_columns": json.dumps(plan.order.source_columns),
             "started_at": present(),
         }
     )
     rows = decisions.select(
         "decision_id", "person_key", "brand", "product", "subject_key", "message_type", "variant", "propensity", "score",
-        "reason", "valid_until", run_id=pl.lit(plan.order.run_id), as_of=pl.lit(plan.order.as_of),
+        "reason", "valid_until", "channel", run_id=pl.lit(plan.order.run_id), as_of=pl.lit(plan.order.as_of),
     )  # fmt: skip
     with ledger.transaction():
         ledger.append("run", run)
@@ -96,9 +97,12 @@ def delivered_runs(ledger: Ledger) -> list[str]:
 
 
 def batches_of(ledger: Ledger, run_id: str) -> pl.DataFrame:
-    """`target, brand, state, kind, row_count, batch_id` of the batches of a run that were not aborted."""
+    """`target, brand, state, kind, row_count, released_count, batch_id` of the batches of a run that were not aborted."""
     return ledger.rows(
-        "SELECT target, brand, state, kind, row_count, batch_id FROM batch WHERE run_id = $run AND state <> 'aborted'",
+        """
+        SELECT target, brand, state, kind, row_count, released_count, batch_id FROM batch
+        WHERE run_id = $run AND state <> 'aborted'
+        """,
         {"run": run_id},
     )
 
@@ -111,7 +115,9 @@ def claims_of(ledger: Ledger, run_id: str) -> int:
 
 def states_told(ledger: Ledger) -> pl.DataFrame:
     """`target, brand` of every state target that was ever told something."""
-    rows = ledger.rows("SELECT DISTINCT target, brand FROM batch WHERE kind = 'state' AND state = 'published'")
+    rows = ledger.rows(
+        "SELECT DISTINCT target, brand FROM batch WHERE kind = 'state' AND state IN ('published', 'loaded', 'sent')"
+    )
     return rows.cast(pl.String)
 
 
@@ -119,7 +125,7 @@ def last_published(ledger: Ledger, target: str, brand: str) -> str | None:
     """The batch that a state target holds now: the last to be claimed, which a run for a past day may have been."""
     rows = ledger.rows(
         """
-        SELECT batch_id FROM batch WHERE target = $target AND brand = $brand AND state = 'published'
+        SELECT batch_id FROM batch WHERE target = $target AND brand = $brand AND state IN ('published', 'loaded', 'sent')
         ORDER BY rowid DESC LIMIT 1
         """,
         {"target": target, "brand": brand},

@@ -14,7 +14,7 @@ from flows.clock import present
 from flows.durable import private_folder, rename_once, sync_file, sync_folder
 from flows.errors import DataError, LockedError, OutboxError, SourceError, StateError, StatementError
 from flows.settings import Settings, shipped
-from flows.warehouse.connection import Connection, connect, query, translated
+from flows.warehouse.connection import Connection, connect, identifier, query, quote, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,6 +68,27 @@ class Ledger:
         if frame.height:
             columns = ", ".join(frame.columns)
             self.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM added", added=_naive(frame))
+
+    def rewrite(self) -> None:
+        """Take the place of the file by a copy of what is in it: what was deleted stays in a DuckDB file, after VACUUM, too.
+
+        Both files are open, and so locked, until it is done: whoever opens the ledger meanwhile waits, and finds the new one.
+        DuckDB syncs the copy as it checkpoints it. (To open it for that once more would let go of its lock: POSIX.)
+        Close the ledger afterwards: this one goes on in the old file.
+        """
+        copy = self.path.with_name(f".{self.path.name}.copy")
+        for left in self.path.parent.glob(f"{copy.name}*"):  # of a rewriting that was killed
+            left.unlink()
+        with _undamaged(self.path):
+            [(name,)] = self._connection.execute("SELECT current_database()").fetchall()
+            self._connection.execute(f"ATTACH '{quote(str(copy))}' AS rewritten")
+            copy.chmod(0o600)
+            self._connection.execute(f"COPY FROM DATABASE {identifier(name)} TO rewritten")
+            self._connection.execute("CHECKPOINT rewritten")
+            self._connection.execute("CHECKPOINT")  # leaves no write-ahead log that would be taken for the new file's
+        sync_folder(self.path.parent)
+        copy.replace(self.path)
+        sync_folder(self.path.parent)
 
     @contextmanager
     def _visible(self, frames: Mapping[str, pl.DataFrame]) -> Iterator[None]:

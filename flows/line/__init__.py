@@ -12,18 +12,25 @@ from typing import TYPE_CHECKING, Literal
 
 from flows.clock import moment, present
 from flows.errors import PlanError
+from flows.ledger.acknowledging import lapse
 from flows.ledger.lock import run_lock
 from flows.ledger.publishing import Recovered, check_folders, held_run, on_hold, recover, resolve
+from flows.ledger.restoring import Behind, accept_restored, refuse_restored
 from flows.ledger.runs import end_run, unfinished_runs
 from flows.ledger.store import open_ledger
+from flows.line.acknowledging import acknowledge, deliver_failed
 from flows.line.checking import check
 from flows.line.comparing import compare
 from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
+from flows.line.forgetting import forget, forget_requested
+from flows.line.listing import reconcile_list
 from flows.line.planning import begin, plan_part
 from flows.line.previewing import Asked, preview, preview_for
 from flows.line.proving import prove
 from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
+from flows.line.retaining import retain
+from flows.line.rotating import rotate
 from flows.line.settling import settle
 from flows.line.sources import make_sample, scratch_folder
 from flows.line.telling import tell, tell_all
@@ -43,12 +50,16 @@ __all__ = [
     "Published",
     "Request",
     "Way",
+    "acknowledge",
     "begin",
     "check",
     "compare",
     "deliver",
+    "deliver_again",
     "explain",
     "finish",
+    "forget",
+    "forget_requested",
     "pairs",
     "plan",
     "plan_part",
@@ -57,8 +68,12 @@ __all__ = [
     "preview_for",
     "prove",
     "publish",
+    "reconcile_list",
     "recover_now",
     "resolve_hold",
+    "restored",
+    "retain",
+    "rotate",
     "run",
     "sample",
     "settle",
@@ -118,6 +133,18 @@ def deliver(
         return replace(done, recovered=tuple(recovered))
 
 
+def deliver_again(workspace: Workspace, batch_id: str) -> Published:
+    """Deliver again what failed in a batch, and nothing else.
+
+    Raises:
+        StateError: nothing of the batch failed.
+        PlanError: its plan may not be delivered any more.
+    """
+    with run_lock(workspace.settings, f"justenough deliver --failed {batch_id}"):
+        tidy(workspace)
+        return deliver_failed(workspace, batch_id)
+
+
 def sample(
     settings: Settings, as_of: date | None, customers: int, seed: int, progress: Progress = silent
 ) -> dict[str, int]:
@@ -138,13 +165,21 @@ def sample(
         return make_sample(settings, moment(as_of, settings.zone).as_of, customers, seed, progress)
 
 
+def restored(settings: Settings) -> Behind:
+    """Go on with a ledger from a backup, and return what it does not know. Raises LockedError where a run is going on."""
+    with run_lock(settings, "justenough restored"):
+        return accept_restored(settings)
+
+
 def tidy(workspace: Workspace) -> list[Recovered]:
     """Finish or undo the batches, and drop the scratch files, that killed runs left behind.
 
     Raises:
         OutboxError: the outbox cannot be published to.
+        StateError: the ledger is from a backup, and does not know of all that has left.
     """
     check_folders(workspace.settings)
+    refuse_restored(workspace.settings)
     shutil.rmtree(scratch_folder(workspace.settings), ignore_errors=True)
     return recover(workspace.settings)
 
@@ -190,6 +225,8 @@ def prepare(workspace: Workspace, progress: Progress = silent) -> tuple[list[Rec
     settings = workspace.settings
     recovered = tidy(workspace)
     with open_ledger(settings) as ledger:
+        over = "nobody had loaded it when it ran out"
+        recovered += [Recovered(batch_id, "lapsed", over) for batch_id in lapse(ledger, settings.acknowledged)]
         unfinished = unfinished_runs(ledger)
     resumed: list[Delivered] = []
     for run_id, expires_at in unfinished.iter_rows():

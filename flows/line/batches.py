@@ -103,7 +103,8 @@ def within_budget(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.Da
 
 def claims_wanted(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
     """What the ledger has to know of some deliveries: see `stages.claims.claimable`."""
-    return claimable(rows, workspace.products, load_key(workspace.settings.key_file), plan.order.moment)
+    settings = workspace.settings
+    return claimable(rows, workspace.products, settings, load_key(settings.key_file), plan.order.moment, present())
 
 
 @dataclass

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flows.keys import load_keys, recognised
 from flows.line.sources import read_bars, read_segment_rows
 from flows.schemas import DECISIONS
 from flows.stages.decision import decided
 from flows.stages.eligibility import eligible
+from flows.stages.pressure import burdened, paced
 from flows.stages.relevance import scored
 from flows.stages.segment import candidates
 
@@ -38,13 +40,26 @@ class Decided:
     decisions: pl.DataFrame
 
 
-def decide(source: Source, scope: Scope, history: pl.DataFrame, key: Key) -> Decided:
+@dataclass(frozen=True)
+class Past:
+    """What the ledger remembers of people.
+
+    Attributes:
+        history: `schemas.HISTORY`: what they had, for `once_every`.
+        heard: `ledger.pressure.HEARD`: how much they had lately, for the caps.
+    """
+
+    history: pl.DataFrame
+    heard: pl.DataFrame
+
+
+def decide(source: Source, scope: Scope, past: Past, key: Key) -> Decided:
     """Decide over all live products.
 
     Args:
         source: the warehouse, the workspace and the moment.
         scope: the customers.
-        history: `schemas.HISTORY`.
+        past: what the ledger remembers.
         key: for identifiers.
 
     Raises:
@@ -55,10 +70,15 @@ def decide(source: Source, scope: Scope, history: pl.DataFrame, key: Key) -> Dec
     bars = read_bars(source, scope, key)
     live = workspace.live(moment.as_of)
     rows = {name: read_segment_rows(source, scope, name) for name in sorted({p.segment for p in live})}
+    burdens = burdened(bars.people, past.heard, settings, moment.present)
     frames: dict[str, pl.DataFrame] = {}
+    keys = load_keys(settings.key_file)
+    history = recognised(past.history, "person_key", bars.people["customer_id"], keys)
+    for each in rows.values():
+        history = recognised(history, "subject_key", each["subject_id"], keys)
     for product in live:
         about = candidates(rows[product.segment], product, moment, key)
         open_ones = eligible(about, bars, history, product, workspace.channels(product), settings.targets, moment)
-        frames[product.name] = scored(open_ones, product, moment)
+        frames[product.name] = scored(paced(open_ones, burdens, product, settings.caps), product, moment)
     decisions = decided(list(frames.values()), history, live, settings, key, moment) if live else DECISIONS.to_frame()
     return Decided(bars, frames, decisions)

@@ -10,20 +10,26 @@ import polars as pl
 from flows.channels import target, targets
 from flows.clock import present
 from flows.errors import PlanError
+from flows.keys import load_key
 from flows.ledger.claims import claim, verdicts
 from flows.ledger.publishing import refuse_unbalanced
+from flows.ledger.restoring import mark
 from flows.ledger.runs import batches_of, claims_of, end_run, is_of_plan, run_state, start_run, states_told
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
+from flows.line.health import Sources, healthy_sources
+from flows.line.listing import check_lists
 from flows.line.planning import read_decisions, scan_deliveries
 from flows.line.reconciling import publish_state, published_members
 from flows.line.request import Published
-from flows.line.sources import database, healthy_rows
+from flows.line.sources import database
 from flows.plan import Plan, check_deliverable, plan_digest, plan_folder, read_plan
 from flows.schemas import KEYS
 from flows.stages.delivery import Payload
+from flows.stages.routing import FIRST, carried
 
 if TYPE_CHECKING:
+    from flows.ledger.store import Ledger
     from flows.workspace import Workspace
 
 
@@ -43,11 +49,12 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     settings = workspace.settings
     plan = read_plan(settings, run_id)
     check_deliverable(plan, expected)
-    if plan.order.inputs_digest != workspace.inputs_digest:
-        raise PlanError(run_id, "settings, words or SQL have changed since this plan was made", "make a new plan")
+    check_current(workspace, plan)
     if _is_over(workspace, plan) and not allow_past:
         raise PlanError(run_id, f"{plan.order.as_of} is over", "to deliver for a past day add --allow-past")
-    healthy_rows(database(settings, plan.order.as_of), workspace, plan.order.source_rows)
+    check_lists(settings)
+    planned_on = Sources(plan.order.source_rows, plan.order.source_columns)
+    healthy_sources(database(settings, plan.order.as_of), workspace, planned_on, present())
     folder = plan_folder(settings, run_id)
     with open_ledger(settings) as ledger:
         state = run_state(ledger, run_id)
@@ -60,13 +67,34 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         planned = scan_deliveries(folder).collect()
         _check_fallen(workspace, plan, planned.filter(pl.col("reason").is_null()))
         decisions = read_decisions(folder)
-        held = (pl.col("reason") == "HOLDOUT") & pl.col("product").is_in(list(plan.order.products))
         won = decisions.filter(pl.col("reason").is_null())
         # What is wanted by no target of this run was not acted on: a later run of the day may.
         acted_on = won.join(planned, on=list(KEYS), how="semi", nulls_equal=True)
+        acted_on = carried(acted_on, workspace.products, settings)
         with open_ledger(settings) as ledger:
-            start_run(ledger, plan, settings.name, plan_digest(folder), pl.concat([acted_on, decisions.filter(held)]))
+            acted_on = pl.concat([acted_on, _held_out(ledger, workspace, plan, decisions)])
+            start_run(ledger, plan, settings.name, plan_digest(folder), acted_on)
+        mark(settings)  # before anything leaves: no backup of an earlier time can pass for the present
     return plan
+
+
+def check_current(workspace: Workspace, plan: Plan) -> None:
+    """Refuse a plan that was made of other settings, words or SQL, or under another key. Raises PlanError."""
+    if plan.order.key_id != load_key(workspace.settings.key_file).key_id:
+        raise PlanError(plan.order.run_id, "there is a new key since this plan was made", "make a new plan")
+    if plan.order.inputs_digest != workspace.inputs_digest:
+        what = "settings, words or SQL have changed since this plan was made"
+        raise PlanError(plan.order.run_id, what, "make a new plan")
+
+
+def _held_out(ledger: Ledger, workspace: Workspace, plan: Plan, decisions: pl.DataFrame) -> pl.DataFrame:
+    """The held-out wins of a plan, but for those that the ledger bars by now: it would bar the message that they stand for."""
+    is_held = (pl.col("reason") == "HOLDOUT") & pl.col("product").is_in(list(plan.order.products))
+    held = carried(decisions.filter(is_held), workspace.products, workspace.settings)
+    nowhere = dict.fromkeys(("address_match", "time_zone"), pl.lit(None, pl.String))
+    messages = held.with_columns(message_id="decision_id", lane=pl.lit(FIRST), **nowhere)
+    said = verdicts(ledger, claims_wanted(workspace, plan, messages)).filter(pl.col("reason").is_null())
+    return held.join(said, left_on="decision_id", right_on="message_id", how="semi")
 
 
 def pairs(workspace: Workspace, run_id: str) -> list[tuple[str, str]]:
@@ -93,7 +121,7 @@ def publish(workspace: Workspace, run_id: str, target_name: str, brand: str) -> 
         OutboxError: the outbox cannot be written to.
     """
     job = Job(workspace, read_plan(workspace.settings, run_id), target(target_name), brand)
-    return publish_state(job) if job.target.kind == "state" else _publish_messages(job)
+    return publish_state(job) if job.target.kind == "state" else publish_messages(job, job.planned())
 
 
 def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
@@ -104,9 +132,11 @@ def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
     """
     with open_ledger(workspace.settings) as ledger:
         batches = batches_of(ledger, run_id)
-        rows = int(batches.filter(pl.col("kind") == "message")["row_count"].sum())
+        messages = batches.filter(pl.col("kind") == "message")
+        rows = int(messages["row_count"].sum()) - int(messages["released_count"].sum())
         refuse_unbalanced(run_id, claims=claims_of(ledger, run_id), rows=rows)
         end_run(ledger, run_id, "delivered")
+    mark(workspace.settings)
     return tuple(batches.filter(pl.col("state") == "hold")["batch_id"])
 
 
@@ -137,9 +167,9 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> No
         raise PlanError(plan.order.run_id, what, "make a new plan and look at it")
 
 
-def _publish_messages(job: Job) -> Published:
-    """Claim what is still free, and publish exactly that."""
-    look = checked(job.workspace, job.plan, job.planned())
+def publish_messages(job: Job, planned: pl.DataFrame) -> Published:
+    """Claim what is still free of some planned deliveries, and publish exactly that. Raises as `publish`."""
+    look = checked(job.workspace, job.plan, planned)
     rows = within_budget(job.workspace, job.plan, look.rows)
     free = rows.filter(pl.col("reason").is_null())
     wanted = claims_wanted(job.workspace, job.plan, free)

@@ -11,7 +11,7 @@ import polars as pl
 
 from flows.clock import moment
 from flows.errors import PlanError, UsageError
-from flows.keys import load_key
+from flows.keys import load_keys
 from flows.ledger.history import messages_to
 from flows.ledger.store import open_ledger
 from flows.line.planning import read_decisions, scan_deliveries
@@ -79,14 +79,14 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
     deliveries = wanted.select(
         "product", "brand", "subject_id", "channel", "target", "level", "facts", "reason", "valid_until"
     ).collect()
-    person = pl.select(load_key(settings.key_file).of(customer_id)).item()
+    persons = [pl.select(key.of(customer_id)).item() for key in load_keys(settings.key_file)]
     with open_ledger(settings, read_only=True) as ledger:
-        messages = messages_to(ledger, person)
+        messages = pl.concat(messages_to(ledger, person) for person in persons)
     said = _said(workspace, customer_id) if messages["consent_key"].count() else {}
     if not candidates and messages.is_empty():
         hint = "is the id right? Nobody is in a plan who is in no segment of a live product"
         raise UsageError("CUSTOMER", f"neither plan {run_id} nor the history has this customer", hint)
-    past = pl.read_parquet(folder / "history.parquet").filter(pl.col("person_key") == person).to_dicts()
+    past = pl.read_parquet(folder / "history.parquet").filter(pl.col("person_key").is_in(persons)).to_dicts()
     is_current = order.inputs_digest == workspace.inputs_digest
     telling = _Telling(workspace.products if is_current else {}, settings.targets, order.as_of, candidates, past)
     considered = {row["product"] for row in candidates}
@@ -119,7 +119,8 @@ def _said(workspace: Workspace, customer_id: str) -> dict[str, Row]:
     source = Source(workspace, path, now, {})
     with source.open(Scope(customers=(customer_id,)), now.present) as connection:
         events = consent(connection, workspace.queries, now).filter(pl.col("customer_id") == customer_id)
-    keyed = events.with_columns(key=load_key(workspace.settings.key_file).of(pl.col("event_id")))
+    keys = load_keys(workspace.settings.key_file)
+    keyed = pl.concat(events.with_columns(key=key.of(pl.col("event_id"))) for key in keys)
     return {row["key"]: row for row in keyed.select("key", "happened_at", "source", "wording").to_dicts()}
 
 

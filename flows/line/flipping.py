@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.keys import draw, load_key
-from flows.line.deciding import decide
-from flows.line.sources import Source, read_shared, recent_history
+from flows.line.deciding import Past, decide
+from flows.line.sources import Source, read_shared, recent_history, recent_messages
 from flows.line.versions import of_version
 from flows.warehouse.queries import count_customers
 from flows.warehouse.scope import Scope
@@ -82,13 +82,15 @@ def flips(before: Workspace, after: Workspace, ref: str, path: Path, now: Moment
     """
     products = [*before.live(now.as_of), *after.live(now.as_of)]
     history = recent_history(after.settings, products, now.as_of).filter(pl.col("as_of") < now.as_of)
+    heard = recent_messages(after.settings, [*before.settings.caps, *after.settings.caps], now.present)
+    past = Past(history, heard.filter(pl.col("at") < now.starts_at.replace(tzinfo=None)))
     source = Source(after, path, now, read_shared(after, path, now))
     with source.open(Scope(), now.present) as connection:
         total = count_customers(connection, after.queries, now)
     scope = Scope(parts=max(1, math.ceil(total / most)))
-    people, new = _decided(source, scope, history)
+    people, new = _decided(source, scope, past)
     with of_version(ref):
-        others, old = _decided(Source(before, path, now, read_shared(before, path, now)), scope, history)
+        others, old = _decided(Source(before, path, now, read_shared(before, path, now)), scope, past)
     drawn = pl.concat([people, others]).unique().sort(draw("compare", pl.col("customer_id"))).head(most)
     old, new = (frame.join(drawn, on="customer_id", how="semi") for frame in (old, new))
     pairs = old.rename({"product": "before"}).join(
@@ -98,9 +100,9 @@ def flips(before: Workspace, after: Workspace, ref: str, path: Path, now: Moment
     return Flips(now.now, drawn.height, total, _flips(pairs), tuple(_reach(name, pairs) for name in names))
 
 
-def _decided(source: Source, scope: Scope, history: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _decided(source: Source, scope: Scope, past: Past) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The customers (`customer_id`), and what is decided: `_UNIT` and `product`; who is held out gets nothing."""
-    made = decide(source, scope, history, load_key(source.workspace.settings.key_file))
+    made = decide(source, scope, past, load_key(source.workspace.settings.key_file))
     subject = pl.when(pl.col("message_type") == "service").then("subject_id")
     won = made.decisions.filter(pl.col("reason").is_null()).with_columns(subject=subject)
     return made.bars.people.select("customer_id").unique(), won.select(*_UNIT, "product")

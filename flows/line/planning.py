@@ -13,17 +13,19 @@ from flows.durable import private_folder, sync_file
 from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
 from flows.line.binding import Bound, bind
-from flows.line.deciding import decide
+from flows.line.deciding import Past, decide
+from flows.line.health import healthy_sources, sources_before
+from flows.line.listing import check_lists
 from flows.line.rating import check_creep, ratings
+from flows.line.rotating import follow_key
 from flows.line.sources import (
     Source,
     database,
     drained,
-    healthy_rows,
     read_shared,
     recent_exposure,
     recent_history,
-    rows_before,
+    recent_messages,
 )
 from flows.line.trying import try_words
 from flows.plan import (
@@ -79,6 +81,9 @@ def begin(workspace: Workspace, request: Request) -> Order:
     path = database(settings, moment.as_of)
     bound = bind(workspace, path, moment)
     drained(settings)  # makes the key where there is none, before parts start at the same time
+    list_ages = check_lists(settings)
+    sources = healthy_sources(path, workspace, sources_before(settings), moment.present)
+    follow_key(Source(workspace, path, moment, {}))
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
     order = Order(
@@ -93,9 +98,12 @@ def begin(workspace: Workspace, request: Request) -> Order:
         customers=tuple(sorted(set(request.customers))),
         is_narrowed=bool(request.products or request.targets),
         inputs_digest=workspace.inputs_digest,
-        source_rows=healthy_rows(path, workspace, rows_before(settings)),
+        source_rows=dict(sources.rows),
+        list_ages=list_ages,
+        source_columns={name: dict(columns) for name, columns in sources.columns.items()},
         overdue=tuple(product.name for product in overdue),
         targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
+        key_id=load_key(settings.key_file).key_id,
     )
     shared = read_shared(workspace, path, moment)
     folder = save_order(settings, order)
@@ -103,6 +111,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         save(rows, folder / "shared" / f"{name}.parquet")
     history = recent_history(settings, workspace.live(moment.as_of), moment.as_of)
     save(history, folder / "history.parquet")
+    save(recent_messages(settings, settings.caps, moment.present), folder / "heard.parquet")
     save(recent_exposure(settings, moment.as_of), folder / "exposure.parquet")
     save(_sources(workspace, bound), folder / SOURCES)
     return order
@@ -120,7 +129,8 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     folder = plan_folder(settings, run_id)
     order = read_order(settings, run_id)
     moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts, order.customers)
-    made = decide(source_of(workspace, order), scope, pl.read_parquet(folder / "history.parquet"), key)
+    past = Past(pl.read_parquet(folder / "history.parquet"), pl.read_parquet(folder / "heard.parquet"))
+    made = decide(source_of(workspace, order), scope, past, key)
     decisions, lately = made.decisions, pl.read_parquet(folder / "exposure.parquet")
     exposed = [decisions.clear().select("decision_id")]
     for product in workspace.live(order.as_of):
@@ -140,8 +150,17 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
             save(counts, folder / COUNTED_FOLDER / f"{part:04}-{product.name}.parquet")
     is_exposed = pl.col("decision_id").is_in(pl.concat(exposed)["decision_id"].implode()).fill_null(value=False)
     reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")
-    save(decisions.with_columns(reason=reason), folder / "decisions" / f"{part:04}.parquet")
+    save(_nameless(decisions.with_columns(reason=reason)), folder / "decisions" / f"{part:04}.parquet")
     return {"people": made.bars.people.height, **{name: frame.height for name, frame in made.candidates.items()}}
+
+
+def _nameless(decisions: pl.DataFrame) -> pl.DataFrame:
+    """The decisions, of people who asked to be forgotten by their keys alone: they count, and nothing of theirs is kept."""
+    is_erased = pl.col("reason") == "ERASED"
+    keys = {"customer_id": "person_key", "subject_id": "subject_key"}
+    return decisions.with_columns(
+        pl.when(is_erased).then(key).otherwise(name).alias(name) for name, key in keys.items()
+    )
 
 
 def _missing(facts: pl.DataFrame, product: Product) -> pl.DataFrame:

@@ -19,6 +19,7 @@ from flows.line.crowding import CROWD_FILE, crowds, read_crowd, shared
 from flows.line.planning import COUNTED_FOLDER, MISSED_FOLDER, ROUTED_FOLDER, read_decisions, save, scan_deliveries
 from flows.line.reconciling import members_of, published_members
 from flows.plan import (
+    Capped,
     Count,
     Crowd,
     Missed,
@@ -37,6 +38,7 @@ from flows.stages.crowd import CLASS, lowered
 from flows.stages.decision import units
 from flows.stages.delivery import shaped
 from flows.stages.message import worded
+from flows.stages.routing import carried
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -189,11 +191,23 @@ def _counted(
         candidates=found,
         counts=tuple(Count.model_validate(row) for row in counts.iter_rows(named=True)),
         crowds=crowds,
+        capped=_capped(decisions),
         missed=_missed(folder),
         files={name: digest for name, digest in digests(folder).items() if not name.startswith(_PASSING)},
     )
     _check_balance(plan, decisions, _wanted(workspace, order, decisions))
     return plan
+
+
+def _capped(decisions: pl.DataFrame) -> tuple[Capped, ...]:
+    """Whom the caps bar, by cap: see `stages.pressure` for what the detail says."""
+    told = pl.col("detail").str.extract_groups(r"^until (?<until>\S+) \S+: (?<cap>.+)$").struct
+    barred = decisions.filter(pl.col("reason") == "CAPPED").with_columns(told.field("cap"), told.field("until"))
+    people = barred.group_by("cap").agg(
+        people=pl.struct("customer_id", "brand").n_unique(), until=pl.col("until").max()
+    )
+    rows = people.sort("people", "cap", descending=[True, False])
+    return tuple(Capped.model_validate(row) for row in rows.iter_rows(named=True))
 
 
 def _missed(folder: Path) -> tuple[Missed, ...]:
@@ -233,16 +247,11 @@ def _wanted(workspace: Workspace, order: Order, decisions: pl.DataFrame) -> dict
     A decision wants the target of the first channel of `first_of` that is not closed, and those of all channels of `also`.
     """
     won = decisions.filter(pl.col("reason").is_null(), pl.col("product").is_in(list(order.products)))
-    closed = pl.col("closed").list.eval(pl.element().struct.field("channel"))
     totals = {"marketing": 0, "service": 0}
-    for name, brand in won.select("product", "brand").unique().iter_rows():
+    routed = carried(won, workspace.products, workspace.settings).partition_by("product", "brand", as_dict=True)
+    for (name, brand), rows in routed.items():
         product, ways = workspace.products[name], workspace.settings.targets.get(brand, {})
-        open_ways = [way for way in product.channels.first_of if way in ways]
-        chosen = pl.coalesce(
-            pl.lit(None), *(pl.when(~closed.list.contains(way)).then(pl.lit(way)) for way in open_ways)
-        )
-        rows = won.filter(pl.col("product") == name, pl.col("brand") == brand).select(chosen=chosen)
-        firsts = rows.filter(pl.col("chosen").is_in([way for way in open_ways if ways[way] in order.targets])).height
+        firsts = rows.filter(pl.col("channel").is_in([way for way in ways if ways[way] in order.targets])).height
         along = sum(ways.get(way) in order.targets for way in product.channels.also)
         totals[product.message_type] += firsts + along * rows.height
     return totals

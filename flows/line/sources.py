@@ -11,23 +11,26 @@ import polars as pl
 from flows.addresses import normalised_customers, suppression_keys
 from flows.channels import CHANNELS
 from flows.durable import private_folder
-from flows.errors import DataError, SourceError, UsageError, nearest
-from flows.keys import load_key
+from flows.errors import DataError, SettingError, SourceError, UsageError, nearest
+from flows.keys import load_key, load_keys, recognised
 from flows.ledger.consent import drain, suppressed, told, told_suppressions
+from flows.ledger.erasure import tombstones
 from flows.ledger.exposure import shown_lately
-from flows.ledger.history import erased_people, last_source_rows, read_history
+from flows.ledger.history import read_history
+from flows.ledger.pressure import heard_lately
 from flows.ledger.store import open_ledger
 from flows.locales import spelt
 from flows.sample import build_sample
 from flows.stages.eligibility import Bars, latest_consent
 from flows.warehouse.queries import consent, customer_keys, customers, exclusions, segment, shared_tables, suppressions
-from flows.warehouse.scope import Scope, count_rows, open_scoped
+from flows.warehouse.scope import Scope, open_scoped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from flows.caps import Cap
     from flows.clock import Moment
     from flows.keys import Key
     from flows.product import Product
@@ -81,32 +84,6 @@ def _sample(settings: Settings, as_of: date) -> tuple[Path, Path]:
     if not (sql / "sample").is_dir():
         raise SourceError("pyproject.toml: tool.justenough", "there is no `database`", "name your DuckDB file there")
     return settings.folder("sample", f"{as_of}.duckdb"), sql
-
-
-def healthy_rows(path: Path, workspace: Workspace, before: Mapping[str, int]) -> dict[str, int]:
-    """How many rows each table has; refused where a source is empty or has fallen further than is plausible.
-
-    Args:
-        path: the warehouse.
-        workspace: says which tables may be empty, and how far is plausible.
-        before: what the tables had when they were last looked at.
-
-    Raises:
-        SourceError: naming the table and both numbers. An empty or broken source is not "everybody left".
-    """
-    counts = count_rows(path, workspace.catalogue)
-    for name, count in counts.items():
-        where = f"table {name}"
-        if count == 0 and not workspace.catalogue.tables[name].may_be_empty:
-            hint = "look at its load; if it may be empty say `may_be_empty: true` in sql/dimensions.yaml"
-            raise SourceError(where, "this source is empty", hint)
-        fall = 1 - count / before[name] if before.get(name) else 0
-        if fall > workspace.settings.largest_fall:
-            what = f"this source fell from {before[name]} to {count} rows since it was last looked at"
-            raise SourceError(
-                where, what, "look at its load; if it is right raise the setting `largest_fall` for one run"
-            )
-    return counts
 
 
 @dataclass(frozen=True)
@@ -172,10 +149,21 @@ def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
     source = source.at_present()
     queries, settings, moment = source.workspace.queries, source.workspace.settings, source.moment
     with source.open(scope, moment.present) as connection:
-        people = _people(customers(connection, queries, moment), settings, key)
-        said = _consent(source, connection, people)
+        keyed = customers(connection, queries, moment).with_columns(person_key=key.of(pl.col("customer_id")))
+        said = _consent(source, connection, keyed)
         excluded = exclusions(connection, queries, moment)
-    return Bars(people, said, _suppressed(source, people, _addresses(people), key), excluded, _erased(settings))
+    gone = erased(settings, keyed)
+    people = _people(keyed, settings, gone)
+    return Bars(people, said, _suppressed(source, people, addresses_of(people)), excluded, gone)
+
+
+def read_people(source: Source, key: Key) -> pl.DataFrame:
+    """Everybody, as `Bars.people`. Raises as `read_bars`."""
+    source = source.at_present()
+    with source.open(Scope(), source.moment.present) as connection:
+        rows = customers(connection, source.workspace.queries, source.moment)
+    keyed = rows.with_columns(person_key=key.of(pl.col("customer_id")))
+    return _people(keyed, source.workspace.settings, erased(source.workspace.settings, keyed))
 
 
 def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
@@ -211,12 +199,6 @@ def scratch_folder(settings: Settings) -> Path:
     return private_folder(settings.folder("scratch"))
 
 
-def rows_before(settings: Settings) -> dict[str, int]:
-    """Table -> rows at the last run that delivered; empty before the first."""
-    with open_ledger(settings) as ledger:
-        return last_source_rows(ledger)
-
-
 def recent_history(settings: Settings, products: Sequence[Product], as_of: date) -> pl.DataFrame:
     """`schemas.HISTORY` as far back as any product's `once_every` reaches."""
     longest = max((product.once_every.every for product in products), default=timedelta(0))
@@ -231,6 +213,12 @@ def drained(settings: Settings) -> int:
         return drain(settings, ledger, key)
 
 
+def recent_messages(settings: Settings, caps: Sequence[Cap], at: datetime) -> pl.DataFrame:
+    """`ledger.pressure.HEARD`, as far back from an instant as the caps look."""
+    with open_ledger(settings) as ledger:
+        return heard_lately(ledger, caps, at)
+
+
 def recent_exposure(settings: Settings, as_of: date) -> pl.DataFrame:
     """`ledger.exposure.LATELY` as of a day."""
     with open_ledger(settings) as ledger:
@@ -241,27 +229,58 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame, key: Key) -> Ba
     """What bars planned deliveries now, at the addresses of the plan: who is no customer any more, and what people said."""
     source = source.at_present()
     queries, moment = source.workspace.queries, source.moment
-    planned = deliveries.select("customer_id", "person_key", "brand", phone_match="address_match")
+    # What a state target holds may have been noted under another key.
+    person = key.of(pl.col("customer_id"))
+    planned = deliveries.select("customer_id", "brand", person_key=person, phone_match="address_match")
     with source.open(Scope(), moment.present) as connection:
         known = customer_keys(connection, queries, moment)
         said = _consent(source, connection, planned)
         excluded = exclusions(connection, queries, moment)
-    listed = _suppressed(source, planned, deliveries.select("brand", "channel", "address_match"), key)
-    return Bars(known, said, listed, excluded, _erased(source.workspace.settings))
+    gone = erased(source.workspace.settings, deliveries)
+    listed = _suppressed(source, planned, deliveries.select("brand", "channel", "address_match"))
+    return Bars(known, said, listed, excluded, gone)
 
 
-def _people(rows: pl.DataFrame, settings: Settings, key: Key) -> pl.DataFrame:
-    """Normalised addresses; telephone numbers without a country are read as of the workspace's `default_region`."""
-    located = rows.with_columns(
+def erased(settings: Settings, people: pl.DataFrame) -> pl.DataFrame:
+    """`person_key` of those of some people who asked to be forgotten, whichever key their tombstone was made with.
+
+    Args:
+        settings: say where ledger and keys are.
+        people: `customer_id, person_key`.
+
+    Raises:
+        SettingError: a key is gone, so that those who were forgotten under it cannot be told from others.
+    """
+    with open_ledger(settings) as ledger:
+        buried = tombstones(ledger)
+    found = [people.select("person_key").clear()]
+    keys = {key.key_id: key for key in load_keys(settings.key_file)} if buried.height else {}
+    for key_id in buried["key_id"].unique().sort():
+        if key_id not in keys:
+            what = f"the key {key_id} is not in it, and people were forgotten under it"
+            raise SettingError(settings.key_file, what, "put its line back from your backup, below the others")
+        mine = buried.filter(key_id=key_id).select(_buried="person_key")
+        hashed = people.select("person_key", _buried=keys[key_id].of(pl.col("customer_id")))
+        found.append(hashed.join(mine, on="_buried", how="semi").select("person_key"))
+    return pl.concat(found).unique()
+
+
+def _people(rows: pl.DataFrame, settings: Settings, gone: pl.DataFrame) -> pl.DataFrame:
+    """Normalised addresses; telephone numbers without a country are read as of the workspace's `default_region`.
+
+    Of people who asked to be forgotten no address is read, since what is read is kept.
+    """
+    is_kept = ~pl.col("person_key").is_in(gone["person_key"].implode())
+    located = rows.with_columns(pl.when(is_kept).then(name).alias(name) for name in ("email", "phone", "push_token"))
+    located = located.with_columns(
         pl.col("country").fill_null(pl.lit(settings.default_region, dtype=pl.String)),
         locale=spelt(pl.col("locale")),
         push_token=pl.col("push_token").str.strip_chars().replace("", None),  # blank is none
     )
-    read = normalised_customers(located, settings.folder("addresses"))
-    return read.with_columns(rows["country"], person_key=key.of(pl.col("customer_id")))
+    return normalised_customers(located, settings.folder("addresses")).with_columns(rows["country"])
 
 
-def _addresses(people: pl.DataFrame) -> pl.DataFrame:
+def addresses_of(people: pl.DataFrame) -> pl.DataFrame:
     """`brand, channel, address_match` of people's addresses."""
     return pl.concat(
         people.select(
@@ -275,7 +294,7 @@ def _addresses(people: pl.DataFrame) -> pl.DataFrame:
     ).drop_nulls()
 
 
-def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame, key: Key) -> pl.DataFrame:
+def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame) -> pl.DataFrame:
     """`channel, address_match, brand` of what the workspace and the history list among the addresses of these people."""
     settings = source.workspace.settings
     with source.open(Scope(), source.moment.present, lists=True) as connection:
@@ -286,8 +305,9 @@ def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame, k
     listed = listed.with_columns(channel, _brand(settings).fill_null("*"))
     keyed = suppression_keys(listed, people, settings.folder("addresses"))
     with open_ledger(settings) as ledger:
-        told = suppressed(told_suppressions(ledger), addresses, key)
-    return pl.concat([keyed.select("channel", "address_match", "brand"), told])
+        forms = told_suppressions(ledger)
+    told = [suppressed(forms, addresses, key) for key in load_keys(settings.key_file)]
+    return pl.concat([keyed.select("channel", "address_match", "brand"), *told])
 
 
 def _consent(source: Source, connection: Connection, people: pl.DataFrame) -> pl.DataFrame:
@@ -297,7 +317,8 @@ def _consent(source: Source, connection: Connection, people: pl.DataFrame) -> pl
     # A person of several brands is there several times; of everybody few have told us directly.
     events = events.join(people.select("customer_id"), on="customer_id", how="semi")
     with open_ledger(settings) as ledger:
-        direct = told(ledger).join(people.select("customer_id", "person_key").unique(), on="person_key")
+        direct = recognised(told(ledger), "person_key", people["customer_id"], load_keys(settings.key_file))
+    direct = direct.join(people.select("customer_id", "person_key").unique(), on="person_key")
     events = pl.concat([events, direct.select(events.columns)])
     return latest_consent(events.with_columns(_brand(settings)), source.moment.present)
 
@@ -306,8 +327,3 @@ def _brand(settings: Settings) -> pl.Expr:
     """The column `brand` as the workspace spells it; capitals and blanks do not matter, other brands stay as they are."""
     known = {brand.lower(): brand for brand in settings.brands}
     return pl.col("brand").str.strip_chars().str.to_lowercase().replace(known)
-
-
-def _erased(settings: Settings) -> pl.DataFrame:
-    with open_ledger(settings) as ledger:
-        return erased_people(ledger)

@@ -108,6 +108,8 @@ def _not_by(way: Row, row: Row) -> str:
     """Why a channel is not used."""
     if way["reason"] == "UNREACHABLE" and row["unserved"] is not None:
         why = "the brand has no target for it" if way["channel"] in row["unserved"] else "there is no address for it"
+    elif way["reason"] == "CAPPED" and way.get("detail"):
+        why = f"capped {_until(way['detail'])}"
     else:
         why = _files(way["detail"]) if way.get("detail") else MEANING[way["reason"]]
     return f"  Not by {way['channel']}: {why} ({way['reason']})."
@@ -172,6 +174,15 @@ def _repeated(row: Row, found: Explanation) -> str:
     return "they have had a decision today already" if found.is_current else MEANING["REPEATED"]
 
 
+def _capped(row: Row, _found: Explanation) -> str:
+    return f"they are capped {_until(row['detail'])}" if row["detail"] else MEANING["CAPPED"]
+
+
+def _until(detail: str) -> str:
+    """By which cap, and until when; days end at midnight, and need no time."""
+    return detail.replace(" 00:00: ", ": ")
+
+
 def _below(row: Row, _found: Explanation) -> str:
     needed = f", and {row['threshold']:.2f} is needed" if row["threshold"] is not None else ""
     return f"it does not fit well enough now, with a score of {row['score']:.2f}{needed}: {_terms(row)}"
@@ -204,6 +215,7 @@ WHY: dict[str, Callable[[Row, Explanation], str]] = {
     "EXCLUDED": _excluded,
     "STALE_CONTEXT": _stale,
     "REPEATED": _repeated,
+    "CAPPED": _capped,
     "BELOW_THRESHOLD": _below,
     "OUTRANKED": _outranked,
     "SILENCED_BY_SERVICE": _silenced,

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from flows.ledger.publishing import Recovered
-    from flows.line.request import Delivered, Outcome
-    from flows.plan import Crowd, Missed, Plan, Waterfall
+    from flows.line.listing import Compared
+    from flows.line.request import Delivered, Outcome, Published
+    from flows.plan import Capped, Crowd, Missed, Plan, Waterfall
     from flows.starting import Started
 
 
@@ -49,7 +50,14 @@ def _counted(settled: Plan) -> RenderableType:
     wanted = _waterfall("Deliveries wanted for them", "can leave", settled.deliveries)
     fewer = [_crowded(crowd) for crowd in settled.crowds if crowd.lowered]
     bare = [Text(line) for line in without_facts(settled.missed)]
-    return Group(title, *map(_overdue, order.overdue), people, wanted, *fewer, *bare)
+    full = [Text(line) for line in by_caps(settled.capped)]
+    lists = [Text(f"The suppression list of {name} was compared {age} ago.") for name, age in order.list_ages.items()]
+    return Group(title, *map(_overdue, order.overdue), people, wanted, *full, *fewer, *bare, *lists)
+
+
+def by_caps(capped: Sequence[Capped]) -> list[str]:
+    """For each cap how many people it bars, and until when."""
+    return [f"Capped by {row.cap}: {row.people:,}, the last of them until {row.until}." for row in capped]
 
 
 def without_facts(missed: Sequence[Missed]) -> list[str]:
@@ -146,6 +154,33 @@ def resolved(batch: str, way: str) -> RenderableType:
     """What was decided about a batch on hold."""
     said = "published: it counts as loaded" if way == "taken" else "aborted: its claims are released"
     return Group(Text(f"{batch} is {said}."), _next("justenough run"))
+
+
+def acknowledged(batch: str, told: str, released: int) -> RenderableType:
+    """What the other end told of a batch."""
+    if told not in ("failed", "lapsed"):
+        return Text(f"{batch} is {told}.")
+    said = f"{batch}: {told} is noted, and {released:,} claims are released."
+    return Group(Text(said), _next(f"justenough deliver --failed {batch}"))
+
+
+def again(done: Published, outbox: Path) -> RenderableType:
+    """What was delivered again of a batch."""
+    if done.folder is None:
+        return Text("Nobody of those it failed for may get it any more.")
+    fallen = ", ".join(f"{code} {count:,}" for code, count in sorted(done.dropped.items()))
+    less = f" Left out: {fallen}." if fallen else ""
+    return Text(f"{done.rows:,} rows are in {done.folder.relative_to(outbox.parent)}.{less}")
+
+
+def reconciled(found: Compared) -> RenderableType:
+    """What a platform's suppression list has, and what it lacks."""
+    lines = [
+        f"{found.listed:,} addresses are on the list of {found.target}; {found.added:,} were new and are suppressed now.",
+        f"{found.gone:,} were on an earlier list and are not on this one; they stay suppressed.",
+        f"{found.missing:,} addresses are barred by us and not on it; --missing FILE writes them for an upload.",
+    ]
+    return Group(*map(Text, lines))
 
 
 def noted(notices: int) -> RenderableType:

@@ -3,6 +3,7 @@
 ORDER = (
     "segment",
     "eligibility",
+    "pressure",
     "relevance",
     "decision",
     "guard",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.caps import windows, zone_or
 from flows.ledger.claims import CLAIM
 from flows.schemas import INSTANT, KEYS, frame_schema
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from flows.clock import Moment
     from flows.keys import Key
     from flows.product import Product
+    from flows.settings import Settings
 
 MEMBERS = pl.Schema(
     {
@@ -41,18 +43,27 @@ MEMBERS = pl.Schema(
 to take away later), and the audience it belongs to, if it is one."""
 
 
-def claimable(worded: pl.DataFrame, products: Mapping[str, Product], key: Key, moment: Moment) -> pl.DataFrame:
+def claimable(
+    worded: pl.DataFrame,
+    products: Mapping[str, Product],
+    settings: Settings,
+    key: Key,
+    moment: Moment,
+    at: datetime,
+) -> pl.DataFrame:
     """What the ledger has to know of each message to give the right to it.
 
     Args:
         worded: deliveries of one target and brand, with `message_id`.
         products: by name: how often the same help may come, and about what.
+        settings: give the caps, and the time zone of people without one.
         key: for `address_key`.
         moment: of the run.
+        at: UTC instant of the claim, or a little before it: where the windows of the caps end.
 
     Returns:
-        The columns of `ledger.claims.CLAIM`, `repeats_after` (date: a claim of the same help after it bars the message) and
-        `per_subject`.
+        The columns of `ledger.claims.CLAIM`, `repeats_after` (date: a claim of the same help after it bars the message),
+        `per_subject` and `windows` (of the caps, where the person lives).
     """
     named = {name: product.once_every for name, product in products.items()}
     every = pl.col("product").replace_strict(
@@ -60,13 +71,17 @@ def claimable(worded: pl.DataFrame, products: Mapping[str, Product], key: Key, m
     )
     per = pl.col("product").replace_strict({name: rule.per for name, rule in named.items()}, return_dtype=pl.String)
     as_of = pl.lit(moment.as_of, dtype=pl.Date)
+    worded = worded.with_columns(zone_or(settings.timezone))
+    worded = worded.join(
+        windows(settings.caps, worded["time_zone"], at), on="time_zone", how="left", maintain_order="left"
+    )
     return worded.with_columns(
         attempt=pl.lit(1),
         as_of=as_of,
         address_key=key.of(pl.col("brand"), pl.col("channel"), pl.col("address_match")),
         repeats_after=(as_of.cast(pl.Datetime("us")) - every).cast(pl.Date),
         per_subject=per == "subject",
-    ).select(*CLAIM, "repeats_after", "per_subject")
+    ).select(*CLAIM, "repeats_after", "per_subject", "windows")
 
 
 @dataclass(frozen=True)
@@ -93,15 +108,19 @@ class Reach:
     Attributes:
         products: their names.
         customers: their ids; none means everybody.
+        forgotten: `person_key` of people who asked to be forgotten: every run takes them away.
     """
 
     products: Collection[str]
     customers: Collection[str] = ()
+    forgotten: Collection[str] = ()
 
     def holds(self) -> pl.Expr:
         """Whether a member is looked at."""
         mine = pl.col("product").is_in(list(self.products))
-        return mine & pl.col("customer_id").is_in(list(self.customers)) if self.customers else mine
+        if self.customers:
+            mine &= pl.col("customer_id").is_in(list(self.customers))
+        return mine | pl.col("person_key").is_in(list(self.forgotten))
 
 
 def reconciled(

@@ -1,4 +1,4 @@
-"""eligible -> scored: how well each help fits each customer now, as a logistic sum of named terms."""
+"""paced -> scored: how well each help fits each customer now, as a logistic sum of named terms."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from flows.product import Product, Relevance, Term
 
 
-def scored(eligible: pl.DataFrame, product: Product, moment: Moment) -> pl.DataFrame:
+def scored(paced: pl.DataFrame, product: Product, moment: Moment) -> pl.DataFrame:
     """The candidates of one product with `score` (0..1), `terms` (log-odds), and BELOW_THRESHOLD where nothing else bars.
 
     Source: CONTRACTS, Relevance without outcomes: score = 1 / (1 + e^-(base + sum of terms)); booleans count 0 or 1, numbers
-    as they are, null and NaN 0; a signal that fades is an instant: weight * 2^(-age / half-life).
+    as they are, null 0, and so what a division by nothing makes (NaN, infinite); a signal that fades is an instant:
+    weight * 2^(-age / half-life).
     A product without `relevance` is as relevant as can be: score 1, for whoever is in its segment.
 
     Raises:
@@ -28,10 +29,10 @@ def scored(eligible: pl.DataFrame, product: Product, moment: Moment) -> pl.DataF
     relevance = product.relevance
     if relevance is None:
         none = pl.lit([], dtype=COLUMNS["terms"].type)
-        return eligible.with_columns(score=pl.lit(1.0), terms=none)
-    check_signals(product, eligible.schema)
+        return paced.with_columns(score=pl.lit(1.0), terms=none)
+    check_signals(product, paced.schema)
     return (
-        eligible.with_columns(terms=_terms(eligible, relevance, moment))
+        paced.with_columns(terms=_terms(paced, relevance, moment))
         .with_columns(score=_logistic(pl.col("terms").list.eval(pl.element().struct.field("log_odds")).list.sum()))
         .with_columns(
             reason=pl.coalesce("reason", pl.when(pl.col("score") < relevance.threshold).then(pl.lit("BELOW_THRESHOLD")))
@@ -46,10 +47,10 @@ def check_signals(product: Product, schema: pl.Schema) -> None:
         _check(schema[name], name, term, where)
 
 
-def _terms(eligible: pl.DataFrame, relevance: Relevance, moment: Moment) -> pl.Expr:
+def _terms(paced: pl.DataFrame, relevance: Relevance, moment: Moment) -> pl.Expr:
     addends = {"base": pl.lit(relevance.base)}
     for name, term in relevance.terms.items():
-        addends[name] = term.size * _strength(name, eligible.schema[name], term, moment)
+        addends[name] = term.size * _strength(name, paced.schema[name], term, moment)
     named = [pl.struct(name=pl.lit(name), log_odds=addend.cast(pl.Float64)) for name, addend in addends.items()]
     return pl.concat_list(named)
 
@@ -61,7 +62,8 @@ def _strength(name: str, kind: pl.DataType, term: Term, moment: Moment) -> pl.Ex
         age = (pl.lit(moment.now, dtype=INSTANT) - signal).dt.total_seconds().clip(lower_bound=0)
         half_lives = age / term.fades_in.total_seconds()
         return (-math.log(2) * half_lives).exp().fill_null(0.0)
-    return signal.cast(pl.Float64).fill_nan(0.0).fill_null(0.0).clip(-1e6, 1e6)
+    number = signal.cast(pl.Float64)
+    return pl.when(number.is_finite()).then(number).otherwise(0.0).clip(-1e6, 1e6)
 
 
 def _check(kind: pl.DataType, name: str, term: Term, where: str) -> None:

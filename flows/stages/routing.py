@@ -64,6 +64,23 @@ def routed(
     return at_level(rows, _level(product, targeted), product.dimensions, fields).select(columns)
 
 
+def carried(decisions: pl.DataFrame, products: Mapping[str, Product], settings: Settings) -> pl.DataFrame:
+    """Decisions with the `channel` of `first_of` that carries each, or would: null where all are closed, or there are none.
+
+    Args:
+        decisions: `schemas.DECISIONS`, of which `closed` tells it.
+        products: by name.
+        settings: gives each brand's target per channel.
+    """
+    done = [decisions.clear().with_columns(channel=pl.lit(None, pl.String))]
+    closed = pl.col("closed").list.eval(pl.element().struct.field("channel"))
+    for (product, brand), rows in decisions.partition_by("product", "brand", as_dict=True, maintain_order=True).items():
+        ways = [way for way in products[product].channels.first_of if way in settings.targets.get(brand, {})]
+        first = [pl.when(~closed.list.contains(way)).then(pl.lit(way)) for way in ways]
+        done.append(rows.with_columns(channel=pl.coalesce(pl.lit(None, pl.String), *first)))
+    return pl.concat(done)
+
+
 def _level(product: Product, targeted: Collection[str]) -> pl.Expr:
     """The highest level of each channel; where somebody else learns who is meant, all that people are chosen by is told."""
     level = highest_level(product, {*product.because, *targeted})

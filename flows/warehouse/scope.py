@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,7 @@ from flows.warehouse.connection import Connection, attach, connect, identifier, 
 from flows.warehouse.statements import is_no_function
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import polars as pl
@@ -106,8 +106,8 @@ class Definitions:
 
 def definitions(database: Path) -> Definitions:
     """The definitions of a warehouse; read once for as long as the file stays as it is."""
-    known = database.stat()
-    return _read_definitions(database, known.st_mtime_ns, known.st_size)
+    known = database.stat() if database.is_file() else None  # what is wrong with it is told where it is attached
+    return _read_definitions(database, *((known.st_mtime_ns, known.st_size) if known else ()))
 
 
 @lru_cache(maxsize=4)
@@ -221,6 +221,21 @@ def count_rows(database: Path, catalogue: Catalogue) -> dict[str, int]:
             name: connection.execute(f"SELECT count(*) FROM {_WAREHOUSE}.{identifier(name)}").fetchall()[0][0]
             for name in sorted(catalogue.tables.keys() & _columns(connection).keys())
         }
+
+
+def last_loads(database: Path, catalogue: Catalogue, tables: Iterable[str]) -> dict[str, datetime]:
+    """When the newest row of each of some tables came to be known, as a UTC instant. Raises as `open_scoped`."""
+    connection = connect()
+    attach(connection, database, _WAREHOUSE)
+    found: dict[str, datetime] = {}
+    for name in tables:
+        column = catalogue.tables[name].loaded_at or catalogue.tables[name].happened_at or ""
+        with translated(catalogue.at("tables", name, "stale_after")):
+            newest = f"SELECT max({identifier(column)})::TIMESTAMPTZ FROM {_WAREHOUSE}.{identifier(name)}"
+            at = connection.execute(f"SELECT epoch_us(({newest}))").fetchall()[0][0]
+        if at is not None:
+            found[name] = datetime.fromtimestamp(at / 1e6, UTC)
+    return found
 
 
 def _columns(connection: Connection) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ import sqlglot
 from sqlglot import exp
 
 from flows.catalogue import Catalogue, Via
+from flows.durable import plain_size
 from flows.errors import StatementError, nearest
 from flows.warehouse.agreement import check_agreement, check_depth
 from flows.warehouse.connection import connect, translated
@@ -30,8 +31,9 @@ MOST_BYTES = 100_000
 def read_statement(path: Path, name: str) -> str:
     """The text of a SQL file. Raises StatementError where it is missing or not UTF-8."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            what = f"this file has {path.stat().st_size:,} bytes, and {MOST_BYTES:,} are plenty for one SELECT"
+        size = plain_size(path)
+        if size > MOST_BYTES:
+            what = f"this file has {size:,} bytes, and {MOST_BYTES:,} are plenty for one SELECT"
             raise StatementError(name, what, "load long lists into a table of the warehouse")
         text = path.read_text(encoding="utf-8-sig").rstrip().rstrip(";")  # from its first line on: errors count lines
     except OSError:

@@ -66,6 +66,10 @@ class Layout:
     steps: Mapping[str, tuple[Step, ...]] = field(repr=False)
     compiled: dict[str, Template] = field(default_factory=dict, repr=False)
 
+    def holds_words(self, block: str) -> bool:
+        """Whether a block prints the words that it wraps."""
+        return any(name.name == "content" for name in self.trees[block].find_all(nodes.Name))
+
     def sources(self) -> dict[str, str]:
         """The file, and those of `_shared/` that it imports: name -> text."""
         return {self.name: self.source.text, **{f"templates/{path}": text for path, text in self.shared.items()}}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import TemplateSyntaxError, nodes
 
+from flows.durable import plain_size
 from flows.errors import TemplateError
 from flows.words.environment import bare_environment
 from flows.words.filters import TESTS, filters
@@ -93,7 +94,7 @@ def load(file: Path, name: str) -> Source:
         TemplateError: it is missing, too large, not UTF-8, or holds characters that mark slots.
     """
     try:
-        if file.stat().st_size > LARGEST_FILE:
+        if plain_size(file) > LARGEST_FILE:
             raise TemplateError(name, f"the file is larger than {LARGEST_FILE // 1000} kB", "shorten it")
         text = file.read_text(encoding="utf-8-sig")
     except OSError:

@@ -15,8 +15,10 @@ CREATE TABLE IF NOT EXISTS run (
     expires_at TIMESTAMP NOT NULL,
     source_rows JSON NOT NULL,              -- table -> rows: the next run compares
     started_at TIMESTAMP NOT NULL,
-    ended_at TIMESTAMP
+    ended_at TIMESTAMP,
+    source_columns JSON                     -- table -> column -> type: it compares these too
 );
+ALTER TABLE run ADD COLUMN IF NOT EXISTS source_columns JSON;
 
 -- One row per decision that a run acted on: winners, and those who were held out (reason HOLDOUT).
 CREATE TABLE IF NOT EXISTS decision (
@@ -32,8 +34,10 @@ CREATE TABLE IF NOT EXISTS decision (
     propensity DOUBLE NOT NULL,             -- probability of the draws that led here
     score DOUBLE NOT NULL,
     reason VARCHAR,                         -- HOLDOUT, or null
-    valid_until TIMESTAMP NOT NULL
+    valid_until TIMESTAMP NOT NULL,
+    channel VARCHAR                         -- the one of first_of that carries it, or would have; null where there is none
 );
+ALTER TABLE decision ADD COLUMN IF NOT EXISTS channel VARCHAR;
 
 -- One row per message that may leave. Released claims are deleted; the batch keeps their number.
 CREATE TABLE IF NOT EXISTS claim (
@@ -53,7 +57,9 @@ CREATE TABLE IF NOT EXISTS claim (
     claimed_at TIMESTAMP NOT NULL
 );
 
--- One row per batch. state: claimed, sealed, published, aborted, hold.
+-- One row per batch. state: claimed, sealed, published, aborted, hold; what the other end tells: loaded, sent, failed, lapsed; and
+-- lost: in the outbox, but not in the backup that this ledger was restored from. kind: message, state, or recall (messages that
+-- must not be sent any more). Rows are kept for good.
 CREATE TABLE IF NOT EXISTS batch (
     batch_id VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
@@ -71,8 +77,10 @@ CREATE TABLE IF NOT EXISTS batch (
     claimed_at TIMESTAMP NOT NULL,
     sealed_at TIMESTAMP,
     published_at TIMESTAMP,
-    reason VARCHAR                          -- why it was aborted or is on hold
+    reason VARCHAR,                         -- why it was aborted or is on hold
+    released_count BIGINT DEFAULT 0         -- claims that are gone: it failed or lapsed, people were forgotten, or it is lost
 );
+ALTER TABLE batch ADD COLUMN IF NOT EXISTS released_count BIGINT DEFAULT 0;
 
 -- One row per message in a sealed batch; its state is the batch's until an acknowledgement or an outcome says more.
 CREATE TABLE IF NOT EXISTS delivery (
@@ -151,7 +159,33 @@ CREATE TABLE IF NOT EXISTS suppression (
     form_key VARCHAR NOT NULL,              -- HMAC of a form of the address, or claim.address_key
     brand VARCHAR NOT NULL,                 -- '*' is all, as for channel
     channel VARCHAR NOT NULL,
-    reason VARCHAR NOT NULL,                -- no, bounced, complained
+    reason VARCHAR NOT NULL,                -- no, bounced, complained; listed: on the list of a platform
+    source VARCHAR,                         -- the target whose list it was on
     drain BIGINT NOT NULL,
     received_at TIMESTAMP NOT NULL
 );
+
+-- When the suppression list of a platform was last compared with ours; append-only.
+CREATE TABLE IF NOT EXISTS reconciliation (
+    target VARCHAR NOT NULL,
+    brand VARCHAR NOT NULL,                 -- '*' is all
+    listed_count BIGINT NOT NULL,           -- addresses on the platform's list
+    added_count BIGINT NOT NULL,            -- of these, new to us
+    gone_count BIGINT NOT NULL,             -- on its earlier lists, and on this one no more; they stay suppressed
+    missing_count BIGINT NOT NULL,          -- barred by us, and not on its list
+    reconciled_at TIMESTAMP NOT NULL
+);
+
+-- What the other end told of a batch, or of single messages in it; append-only.
+CREATE TABLE IF NOT EXISTS acknowledgement (
+    batch_id VARCHAR NOT NULL,
+    message_id VARCHAR,                     -- null: all of the batch
+    state VARCHAR NOT NULL,                 -- loaded, sent, failed, lapsed
+    received_at TIMESTAMP NOT NULL
+);
+
+-- Under which key the keys of people and addresses are: the latest row. Before the first it is the oldest of the key file.
+CREATE TABLE IF NOT EXISTS key_use (key_id VARCHAR NOT NULL, since TIMESTAMP NOT NULL);
+
+-- One row each time that a ledger from a backup was accepted on purpose: how much of what had happened it did not know.
+CREATE TABLE IF NOT EXISTS restored (missing BIGINT NOT NULL, accepted_at TIMESTAMP NOT NULL);

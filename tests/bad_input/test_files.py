@@ -22,6 +22,7 @@ from flows.errors import (
     UnknownFieldError,
     UsageError,
 )
+from flows.ledger.store import SCHEMA_VERSION
 from tests.bad_input.refusing import refused, remembered
 from tests.tiny import MORNING, clock, day, make
 
@@ -163,6 +164,7 @@ def test_a_target_folder_that_is_a_file(tiny):
     assert sum(len(batch.rows) for batch in tiny.batches()) == 18
 
 
+@pytest.mark.bad_input(104)
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="a second file system is needed")
 def test_an_outbox_on_another_file_system(tiny):
     other = Path(tempfile.mkdtemp(dir="/dev/shm"))
@@ -198,6 +200,7 @@ def test_a_ledger_that_is_no_database(tiny):
     assert "backup" in caught.value.hint
 
 
+@pytest.mark.bad_input(71)
 def test_a_ledger_that_is_cut_short(tiny):
     tiny.run()
     seen = tiny.batches()
@@ -212,9 +215,9 @@ def test_a_ledger_that_is_cut_short(tiny):
 def test_a_ledger_of_a_newer_program(tiny):
     tiny.plan()
     with duckdb.connect(str(tiny.state / "ledger.duckdb")) as connection:
-        connection.execute("INSERT INTO schema_version VALUES (4, '2026-11-22')")
+        connection.execute(f"INSERT INTO schema_version VALUES ({SCHEMA_VERSION + 1}, '2026-11-22')")
     error = refused(tiny, StateError)
-    assert error.what == "this ledger has version 4; this program knows 3"
+    assert error.what == f"this ledger has version {SCHEMA_VERSION + 1}; this program knows {SCHEMA_VERSION}"
 
 
 def test_a_membership_that_is_gone(tiny):
@@ -243,6 +246,7 @@ except JustEnoughError as error:
 """
 
 
+@pytest.mark.bad_input(98)
 @pytest.mark.parametrize("size", [0, 12_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_a_disk_that_is_full(tiny, size):
     """Files cannot grow past a size: writing the first one that is larger fails as on a full disk."""
@@ -253,6 +257,7 @@ def test_a_disk_that_is_full(tiny, size):
     assert sum(len(batch.rows) for batch in tiny.batches()) == 18
 
 
+@pytest.mark.bad_input(98)
 @pytest.mark.parametrize(
     "size", [pytest.param(500, marks=pytest.mark.slow), pytest.param(8_000, marks=pytest.mark.slow), 15_000]
 )
@@ -277,6 +282,7 @@ def on_a_full_disk(tiny, size, at):
     return done.stdout
 
 
+@pytest.mark.bad_input(98)
 def test_a_disk_that_fills_up_while_a_batch_is_staged(tmp_path):
     """The claims are released, and the kept plan is delivered when there is space."""
     tiny = make(tmp_path / "tiny", brands=["north"])

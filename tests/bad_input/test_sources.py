@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 
 import duckdb
 import pytest
 
-from flows.errors import DataError, LockedError, SourceError, StatementError
+from flows.errors import CatalogueError, DataError, LockedError, SourceError, StatementError
+from flows.line.health import Sources, healthy_sources
 from tests.bad_input.refusing import refused
-from tests.tiny import day
+from tests.tiny import MORNING, day
 
 WAREHOUSE = "warehouse.duckdb"
 OWNERS = """SELECT n.customer_id, n.brand, n.item, p.first_name, n.interest
@@ -39,12 +41,14 @@ def test_a_file_that_is_no_database(tiny):
     assert error.what == "this file is not a DuckDB database"
 
 
+@pytest.mark.bad_input(71)
 def test_a_database_that_is_cut_short(tiny):
     content = (tiny.folder / WAREHOUSE).read_bytes()
     (tiny.folder / WAREHOUSE).write_bytes(content[: len(content) // 2])
     assert refused(tiny, SourceError).what == "this database cannot be read"
 
 
+@pytest.mark.bad_input(89)
 def test_a_database_that_another_process_writes_to(tiny):
     path = str(tiny.folder / WAREHOUSE)
     code = f"import duckdb, sys; c = duckdb.connect({path!r}); print('open', flush=True); sys.stdin.read()"
@@ -66,6 +70,7 @@ def test_a_table_of_the_catalogue_that_is_not_there(tiny):
     )
 
 
+@pytest.mark.bad_input(63)
 def test_a_source_that_is_empty(tiny):
     tiny.warehouse("DELETE FROM needs")
     error = refused(tiny, SourceError)
@@ -91,6 +96,60 @@ def test_a_source_that_has_fallen_further_than_is_plausible(tiny):
     tiny.run(at=day(1))
 
 
+@pytest.mark.parametrize(("before", "added", "rises"), [(1000, 1001, True), (1000, 1000, False), (999, 5000, False)])
+def test_a_source_that_has_risen_further_than_is_plausible(tiny, before, added, rises):
+    tiny.warehouse(f"INSERT INTO barred SELECT 'x' FROM range({before - 1})")  # one is there
+    workspace = tiny.load()
+    seen = healthy_sources(tiny.folder / "warehouse.duckdb", workspace, Sources(), MORNING)
+    tiny.warehouse(f"INSERT INTO barred SELECT 'x' FROM range({added})")
+    if not rises:
+        healthy_sources(tiny.folder / "warehouse.duckdb", workspace, seen, MORNING)
+        return
+    with pytest.raises(SourceError) as refused_:
+        healthy_sources(tiny.folder / "warehouse.duckdb", workspace, seen, MORNING)
+    assert refused_.value.what == "this source rose from 1000 to 2001 rows since it was last looked at"
+    assert refused_.value.hint == "look at its load; if it is right raise the setting `largest_rise` for one run"
+
+
+def test_a_source_that_is_another_one_than_before(tiny):
+    tiny.run()
+    tiny.warehouse("ALTER TABLE late_orders ALTER late_days TYPE BIGINT")
+    tiny.warehouse("ALTER TABLE late_orders ADD COLUMN colour VARCHAR")  # what is new does no harm
+    error = refused(tiny, SourceError, at=day(1))
+    assert (error.where, error.what) == ("table late_orders", "late_days was INTEGER and is BIGINT")
+    tiny.warehouse("ALTER TABLE suppressed DROP reason")
+    tiny.edit("sql/suppressions.sql", "reason", "NULL AS reason")
+    tiny.warehouse("ALTER TABLE late_orders ALTER late_days TYPE INTEGER")
+    error = refused(tiny, SourceError, at=day(1))
+    assert (error.where, error.what) == ("table suppressed", "the column 'reason' is gone")
+    tiny.set(schema_changes="take")
+    tiny.run(at=day(1))
+
+
+@pytest.mark.bad_input(46)
+def test_a_source_that_nobody_has_loaded_lately(tiny):
+    tiny.edit("sql/dimensions.yaml", "happened_at: since_at}", "happened_at: since_at, stale_after: 2 days}")
+    tiny.warehouse(f"UPDATE needs SET since_at = TIMESTAMP '{day(-2):%F %T}'")
+    tiny.run()
+    error = refused(tiny, SourceError, at=MORNING + timedelta(days=1))
+    assert (error.where, error.what) == (
+        "table needs",
+        "the newest row came to be known 3 days ago, and 2 days are allowed",
+    )
+
+
+def test_an_age_that_cannot_be_told(tiny):
+    tiny.edit(
+        "sql/dimensions.yaml",
+        "people:      {person: customer_id}",
+        "people:      {person: customer_id, stale_after: 2 days}",
+    )
+    error = refused(tiny, CatalogueError)
+    assert error.where.startswith("sql/dimensions.yaml:3")
+    assert error.what.endswith("its age cannot be told")
+
+
+@pytest.mark.bad_input(41)
 def test_a_segment_without_rows_is_no_error_and_says_so(tiny):
     tiny.edit("sql/segments/owners.sql", "USING (customer_id, brand)", "USING (customer_id, brand) WHERE false")
     outcome = tiny.run()
@@ -99,6 +158,7 @@ def test_a_segment_without_rows_is_no_error_and_says_so(tiny):
     assert {row["customer_id"] for batch in tiny.batches() for row in batch.rows} == {"c07", "c08"}
 
 
+@pytest.mark.bad_input(41)
 def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
     for name in ("owners", "late"):
         tiny.edit(f"sql/segments/{name}.sql", "USING (customer_id, brand)", "USING (customer_id, brand) WHERE false")
@@ -110,7 +170,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
 @pytest.mark.parametrize(
     ("name", "old", "new", "kind", "where", "what", "hint"),
     [
-        (
+        pytest.param(
             "sql/customers.sql",
             "customer_id, brand",
             "customer_id AS customerid, brand",
@@ -118,8 +178,9 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/customers.sql",
             "the column 'customer_id' is missing",
             "did you mean 'customerid'?",
+            marks=pytest.mark.bad_input(43, 73),
         ),
-        (
+        pytest.param(
             "sql/segments/owners.sql",
             "n.item, ",
             "",
@@ -127,6 +188,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/segments/owners.sql",
             "the column 'item' is missing, and sql/segments/owners.yaml:3 names it",
             "select it, or take it out there",
+            marks=pytest.mark.bad_input(43, 73),
         ),
         (
             "sql/segments/owners.sql",
@@ -137,7 +199,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "the column 'interest' is missing, and templates/care/product.yaml:16 names it",
             "select it, or take it out there",
         ),
-        (
+        pytest.param(
             "sql/segments/owners.sql",
             "n.interest",
             "n.item AS interest",
@@ -145,6 +207,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/segments/owners.sql",
             "the signal 'interest' is text, which is no number",
             "give it `fades_in` if it is an instant, or turn it into a boolean or a number in the query",
+            marks=pytest.mark.bad_input(43),
         ),
         (
             "sql/segments/owners.sql",
@@ -182,7 +245,7 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "'customer_id' is null in 1 rows",
             "add WHERE customer_id IS NOT NULL, or mend the source",
         ),
-        (
+        pytest.param(
             "sql/segments/owners.sql",
             "FROM needs n",
             "FROM (FROM needs UNION ALL FROM needs) n",
@@ -190,8 +253,9 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/segments/owners.sql",
             "30 rows share their key (customer_id, brand, subject_id)",
             None,
+            marks=pytest.mark.bad_input(40),
         ),
-        (
+        pytest.param(
             "sql/customers.sql",
             "brand, country",
             "'north' AS brand, country",
@@ -199,6 +263,17 @@ def test_a_workspace_in_which_nobody_needs_anything_delivers_nothing(tiny):
             "sql/customers.sql",
             "2 rows share their key (customer_id, brand)",
             None,
+            marks=pytest.mark.bad_input(40),
+        ),
+        pytest.param(
+            "sql/segments/owners.sql",
+            "n.item",
+            "CASE n.customer_id WHEN 'c01' THEN chr(55296) ELSE n.item END AS item",
+            DataError,
+            "sql/segments/owners.sql",
+            None,
+            "run the statement by hand to see the rows it fails on",
+            marks=pytest.mark.bad_input(8),
         ),
         ("sql/segments/owners.sql", "FROM needs", "FROM need", StatementError, "sql/segments/owners.sql", None, None),
         ("sql/segments/owners.sql", "SELECT", "SELEKT", StatementError, "sql/segments/owners.sql", None, None),

@@ -93,6 +93,7 @@ def test_a_target_is_of_a_known_channel_kind_and_format_and_named_like_its_file(
 def test_what_holds_can_be_taken_away_and_what_is_sent_cannot(to):
     assert bool(to.identity) == (to.kind == "state")
     assert (to.kind == "state") == (to.channel in {"web", "ads"})
+    assert (to.kind == "message") == CHANNELS[to.channel].sends
     assert set(to.identity) | ({to.audience} if to.audience else set()) <= set(content(to).columns)
 
 

@@ -32,6 +32,7 @@ QUICK = {
 }
 
 
+@pytest.mark.bad_input(102)
 @pytest.mark.parametrize(
     ("point", "target", "greedy"),
     [

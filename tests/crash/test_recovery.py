@@ -5,8 +5,11 @@ from __future__ import annotations
 import duckdb
 import pytest
 
+from flows import cli
+from flows.ledger import inbox
+from flows.ledger.inbox import Notice
 from tests.crash.killing import MAIL, WEB, Consumer, all_is_well, killed
-from tests.tiny import day, payloads
+from tests.tiny import clock, day, payloads
 
 pytestmark = pytest.mark.crash
 
@@ -146,3 +149,82 @@ def test_a_plan_that_has_expired_since_the_kill_is_not_delivered_and_a_new_one_i
         ("delivered", 2),
     ]
     assert {b.manifest["as_of"] for b in tiny.batches()} == {"2026-11-22", "2026-11-24"}
+
+
+@pytest.fixture
+def on_hold(second_day, tmp_path):
+    """The e-mails of a run that the machine's restart left in doubt, and their messages."""
+    tiny, folder = sealed(second_day, tmp_path, MAIL)
+    restarted(tiny)
+    tiny.run(at=day(1))
+    return tiny, folder
+
+
+def recover_by_hand(tiny, *arguments):
+    with clock(day(1)):
+        return cli.main(["recover", *arguments, "--workspace", str(tiny.folder)])
+
+
+def second_mails(tiny):
+    return [b for b in tiny.batches() if b.target == MAIL and b.manifest["as_of"] == "2026-11-23"]
+
+
+@pytest.mark.slow
+def test_a_batch_on_hold_is_named_until_a_person_has_decided(on_hold, capsys):
+    tiny, folder = on_hold
+    assert recover_by_hand(tiny) == 3
+    assert f"{folder.name} is on hold" in capsys.readouterr().out
+    assert recover_by_hand(tiny, folder.name, "--abort") == 0
+    assert recover_by_hand(tiny) == 0
+    assert "nothing is on hold" in capsys.readouterr().out
+
+
+def test_what_nobody_has_seen_is_delivered_again_without_who_has_said_stop_since(on_hold, capsys):
+    tiny, folder = on_hold
+    with clock(day(1)):
+        inbox.write(tiny.load().settings, [Notice(customer_id="c21")])
+    assert recover_by_hand(tiny, folder.name, "--publish") == 0
+    capsys.readouterr()
+    [batch] = second_mails(tiny)
+    assert batch.name != folder.name
+    sent = [row["customer_id"] for row in batch.rows]
+    assert "c21" not in sent
+    assert len(sent) == 3
+    assert tiny.history("SELECT DISTINCT state FROM run") == [("delivered",)]
+    assert list((tiny.state / "staging").iterdir()) == []
+    assert recover_by_hand(tiny, folder.name, "--publish") == 1
+
+
+@pytest.mark.slow
+def test_what_is_aborted_by_hand_may_be_decided_anew_and_what_was_taken_may_not(on_hold, tmp_path):
+    tiny, folder = on_hold
+    other = tiny.copy(tmp_path / "other")
+    assert recover_by_hand(tiny, folder.name, "--abort") == 0
+    assert recover_by_hand(other, folder.name, "--taken") == 0
+    held = "SELECT count(*) FROM claim WHERE batch_id = '" + folder.name + "'"
+    assert (tiny.history(held), other.history(held)) == ([(0,)], [(4,)])
+    assert other.history(f"SELECT state FROM batch WHERE batch_id = '{folder.name}'") == [("published",)]
+    for each in (tiny, other):
+        each.run(at=day(2))
+    later = [
+        {
+            row["customer_id"]
+            for b in each.batches()
+            if b.target == MAIL and b.manifest["as_of"] == "2026-11-24"
+            for row in b.rows
+        }
+        for each in (tiny, other)
+    ]
+    assert "c21" in later[0]
+    assert "c21" not in later[1]
+
+
+@pytest.mark.parametrize("given", [["x"], ["x", "--publish", "--abort"], ["--abort"]])
+def test_a_decision_takes_one_batch_and_one_way(second_day, capsys, given):
+    assert recover_by_hand(second_day, *given) == 2
+    assert "it takes one batch and one of --publish, --abort, --taken" in capsys.readouterr().err
+
+
+def test_only_what_is_on_hold_is_decided_about(second_day, capsys):
+    assert recover_by_hand(second_day, "email_file-2026-11-22-1", "--abort") == 1
+    assert "this batch is not on hold" in capsys.readouterr().err

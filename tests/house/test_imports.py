@@ -11,7 +11,7 @@ from tests.house.tree import ROOT, Module, modules, write
 LEVELS = [
     {"errors"},
     {"clock", "contained", "documents", "durable", "durations", "keys"},
-    {"locales", "reasons", "schemas", "settings", "sms_length"},
+    {"caps", "locales", "reasons", "schemas", "settings", "sms_length"},
     {"warehouse", "words", "product", "catalogue", "addresses", "plan"},
     {"budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup"},
     {"transports", "sample", "starting"},
@@ -19,11 +19,24 @@ LEVELS = [
     {"workspace"},
     {"stages"},
     {"line", "pages", "learning"},
-    {"personalise", "prove", "respond", "learn", "assess", "forget", "answering", "app", "more", "cli"},
+    {
+        "personalise",
+        "prove",
+        "respond",
+        "learn",
+        "assess",
+        "forget",
+        "retain",
+        "answering",
+        "app",
+        "more",
+        "upkeep",
+        "cli",
+    },
 ]
 APART = {"stages"}  # what stands here side by side does not know of each other: line.py joins the stages
 
-FLOWS = ("personalise", "prove", "respond", "learn", "assess", "forget")
+FLOWS = ("personalise", "prove", "respond", "learn", "assess", "forget", "retain")
 DOORS = {
     "duckdb": ("flows.warehouse",),
     "jinja2": ("flows.words",),

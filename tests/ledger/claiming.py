@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from flows.caps import WINDOWS
 from flows.ledger.claims import CLAIM, Batch, Header, claim
 
 if TYPE_CHECKING:
@@ -29,13 +30,15 @@ ONE = {
     "address_key": "ann@",
     "repeats_after": date(2026, 10, 23),
     "per_subject": False,
+    "windows": [],
 }
 
 
 def messages(*changes: dict[str, Any]) -> pl.DataFrame:
     """One message per dictionary of what differs from `ONE`."""
     rows = [ONE | change for change in changes or ({},)]
-    return pl.DataFrame(rows, schema_overrides={"subject_key": pl.String}).head(len(changes))
+    kinds = {"subject_key": pl.String, "windows": WINDOWS["windows"]}
+    return pl.DataFrame(rows, schema_overrides=kinds).head(len(changes))
 
 
 def header(target: str = "email_file", kind: str = "message", as_of: date = TODAY) -> Header:

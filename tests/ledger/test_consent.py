@@ -243,6 +243,13 @@ def test_who_is_barred_twice_has_the_first_reason(say, ask, key):
     assert ask(barred_since, 0, rows_of(key, "ann"), key).rows() == [("m1", "SUPPRESSED")]
 
 
+@pytest.mark.bad_input(85)
+def test_an_address_that_belongs_to_nobody_yet_is_kept_for_when_it_does(say, ask, key):
+    say(Notice(address="new@x.example.com"))
+    later = ROWS.head(1).with_columns(address_match=pl.lit("new@x.example.com"))
+    assert ask(barred_since, 0, later, key).rows() == [("m1", "SUPPRESSED")]
+
+
 @pytest.fixture
 def sent(workspace, key):
     """A message to Ann, claimed as a run does."""
@@ -266,6 +273,7 @@ def test_a_message_that_bounces_takes_its_address_away(say, ask, key):
     assert ask(told).is_empty()
 
 
+@pytest.mark.bad_input(79)
 def test_an_answer_to_a_message_that_nobody_knows_is_kept_and_bars_nobody(say, ask, key):
     say(Notice(message_id="unknown"))
     assert ask(barred_since, 0, ROWS, key).is_empty()

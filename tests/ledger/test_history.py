@@ -7,7 +7,7 @@ from datetime import timedelta
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from flows.ledger.history import erased_people, last_source_rows, read_history
+from flows.ledger.history import last_sources, read_history
 from flows.ledger.membership import forget_older, read_members, write_members
 from flows.ledger.runs import last_published
 from flows.ledger.store import open_ledger
@@ -75,19 +75,10 @@ def test_claims_held_out_wins_and_all_that_was_decided_today_are_remembered(sett
 
 def test_the_sources_are_compared_with_the_run_that_started_last(settings):
     with open_ledger(settings) as ledger:
-        assert last_source_rows(ledger) == {}
+        assert last_sources(ledger) == ({}, {})
         ran(ledger, "b", source_rows='{"people": 7}')
         ran(ledger, "a", source_rows='{"people": 9}', at=END + timedelta(hours=1))
-        assert last_source_rows(ledger) == {"people": 9}
-
-
-def test_people_who_asked_to_be_forgotten_are_known_by_their_key(settings):
-    with open_ledger(settings) as ledger:
-        assert erased_people(ledger).schema == {"person_key": pl.String}
-        with ledger.transaction():
-            rows = {"person_key": ["p", "p"], "key_id": ["k", "k"], "erased_at": [END, END]}
-            ledger.append("tombstone", pl.DataFrame(rows))
-        assert erased_people(ledger)["person_key"].to_list() == ["p"]
+        assert last_sources(ledger) == ({"people": 9}, {})
 
 
 def test_what_a_state_target_holds_is_the_batch_that_was_published_last(settings):

@@ -49,6 +49,7 @@ def test_when_once_every_is_over_the_message_is_delivered_again_under_another_id
     assert again[0] not in first
 
 
+@pytest.mark.bad_input(100)
 def test_a_clock_set_back_loosens_nothing(tiny):
     plan = tiny.plan(at=day(-1))
     assert plan.people["service"].reasons == {"REPEATED": 3}

@@ -196,8 +196,9 @@ def test_service_is_counted_by_subject_and_frees_whom_it_silenced(before, after)
 
 
 def test_what_left_today_does_not_hide_what_would_have_left(before, tiny):
-    """`tiny` has had its first day."""
+    """`tiny` has had its first day: neither as a repetition nor as pressure."""
     tiny.edit(PRODUCT, "relevance: {interest: {weight: 1}}", "relevance: {threshold: 0.8, interest: {weight: 1}}")
+    tiny.edit("pyproject.toml", "global_holdout", 'caps = ["1 in 1 day"]\nglobal_holdout')
     assert people(difference(before, tiny))[0] == [Flip("marketing", "care", None, 5)]
 
 

@@ -85,6 +85,7 @@ def test_a_plan_that_was_never_finished_is_refused(planned):
     assert refusal(tiny, plan).what == "this plan was never finished"
 
 
+@pytest.mark.bad_input(59)
 @pytest.mark.parametrize(
     "name", ["templates/care/email.j2", "templates/_shared/sms_layout.j2", "sql/segments/owners.sql"]
 )

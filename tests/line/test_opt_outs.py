@@ -65,6 +65,7 @@ def test_what_is_in_the_inbox_holds_for_the_run_beside_what_the_warehouse_says(t
     assert reached(tiny, "sms_file") == ["c06"]
 
 
+@pytest.mark.slow
 def test_a_later_yes_of_the_warehouse_holds_against_an_earlier_no_of_the_inbox_and_the_other_way_round(tiny):
     say(
         tiny,
@@ -85,6 +86,7 @@ def test_a_later_yes_of_the_warehouse_holds_against_an_earlier_no_of_the_inbox_a
     ]  # c02 has the address of c03
 
 
+@pytest.mark.slow
 def test_who_answers_to_a_message_gets_no_more_of_its_brand(tiny):
     tiny.run()
     [message] = [
@@ -125,6 +127,7 @@ def test_who_says_stop_while_a_batch_is_made_is_left_out_of_it_and_the_others_ar
     assert "c03" not in reached(tiny, "web_profiles")
 
 
+@pytest.mark.slow
 def test_where_everybody_says_stop_while_a_batch_is_made_it_does_not_appear(tiny, while_staged):
     while_staged("sms_file", lambda: say(tiny, Notice(customer_id="c06")))
     outcome = tiny.run()
@@ -135,6 +138,7 @@ def test_where_everybody_says_stop_while_a_batch_is_made_it_does_not_appear(tiny
     assert tiny.history("SELECT state FROM run") == [("delivered",)]
 
 
+@pytest.mark.slow
 def test_who_says_stop_while_the_web_is_made_is_not_shown_and_what_was_shown_is_taken_away_next(tiny, while_staged):
     tiny.run()
     before = held(tiny)

@@ -145,6 +145,17 @@ def test_what_was_decided_and_does_not_leave_says_so():
     assert narrowed[0] == "care of nordtal was decided on, but this plan delivers only tips."
 
 
+def test_a_channel_that_a_cap_closes_says_which_and_until_when():
+    closed = [
+        {"channel": "sms", "reason": "CAPPED", "detail": "until 2026-11-29 00:00: 1 sms message in 7 days"},
+        {"channel": "push", "reason": "CAPPED", "detail": "beside what goes first: 2 messages in 1 day"},
+    ]
+    assert [line for line in said(row(closed=closed), ways=[way()]) if "Not by" in line] == [
+        "  Not by sms: capped until 2026-11-29: 1 sms message in 7 days (CAPPED).",
+        "  Not by push: capped beside what goes first: 2 messages in 1 day (CAPPED).",
+    ]
+
+
 def test_a_channel_without_a_target_is_told_from_one_without_an_address():
     closed = [{"channel": name, "reason": "UNREACHABLE", "detail": None} for name in ("sms", "push")]
     assert [line for line in said(row(closed=closed, unserved=["push"]), ways=[way()]) if "Not by" in line] == [
@@ -224,6 +235,17 @@ def test_the_sentences_are_those_of_the_closed_list_and_no_others():
             {},
             "it is the one that fits best (0.51), and a few people get nothing, to measure what it changes",
         ),
+        (
+            "CAPPED",
+            {"detail": "until 2026-11-29 00:00: 3 messages in 7 days"},
+            "they are capped until 2026-11-29: 3 messages in 7 days",
+        ),
+        (
+            "CAPPED",
+            {"detail": "until 2026-11-22 10:15: 1 message in 2 hours"},
+            "they are capped until 2026-11-22 10:15: 1 message in 2 hours",
+        ),
+        ("CAPPED", {}, "the person has had as many messages as the caps allow"),
         ("ERASED", {}, "the person asked to be forgotten"),
     ],
 )

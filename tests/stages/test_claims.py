@@ -9,11 +9,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from flows.caps import WINDOWS
 from flows.clock import Moment
 from flows.keys import Key
 from flows.product import OnceEvery
 from flows.schemas import INSTANT
-from flows.stages.claims import MEMBERS, Reach, claimable, in_small_audiences, reconciled
+from flows.stages.claims import MEMBERS, Reach, claimable, in_small_audiences, reconciled, without
+from tests.stages.making import settings
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 MOMENT = Moment(NOW.date(), NOW, NOW, NOW.replace(hour=0))
@@ -121,6 +123,25 @@ def test_identifiers_that_somebody_else_keeps_there_are_not_taken_away():
     assert told(published, [], barred=["care-c1", "care-c2"])[1] == ["care-c1"]  # once for both
 
 
+@pytest.mark.parametrize(
+    ("published", "held"),
+    [
+        ([], ["care-c2"]),
+        ([{"message": "old"}], ["care-c2", "old"]),  # its own addition would have taken the place of this
+        ([{"message": "care-c1"}], ["care-c1", "care-c2"]),  # as would its own, with other words
+        ([{"customer": "c9", "message": "theirs", "identity": "c1 north"}], ["care-c2", "theirs"]),
+        ([{"customer": "c3", "message": "another"}], ["care-c2"]),
+    ],
+)
+def test_what_the_platform_holds_of_those_left_out_stays_noted(published, held):
+    def row(customer="c1", message=None, identity=None):
+        return member(customer, message=message, identity=identity or f"{customer} north")
+
+    before = members(*(row(**{"customer": "c1", **change}) for change in published))
+    found = without(members(row("c1"), row("c2")), before, pl.Series(["care-c1"]))
+    assert sorted(found["message_id"]) == held
+
+
 # Audiences.
 
 
@@ -183,10 +204,15 @@ def test_a_message_is_claimed_with_what_bars_the_next_one():
             "channel": ["email", "sms"],
             "address_match": ["ann@x.example.com", "+49151"],
             "valid_until": pl.Series([NOW, NOW], dtype=INSTANT),
+            "time_zone": ["Asia/Tokyo", None],
         }
     )
-    found = claimable(rows, products, KEY, MOMENT)
-    expected = rows.drop("address_match", "valid_until").with_columns(
+    capped = settings(caps=["1 in 1 day", "2 push or sms in 6 hours"], timezone="Europe/Berlin")
+    found = claimable(rows, products, capped, KEY, MOMENT, NOW)
+    hours = {"cap": 1, "most": 2, "channels": ["push", "sms"], "since": _utc(2026, 11, 22, 3, 0, 0, 1)}
+    days = {"cap": 0, "most": 1, "channels": []}
+    starts = [_utc(2026, 11, 21, 15), _utc(2026, 11, 21, 23)]  # midnight in Tokyo and in Berlin
+    expected = rows.drop("address_match", "valid_until", "time_zone").with_columns(
         attempt=pl.lit(1),
         as_of=pl.lit(date(2026, 11, 22)),
         address_key=pl.Series(
@@ -197,6 +223,14 @@ def test_a_message_is_claimed_with_what_bars_the_next_one():
         ),
         repeats_after=pl.Series([date(2026, 10, 23), date(2026, 11, 18)]),
         per_subject=pl.Series([False, True]),
+        windows=pl.Series([[days | {"since": start}, hours] for start in starts], dtype=WINDOWS["windows"]),
     )
     assert_frame_equal(found, expected, check_column_order=False)
-    assert not [value for row in found.rows() for value in row if value in {"ann@x.example.com", "+49151"}]
+    assert not [
+        value for row in found.drop("windows").rows() for value in row if value in {"ann@x.example.com", "+49151"}
+    ]
+
+
+def _utc(*parts):
+    """An instant as the ledger has it."""
+    return datetime(*parts, tzinfo=UTC).replace(tzinfo=None)

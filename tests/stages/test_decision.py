@@ -20,7 +20,7 @@ SERVICE = {"message_type": "service", "topic": "orders"}
 BEFORE_THE_DECISION = [
     r.code
     for r in REASONS
-    if "candidate" in r.of and r.code not in {"SILENCED_BY_SERVICE", "OUTRANKED", "HOLDOUT", "CAPPED", "EXPOSED"}
+    if "candidate" in r.of and r.code not in {"SILENCED_BY_SERVICE", "OUTRANKED", "HOLDOUT", "EXPOSED"}
 ]
 
 

@@ -17,7 +17,7 @@ from flows.channels import Target
 from flows.channels.email_file import TARGET as EMAIL_FILE
 from flows.errors import BalanceError, OutboxError
 from flows.ledger.claims import Batch
-from flows.stages.delivery import Payload, header, shaped, write_batch
+from flows.stages.delivery import Payload, header, leave_out, shaped, write_batch
 from tests.stages.making import MOMENT
 
 NASTY = [
@@ -340,3 +340,49 @@ def test_the_targets_own_columns_are_what_is_written():
     )
     columns = ["message_id", "customer_id", "email", "creative_id", "valid_until", "unsubscribe_url", "s1", "s2"]
     assert shaped(rows, CREATIVES, EMAIL_FILE, MOMENT.starts_at).columns == columns
+
+
+# Written again without some.
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_only_the_files_that_hold_somebody_who_is_left_out_are_written_again(tmp_path):
+    people = pl.DataFrame({"message_id": [f"m{n}" for n in range(7)], "text": list("abcdefg")})
+    gone = pl.DataFrame({"identity": ["x", "y"]})
+    files = [Payload("removals", "remove", gone), Payload("recipients", "append", people)]
+    batch, target = tmp_path / "b", to(most_rows=3)
+    write(batch, *files, target=target, creatives=[{"creative_id": "k"}])
+    before = contents(batch)
+    untouched = {name: (batch / name).stat().st_ino for name in before}
+    left = leave_out(batch, pl.Series(["m1", "m6"]), files, {"k": {"creative_id": "k"}}, target, {"products": 1})
+    after = contents(batch)
+    manifest = json.loads(after["manifest.json"])
+    assert left == manifest["rows"] == 7
+    assert manifest["products"] == 1
+    assert after["recipients-0001.csv"] == b"message_id,text\nm0,a\nm2,c\n"
+    assert "recipients-0003.csv" not in after
+    same = {"removals-0001.csv", "recipients-0002.csv", "creatives.ndjson"}
+    assert {
+        name for name in before if (batch / name).exists() and (batch / name).stat().st_ino == untouched[name]
+    } >= same
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    listed = {entry["name"]: entry for entry in manifest["files"]}
+    assert listed.keys() == {"removals-0001.csv", "recipients-0001.csv", "recipients-0002.csv", "creatives.ndjson"}
+    for name, entry in listed.items():
+        assert entry["sha256"] == hashlib.sha256(after[name]).hexdigest()
+        assert entry["bytes"] == len(after[name])
+    assert [listed[name]["rows"] for name in ("removals-0001.csv", "recipients-0001.csv", "recipients-0002.csv")] == [
+        2,
+        2,
+        3,
+    ]
+    assert all(stat.S_IMODE((batch / name).stat().st_mode) == 0o600 for name in after)
+
+
+def test_a_batch_of_which_everybody_is_left_out_has_no_rows(tmp_path):
+    files = [Payload("recipients", "append", pl.DataFrame({"message_id": ["m1"], "text": ["a"]}))]
+    write(tmp_path / "b", *files)
+    assert leave_out(tmp_path / "b", pl.Series(["m1"]), files, {}, to(), {}) == 0

@@ -1,0 +1,107 @@
+"""Whether the warehouse is as it was: a broken or half-loaded source is not "everybody left", nor "everybody came"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from flows.durations import spoken
+from flows.errors import SourceError
+from flows.ledger.history import last_sources
+from flows.ledger.store import open_ledger
+from flows.warehouse.scope import count_rows, definitions, last_loads
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from flows.settings import Settings
+    from flows.workspace import Workspace
+
+RISE_FROM = 1_000
+"""Rows from which a rise is judged: a table of three may have ten tomorrow."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The catalogued tables of a warehouse.
+
+    Attributes:
+        rows: table -> how many it has.
+        columns: table -> column -> its type as SQL writes it.
+    """
+
+    rows: Mapping[str, int] = field(default_factory=dict)
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+def healthy_sources(path: Path, workspace: Workspace, before: Sources, present: datetime) -> Sources:
+    """The warehouse's tables; refused where one is empty, stale, another one than before, or has changed beyond the plausible.
+
+    Args:
+        path: the warehouse.
+        workspace: says which tables may be empty or old, and what is plausible.
+        before: the tables when they were last looked at; one that is not in it is new.
+        present: UTC instant.
+
+    Raises:
+        SourceError: naming the table and the numbers.
+    """
+    counts = count_rows(path, workspace.catalogue)
+    known = definitions(path).columns
+    columns = {name: dict(known[name]) for name in counts}
+    for name, count in counts.items():
+        if count == 0 and not workspace.catalogue.tables[name].may_be_empty:
+            hint = "look at its load; if it may be empty say `may_be_empty: true` in sql/dimensions.yaml"
+            raise SourceError(f"table {name}", "this source is empty", hint)
+        if name in before.rows:
+            _check_size(name, before.rows[name], count, workspace.settings)
+        if name in before.columns and workspace.settings.schema_changes == "stop":
+            _check_columns(name, before.columns[name], columns[name])
+    _check_ages(path, workspace, present)
+    return Sources(counts, columns)
+
+
+def sources_before(settings: Settings) -> Sources:
+    """The tables at the last run that delivered; none before the first."""
+    with open_ledger(settings) as ledger:
+        return Sources(*last_sources(ledger))
+
+
+def _check_size(name: str, before: int, count: int, settings: Settings) -> None:
+    change = count / before - 1 if before else 0
+    for way, limit, is_beyond in (
+        ("fell", "largest_fall", -change > settings.largest_fall),
+        ("rose", "largest_rise", change > settings.largest_rise and before >= RISE_FROM),
+    ):
+        if is_beyond:
+            what = f"this source {way} from {before} to {count} rows since it was last looked at"
+            raise SourceError(
+                f"table {name}", what, f"look at its load; if it is right raise the setting `{limit}` for one run"
+            )
+
+
+def _check_columns(name: str, before: Mapping[str, str], columns: Mapping[str, str]) -> None:
+    """What is new does no harm; what is gone, or of another type, has changed what the SQL reads."""
+    said = [f"the column '{column}' is gone" for column in before if column not in columns]
+    kept = [column for column in before if column in columns]
+    said += [
+        f"{column} was {before[column]} and is {columns[column]}"
+        for column in kept
+        if before[column] != columns[column]
+    ]
+    if said:
+        hint = "look at its load; if it is right set `schema_changes` to 'take' for one run"
+        raise SourceError(f"table {name}", "; ".join(said), hint)
+
+
+def _check_ages(path: Path, workspace: Workspace, present: datetime) -> None:
+    limits = {name: table.stale_after for name, table in workspace.catalogue.tables.items() if table.stale_after}
+    for name, loaded_at in last_loads(path, workspace.catalogue, limits).items():
+        age = present - loaded_at
+        if age > limits[name]:
+            what = f"the newest row came to be known {spoken(age)} ago, and {spoken(limits[name])} are allowed"
+            raise SourceError(
+                f"table {name}", what, "look at its load; or raise its `stale_after` in sql/dimensions.yaml"
+            )

@@ -1,0 +1,173 @@
+"""Retention: what names people goes when its time is up, and keyed history when nothing can depend on it any more.
+
+Nothing that is still needed goes: unfinished runs and their plans, batches on hold or that may be loaded, staging, what state
+targets hold, and history within the longest `once_every` and what the exposure budget looks back on. Who asked to be
+forgotten, runs and batches are noted for good.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from flows.clock import present
+from flows.durable import private_folder, rename_once, sync_folder, write_bytes
+from flows.ledger.exposure import LONG
+from flows.ledger.lock import run_lock
+from flows.ledger.publishing import check_folders, recover, staged
+from flows.ledger.restoring import refuse_restored
+from flows.ledger.runs import delivered_runs, unfinished_runs
+from flows.ledger.store import open_ledger
+from flows.line.crowding import CROWD_FILE
+from flows.line.forgetting import drop_plan
+from flows.plan import read_order
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import date
+    from pathlib import Path
+
+    from flows.settings import Settings
+    from flows.workspace import Workspace
+
+_BEGUN = "begun"
+_ORDER = "order.json"
+_FINISHED = "state NOT IN ('claimed', 'sealed', 'hold')"
+
+
+@dataclass(frozen=True)
+class Retained:
+    """What was removed, in counts.
+
+    Attributes:
+        plans: of plans nothing is left, or nothing but how many people were shown the same.
+        batches: copies in the outbox.
+        history: table -> rows.
+        history_from: the day from which on the history is kept.
+        addresses: files of the addresses that were read.
+    """
+
+    plans: int
+    batches: int
+    history: dict[str, int]
+    history_from: date
+    addresses: int
+
+
+def retain(workspace: Workspace) -> Retained:
+    """Remove what the settings under `retention` do not keep any more. Harmless when repeated, also after a kill.
+
+    Raises:
+        LockedError: a run is going on.
+        StateError: the ledger is from a backup.
+        OutboxError: something cannot be removed.
+    """
+    settings, now = workspace.settings, present()
+    with run_lock(settings, "justenough retain"):
+        check_folders(settings)
+        refuse_restored(settings)
+        recover(settings)
+        oldest = (now - _history_time(workspace)).astimezone(settings.zone).date()
+        return Retained(
+            plans=_drop_plans(settings, now),
+            batches=_drop_batches(settings, now),
+            history=_drop_history(settings, oldest, now),
+            history_from=oldest,
+            addresses=_drop_addresses(settings, now),
+        )
+
+
+def _history_time(workspace: Workspace) -> timedelta:
+    """How long history is kept: as long as is set, and never less than what the next decisions look at."""
+    longest = [product.once_every.every for product in workspace.products.values()]
+    return max(
+        workspace.settings.retention.history, LONG + timedelta(days=1), *(time + timedelta(days=1) for time in longest)
+    )
+
+
+def _drop_plans(settings: Settings, now: datetime) -> int:
+    """Drop old plans, unless a run is to finish them. Of the last whole run that delivered its crowds stay: they name nobody."""
+    with open_ledger(settings) as ledger:
+        unfinished, delivered = set(unfinished_runs(ledger)["run_id"]), delivered_runs(ledger)
+    folders = {path.parent.name: path.parent for path in settings.folder("plans").glob(f"*/{_ORDER}")}
+    orders = {run_id: read_order(settings, run_id) for run_id in folders}
+    whole = [run_id for run_id in delivered if run_id in orders and not orders[run_id].customers]
+    dropped = 0
+    for run_id, folder in sorted(folders.items()):
+        if run_id in unfinished or orders[run_id].present + settings.plan_expires > now - settings.retention.plans:
+            continue
+        if run_id in whole[:1]:
+            dropped += _drop_but(folder, {_ORDER, CROWD_FILE})
+        else:
+            drop_plan(folder)
+            dropped += 1
+    return dropped
+
+
+def _drop_but(folder: Path, kept: Collection[str]) -> int:
+    """Drop all of a plan but some files."""
+    gone = [path for path in folder.iterdir() if path.name not in kept]
+    for path in sorted(gone, key=lambda path: path.name != "plan.json"):  # first what makes it a plan
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        sync_folder(folder)
+    return bool(gone)
+
+
+def _drop_batches(settings: Settings, now: datetime) -> int:
+    """Drop copies of batches that must not be loaded any more. Each leaves the outbox by one rename: nobody sees half of it."""
+    with open_ledger(settings) as ledger:
+        rows = ledger.rows(
+            f"SELECT batch_id, target, as_of, number FROM batch WHERE {_FINISHED} AND valid_until < $before",
+            {"before": (now - settings.retention.batches).replace(tzinfo=None)},
+        )
+    dropped = 0
+    for batch_id, target, as_of, number in rows.iter_rows():
+        folder = settings.outbox / target / f"{as_of}-{number}"
+        if folder.is_dir():
+            leaving = staged(settings, batch_id)
+            rename_once(folder, leaving)  # recovery drops what it does not know there
+            sync_folder(folder.parent)
+            shutil.rmtree(leaving)
+            dropped += 1
+    return dropped
+
+
+def _drop_history(settings: Settings, oldest: date, now: datetime) -> dict[str, int]:
+    """Drop decisions, and what came of them, of days before the oldest that is kept, unless they hold still."""
+    old = "as_of < $oldest"
+    of_batches = f"batch_id IN (SELECT batch_id FROM batch WHERE {_FINISHED} AND {old} AND valid_until < $now)"
+    conditions = {
+        "claim": of_batches,
+        "delivery": f"{of_batches} AND valid_until < $now",
+        "receipt": f"{of_batches} AND message_id NOT IN (SELECT message_id FROM delivery WHERE valid_until >= $now)",
+        "decision": f"{old} AND valid_until < $now AND run_id NOT IN (SELECT run_id FROM run WHERE state = 'delivering')",
+    }
+    given = {"oldest": oldest, "now": now.replace(tzinfo=None)}
+    gone = {}
+    with open_ledger(settings) as ledger, ledger.transaction():
+        for table in ("receipt", "delivery", "claim", "decision"):
+            condition = conditions[table]
+            used = {name: value for name, value in given.items() if f"${name}" in condition}
+            gone[table] = int(ledger.rows(f"SELECT count(*) FROM {table} WHERE {condition}", used).item())
+            if gone[table]:
+                ledger.execute(f"DELETE FROM {table} WHERE {condition}", used)
+    return {table: count for table, count in gone.items() if count}
+
+
+def _drop_addresses(settings: Settings, now: datetime) -> int:
+    """Begin to read addresses anew from time to time, since nobody knows which of them anybody still has."""
+    folder = settings.folder("addresses")
+    files = [path for path in folder.glob("*.parquet") if path.is_file()]
+    begun = folder / _BEGUN
+    if files and begun.exists() and datetime.fromisoformat(begun.read_text()) > now - settings.retention.addresses:
+        return 0
+    is_first = not begun.exists()
+    write_bytes(private_folder(folder) / _BEGUN, now.isoformat().encode())
+    if is_first:
+        return 0
+    for path in files:
+        path.unlink()
+    sync_folder(folder)
+    return len(files)

@@ -1,0 +1,85 @@
+"""The commands that look after what is kept: forgetting people, retention, new keys, going on after a restore."""
+
+from __future__ import annotations
+
+from flows import line
+from flows.answering import say
+from flows.app import EXIT_WAITING, HERE, Common, app
+from flows.pages import upkeep
+from flows.settings import load_settings
+from flows.workspace import load_workspace
+
+
+@app.command
+def forget(*customer: str, common: Common = HERE) -> int:
+    """Forget people: recall what is on its way, erase what is kept of them, and never speak to them again.
+
+    Without a customer it does what the files in inbox/forget/ of the state folder ask for, an id on each line. Repeat it after
+    a kill. The warehouse, and what has been delivered, are not ours: erase them there, too.
+
+    Examples:
+        justenough forget C0000018
+        justenough forget C0000018 C0000019
+        justenough forget
+
+    Args:
+        customer: the customers' ids.
+        common: where, and in which form to answer.
+    """
+    settings = load_settings(common.workspace)
+    done = line.forget(settings, customer) if customer else line.forget_requested(settings)
+    say(done, lambda: upkeep.forgotten(done, settings.outbox), as_json=common.json)
+    return EXIT_WAITING if done.on_hold or done.refused else 0
+
+
+@app.command
+def retain(*, common: Common = HERE) -> int:
+    """Remove what is older than the settings under `retention` keep: plans, copies in the outbox, history, addresses.
+
+    Nothing that can still be needed goes. Under Prefect the flow `retain` does the same every night.
+
+    Examples:
+        justenough retain
+
+    Args:
+        common: where, and in which form to answer.
+    """
+    done = line.retain(load_workspace(common.workspace))
+    say(done, lambda: upkeep.retained(done), as_json=common.json)
+    return 0
+
+
+@app.command(name="rotate-key")
+def rotate_key(*, common: Common = HERE) -> int:
+    """Make a new key, and write the history under it, so that the old one tells nothing any more of people in it.
+
+    Nobody gets the same help twice for it, and who was forgotten stays so: the old key is kept for what cannot be written anew.
+    Plans of before are not delivered any more. Back the key file up anew.
+
+    Examples:
+        justenough rotate-key
+
+    Args:
+        common: where, and in which form to answer.
+    """
+    workspace = load_workspace(common.workspace)
+    done = line.rotate(workspace)
+    say(done, lambda: upkeep.rotated(done, workspace.settings.key_file.name), as_json=common.json)
+    return 0
+
+
+@app.command
+def restored(*, common: Common = HERE) -> int:
+    """Go on with a ledger from a backup on purpose: people may get again what they had since it was made.
+
+    A run refuses such a ledger. Names of batches that are in the outbox are not used again.
+
+    Examples:
+        justenough restored
+
+    Args:
+        common: where, and in which form to answer.
+    """
+    behind = line.restored(load_settings(common.workspace))
+    say(behind, lambda: upkeep.accepted(behind), as_json=common.json)
+    return 0

@@ -1,0 +1,77 @@
+"""Forgetting, retention or a new key that kills itself at a named point: `python -m tests.crash.upkeep WORKSPACE POINT`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.crash.driver import _deadly, _wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WHO = "c01"
+LAST_STEP = ("flows.line.forgetting", "_drop_made_anew")
+# what is done: point: (module, the name there, before or after which call)
+POINTS = {
+    "forget": {
+        "recall claimed": ("flows.line.forgetting", "write_batch", "before"),
+        "recall staged": ("flows.line.forgetting", "write_batch", "after"),
+        "recall sealed": ("flows.ledger.publishing", "rename_once", "before"),
+        "recall renamed": ("flows.ledger.publishing", "rename_once", "after"),
+        "recalled": ("flows.line.forgetting", "_recall", "after"),
+        "buried": ("flows.line.forgetting", "bury", "after"),
+        "erasing, not committed": ("flows.ledger.erasure", "_delete", "after 3"),
+        "erased": ("flows.line.forgetting", "erase", "after"),
+        "erasure marked": ("flows.line.forgetting", "mark", "after"),
+        "half a file of a plan": ("flows.durable", "create_file", "after 3"),
+        "a file of a plan": ("flows.line.forgetting", "write_frame", "after"),
+        "a plan": ("flows.line.forgetting", "save_plan", "after"),
+        "what is made anew": (*LAST_STEP, "after"),
+        "ledger copied": ("flows.ledger.store", "sync_folder", "before"),
+        "ledger renamed": ("flows.ledger.store", "sync_folder", "before 2"),
+        "ledger rewritten": ("flows.ledger.store", "sync_folder", "after 2"),
+    },
+    "retain": {
+        "half of a plan dropped": ("flows.line.forgetting", "private_folder", "after"),
+        "a plan dropped": ("flows.line.retaining", "drop_plan", "after"),
+        "a batch moved away": ("flows.line.retaining", "rename_once", "after"),
+        "history": ("flows.line.retaining", "_drop_history", "before"),
+    },
+    "rotate": {
+        "key written": ("flows.line.rotating", "rotate_key", "after"),
+        "ledger under the new key": ("flows.line.rotating", "rekey", "after"),
+        "ledger rewritten, not noted": ("flows.line.rotating", "note_key", "before"),
+    },
+}
+
+
+def main(workspace: str, act: str, point: str) -> None:
+    """Do it until the point is reached; print `alive` if it never is."""
+    # The ledger's folder is synced all the time: what counts are the syncs of the rewriting.
+    armed = [not point.startswith("ledger ") or act != "forget"]
+    _wrap(*LAST_STEP, lambda call: _arming(call, armed))
+    module, name, when = POINTS[act][point]
+    place, _, count = when.partition(" ")
+    _wrap(module, name, lambda call: _deadly(call, place, int(count or 1), armed))
+    from flows import line
+    from flows.workspace import load_workspace
+
+    loaded = load_workspace(Path(workspace))
+    acts = {"retain": line.retain, "rotate": line.rotate, "forget": lambda one: line.forget(one.settings, [WHO])}
+    acts[act](loaded)
+    print("alive")  # noqa: T201
+
+
+def _arming(call: Callable[..., Any], armed: list[bool]) -> Callable[..., Any]:
+    def last(*given: Any) -> Any:
+        made = call(*given)
+        armed[0] = True
+        return made
+
+    return last
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
