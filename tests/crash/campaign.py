@@ -122,7 +122,7 @@ class Campaign:
 
     def next_day(self, count: int) -> None:
         """New people come; the workspace that is left alone delivers its day meanwhile."""
-        self._wait_for_the_reference()
+        self.wait_for_the_reference()
         self.today += 1
         in_child(lambda: shop.new_people(self.tiny, self.people, count))
         shutil.copy(self.tiny.folder / "warehouse.duckdb", self.reference.folder / "warehouse.duckdb")
@@ -136,11 +136,11 @@ class Campaign:
         return in_child(lambda: left_behind(self.tiny, f"{day(self.today):%F}"))
 
     def close(self) -> dict[str, Any]:
-        self._wait_for_the_reference()
+        self.wait_for_the_reference()
         self.stopper.end()
         return self.judge.verdict()
 
-    def _wait_for_the_reference(self) -> None:
+    def wait_for_the_reference(self) -> None:
         if self._alone is not None:
             self._alone.answer()
             self._alone = None

@@ -72,15 +72,18 @@ def left_alone(campaign: Campaign) -> None:
     to_the_end(campaign)
 
 
-def restored_from_a_backup(campaign: Campaign) -> None:
-    """The history of the morning comes back in the evening, and the outbox has what it does not know of."""
+def somebody_takes_the_name(campaign: Campaign) -> None:
+    """Between seal and rename a batch of the same name appears, such as another state folder's that shares the outbox."""
     campaign.next_day(PEOPLE)
-    to_the_end(campaign)
-    campaign.next_day(PEOPLE)
-    ledger = campaign.tiny.state / "ledger.duckdb"
-    backup = shutil.copy(ledger, campaign.tiny.folder / "backup")
-    to_the_end(campaign)
-    shutil.copy(backup, ledger)
+    campaign.wait_for_the_reference()
+    run = run_to(campaign, "sealed", MAIL)
+    [first] = campaign.reference.outbox.glob(f"{MAIL}/*-1")
+    copied = shutil.copytree(first, campaign.tiny.folder / "copied")
+    (campaign.tiny.outbox / MAIL).mkdir(exist_ok=True)
+    copied.rename(campaign.tiny.outbox / MAIL / first.name)
+    time.sleep(0.2)  # the judge has a look
+    run.go_on()
+    _ended(run)
     to_the_end(campaign)
 
 
@@ -152,7 +155,7 @@ SCENES: dict[str, tuple[Callable[[Campaign], None], str]] = {
     "claims before files": (killed_after_the_rename, "double"),
     "the seal before the rename": (killed_after_the_rename, "double"),
     "one rename": (left_alone, "torn"),
-    "a rename never replaces": (restored_from_a_backup, "double"),
+    "a rename never replaces": (somebody_takes_the_name, "torn"),
     "state before unlink": (killed_in_recovery, "lost"),
     "a restart means hold": (power_cut_after_the_rename, "double"),
     "absence is the only proof": (killed_after_the_rename, "double"),

@@ -17,7 +17,7 @@ WAYS = 6
 def open_shop(folder: Path) -> Tiny:
     """A workspace without people, in which stops may take away as much of a plan as they like."""
     tiny = make(folder, people=(), late=())
-    tiny.set(tolerated_share=0.9, lock_wait_seconds=3600)
+    tiny.set(tolerated_share=0.9, largest_rise=9, lock_wait_seconds=3600)
     return tiny
 
 
