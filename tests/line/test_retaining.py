@@ -116,6 +116,22 @@ def test_history_is_kept_as_long_as_a_decision_can_look_back_on_it(tiny):
         assert after[table] == before[table]
 
 
+@pytest.mark.slow
+def test_history_is_kept_as_long_as_a_cap_looks_back_on_when_it_left(tiny):
+    tiny.edit("pyproject.toml", "global_holdout", 'caps = ["9 in 200 days"]\nglobal_holdout')
+    tiny.edit(
+        "pyproject.toml",
+        "[tool.justenough.crowd]",
+        '[tool.justenough.retention]\nhistory = "1 day"\n\n[tool.justenough.crowd]',
+    )
+    assert retain(tiny, day(200)).history == {}
+    with duckdb.connect(str(tiny.state / "ledger.duckdb")) as connection:  # as if both had been days that were over
+        connection.execute("UPDATE batch SET claimed_at = claimed_at + INTERVAL 5 DAY")
+        connection.execute("UPDATE run SET started_at = started_at + INTERVAL 5 DAY")
+    assert retain(tiny, day(206)).history == {}
+    assert set(retain(tiny, day(208)).history) == {"claim", "decision", "delivery", "receipt"}
+
+
 def test_history_of_what_holds_still_or_waits_for_a_person_is_kept(tiny):
     with duckdb.connect(str(tiny.state / "ledger.duckdb")) as connection:
         connection.execute("UPDATE batch SET state = 'hold' WHERE target = 'email_file' AND as_of = '2026-11-22'")
