@@ -162,7 +162,10 @@ def test_messages_that_may_be_sent_still_are_recalled_by_a_batch_that_names_them
 
 def test_what_is_not_valid_any_more_is_not_recalled(spoken_to, tmp_path):
     tiny = spoken_to.copy(tmp_path / "tiny")
+    with clock(day(30)):
+        inbox.write(tiny.load().settings, [Notice(customer_id=ID)])
     assert forget(tiny, ID, at=day(30)).recalled == {}
+    assert list((tiny.state / "inbox" / "opt-outs").iterdir()) == []  # nobody else has emptied it
 
 
 def test_what_was_erased_is_told_in_counts_and_forgetting_again_finds_nothing(spoken_to, tmp_path):

@@ -105,6 +105,9 @@ def test_history_is_kept_as_long_as_a_decision_can_look_back_on_it(tiny):
     assert {name: tiny.everything()[name] for name in before} == before
     tiny.edit("templates/care/product.yaml", "every: 30 days", "every: 120 days")
     assert retain(tiny, day(120)).history == {}
+    tiny.edit("templates/care/product.yaml", "every: 120 days", "every: 30 days")
+    tiny.edit("pyproject.toml", "[tool.justenough]\n", '[tool.justenough]\ncaps = ["9 in 120 days"]\n')
+    assert retain(tiny, day(120)).history == {}
     done = retain(tiny, day(122))  # the first day goes, the second stays
     assert str(done.history_from) == "2026-11-23"
     after = tiny.everything()
