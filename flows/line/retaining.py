@@ -1,8 +1,8 @@
 """Retention: what names people goes when its time is up, and keyed history when nothing can depend on it any more.
 
 Nothing that is still needed goes: unfinished runs and their plans, batches on hold or that may be loaded, staging, what state
-targets hold, and history within the longest `once_every`, cap and time of the exposure budget. Who asked to be forgotten, runs
-and batches are noted for good.
+targets hold, and history within the longest `once_every` and what the caps and the exposure budget look back on. Who asked
+to be forgotten, runs and batches are noted for good.
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ def retain(workspace: Workspace) -> Retained:
 
 
 def _history_time(workspace: Workspace) -> timedelta:
-    """How long history is kept: as long as is set, and never less than what the next decisions look back on."""
+    """How long history is kept: as long as is set, and never less than what the next decisions look at."""
     settings = workspace.settings
-    looks_back = [product.once_every.every for product in workspace.products.values()]
-    looks_back += [LONG, *(cap.window for cap in settings.caps)]
-    return max(settings.retention.history, max(looks_back) + timedelta(days=1))
+    longest = [product.once_every.every for product in workspace.products.values()]
+    longest += [LONG, *(cap.window for cap in settings.caps)]
+    return max(settings.retention.history, *(time + timedelta(days=1) for time in longest))
 
 
 def _drop_plans(settings: Settings, now: datetime) -> int:
@@ -135,14 +135,19 @@ def _drop_batches(settings: Settings, now: datetime) -> int:
 
 
 def _drop_history(settings: Settings, oldest: date, now: datetime) -> dict[str, int]:
-    """Drop decisions, and what came of them, of days before the oldest that is kept, unless they hold still."""
+    """Drop decisions, and what came of them, of days before the oldest that is kept, unless they hold still.
+
+    What left for a day that was over is as old as its leaving: that is what the caps count by.
+    """
     old = "as_of < $oldest"
-    of_batches = f"batch_id IN (SELECT batch_id FROM batch WHERE {_FINISHED} AND {old} AND valid_until < $now)"
+    over = f"{_FINISHED} AND {old} AND claimed_at < $oldest AND valid_until < $now"
+    of_batches = f"batch_id IN (SELECT batch_id FROM batch WHERE {over})"
+    needed = "state = 'delivering' OR started_at >= $oldest"
     conditions = {
         "claim": of_batches,
         "delivery": f"{of_batches} AND valid_until < $now",
         "receipt": f"{of_batches} AND message_id NOT IN (SELECT message_id FROM delivery WHERE valid_until >= $now)",
-        "decision": f"{old} AND valid_until < $now AND run_id NOT IN (SELECT run_id FROM run WHERE state = 'delivering')",
+        "decision": f"{old} AND valid_until < $now AND run_id NOT IN (SELECT run_id FROM run WHERE {needed})",
     }
     given = {"oldest": oldest, "now": now.replace(tzinfo=None)}
     gone = {}
