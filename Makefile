@@ -1,7 +1,7 @@
 # Two commands to begin with: `make run` and `make test`. They need Python 3.11 or newer, and make; the rest is set up in .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint mutants clean setup setup-test
+.PHONY: help run test test-all nightly lint mutants clean setup setup-test
 SHELL := /bin/sh
 
 VENV := .venv
@@ -27,9 +27,12 @@ test: setup-test  ## set up, then the tests that fit ten minutes on two cores
 	@$(PYTEST) -q -m "not slow"
 
 test-all: setup-test  ## every test, no skip, 500 cases per property (2,000 of the words), branches of the stages covered by 95 % or more
-	@JUSTENOUGH_SKIPS=none HYPOTHESIS_PROFILE=all $(PYTEST) -q --cov=flows/stages --cov-branch --cov-report=term-missing:skip-covered
+	@JUSTENOUGH_SKIPS=none HYPOTHESIS_PROFILE=all $(PYTEST) -q -m "not nightly" --cov=flows/stages --cov-branch --cov-report=term-missing:skip-covered
 	@$(BIN)/coverage json -q -o coverage.json
 	@$(BIN)/python -c "$$COVERED" coverage.json 95
+
+nightly: setup-test  ## what takes hours: two thousand kills
+	@$(PYTEST) -q -m nightly -n 0
 
 lint: setup-test  ## style, format and types
 	@$(BIN)/ruff check .

@@ -58,38 +58,51 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OutboxError(
             path, f"this file cannot be written ({error.strerror})", "free some space, or mend the rights"
         ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def create_file(path: Path, content: bytes) -> None:
-    """Create a private file that must not exist yet, and fsync it. Raises OSError."""
+    """Create a private file that must not exist yet, and fsync it. Raises OSError, and as `sync_folder`."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        _sync(file.fileno(), path)
 
 
 def sync_file(path: Path) -> None:
-    """Make a file that others wrote durable and private (0600)."""
+    """Make a file that others wrote durable and private (0600). Raises as `sync_folder`."""
     path.chmod(0o600)
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        _sync(descriptor, path)
     finally:
         os.close(descriptor)
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
+    """Make the names in a folder durable.
+
+    Raises:
+        OutboxError: the disk does not keep them. What was written before may be lost, so nothing is built on it.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        _sync(descriptor, path)
     finally:
         os.close(descriptor)
+
+
+def _sync(descriptor: int, path: Path) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        what = f"the disk does not keep what is written ({error.strerror})"
+        raise OutboxError(path, what, "look at the disk, then run again") from None
 
 
 def rename_once(source: Path, destination: Path) -> None:

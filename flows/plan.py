@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from flows.clock import Moment, present
 from flows.durable import write_bytes
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 class _Kept(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Kept = TypeVar("Kept", bound=_Kept)
 
 
 class Order(_Kept):
@@ -200,8 +203,8 @@ def save_order(settings: Settings, order: Order) -> Path:
 
 
 def read_order(settings: Settings, run_id: str) -> Order:
-    """What a run was asked to do. Raises PlanError where there is no such run."""
-    return Order.model_validate_json((plan_folder(settings, run_id) / "order.json").read_bytes())
+    """What a run was asked to do. Raises PlanError where there is no such run, or it was changed."""
+    return _read(Order, plan_folder(settings, run_id) / "order.json")
 
 
 def save_plan(folder: Path, plan: Plan) -> None:
@@ -218,7 +221,7 @@ def read_plan(settings: Settings, run_id: str) -> Plan:
     folder = plan_folder(settings, run_id)
     if not (folder / "plan.json").exists():
         raise PlanError(run_id, "this plan was never finished", "make a new one with: justenough plan")
-    plan = Plan.model_validate_json((folder / "plan.json").read_bytes())
+    plan = _read(Plan, folder / "plan.json")
     changed = [name for name, digest in plan.files.items() if _sha256_or_none(folder / name) != digest]
     if changed:
         raise PlanError(f"{run_id}/{changed[0]}", "this file of the plan was changed", "make a new plan")
@@ -264,6 +267,14 @@ def digest_of(files: Mapping[str, Path]) -> str:
     for name in sorted(files):
         whole.update(f"{name}\x1f{sha256(files[name])}\x1e".encode())
     return whole.hexdigest()
+
+
+def _read(kind: type[Kept], path: Path) -> Kept:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError:
+        where = f"{path.parent.name}/{path.name}"
+        raise PlanError(where, "this file of the plan was changed", "make a new plan") from None
 
 
 def _sha256_or_none(path: Path) -> str | None:

@@ -66,11 +66,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Two things above the closing line: how many tests of each kind ran, and which skips may not be."""
+    """Above the closing line: what tests have to tell, how many of each kind ran, and which skips may not be."""
     reports = [report for name in ("passed", "failed") for report in terminalreporter.stats.get(name, [])]
     counts = Counter(kind for report in reports for kind in dict(report.user_properties).get("kinds", []))
     ran = ", ".join(f"{kind.replace('_', ' ')} {counts[kind]}" for kind in KINDS)
     refused = _refused(config)
+    for told in [value for report in reports for name, value in report.user_properties if name == "told"]:
+        terminalreporter.write_line(told)
     for line in refused:
         terminalreporter.write_line(line, red=True)
     if refused:

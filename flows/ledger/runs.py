@@ -25,6 +25,12 @@ def run_state(ledger: Ledger, run_id: str) -> str | None:
     return states[0] if states else None
 
 
+def is_of_plan(ledger: Ledger, run_id: str, plan_digest: str) -> bool:
+    """Whether a run began to deliver just this plan: the SHA-256 of its plan.json as it was noted then."""
+    rows = ledger.rows("SELECT plan_digest FROM run WHERE run_id = $run", {"run": run_id})
+    return rows["plan_digest"].to_list() == [plan_digest]
+
+
 def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, decisions: pl.DataFrame) -> None:
     """Note that a plan is being delivered, with the decisions it acts on: from now on it is finished after a crash.
 

@@ -14,7 +14,7 @@ from flows.keys import load_key
 from flows.ledger.claims import claim, verdicts
 from flows.ledger.publishing import refuse_unbalanced
 from flows.ledger.restoring import mark
-from flows.ledger.runs import batches_of, claims_of, end_run, run_state, start_run, states_told
+from flows.ledger.runs import batches_of, claims_of, end_run, is_of_plan, run_state, start_run, states_told
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
 from flows.line.health import Sources, healthy_sources
@@ -55,12 +55,15 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     check_lists(settings)
     planned_on = Sources(plan.order.source_rows, plan.order.source_columns)
     healthy_sources(database(settings, plan.order.as_of), workspace, planned_on, present())
+    folder = plan_folder(settings, run_id)
     with open_ledger(settings) as ledger:
         state = run_state(ledger, run_id)
+        is_as_begun = state is None or is_of_plan(ledger, run_id, plan_digest(folder))
+    if not is_as_begun:
+        raise PlanError(run_id, "this plan was changed after its delivery had begun", "make a new plan")
     if state == "delivered":
         raise PlanError(run_id, "this plan was delivered already", "make a new one; nobody gets the same help twice")
     if state is None:
-        folder = plan_folder(settings, run_id)
         planned = scan_deliveries(folder).collect()
         _check_fallen(workspace, plan, planned.filter(pl.col("reason").is_null()))
         decisions = read_decisions(folder)

@@ -122,7 +122,12 @@ def translated(where: object) -> Iterator[None]:
         raise SourceError(
             where, "DuckDB ran out of memory", "raise the setting `memory`, or use more `parts`"
         ) from None
+    except duckdb.FatalException:
+        what = "the disk does not keep what is written"
+        raise OutboxError(where, what, "look at the disk, then run again") from None
     except duckdb.Error as error:
+        if "Corrupt" in str(error):
+            raise SourceError(where, "this database is damaged", "restore it from your backup") from None
         what = f"DuckDB refused it ({type(error).__name__})"
         raise DataError(where, what, "run the statement by hand to see the rows it fails on") from None
 

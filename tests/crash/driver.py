@@ -24,8 +24,8 @@ POINTS = {
     "run noted, folder not synced": ("flows.ledger.store", "sync_folder", "before"),
     "run noted": ("flows.line.delivering", "start_run", "after"),
     "message claims made, not committed": ("flows.line.delivering", "claim", "after"),
+    "members wanted": ("flows.line.reconciling", "members_of", "before"),
     "state batch opened, not committed": ("flows.line.reconciling", "claim", "after"),
-    "claims committed": ("flows.line.batches", "archive", "before"),
     "message claims committed": ("flows.line.delivering", "publish_batch", "before"),
     "state batch committed": ("flows.line.reconciling", "write_members", "before"),
     "members written": ("flows.line.reconciling", "write_members", "after"),
@@ -52,14 +52,36 @@ POINTS = {
 }
 
 
+PLANNING = ("order written", "part planned", "plan settled", "run noted, folder not synced", "run noted")
+OF_A_MESSAGE = (
+    "message claims made, not committed",
+    "message claims committed",
+    "version archived",
+    "staging begun",
+    "payload staged",
+    "batch staged",
+    "sealing",
+    "sealed",
+    "renamed",
+    "outbox synced",
+    "publishing",
+    "published",
+)
+OF_A_STATE = (
+    "members wanted",
+    "state batch opened, not committed",
+    "state batch committed",
+    "members written",
+    *OF_A_MESSAGE[2:],
+    "older members dropped",
+)
+LATE = ("before the end", "end noted")
+RECOVERING = ("recovering", "undoing", "undone", "discarding", "discarded", "recovered")
+
+
 def main(workspace: str, point: str, target: str | None = None) -> None:
     """Run until the point is reached; print `alive` if it never is."""
-    armed = [target is None]
-    if target:
-        _wrap("flows.line", "publish", lambda call: _arming(call, target, armed))
-    module, name, when = POINTS[point]
-    place, _, count = when.partition(" ")
-    _wrap(module, name, lambda call: _deadly(call, place, int(count or 1), armed))
+    reach(point, lambda: os.kill(os.getpid(), signal.SIGKILL), target)
     from flows import line
     from flows.line.request import Request
     from flows.workspace import load_workspace
@@ -68,32 +90,46 @@ def main(workspace: str, point: str, target: str | None = None) -> None:
     print("alive")  # noqa: T201
 
 
-def _wrap(module: str, name: str, wrapped: Callable[[Any], Any]) -> None:
+def reach(point: str, happens: Callable[[], object], target: str | None = None) -> None:
+    """Have something happen when a point is reached for the first time; with `target`, within its batch (`*`: in any)."""
+    armed = [target is None]
+    if target:
+        wrap("flows.line", "publish", lambda call: _arming(call, target, armed))
+    module, name, when = POINTS[point]
+    place, _, count = when.partition(" ")
+    wrap(module, name, lambda call: _counted(call, place, int(count or 1), armed, happens))
+
+
+def wrap(module: str, name: str, wrapped: Callable[[Any], Any]) -> None:
+    """Put something around a function, under the name by which a module calls it."""
     owner = importlib.import_module(module)
     setattr(owner, name, wrapped(getattr(owner, name)))
 
 
 def _arming(call: Callable[..., Any], target: str, armed: list[bool]) -> Callable[..., Any]:
     def publish(workspace: Any, run_id: str, name: str, brand: str) -> Any:
-        armed[0] = name == target
+        armed[0] = target in ("*", name)
         return call(workspace, run_id, name, brand)
 
     return publish
 
 
-def _deadly(call: Callable[..., Any], place: str, count: int, armed: list[bool]) -> Callable[..., Any]:
+def _counted(
+    call: Callable[..., Any], place: str, count: int, armed: list[bool], happens: Callable[[], object]
+) -> Callable[..., Any]:
     left = [count]
 
-    def deadly(*given: Any, **named: Any) -> Any:
+    def counted(*given: Any, **named: Any) -> Any:
         left[0] -= armed[0]
-        if armed[0] and not left[0] and place == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+        is_now = armed[0] and not left[0]
+        if is_now and place == "before":
+            happens()
         made = call(*given, **named)
-        if armed[0] and not left[0]:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if is_now and place == "after":
+            happens()
         return made
 
-    return deadly
+    return counted
 
 
 if __name__ == "__main__":

@@ -4,46 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from tests.crash.driver import LATE, OF_A_MESSAGE, OF_A_STATE, PLANNING
 from tests.crash.killing import MAIL, WEB, Consumer, all_is_well, killed
 from tests.tiny import day
 
 pytestmark = pytest.mark.crash
 
 # The second day: additions, removals and messages, so that every target has something to publish.
-EARLY = ["order written", "part planned", "plan settled", "run noted, folder not synced", "run noted"]
-OF_A_MESSAGE = [
-    "message claims made, not committed",
-    "message claims committed",
-    "version archived",
-    "staging begun",
-    "payload staged",
-    "batch staged",
-    "sealing",
-    "sealed",
-    "renamed",
-    "outbox synced",
-    "publishing",
-    "published",
-]
-OF_A_STATE = [
-    "state batch opened, not committed",
-    "state batch committed",
-    "members written",
-    "version archived",
-    "staging begun",
-    "payload staged",
-    "batch staged",
-    "sealing",
-    "sealed",
-    "renamed",
-    "outbox synced",
-    "publishing",
-    "published",
-    "older members dropped",
-]
-LATE = ["before the end", "end noted"]
 CASES = [
-    *[(point, None) for point in EARLY],
+    *[(point, None) for point in PLANNING],
     *[(point, MAIL) for point in OF_A_MESSAGE],
     *[(point, WEB) for point in OF_A_STATE],
     *[(point, None) for point in LATE],

@@ -9,7 +9,7 @@ from flows import cli
 from flows.ledger import inbox
 from flows.ledger.inbox import Notice
 from tests.crash.killing import MAIL, WEB, Consumer, all_is_well, killed
-from tests.tiny import clock, day
+from tests.tiny import clock, day, payloads
 
 pytestmark = pytest.mark.crash
 
@@ -118,6 +118,25 @@ def test_words_that_changed_after_the_kill_are_planned_anew_and_nobody_gets_both
     texts = [row["body"] for b in found if b.target == "sms_file" for row in b.rows if row["customer_id"] == "c22"]
     assert len(texts) == 1
     assert texts[0].startswith("North: Do dry your rope")
+
+
+@pytest.mark.parametrize(
+    "damage", ["cut", *(pytest.param(d, marks=pytest.mark.slow) for d in ("order cut", "a year longer", "deliveries"))]
+)
+def test_a_plan_that_is_not_as_it_was_when_the_run_began_is_made_anew(second_day, unkilled, tmp_path, damage):
+    tiny = second_day.copy(tmp_path / "tiny")
+    killed(tiny, "message claims committed", MAIL, Consumer(tiny, greedy=False))
+    folder = max((tiny.state / "plans").iterdir())
+    plan = folder / "plan.json"
+    if damage == "a year longer":
+        plan.write_bytes(plan.read_bytes().replace(b'"expires_at": "2026', b'"expires_at": "2027'))
+    else:
+        file = {"cut": plan, "order cut": folder / "order.json"}.get(damage) or min(folder.rglob("*.parquet"))
+        file.write_bytes(file.read_bytes()[:-9])
+    outcome = tiny.run(at=day(1))
+    assert [(r.batch_id, r.state) for r in outcome.recovered][1:] == [(folder.name, "abandoned")]
+    assert "changed" in outcome.recovered[1].reason
+    assert payloads(tiny.batches()) == unkilled
 
 
 def test_a_plan_that_has_expired_since_the_kill_is_not_delivered_and_a_new_one_is(second_day, tmp_path):
