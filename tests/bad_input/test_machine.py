@@ -42,9 +42,9 @@ def started(*arguments: str, **options: Any) -> subprocess.Popen[str]:
 
 SLOW = pytest.mark.slow
 FULL = [
-    ("all+524288", "ledger.duckdb", []),
-    pytest.param("all+0", "ledger.duckdb", [], marks=SLOW),
-    pytest.param("all+65536", "ledger.duckdb", [], marks=SLOW),
+    ("all+524288", "/w/.justenough/", []),
+    pytest.param("all+0", "/w/.justenough/", [], marks=SLOW),
+    pytest.param("all+65536", "/w/.justenough/", [], marks=SLOW),
     pytest.param(".justenough/addresses", "addresses", [], marks=SLOW),
     pytest.param(".justenough/membership", ".parquet", ["email_file", "sms_file"], marks=SLOW),
     pytest.param(".justenough/plans", "order.json", [], marks=SLOW),
