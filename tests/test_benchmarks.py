@@ -51,3 +51,12 @@ def test_checking_the_sample_takes_a_few_times_what_importing_the_program_does()
     command = [sys.executable, str(ROOT / "benchmarks" / "check.py"), "--times", "2"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert 0.5 < float(printed.splitlines()[-1].split()[1]) < 3.7
+
+
+@pytest.mark.slow
+def test_claims_cost_no_more_for_a_long_history_than_its_end_does():
+    """Two million claims of a thousand days, sixty thousand of them in the last thirty; CPU of the same machine, so a ratio."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "claims.py"), "--claims", "2000000", "--messages", "50000"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "5,000 repeated" in printed
+    assert float(printed.splitlines()[-1].split()[1]) < 2

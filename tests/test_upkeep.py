@@ -99,6 +99,7 @@ def test_rotate_key_says_which_key_is_in_use(say):
     assert (say.tiny.state / "key").read_text().splitlines()[0].partition(":")[2] not in told
 
 
+@pytest.mark.slow
 def test_restored_says_what_is_not_known_any_more(say):
     assert say("restored") == (0, "This ledger knows of everything that has left: there was nothing to accept.\n")
     backup = (say.tiny.state / "ledger.duckdb").read_bytes()

@@ -67,6 +67,8 @@ class Header:
 def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
     """What the ledger says against each wanted message, decided inside the transaction of the claim.
 
+    Only the end of the history is read, as far back as any of the messages asks: its rows lie in the order of their days.
+
     Args:
         ledger: open.
         wanted: the columns of `CLAIM`, `repeats_after` (date: claims after it, of the same help, bar the message),
@@ -76,9 +78,15 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
         `message_id, reason`: REPEATED, SILENCED_BY_SERVICE, CAPPED, DUPLICATE_ADDRESS, or null where the message may be claimed.
     """
     since = wanted["windows"].explode().struct.field("since").min()
+    oldest = wanted.select(pl.min_horizontal("repeats_after", "as_of").min()).item()
     return ledger.rows(
         f"""
-        WITH asked AS (
+        WITH recent AS MATERIALIZED (
+            SELECT * FROM claim WHERE as_of >= $oldest
+            AND (person_key IN (SELECT person_key FROM wanted) OR address_key IN (SELECT address_key FROM wanted))
+        ),
+        held AS (SELECT * FROM decision WHERE as_of >= $oldest AND reason = 'HOLDOUT'),
+        asked AS (
             SELECT message_id, person_key, brand, channel, unnest(windows) AS w
             FROM wanted WHERE message_type = 'marketing' AND channel IS NOT NULL
         ),
@@ -89,25 +97,25 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
             GROUP BY a.message_id, a.w.cap, a.w.most HAVING count(*) >= a.w.most
         )
         SELECT w.message_id, CASE
-            WHEN EXISTS (SELECT 1 FROM claim c WHERE c.message_id = w.message_id) THEN 'REPEATED'
+            WHEN EXISTS (SELECT 1 FROM recent c WHERE c.message_id = w.message_id) THEN 'REPEATED'
             WHEN EXISTS (
-                SELECT 1 FROM claim c
+                SELECT 1 FROM recent c
                 WHERE c.person_key = w.person_key AND c.brand = w.brand AND c.product = w.product
                   AND c.as_of > w.repeats_after AND c.decision_id <> w.decision_id
                   AND (NOT w.per_subject OR c.subject_key IS NOT DISTINCT FROM w.subject_key)
             ) THEN 'REPEATED'
             WHEN w.message_type = 'marketing' AND EXISTS (
-                SELECT 1 FROM claim c
+                SELECT 1 FROM recent c
                 WHERE c.person_key = w.person_key AND c.brand = w.brand AND c.as_of = w.as_of
                   AND c.message_type = 'marketing' AND c.decision_id <> w.decision_id
             ) THEN 'REPEATED'
             WHEN w.message_type = 'marketing' AND EXISTS (
-                SELECT 1 FROM claim c
+                SELECT 1 FROM recent c
                 WHERE c.person_key = w.person_key AND c.brand = w.brand AND c.as_of = w.as_of AND c.message_type = 'service'
             ) THEN 'SILENCED_BY_SERVICE'
             WHEN EXISTS (
-                SELECT 1 FROM decision d
-                WHERE d.person_key = w.person_key AND d.brand = w.brand AND d.reason = 'HOLDOUT'
+                SELECT 1 FROM held d
+                WHERE d.person_key = w.person_key AND d.brand = w.brand
                   AND d.decision_id <> w.decision_id
                   AND ((d.product = w.product AND d.as_of > w.repeats_after
                         AND (NOT w.per_subject OR d.subject_key IS NOT DISTINCT FROM w.subject_key))
@@ -115,7 +123,7 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
             ) THEN 'REPEATED'
             WHEN w.message_id IN (SELECT message_id FROM capped) THEN 'CAPPED'
             WHEN EXISTS (
-                SELECT 1 FROM claim c
+                SELECT 1 FROM recent c
                 WHERE c.brand = w.brand AND c.channel = w.channel AND c.address_key = w.address_key
                   AND c.as_of = w.as_of AND c.message_type = w.message_type AND c.decision_id <> w.decision_id
                   AND (w.message_type = 'marketing'
@@ -124,7 +132,7 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
         END AS reason
         FROM wanted w
         """,
-        {"since": since or present().replace(tzinfo=None)},
+        {"since": since or present().replace(tzinfo=None), "oldest": oldest or present().date()},
         wanted=wanted,
     ).cast({"reason": pl.String})
 

@@ -1,8 +1,8 @@
 """Retention: what names people goes when its time is up, and keyed history when nothing can depend on it any more.
 
 Nothing that is still needed goes: unfinished runs and their plans, batches on hold or that may be loaded, staging, what state
-targets hold, and history within the longest `once_every` and what the exposure budget looks back on. Who asked to be
-forgotten, runs and batches are noted for good.
+targets hold, and history within the longest `once_every`, cap and time of the exposure budget. Who asked to be forgotten, runs
+and batches are noted for good.
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ def retain(workspace: Workspace) -> Retained:
 
 
 def _history_time(workspace: Workspace) -> timedelta:
-    """How long history is kept: as long as is set, and never less than what the next decisions look at."""
-    longest = [product.once_every.every for product in workspace.products.values()]
-    return max(
-        workspace.settings.retention.history, LONG + timedelta(days=1), *(time + timedelta(days=1) for time in longest)
-    )
+    """How long history is kept: as long as is set, and never less than what the next decisions look back on."""
+    settings = workspace.settings
+    looks_back = [product.once_every.every for product in workspace.products.values()]
+    looks_back += [LONG, *(cap.window for cap in settings.caps)]
+    return max(settings.retention.history, max(looks_back) + timedelta(days=1))
 
 
 def _drop_plans(settings: Settings, now: datetime) -> int:

@@ -83,9 +83,10 @@ class Select:
         for join in joins:
             alias, on = join.alias_or_name, conjuncts(join.args.get("on"))
             before += on
+            if join.side:  # of a RIGHT one too: which of its rows stand beside somebody's
+                self.lookups += [(alias, condition) for condition in on]
             if join.side in ("LEFT", "FULL"):
                 self.optional.add(alias)
-                self.lookups += [(alias, condition) for condition in on]
             if join.side in ("RIGHT", "FULL"):  # what was joined before is there together, or not at all
                 self.optional |= earlier
                 self.lookups += [(other, condition) for other in earlier for condition in before]

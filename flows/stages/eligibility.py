@@ -157,8 +157,7 @@ def eligible(
 
     Returns:
         What `standing` yields, with `reason` completed: where no channel of `first_of` is open (none of `also`, for a product
-        without `first_of`) the reason of the channel that got furthest; then STALE_CONTEXT and REPEATED. `closed` has the reason
-        of each channel that is not open, and its detail.
+        without `first_of`) the reason of the channel that got furthest; then STALE_CONTEXT and REPEATED.
     """
     known = standing(candidates, bars, product, channels, targets, moment.present)
     carriers = [c for c in channels if c.name in (product.channels.first_of or product.channels.also)]
@@ -166,15 +165,7 @@ def eligible(
     closed = pl.when(is_closed).then(reasons.furthest(*(pl.col(f"{c.name}_reason") for c in carriers)))
     stale = pl.when(pl.col("valid_until") <= moment.now).then(pl.lit("STALE_CONTEXT"))
     repeated = pl.when(_is_repeated(known, history, product, moment)).then(pl.lit("REPEATED"))
-    each = [
-        pl.when(pl.col(f"{c.name}_reason").is_not_null()).then(
-            pl.struct(channel=pl.lit(c.name), reason=f"{c.name}_reason", detail=f"{c.name}_detail")
-        )
-        for c in channels
-    ]
-    return known.with_columns(
-        reason=pl.coalesce("reason", closed, stale, repeated), closed=pl.concat_list(each).list.drop_nulls()
-    )
+    return known.with_columns(reason=pl.coalesce("reason", closed, stale, repeated))
 
 
 def rechecked(

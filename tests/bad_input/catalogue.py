@@ -3,7 +3,7 @@
 python -m tests.bad_input.catalogue   prints each number with the tests that prove it, or what it waits for
 
 Where a line speaks of files that somebody else writes (62 to 97), it is the rule for every file that is read today: what
-people write, the warehouse, the history. The files of outcomes come later, and have to keep the same rules.
+people write, the warehouse, the inbox, the history. The files of outcomes come later, and have to keep the same rules.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ CATALOGUE: dict[int, str] = {
     39: "a score that is NaN or infinite is no reason to speak",
     40: "rows that share a key stop the run, with their number",
     41: "a segment without rows makes no file, and is said",
-    42: "a segment of ten times its usual size waits for a person",
+    42: "a source that rises far beyond its usual size stops the run",
     43: "a column that is missing or of another kind stops the run before it claims",
     44: "a consent that nobody can read is a no",
     45: "a consent that lies ahead is none",
@@ -102,19 +102,19 @@ CATALOGUE: dict[int, str] = {
     71: "a file that is cut short is refused",
     72: "a quote that does not end is refused",
     73: "a column that is missing is refused, one too many is left alone",
-    74: "another delimiter than the configured one is refused",
+    74: "a table is no notice, whatever its delimiter",
     75: "a field of five megabytes is cut",
     76: "a line of sixty megabytes is refused before it is read",
     77: "nothing is unpacked that was not declared, nor beyond its size",
     78: "an id stays the text that it is: 0012, 1E5",
-    79: "an unknown message is counted, and costs its row",
+    79: "an unknown message costs nobody else anything",
     80: "another tenant's message costs its row, and is an alarm",
     81: "a file that was read already changes nothing",
     82: "an event that is told twice counts once",
     83: "a later event never takes back a graver one",
-    84: "an event that lies in the year 2999 has not happened",
+    84: "a yes of the year 2999 is none, a no is one from now; an instant without its zone is refused",
     85: "an opt-out of an unknown address is kept all the same",
-    86: "a complaint suppresses at once, whatever else is wrong with the file",
+    86: "a complaint suppresses at once; a file of complaints that cannot be read stops everything",
     87: "twenty thousand columns are refused",
     88: "a formula is text in files for machines",
     89: "a file that is still being written is waited for, or tried again later",
@@ -126,7 +126,7 @@ CATALOGUE: dict[int, str] = {
     94: "ids of twenty digits and more stay whole",
     95: "what is nested without end is refused, soon",
     96: "half a character is refused with its line",
-    97: "a last line without its end counts as the manifest says",
+    97: "a last line without its end is read if it is whole, and refused if not",
     # the machine
     98: "a full disk loses nothing, in whichever folder, and doubles nothing later",
     99: "while another run holds the lock the answer is 75",
@@ -142,12 +142,9 @@ CATALOGUE: dict[int, str] = {
 }
 
 _OUTCOMES = "no file of outcomes is read yet"
-_GUARDS = "no guard against it yet"
 WAITS: dict[int, str] = {
     38: "nothing has an hour of the day yet: the platform sends when it likes",
-    42: _GUARDS,
-    **dict.fromkeys((64, 66, 74, 77, 80, 81, 83, 86, 97), _OUTCOMES),
-    106: _GUARDS,
+    **dict.fromkeys((64, 66, 77, 80, 81, 83), _OUTCOMES),
 }
 """What nothing can prove yet, and why."""
 

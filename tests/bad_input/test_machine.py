@@ -48,8 +48,8 @@ FULL = [
     pytest.param(".justenough/addresses", "addresses", [], marks=SLOW),
     pytest.param(".justenough/membership", ".parquet", ["email_file", "sms_file"], marks=SLOW),
     pytest.param(".justenough/plans", "order.json", [], marks=SLOW),
-    pytest.param(".justenough/content", ".sql", [], marks=SLOW),
-    *(pytest.param(f"all+{size}", "", None, marks=SLOW) for size in range(900_000, 2_000_000, 100_000)),
+    pytest.param(".justenough/content", "content", [], marks=SLOW),
+    *(pytest.param(f"all+{size}", "", None, marks=SLOW) for size in range(1_000_000, 1_800_000, 200_000)),
 ]
 
 

@@ -96,6 +96,7 @@ def test_a_source_that_has_fallen_further_than_is_plausible(tiny):
     tiny.run(at=day(1))
 
 
+@pytest.mark.bad_input(42)
 @pytest.mark.parametrize(("before", "added", "rises"), [(1000, 1001, True), (1000, 1000, False), (999, 5000, False)])
 def test_a_source_that_has_risen_further_than_is_plausible(tiny, before, added, rises):
     tiny.warehouse(f"INSERT INTO barred SELECT 'x' FROM range({before - 1})")  # one is there
@@ -111,6 +112,7 @@ def test_a_source_that_has_risen_further_than_is_plausible(tiny, before, added, 
     assert refused_.value.hint == "look at its load; if it is right raise the setting `largest_rise` for one run"
 
 
+@pytest.mark.bad_input(43)
 def test_a_source_that_is_another_one_than_before(tiny):
     tiny.run()
     tiny.warehouse("ALTER TABLE late_orders ALTER late_days TYPE BIGINT")

@@ -291,6 +291,7 @@ RUNS = {
 }
 
 
+@pytest.mark.bad_input(100)
 @pytest.mark.property
 @pytest.mark.oracle
 @trying(max_examples=4)

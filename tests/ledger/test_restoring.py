@@ -45,6 +45,7 @@ def taken(tiny):
         shutil.rmtree(folder)
 
 
+@pytest.mark.bad_input(106)
 @pytest.mark.parametrize("is_taken", [True, False])
 @pytest.mark.parametrize("what", ["ledger", "state"])
 def test_a_ledger_that_is_older_than_what_has_left_sends_nothing(second_day, tmp_path, what, is_taken):
@@ -72,6 +73,7 @@ def test_batches_alone_tell_it_too(second_day, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_an_outbox_that_was_emptied_or_is_gone_is_nothing_to_stop_for(second_day, tmp_path):
     tiny = second_day.copy(tmp_path / "emptied")
     taken(tiny)
@@ -97,6 +99,7 @@ def test_what_others_put_into_the_outbox_is_nothing_to_stop_for(second_day, tmp_
         assert line.tidy(tiny.load()) == []
 
 
+@pytest.mark.slow
 def test_a_restored_ledger_can_be_accepted_and_names_and_claims_stay_unique(second_day, tmp_path):
     tiny = restored(second_day, tmp_path, "state")
     settings = tiny.load().settings
@@ -145,6 +148,7 @@ def test_people_who_were_forgotten_since_the_backup_are_told_by_their_number(sec
         assert line.forget(settings, ("c14",)).new == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_is_no_restored_ledger(second_day, tmp_path):
     tiny = second_day.copy(tmp_path / "tiny")
     for mark in (tiny.state / "epoch", tiny.outbox / ".epoch"):

@@ -116,6 +116,7 @@ def test_what_was_deleted_is_not_left_in_the_ledgers_file(spoken_to, tmp_path):
     assert oct((tiny.state / "ledger.duckdb").stat().st_mode & 0o777) == "0o600"
 
 
+@pytest.mark.slow
 def test_a_forgotten_person_is_never_spoken_to_again_though_the_warehouse_has_them(spoken_to, tmp_path):
     tiny = spoken_to.copy(tmp_path / "tiny")
     forget(tiny, ID, at=day(1))
@@ -161,7 +162,10 @@ def test_messages_that_may_be_sent_still_are_recalled_by_a_batch_that_names_them
 
 def test_what_is_not_valid_any_more_is_not_recalled(spoken_to, tmp_path):
     tiny = spoken_to.copy(tmp_path / "tiny")
+    with clock(day(30)):
+        inbox.write(tiny.load().settings, [Notice(customer_id=ID)])
     assert forget(tiny, ID, at=day(30)).recalled == {}
+    assert list((tiny.state / "inbox" / "opt-outs").iterdir()) == []  # nobody else has emptied it
 
 
 def test_what_was_erased_is_told_in_counts_and_forgetting_again_finds_nothing(spoken_to, tmp_path):
@@ -178,6 +182,7 @@ def test_what_was_erased_is_told_in_counts_and_forgetting_again_finds_nothing(sp
     assert tiny.history("SELECT count(*) FROM tombstone") == [(1,)]
 
 
+@pytest.mark.slow
 def test_everybody_else_is_as_before(spoken_to, tmp_path):
     tiny, left_alone = spoken_to.copy(tmp_path / "tiny"), spoken_to.copy(tmp_path / "alone")
     forget(tiny, ID, at=day(1))
@@ -197,6 +202,7 @@ def test_everybody_else_is_as_before(spoken_to, tmp_path):
     assert told(tiny) == told(left_alone)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_half_delivered_is_finished_without_the_person_and_balances(spoken_to, tmp_path):
     tiny = make(tmp_path / "tiny", people=(*PEOPLE, CANARY), late=(), brands=["north"])
     planned = tiny.plan()
@@ -213,6 +219,7 @@ def test_a_run_that_is_half_delivered_is_finished_without_the_person_and_balance
     assert ID not in {row.get("customer_id") for row in web}
 
 
+@pytest.mark.slow
 def test_a_plan_that_waits_is_delivered_without_the_person(tmp_path):
     tiny = make(tmp_path / "tiny", people=(*PEOPLE, CANARY), late=(), brands=["north"])
     planned = tiny.plan()
@@ -249,6 +256,7 @@ def test_nobody_is_no_request(tmp_path):
         assert refused.value.what == "nobody is named"
 
 
+@pytest.mark.slow
 def test_files_in_the_inbox_are_requests_and_go_when_they_are_done(tmp_path):
     tiny = make(tmp_path / "tiny", people=(*PEOPLE, CANARY), late=(), brands=["north"])
     requests = tiny.state / "inbox" / "forget"

@@ -27,7 +27,7 @@ LATE = st.lists(st.tuples(st.integers(0, 11), st.sampled_from(["o1", "o2"])), ma
 
 @pytest.mark.slow  # in `make test` the cuts of test_first_day.py stand for it
 @pytest.mark.property
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(5400)
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

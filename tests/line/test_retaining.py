@@ -9,14 +9,13 @@ import pytest
 
 from flows import line
 from flows.ledger.lock import run_lock
-from tests.tiny import clock, day, make
+from tests.tiny import clock, day
 
 
 @pytest.fixture(scope="module")
-def two_days(tmp_path_factory):
+def two_days(_north, tmp_path_factory):
     """A workspace after two days: two plans, batches of both, history, addresses, profiles on the web."""
-    tiny = make(tmp_path_factory.mktemp("retaining") / "tiny", brands=["north"])
-    tiny.run()
+    tiny = _north.copy(tmp_path_factory.mktemp("retaining") / "tiny")
     tiny.warehouse("INSERT INTO late_orders VALUES ('c06', 'north', 'o61', 'rope', 4)")
     tiny.run(at=day(1))
     return tiny
@@ -47,6 +46,7 @@ def test_a_plan_goes_two_weeks_after_it_has_expired(tiny):
     assert retain(tiny, day(15)).plans == 0
 
 
+@pytest.mark.slow
 def test_of_the_last_whole_run_the_crowds_stay_which_name_nobody(tiny):
     tiny.plan(at=day(2), customers=("c13",))
     assert retain(tiny, day(60)).plans == 3
@@ -55,6 +55,7 @@ def test_of_the_last_whole_run_the_crowds_stay_which_name_nobody(tiny):
     tiny.run(at=day(61), customers=("c13",))  # goes by them
 
 
+@pytest.mark.slow
 def test_the_plan_of_an_unfinished_run_stays_until_the_run_has_ended(tiny):
     run_id = tiny.plan(at=day(2)).order.run_id
     with clock(day(2)), run_lock(tiny.load().settings, "test"):
@@ -77,6 +78,7 @@ def plans_of(tiny, day_of):
     return next(path.name for path in (tiny.state / "plans").iterdir() if path.name.startswith(day_of))
 
 
+@pytest.mark.slow
 def test_copies_in_the_outbox_go_two_weeks_after_they_must_not_be_loaded_any_more(tiny):
     until = {f"{b.target}/{b.name}": b.manifest["valid_until"] for b in tiny.batches()}
     first = min(until.values())
@@ -103,6 +105,9 @@ def test_history_is_kept_as_long_as_a_decision_can_look_back_on_it(tiny):
     assert {name: tiny.everything()[name] for name in before} == before
     tiny.edit("templates/care/product.yaml", "every: 30 days", "every: 120 days")
     assert retain(tiny, day(120)).history == {}
+    tiny.edit("templates/care/product.yaml", "every: 120 days", "every: 30 days")
+    tiny.edit("pyproject.toml", "[tool.justenough]\n", '[tool.justenough]\ncaps = ["9 in 120 days"]\n')
+    assert retain(tiny, day(120)).history == {}
     done = retain(tiny, day(122))  # the first day goes, the second stays
     assert str(done.history_from) == "2026-11-23"
     after = tiny.everything()
@@ -112,6 +117,22 @@ def test_history_is_kept_as_long_as_a_decision_can_look_back_on_it(tiny):
         assert len(before[table]) - len(after[table]) == done.history[table]
     for table in ("run", "batch", "tombstone", "product_version", "source"):
         assert after[table] == before[table]
+
+
+@pytest.mark.slow
+def test_history_is_kept_as_long_as_a_cap_looks_back_on_when_it_left(tiny):
+    tiny.edit("pyproject.toml", "global_holdout", 'caps = ["9 in 200 days"]\nglobal_holdout')
+    tiny.edit(
+        "pyproject.toml",
+        "[tool.justenough.crowd]",
+        '[tool.justenough.retention]\nhistory = "1 day"\n\n[tool.justenough.crowd]',
+    )
+    assert retain(tiny, day(200)).history == {}
+    with duckdb.connect(str(tiny.state / "ledger.duckdb")) as connection:  # as if both had been days that were over
+        connection.execute("UPDATE batch SET claimed_at = claimed_at + INTERVAL 5 DAY")
+        connection.execute("UPDATE run SET started_at = started_at + INTERVAL 5 DAY")
+    assert retain(tiny, day(206)).history == {}
+    assert set(retain(tiny, day(208)).history) == {"claim", "decision", "delivery", "receipt"}
 
 
 def test_history_of_what_holds_still_or_waits_for_a_person_is_kept(tiny):
@@ -129,6 +150,7 @@ def test_history_of_what_holds_still_or_waits_for_a_person_is_kept(tiny):
     assert tiny.history("SELECT DISTINCT as_of::VARCHAR FROM decision") == [("2026-11-23",)]
 
 
+@pytest.mark.slow
 def test_what_state_targets_hold_stays_so_that_it_can_be_taken_away(tiny):
     held = [path.relative_to(tiny.state) for path in (tiny.state / "membership").rglob("*.parquet")]
     retain(tiny, day(190))

@@ -18,20 +18,6 @@ WAITED = {"c02", "c05", "c07"}
 """Whom the first day had nothing for: another had the address, or a service message went first."""
 
 
-@pytest.fixture(scope="module")
-def spoken_to(tmp_path_factory):
-    """A workspace after its first day."""
-    tiny = make(tmp_path_factory.mktemp("rotating") / "tiny", brands=["north"])
-    tiny.edit("templates/late/product.yaml", "every: 4 days", "every: 30 days")
-    tiny.run()
-    return tiny
-
-
-@pytest.fixture
-def tiny(spoken_to, tmp_path):
-    return spoken_to.copy(tmp_path / "tiny")
-
-
 def rotate(tiny, at=MORNING):
     with clock(at):
         return line.rotate(tiny.load())
@@ -46,12 +32,13 @@ def told(tiny, since=""):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_nobody_gets_the_same_help_twice_for_a_new_key(tiny):
     before, keys = told(tiny), tiny.history("SELECT count(DISTINCT person_key) FROM claim")
     done = rotate(tiny)
     assert (done.retired, done.rows > 20) == (1, True)
     assert tiny.history("SELECT count(DISTINCT person_key) FROM claim") == keys
-    for at in (MORNING, day(1), day(29)):
+    for at in (MORNING, day(1), day(3)):
         tiny.run(at=at)
     assert {who for who in told(tiny) if who not in before} == {(who, "email_file", "2026-11-23") for who in WAITED}
     tiny.run(at=day(30))
@@ -71,6 +58,7 @@ def test_on_the_same_day_an_address_gets_no_second_message(tiny):
     assert outcome.plan.deliveries["marketing"].reasons == {"DUPLICATE_ADDRESS": 1}
 
 
+@pytest.mark.slow
 def test_what_was_not_there_on_the_day_of_the_new_key_is_recognised_when_it_comes_back(tiny):
     late = "('c08', 'north', 'o81', 'rope', 3)"
     tiny.warehouse("DELETE FROM late_orders WHERE order_id = 'o81'")
@@ -83,6 +71,7 @@ def test_what_was_not_there_on_the_day_of_the_new_key_is_recognised_when_it_come
     assert outcome.plan.people["service"].reasons == {"REPEATED": 3}
 
 
+@pytest.mark.slow
 def test_who_said_no_is_heard_though_they_were_not_there_on_the_day_of_the_new_key(tmp_path):
     tiny = make(tmp_path / "tiny", late=(), brands=["north"])
     settings = tiny.load().settings
@@ -99,6 +88,7 @@ def test_who_said_no_is_heard_though_they_were_not_there_on_the_day_of_the_new_k
     assert not people & {"c01", "c13"}
 
 
+@pytest.mark.slow
 def test_what_a_state_target_holds_goes_for_a_no_that_comes_after_the_new_key(tiny):
     rotate(tiny)
     with clock(day(1)):
@@ -112,6 +102,7 @@ def test_what_a_state_target_holds_goes_for_a_no_that_comes_after_the_new_key(ti
     assert shown <= gone
 
 
+@pytest.mark.slow
 def test_who_was_forgotten_stays_so_and_a_lost_key_stops_the_run(tiny):
     with clock(MORNING):
         line.forget(tiny.load().settings, ("c01",))
@@ -136,6 +127,7 @@ def test_who_is_forgotten_after_a_new_key_is_found_under_the_old_one_too(tiny):
     assert done.ledger["claim"] == 1
 
 
+@pytest.mark.slow
 def test_a_new_key_that_was_made_in_a_hurry_is_followed_by_the_next_plan(tiny):
     rotate_key(tiny.state / "key")  # and killed
     rotate_key(tiny.state / "key")  # twice
@@ -173,6 +165,7 @@ def test_a_key_file_that_lacks_the_ledgers_key_is_refused(tiny):
         tiny.plan()
 
 
+@pytest.mark.slow
 def test_explain_tells_what_was_before_the_new_key(tiny):
     rotate(tiny)
     tiny.run(at=day(1))

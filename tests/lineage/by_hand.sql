@@ -95,3 +95,4 @@ SELECT p.customer_id, p.brand, (SELECT count(*) FROM (SELECT DISTINCT v.page FRO
 SELECT customer_id, brand, count(*)::varchar AS f FROM (SELECT p.customer_id, p.brand, unnest(range(p.age_band)) AS n FROM people p) GROUP BY ALL
 SELECT customer_id, brand, count(*)::varchar AS f FROM (SELECT p.customer_id, p.brand FROM people p, (VALUES (1), (2), (3)) v(n) WHERE v.n < p.age_band) GROUP BY ALL
 SELECT customer_id, brand, count(*)::varchar AS f FROM (SELECT p.customer_id, p.brand FROM people p LEFT JOIN items i ON i.rank < p.age_band) GROUP BY ALL
+SELECT p.customer_id, p.brand, i.item_id AS f FROM people p RIGHT JOIN items i ON i.rank = coalesce(p.age_band, 0) % 6 AND NOT (i.title < 'M')

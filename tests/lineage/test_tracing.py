@@ -158,6 +158,11 @@ def test_what_was_joined_before_a_right_join_is_there_together():
     assert told(text) == {"home", "pages"}
 
 
+def test_what_stands_beside_somebody_by_a_right_join_is_chosen_by_its_condition():
+    text = "SELECT p.customer_id, i.title AS f FROM people p RIGHT JOIN items i ON i.item_id > p.city"
+    assert told(text) == {"home"}
+
+
 def test_a_semi_join_is_an_exists():
     text = "SELECT p.customer_id, p.city AS f FROM people p SEMI JOIN visits v ON v.customer_id = p.customer_id"
     assert told(text) == {"home"}

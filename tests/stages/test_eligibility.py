@@ -144,8 +144,8 @@ def test_an_exclusion_from_one_channel_is_told_with_its_file():
     of = product()
     found = bars(people("c1"), excluded=[{"customer_id": "c1", "channel": "web", "detail": "no_cookies"}])
     got = eligible(candidates({}, of=of), found, history(), of, channels(of), TARGETS, MOMENT)
-    closed = [{"channel": "web", "reason": "EXCLUDED", "detail": "no_cookies"}]
-    assert got.select("reason", "detail", "closed").row(0) == (None, None, closed)
+    names = ["reason", "detail", "web_reason", "web_detail", "email_detail"]
+    assert got.select(names).row(0) == (None, None, "EXCLUDED", "no_cookies", None)
 
 
 def test_an_exclusion_from_one_channel_leaves_the_others_open():
@@ -187,7 +187,7 @@ def test_every_channel_that_is_closed_is_named_with_its_reason():
     found = bars(people("c1", "c2"), {}, {"channel": "email", "state": "no"}, {"customer_id": "c2"})
     rows = candidates({}, {"customer_id": "c2"}, of=of)
     got = eligible(rows, found, history(), of, channels(of), TARGETS, MOMENT)
-    assert got["closed"].to_list() == [[{"channel": "email", "reason": "NO_CONSENT", "detail": None}], []]
+    assert got.select("email_reason", "sms_reason", "web_reason").rows() == [("NO_CONSENT", None, None), (None,) * 3]
 
 
 def test_one_open_channel_is_enough_and_those_that_go_along_do_not_count():
@@ -224,7 +224,6 @@ def test_rows_keep_their_order_and_their_columns():
         *rows.columns,
         "reason",
         "detail",
-        "closed",
         "person_key",
         "country",
         "locale",
