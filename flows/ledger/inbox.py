@@ -6,6 +6,7 @@ drains the inbox first (`ledger.consent.drain`); what was in it by then holds fo
 
 from __future__ import annotations
 
+import json
 import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -111,12 +112,24 @@ def parse(content: bytes, where: str) -> list[Notice]:
     for number, line in enumerate(content.split(b"\n"), start=1):
         if not line.strip():
             continue
+        hint = "mend the line, or move the file away: what it says would be lost otherwise"
         try:
             found.append(Notice.model_validate_json(line))
+            json.loads(line, object_pairs_hook=_each_once)
         except ValidationError as problems:
-            hint = "mend the line, or move the file away: what it says would be lost otherwise"
             raise DataError(f"{where}:{number}", f"this is no notice: {spoken(problems)}", hint) from None
+        except _DoubledKeyError:
+            raise DataError(f"{where}:{number}", "this is no notice: a key stands twice", hint) from None
     return found
+
+
+class _DoubledKeyError(Exception):
+    """Which of two values of one key was meant nobody knows; of two states one may be a no."""
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> None:
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise _DoubledKeyError
 
 
 def spoken(problems: ValidationError) -> str:
@@ -128,8 +141,16 @@ def spoken(problems: ValidationError) -> str:
 
 
 def waiting(settings: Settings) -> list[Path]:
-    """The files of the inbox, the oldest first. Those whose names begin with a dot are still being written."""
-    return sorted(path for path in _folder(settings).glob("*.ndjson") if not path.name.startswith("."))
+    """The files of the inbox, the oldest first. Those that are empty, or whose names begin with a dot, are still being written.
+
+    Raises:
+        DataError: something there is no plain file.
+    """
+    found = sorted(path for path in _folder(settings).glob("*.ndjson") if not path.name.startswith("."))
+    for path in found:
+        if path.is_symlink() or not path.is_file():  # a pipe would be waited for
+            raise DataError(f"inbox/opt-outs/{path.name}", "this is not a plain file", "move it away")
+    return [path for path in found if path.stat().st_size > 0]
 
 
 def read(files: Iterable[Path]) -> pl.DataFrame:

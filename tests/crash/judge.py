@@ -260,7 +260,8 @@ def main(outbox: str, log: str, reference: str, taken: str) -> None:
     while word != "end":
         watch.poll()
         ready, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
-        word = os.read(0, 64).decode().split("\n")[-2] if ready else ""
+        heard = os.read(0, 64).decode() if ready else "\n"
+        word = heard.split("\n")[-2] if heard else "end"
         watch.is_greedy = {"greedy": True, "patient": False}.get(word, watch.is_greedy)
     time.sleep(POLL_SECONDS)
     watch.poll()

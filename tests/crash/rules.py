@@ -73,10 +73,10 @@ def left_alone(campaign: Campaign) -> None:
 
 
 def somebody_takes_the_name(campaign: Campaign) -> None:
-    """Between seal and rename a batch of the same name appears, such as another state folder's that shares the outbox."""
+    """While a batch is sealed one of the same name appears, such as another state folder's that shares the outbox."""
     campaign.next_day(PEOPLE)
     campaign.wait_for_the_reference()
-    run = run_to(campaign, "sealed", MAIL)
+    run = run_to(campaign, "sealing", MAIL)
     [first] = campaign.reference.outbox.glob(f"{MAIL}/*-1")
     copied = shutil.copytree(first, campaign.tiny.folder / "copied")
     (campaign.tiny.outbox / MAIL).mkdir(exist_ok=True)
@@ -161,7 +161,7 @@ SCENES: dict[str, tuple[Callable[[Campaign], None], str]] = {
     "absence is the only proof": (killed_after_the_rename, "double"),
     "every seal drains the inbox": (stopped_while_staged, "late"),
     "consent is checked last": (stopped_after_the_plan, "late"),
-    "the fence": (recovered_while_it_lives, "lost"),
+    "the fence": (recovered_while_it_lives, "double"),
     RUN_LOCK: (two_at_once, "double"),
 }
 """Rule -> the scene, and what the judge finds in it without the rule."""

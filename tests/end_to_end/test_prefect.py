@@ -303,8 +303,8 @@ def _replace(file: Path, old: str, new: str) -> None:
 
 def _payload(folder: Path) -> dict[str, str]:
     """File in the outbox -> SHA-256; the manifests, which hold times and run ids, apart."""
-    outbox = folder / "outbox"
-    files = [path for path in outbox.rglob("*") if path.is_file() and path.name != "manifest.json"]
+    outbox = folder / "outbox"  # beside the batches there is the note of how much has happened
+    files = [path for path in outbox.glob("*/*/*") if path.is_file() and path.name != "manifest.json"]
     return {str(file.relative_to(outbox)): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 
@@ -164,6 +165,7 @@ def test_a_no_from_the_future_counts_from_now_and_a_yes_does_not(say, ask):
         (b'{"customer_id": "c1", "state": "bounced"}', "'bounced' is said of an address or a message_id"),
         (b'{"address": "a@x.example.com", "state": "yes"}', "'yes' is said by a customer_id or a message_id"),
         (b'{"address": "canary"}', "an address has an @ or digits"),
+        (b'{"customer_id": "c1", "state": "no", "state": "pending"}', "a key stands twice"),
         (
             b'{"customer_id": "c1", "happened_at": "2026-11-22T09:00:00"}',
             "happened_at: Input should have timezone info",
@@ -188,6 +190,24 @@ def test_a_file_that_is_still_being_written_waits(workspace, say):
     (folder / ".half.ndjson").write_bytes(b'{"custo')
     assert say() == 0
     assert (folder / ".half.ndjson").exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), lambda path: path.mkdir()])
+def test_what_is_no_plain_file_is_not_waited_for(workspace, key, make):
+    assert inbox.waiting(workspace) == []
+    make(workspace.folder("inbox", "opt-outs") / "1.ndjson")
+    with open_ledger(workspace) as ledger, pytest.raises(DataError, match="this is not a plain file"):
+        drain(workspace, ledger, key)
+
+
+def test_an_empty_file_is_one_that_is_still_being_written(workspace, say):
+    assert inbox.waiting(workspace) == []
+    file = workspace.folder("inbox", "opt-outs") / "1.ndjson"
+    file.touch()
+    assert say() == 0
+    file.write_bytes(b'{"customer_id": "c1"}')
+    assert say() == 1
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(
