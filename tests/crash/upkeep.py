@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.crash.driver import _deadly, _wrap
+from tests.crash.driver import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,10 +53,10 @@ def main(workspace: str, act: str, point: str) -> None:
     """Do it until the point is reached; print `alive` if it never is."""
     # The ledger's folder is synced all the time: what counts are the syncs of the rewriting.
     armed = [not point.startswith("ledger ") or act != "forget"]
-    _wrap(*LAST_STEP, lambda call: _arming(call, armed))
+    wrap(*LAST_STEP, lambda call: _arming(call, armed))
     module, name, when = POINTS[act][point]
     place, _, count = when.partition(" ")
-    _wrap(module, name, lambda call: _deadly(call, place, int(count or 1), armed))
+    wrap(module, name, lambda call: _deadly(call, place, int(count or 1), armed))
     from flows import line
     from flows.workspace import load_workspace
 
@@ -71,6 +73,22 @@ def _arming(call: Callable[..., Any], armed: list[bool]) -> Callable[..., Any]:
         return made
 
     return last
+
+
+def _deadly(call: Callable[..., Any], place: str, count: int, armed: list[bool]) -> Callable[..., Any]:
+    left = [count]
+
+    def deadly(*given: Any, **named: Any) -> Any:
+        left[0] -= armed[0]
+        is_now = armed[0] and not left[0]
+        if is_now and place == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        made = call(*given, **named)
+        if is_now:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return made
+
+    return deadly
 
 
 if __name__ == "__main__":
