@@ -31,8 +31,8 @@ def run_with(tiny, fault, *paths):
 @pytest.mark.parametrize(
     ("fault", "file"),
     [
-        *[(f"fdatasync:error=EIO:when={number}", None) for number in (1, 2, 3, 5, 8)],  # DuckDB's
-        *[(f"fsync:error=EIO:when={number}", None) for number in (1, 3, 8, 12, 16, 20, 24, 28, 32)],  # ours
+        *[(f"fdatasync:error=EIO:when={number}", None) for number in (1, 2, 5, 12, 20, 28)],  # DuckDB's
+        *[(f"fsync:error=EIO:when={number}", None) for number in (1, 3, 12, 20, 28, 36, 44, 52, 60)],  # ours
         *[(f"write,pwrite64:error=ENOSPC:when={number}", "ledger.duckdb.wal") for number in (1, 2)],
         ("write,pwrite64:error=ENOSPC:when=1", "ledger.duckdb"),
     ],
@@ -40,8 +40,11 @@ def run_with(tiny, fault, *paths):
 def test_what_a_disk_refuses_is_said_and_the_next_run_goes_on(second_day, unkilled, tmp_path, fault, file):
     tiny = second_day.copy(tmp_path / "tiny")
     done = run_with(tiny, fault, *([tiny.state / file] if file else []))
-    assert done.returncode == 1, done.stdout
-    assert done.stderr.startswith("OutboxError "), done.stderr
+    complaints = [line.split()[0] for line in done.stderr.splitlines() if "Error" in line]
+    if not (
+        done.returncode == 0 and fault.startswith("fdatasync")
+    ):  # of a checkpoint at the end, which the next one makes good
+        assert (done.returncode, complaints) == (1, ["OutboxError"]), done.stderr
     tiny.run(at=day(1))
     all_is_well(tiny, Consumer(tiny, greedy=False), unkilled)
 
