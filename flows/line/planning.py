@@ -36,7 +36,7 @@ from flows.plan import (
     save_order,
 )
 from flows.product import review_is_due
-from flows.schemas import ROUTED
+from flows.schemas import ROUTED, frame_schema
 from flows.stages.crowd import shown
 from flows.stages.exposure import spared
 from flows.stages.guard import guarded
@@ -220,7 +220,9 @@ def source_of(workspace: Workspace, order: Order) -> Source:
 def scan_deliveries(folder: Path) -> pl.LazyFrame:
     """All deliveries of a plan: the columns of `message.worded`, and those with a reason without words."""
     files = sorted((folder / "deliveries").glob("*.parquet"))
-    return pl.concat([pl.scan_parquet(file) for file in files], how="diagonal") if files else ROUTED.to_frame().lazy()
+    if not files:  # no product is live
+        return frame_schema(*ROUTED, "creative_id", "message_id").to_frame().lazy()
+    return pl.concat([pl.scan_parquet(file) for file in files], how="diagonal")
 
 
 def read_creatives(folder: Path, used: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -30,6 +30,18 @@ CARE = ["c01", "c02", "c03", "c04", "c05", "c06", "c13"]
 SHOWN = sorted([*((customer, "care") for customer in CARE), ("c07", "late"), ("c08", "late"), ("c08", "late")])
 
 
+def test_where_no_product_is_live_any_more_nobody_gets_anything_and_what_was_shown_is_taken_away(tiny):
+    for product in ("care", "late"):
+        tiny.edit(f"templates/{product}/product.yaml", "status: live", "status: paused")
+    outcome = tiny.run(at=day(1))
+    assert [(done.target, done.rows, done.removed) for done in outcome.delivered.published] == [
+        ("email_file", 0, 0),
+        ("sms_file", 0, 0),
+        ("web_profiles", 10, 10),
+    ]
+    assert held(tiny) == []
+
+
 def test_yesterdays_members_stay_while_once_every_keeps_them_from_being_decided_again(tiny):
     tiny.warehouse("DELETE FROM needs WHERE customer_id IN ('c02', 'c05', 'c07')")  # what could be decided anew
     outcome = tiny.run(at=day(1))
