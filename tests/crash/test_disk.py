@@ -41,9 +41,8 @@ def test_what_a_disk_refuses_is_said_and_the_next_run_goes_on(second_day, unkill
     tiny = second_day.copy(tmp_path / "tiny")
     done = run_with(tiny, fault, *([tiny.state / file] if file else []))
     complaints = [line.split()[0] for line in done.stderr.splitlines() if "Error" in line]
-    if not (
-        done.returncode == 0 and fault.startswith("fdatasync")
-    ):  # of a checkpoint at the end, which the next one makes good
+    # A checkpoint when the ledger is closed may fail in silence: the write-ahead log still has all of it.
+    if done.returncode or fault.startswith("fsync") or file == "ledger.duckdb.wal":
         assert (done.returncode, complaints) == (1, ["OutboxError"]), done.stderr
     tiny.run(at=day(1))
     all_is_well(tiny, Consumer(tiny, greedy=False), unkilled)
