@@ -11,13 +11,11 @@ import yaml
 from prefect import Flow
 from prefect.states import Failed
 from prefect.utilities.callables import parameter_schema
-from pydantic import ValidationError
 
 from flows.channels import targets
 from flows.errors import DataError, JustEnoughError, LockedError
+from flows.ledger import inbox
 from flows.personalise import _may_pass, personalise, plan_part, publish, settle, without_data
-from flows.plan import read_plan
-from flows.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CANARY = "anna.berg@example.com"
@@ -74,16 +72,12 @@ def test_what_a_person_must_mend_is_not_tried_again(problem, again):
 
 
 def test_the_words_of_an_unknown_error_stay_here_and_its_place_is_told(tmp_path):
-    folder = tmp_path / "plans" / "broken"
-    folder.mkdir(parents=True)
-    (folder / "order.json").write_text("{}")
-    (folder / "plan.json").write_text(f'{{"people": "{CANARY}"}}')
-    settings = load_settings(ROOT).model_copy(update={"state": tmp_path})
-    with pytest.raises(ValidationError, match=CANARY):
-        read_plan(settings, "broken")
-    place = r"part 3: ValidationError at flows/plan\.py:\d+"
+    missing = [tmp_path / f"{CANARY}.ndjson"]
+    with pytest.raises(FileNotFoundError, match=CANARY):
+        inbox.read(missing)
+    place = r"part 3: FileNotFoundError at flows/ledger/inbox\.py:\d+"
     with pytest.raises(JustEnoughError, match=place) as caught, without_data("part 3"):
-        read_plan(settings, "broken")
+        inbox.read(missing)
     assert CANARY not in _told(caught.value)
 
 

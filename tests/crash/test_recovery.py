@@ -64,6 +64,7 @@ def test_after_a_restart_of_the_machine_a_sealed_message_batch_waits_for_a_perso
     assert not set(held) & set(later)
 
 
+@pytest.mark.slow
 def test_after_a_restart_of_the_machine_a_state_target_is_made_again(second_day, unkilled, tmp_path):
     tiny, _ = sealed(second_day, tmp_path, WEB)
     restarted(tiny)
@@ -139,6 +140,7 @@ def test_a_plan_that_is_not_as_it_was_when_the_run_began_is_made_anew(second_day
     assert payloads(tiny.batches()) == unkilled
 
 
+@pytest.mark.slow
 def test_a_plan_that_has_expired_since_the_kill_is_not_delivered_and_a_new_one_is(second_day, tmp_path):
     tiny = second_day.copy(tmp_path / "tiny")
     killed(tiny, "run noted", None, Consumer(tiny, greedy=False))

@@ -83,6 +83,7 @@ def test_who_leaves_is_taken_away_and_the_others_stay_though_they_have_become_fe
     assert members == hashed(*CARE[:3], *OTHERS)
 
 
+@pytest.mark.slow
 def test_what_is_judged_is_the_audience_that_results_not_what_is_added(tiny):
     tiny.run()
     tiny.warehouse("DELETE FROM needs WHERE customer_id IN ('c02', 'c05', 'c07')")
@@ -95,6 +96,7 @@ def test_what_is_judged_is_the_audience_that_results_not_what_is_added(tiny):
     assert members == hashed(*CARE, *OTHERS, "new@x.example.com")
 
 
+@pytest.mark.slow
 def test_an_address_that_somebody_else_still_brings_is_not_taken_away(tiny):
     tiny.run()  # of c04 and c05, who share an address, c04 is in
     tiny.run(at=day(1))  # and now c05 as well
@@ -105,6 +107,7 @@ def test_an_address_that_somebody_else_still_brings_is_not_taken_away(tiny):
     assert members == hashed(*CARE, *OTHERS, "gus@x.example.com")  # c07 had a late order on the first day
 
 
+@pytest.mark.slow
 def test_a_run_for_another_product_or_for_a_few_customers_takes_nobody_else_away(tiny):
     tiny.run()
     tiny.says("c13")

@@ -64,6 +64,7 @@ def told(tiny, customer: str) -> list[tuple]:
     return [(row["product"], row["reason"], row["detail"]) for row in rows if row["message_type"] == "marketing"]
 
 
+@pytest.mark.slow
 def test_with_as_many_messages_as_the_cap_allows_no_more_are_planned_until_there_is_room(tiny):
     capped(tiny, "1 in 3 days")
     tiny.run()

@@ -109,6 +109,7 @@ def test_whoever_is_shown_it_already_counts(tiny):
     assert (shown["d01"], shown["d02"]) == ("Looking after your tent", "Looking after your new kit")
 
 
+@pytest.mark.slow
 def test_whoever_is_shown_it_no_longer_does_not_count(tiny):
     tiny.edit("pyproject.toml", "web = 0", "web = 4")
     tiny.run()
@@ -154,6 +155,7 @@ def test_ads_are_for_a_hundred_who_share_what_they_show(tmp_path):
     assert {row["headline"] for row in batch.rows} == {"Care for your tent"}
 
 
+@pytest.mark.slow
 def test_the_whole_plan_is_the_same_in_one_part_and_in_five(tiny, tmp_path):
     tiny.edit("pyproject.toml", "web = 0", "web = 3\nemail = 2")
     cut = tiny.copy(tmp_path / "cut")

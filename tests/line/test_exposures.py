@@ -107,6 +107,7 @@ def test_what_the_product_gives_away_counts_where_nothing_is_shown(tiny):
     assert exposures(tiny) == {(customer, "last_order") for customer in ("c01", "c04", "c06")}
 
 
+@pytest.mark.slow
 def test_a_message_of_another_day_counts(tiny):
     tiny.run(products=("care",))
     tiny.edit("templates/care/product.yaml", "every: 30 days", "every: 5 days")

@@ -166,6 +166,7 @@ def test_payloads_are_the_same_bytes_however_the_customers_are_cut(delivered, tm
     assert outcome.plan.deliveries == delivered[1].plan.deliveries
 
 
+@pytest.mark.slow
 def test_more_parts_than_customers_make_no_difference(tmp_path):
     few = [row for row in PEOPLE if row[0] in {"c02", "c03", "c04", "c05"}]
     found = []

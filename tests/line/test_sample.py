@@ -134,6 +134,7 @@ def test_three_parts_give_the_same_bytes_as_one(whole, tmp_path):
     assert (in_parts.plan.people, in_parts.plan.deliveries) == (outcome.plan.people, outcome.plan.deliveries)
 
 
+@pytest.mark.slow
 def test_a_second_run_of_the_day_delivers_nothing_more(whole, tmp_path):
     workspace = whole[0].copy(tmp_path / "again")
     before, seen = workspace.everything(), payloads(workspace.batches())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.tiny import day
 
 
@@ -141,6 +143,7 @@ def test_the_membership_names_what_is_published_and_nothing_older_is_kept(tiny):
     assert len(kept) == 1
 
 
+@pytest.mark.slow
 def test_a_run_for_a_past_day_is_followed_by_the_next_one_as_usual(tiny):
     tiny.says("c01")
     tiny.run(at=day(1))
