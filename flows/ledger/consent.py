@@ -42,7 +42,7 @@ def drain(settings: Settings, ledger: Ledger, key: Key) -> int:
         DataError: a file in the inbox cannot be read. Nothing leaves until it is mended, since it may hold a no.
     """
     files = inbox.waiting(settings)
-    latest = int(ledger.rows("SELECT coalesce(max(drain), 0) FROM consent_event").item())
+    latest = latest_drain(ledger)
     if not files:
         return latest
     notices = _spelt(inbox.read(files), settings)
@@ -54,6 +54,11 @@ def drain(settings: Settings, ledger: Ledger, key: Key) -> int:
         ledger.append("suppression", _suppressions(new, key).with_columns(**added))
     inbox.remove(files)
     return latest + 1
+
+
+def latest_drain(ledger: Ledger) -> int:
+    """How often something was drained."""
+    return int(ledger.rows("SELECT coalesce(max(drain), 0) FROM consent_event").item())
 
 
 def told(ledger: Ledger) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from flows.ledger.publishing import Sealed, publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, sources_known, versions
 from flows.ledger.store import open_ledger
 from flows.line.planning import SOURCES, read_creatives, scan_deliveries, source_of
-from flows.line.sources import bars_of_deliveries, drained
+from flows.line.sources import bars_of_deliveries, hear
 from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
 from flows.stages.delivery import Payload, header, leave_out, shaped, write_batch
@@ -82,16 +82,15 @@ class Checked:
 
 def checked(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> Checked:
     """`rows` with what bars each now: never older than the claim. What is in the inbox counts."""
-    at, latest = present(), drained(workspace.settings)
+    at, heard = present(), hear(workspace.settings, draining=True)
     if rows.is_empty():
         nothing = pl.lit(None, dtype=pl.String)
-        return Checked(rows.with_columns(reason=nothing, consent_event=nothing), at, latest)
+        return Checked(rows.with_columns(reason=nothing, consent_event=nothing), at, heard.drain)
     source = source_of(workspace, plan.order)
-    bars = bars_of_deliveries(
-        replace(source, moment=replace(source.moment, present=at)), rows, load_key(workspace.settings.key_file)
-    )
+    source = replace(source, moment=replace(source.moment, present=at))
+    bars = bars_of_deliveries(source, rows, load_key(workspace.settings.key_file), heard)
     looked = rechecked(rows, bars, workspace.products, CHANNELS, workspace.settings.targets, at)
-    return Checked(looked, at, latest)
+    return Checked(looked, at, heard.drain)
 
 
 def within_budget(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:

@@ -16,7 +16,7 @@ from flows.errors import DataError, SourceError, UsageError, nearest
 from flows.keys import load_key
 from flows.ledger.lists import ages, note_comparison, take_list
 from flows.ledger.store import open_ledger
-from flows.line.sources import Source, database, drained, read_bars, read_shared
+from flows.line.sources import Source, database, hear, read_bars, read_shared
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def reconcile_list(workspace: Workspace, target_name: str, file: Path, brand: st
     channel, key, addresses = target(target_name).channel, load_key(settings.key_file), _addresses(file)
     now = moment(None, settings.zone)
     path = database(settings, now.as_of)
-    drained(settings)
+    hear(settings, draining=True)
     bars = read_bars(Source(workspace, path, now, read_shared(workspace, path, now)), Scope(), key)
     theirs = told_forms(pl.DataFrame({"address": addresses, "channel": [channel] * addresses.len()}))["form"]
     is_theirs = [form.is_in(theirs.implode()) for form in own_forms(pl.col("match"))]
@@ -91,6 +91,8 @@ def check_lists(settings: Settings) -> dict[str, str]:
     Raises:
         SourceError: one is older than it may be, or was never made.
     """
+    if not settings.suppression_lists:
+        return {}
     with open_ledger(settings) as ledger:
         found = ages(ledger, list(settings.suppression_lists))
     for name, age in found.items():

@@ -21,7 +21,7 @@ from flows.line.rotating import follow_key
 from flows.line.sources import (
     Source,
     database,
-    drained,
+    hear,
     read_shared,
     recent_exposure,
     recent_history,
@@ -80,7 +80,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     check_creep(workspace, ((tried, ratings(workspace, tried)) for tried in try_words(workspace)))
     path = database(settings, moment.as_of)
     bound = bind(workspace, path, moment)
-    drained(settings)  # makes the key where there is none, before parts start at the same time
+    hear(settings, draining=True)  # makes the key where there is none, before parts start at the same time
     list_ages = check_lists(settings)
     sources = healthy_sources(path, workspace, sources_before(settings), moment.present)
     follow_key(Source(workspace, path, moment, {}))

@@ -17,7 +17,7 @@ from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
 from flows.line.planning import read_decisions
 from flows.line.request import Published
-from flows.line.sources import erased
+from flows.line.sources import erased, hear
 from flows.stages.claims import MEMBERS, Reach, in_small_audiences, reconciled, without
 from flows.stages.delivery import Payload
 
@@ -125,4 +125,6 @@ def _reach(job: Job, published: pl.DataFrame) -> Reach:
     """What a run looks at: a whole run everything that is held, a narrowed one only what, and whom, it is about."""
     order = job.plan.order
     products = order.products if order.is_narrowed else {*job.workspace.products, *published["product"].unique()}
-    return Reach(products, order.customers, erased(job.workspace.settings, published)["person_key"].to_list())
+    settings = job.workspace.settings
+    gone = erased(settings, published, hear(settings).buried)
+    return Reach(products, order.customers, gone["person_key"].to_list())

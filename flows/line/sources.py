@@ -13,7 +13,7 @@ from flows.channels import CHANNELS
 from flows.durable import private_folder
 from flows.errors import DataError, SettingError, SourceError, UsageError, nearest
 from flows.keys import load_key, load_keys, recognised
-from flows.ledger.consent import drain, suppressed, told, told_suppressions
+from flows.ledger.consent import drain, latest_drain, suppressed, told, told_suppressions
 from flows.ledger.erasure import tombstones
 from flows.ledger.exposure import shown_lately
 from flows.ledger.history import read_history
@@ -148,13 +148,14 @@ def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
     """
     source = source.at_present()
     queries, settings, moment = source.workspace.queries, source.workspace.settings, source.moment
+    heard = hear(settings)
     with source.open(scope, moment.present) as connection:
         keyed = customers(connection, queries, moment).with_columns(person_key=key.of(pl.col("customer_id")))
-        said = _consent(source, connection, keyed)
+        said = _consent(source, connection, keyed, heard.events)
         excluded = exclusions(connection, queries, moment)
-    gone = erased(settings, keyed)
+    gone = erased(settings, keyed, heard.buried)
     people = _people(keyed, settings, gone)
-    return Bars(people, said, _suppressed(source, people, addresses_of(people)), excluded, gone)
+    return Bars(people, said, _suppressed(source, people, addresses_of(people), heard.forms), excluded, gone)
 
 
 def read_people(source: Source, key: Key) -> pl.DataFrame:
@@ -163,7 +164,8 @@ def read_people(source: Source, key: Key) -> pl.DataFrame:
     with source.open(Scope(), source.moment.present) as connection:
         rows = customers(connection, source.workspace.queries, source.moment)
     keyed = rows.with_columns(person_key=key.of(pl.col("customer_id")))
-    return _people(keyed, source.workspace.settings, erased(source.workspace.settings, keyed))
+    settings = source.workspace.settings
+    return _people(keyed, settings, erased(settings, keyed, hear(settings).buried))
 
 
 def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
@@ -206,11 +208,33 @@ def recent_history(settings: Settings, products: Sequence[Product], as_of: date)
         return read_history(ledger, as_of - longest - timedelta(days=1), as_of)
 
 
-def drained(settings: Settings) -> int:
-    """Take over what people have said since; returns the number of the latest drain. Raises as `ledger.consent.drain`."""
+@dataclass(frozen=True)
+class Heard:
+    """What the history has against speaking to people, as of one look.
+
+    Attributes:
+        drain: the number of the latest drain of the inbox.
+        events: `ledger.consent.EVENTS`.
+        forms: `ledger.consent.FORMS`, of addresses.
+        buried: `person_key, key_id` of people who asked to be forgotten.
+    """
+
+    drain: int
+    events: pl.DataFrame
+    forms: pl.DataFrame
+    buried: pl.DataFrame
+
+
+def hear(settings: Settings, *, draining: bool = False) -> Heard:
+    """Look at what people have told us; with `draining` at what is in the inbox, too, which is taken over.
+
+    Raises:
+        DataError: the inbox cannot be read, see `ledger.consent.drain`.
+    """
     key = load_key(settings.key_file)
     with open_ledger(settings) as ledger:
-        return drain(settings, ledger, key)
+        number = drain(settings, ledger, key) if draining else latest_drain(ledger)
+        return Heard(number, told(ledger), told_suppressions(ledger), tombstones(ledger))
 
 
 def recent_messages(settings: Settings, caps: Sequence[Cap], at: datetime) -> pl.DataFrame:
@@ -225,7 +249,7 @@ def recent_exposure(settings: Settings, as_of: date) -> pl.DataFrame:
         return shown_lately(ledger, as_of, settings.exposure)
 
 
-def bars_of_deliveries(source: Source, deliveries: pl.DataFrame, key: Key) -> Bars:
+def bars_of_deliveries(source: Source, deliveries: pl.DataFrame, key: Key, heard: Heard) -> Bars:
     """What bars planned deliveries now, at the addresses of the plan: who is no customer any more, and what people said."""
     source = source.at_present()
     queries, moment = source.workspace.queries, source.moment
@@ -234,25 +258,24 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame, key: Key) -> Ba
     planned = deliveries.select("customer_id", "brand", person_key=person, phone_match="address_match")
     with source.open(Scope(), moment.present) as connection:
         known = customer_keys(connection, queries, moment)
-        said = _consent(source, connection, planned)
+        said = _consent(source, connection, planned, heard.events)
         excluded = exclusions(connection, queries, moment)
-    gone = erased(source.workspace.settings, deliveries)
-    listed = _suppressed(source, planned, deliveries.select("brand", "channel", "address_match"))
+    gone = erased(source.workspace.settings, deliveries, heard.buried)
+    listed = _suppressed(source, planned, deliveries.select("brand", "channel", "address_match"), heard.forms)
     return Bars(known, said, listed, excluded, gone)
 
 
-def erased(settings: Settings, people: pl.DataFrame) -> pl.DataFrame:
+def erased(settings: Settings, people: pl.DataFrame, buried: pl.DataFrame) -> pl.DataFrame:
     """`person_key` of those of some people who asked to be forgotten, whichever key their tombstone was made with.
 
     Args:
-        settings: say where ledger and keys are.
+        settings: say where the keys are.
         people: `customer_id, person_key`.
+        buried: everybody who did: `Heard.buried`.
 
     Raises:
         SettingError: a key is gone, so that those who were forgotten under it cannot be told from others.
     """
-    with open_ledger(settings) as ledger:
-        buried = tombstones(ledger)
     found = [people.select("person_key").clear()]
     keys = {key.key_id: key for key in load_keys(settings.key_file)} if buried.height else {}
     for key_id in buried["key_id"].unique().sort():
@@ -294,7 +317,7 @@ def addresses_of(people: pl.DataFrame) -> pl.DataFrame:
     ).drop_nulls()
 
 
-def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame) -> pl.DataFrame:
+def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame, forms: pl.DataFrame) -> pl.DataFrame:
     """`channel, address_match, brand` of what the workspace and the history list among the addresses of these people."""
     settings = source.workspace.settings
     with source.open(Scope(), source.moment.present, lists=True) as connection:
@@ -304,20 +327,17 @@ def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame) -
     channel = pl.when(channel.is_in(list(CHANNELS))).then(channel).otherwise(pl.lit("*"))
     listed = listed.with_columns(channel, _brand(settings).fill_null("*"))
     keyed = suppression_keys(listed, people, settings.folder("addresses"))
-    with open_ledger(settings) as ledger:
-        forms = told_suppressions(ledger)
     told = [suppressed(forms, addresses, key) for key in load_keys(settings.key_file)]
     return pl.concat([keyed.select("channel", "address_match", "brand"), *told])
 
 
-def _consent(source: Source, connection: Connection, people: pl.DataFrame) -> pl.DataFrame:
+def _consent(source: Source, connection: Connection, people: pl.DataFrame, direct: pl.DataFrame) -> pl.DataFrame:
     """What these people have said last, of the workspace's brands however they are spelt, wherever they said it."""
     settings = source.workspace.settings
     events = consent(connection, source.workspace.queries, source.moment)
     # A person of several brands is there several times; of everybody few have told us directly.
     events = events.join(people.select("customer_id"), on="customer_id", how="semi")
-    with open_ledger(settings) as ledger:
-        direct = recognised(told(ledger), "person_key", people["customer_id"], load_keys(settings.key_file))
+    direct = recognised(direct, "person_key", people["customer_id"], load_keys(settings.key_file))
     direct = direct.join(people.select("customer_id", "person_key").unique(), on="person_key")
     events = pl.concat([events, direct.select(events.columns)])
     return latest_consent(events.with_columns(_brand(settings)), source.moment.present)
