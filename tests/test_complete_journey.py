@@ -301,6 +301,7 @@ def test_manifests_say_what_is_in_the_files(runs: dict[str, Ran]) -> None:
             assert digests == outbox.digests(folder)
 
 
+@pytest.mark.slow
 def test_three_parts_give_the_same_bytes_as_one(
     runs: dict[str, Ran], workspace: Path, warehouse: Path, tmp_path: Path
 ) -> None:

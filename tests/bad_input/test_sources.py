@@ -113,6 +113,7 @@ def test_a_source_that_has_risen_further_than_is_plausible(tiny, before, added, 
 
 
 @pytest.mark.bad_input(43)
+@pytest.mark.slow
 def test_a_source_that_is_another_one_than_before(tiny):
     tiny.run()
     tiny.warehouse("ALTER TABLE late_orders ALTER late_days TYPE BIGINT")

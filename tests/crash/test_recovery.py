@@ -108,6 +108,7 @@ def test_an_opt_out_after_the_kill_is_honoured_by_the_run_that_finishes(second_d
     assert "c21" not in second
 
 
+@pytest.mark.slow
 def test_words_that_changed_after_the_kill_are_planned_anew_and_nobody_gets_both(second_day, tmp_path):
     tiny = second_day.copy(tmp_path / "tiny")
     killed(tiny, "message claims committed", "sms_file", Consumer(tiny, greedy=False))  # the e-mails are out already

@@ -73,6 +73,7 @@ def test_an_audience_that_falls_below_its_least_size_after_the_plan_is_not_hande
     assert (published.folder, published.dropped) == (None, {"NO_CONSENT": 1, "AUDIENCE_TOO_SMALL": 99})
 
 
+@pytest.mark.slow
 def test_who_leaves_is_taken_away_and_the_others_stay_though_they_have_become_few(tiny):
     tiny.run()
     tiny.warehouse("DELETE FROM needs WHERE customer_id IN ('c02', 'c05', 'c07')")

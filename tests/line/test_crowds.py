@@ -98,6 +98,7 @@ def test_a_plan_keeps_its_counts_by_digests_and_the_digest_of_them(tiny):
     assert read_plan(tiny.load().settings, plan.order.run_id) == plan
 
 
+@pytest.mark.slow
 def test_whoever_is_shown_it_already_counts(tiny):
     tiny.edit("pyproject.toml", "web = 0", "web = 4")
     tiny.run()

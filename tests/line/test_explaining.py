@@ -118,6 +118,7 @@ def test_on_the_day_that_is_told_it_is_due_again_and_not_a_day_before(first, tmp
     assert of(copy, "c01", "care")["reason"] == reason
 
 
+@pytest.mark.slow
 def test_per_subject_each_subject_has_its_own_turns(first, tmp_path):
     copy = first.copy(tmp_path / "again")
     copy.warehouse("INSERT INTO late_orders VALUES ('c07', 'north', 'o72', 'rope', 9)")

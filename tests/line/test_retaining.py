@@ -93,6 +93,7 @@ def test_copies_in_the_outbox_go_two_weeks_after_they_must_not_be_loaded_any_mor
     tiny.run(at=day(20))  # what has been removed is no sign of anything
 
 
+@pytest.mark.slow
 def test_history_is_kept_as_long_as_a_decision_can_look_back_on_it(tiny):
     tiny.edit(
         "pyproject.toml",

@@ -104,6 +104,7 @@ def test_a_newer_decision_takes_the_place_of_the_older_one(tiny):
     assert held(tiny) == [(customer, "care") for customer in CARE]
 
 
+@pytest.mark.slow
 def test_a_target_that_a_brand_no_longer_uses_is_emptied_and_the_new_one_filled(tiny):
     tiny.edit("pyproject.toml", 'web = "web_profiles"', 'web = "web_profiles_parquet"')
     tiny.edit("templates/care/product.yaml", "every: 30 days", "every: 1 day")
