@@ -53,6 +53,7 @@ def test_a_run_says_where_everybody_went_and_where_the_files_are(je, tiny):
     assert {batch.name for batch in tiny.batches()} == {"2026-11-22-1"}
 
 
+@pytest.mark.slow
 def test_a_second_run_says_that_there_is_nothing_more_to_deliver(je):
     assert je("run")[0] == 0
     code, out, _ = je("run")
@@ -68,6 +69,7 @@ def test_json_is_all_there_is_on_standard_output_and_its_numbers_are_those_of_th
     assert rows == {(seen.target, seen.manifest["brand"]): seen.manifest["rows"] for seen in tiny.batches()}
 
 
+@pytest.mark.slow
 def test_a_plan_tells_how_to_deliver_it_and_that_command_does(je, tiny):
     code, out, _ = je("plan")
     assert (code, tiny.batches()) == (0, [])
@@ -161,6 +163,7 @@ REVIEW = (
 )
 
 
+@pytest.mark.slow
 def test_a_product_past_its_review_date_is_told_and_costs_nobody_else_their_message(je, tiny):
     tiny.edit("templates/care/product.yaml", "2027-06-30", "2026-11-21")
     assert je("check") == (1, "", REVIEW)
@@ -225,6 +228,7 @@ def test_explain_says_of_each_channel_why_it_is_closed(je):
     assert "  Not by sms: there is no address for it (UNREACHABLE)." in out
 
 
+@pytest.mark.slow
 def test_explain_says_what_came_before_also_when_the_last_plan_has_nothing(je, tiny, monkeypatch):
     je("run")
     tiny.warehouse("DELETE FROM needs WHERE customer_id = 'c01'")
@@ -235,6 +239,7 @@ def test_explain_says_what_came_before_also_when_the_last_plan_has_nothing(je, t
     assert "2026-11-22: email with care of north version 1" in out
 
 
+@pytest.mark.slow
 def test_explain_in_json_keeps_decisions_deliveries_and_the_past_apart(je):
     je("run")
     found = json.loads(je("explain", "c07", "--json")[1])
@@ -400,6 +405,7 @@ def test_a_new_workspace_says_what_comes_next_and_that_is_right(tmp_path, capsys
     assert cli.main(step) == 0
 
 
+@pytest.mark.slow
 def test_a_sample_of_any_size_and_seed_is_what_the_next_run_uses(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("JUSTENOUGH_NOW", MORNING.isoformat())
     folder = tmp_path / "trial"

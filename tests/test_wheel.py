@@ -48,6 +48,7 @@ def test_the_installed_program_tells_its_commands(elsewhere):
     assert found.strip() == str(elsewhere / "installed" / "flows" / "__init__.py")
 
 
+@pytest.mark.slow
 def test_the_installed_program_starts_a_workspace_and_delivers_from_it(elsewhere):
     justenough(elsewhere, "init", "trial")
     justenough(elsewhere, "sample", "--workspace", "trial", "--customers", "400")

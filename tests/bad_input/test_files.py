@@ -150,6 +150,7 @@ def test_an_outbox_below_a_file(tiny):
     assert refused(tiny, OutboxError).what == "this folder cannot be made (Not a directory)"
 
 
+@pytest.mark.slow
 def test_a_target_folder_that_is_a_file(tiny):
     """Found only when the first batch is revealed: it is made again when the way is free."""
     tiny.outbox.mkdir(mode=0o700)
@@ -178,6 +179,7 @@ def test_an_outbox_on_another_file_system(tiny):
         shutil.rmtree(other)
 
 
+@pytest.mark.slow
 def test_something_of_the_batchs_name_in_the_outbox(tiny):
     """As after a ledger was restored from an old backup: nothing is replaced, and nothing of it is sent again by itself."""
     taken = tiny.outbox / "email_file" / "2026-11-22-1"
@@ -220,6 +222,7 @@ def test_a_ledger_of_a_newer_program(tiny):
     assert error.what == f"this ledger has version {SCHEMA_VERSION + 1}; this program knows {SCHEMA_VERSION}"
 
 
+@pytest.mark.slow
 def test_a_membership_that_is_gone(tiny):
     tiny.run()
     shutil.rmtree(tiny.state / "membership")
@@ -283,6 +286,7 @@ def on_a_full_disk(tiny, size, at):
 
 
 @pytest.mark.bad_input(98)
+@pytest.mark.slow
 def test_a_disk_that_fills_up_while_a_batch_is_staged(tmp_path):
     """The claims are released, and the kept plan is delivered when there is space."""
     tiny = make(tmp_path / "tiny", brands=["north"])

@@ -84,6 +84,7 @@ def test_where_no_room_is_left_nothing_is_lost_and_with_room_everything_leaves_o
         pytest.param(".justenough", "this is not a folder that can be written to", marks=SLOW),
     ],
 )
+@pytest.mark.slow
 def test_a_folder_that_only_may_be_read_stops_the_run_before_it_claims(tiny, folder, what):
     place = tiny.folder / folder
     place.mkdir(mode=0o700, exist_ok=True)

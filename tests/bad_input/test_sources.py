@@ -311,6 +311,7 @@ def test_a_row_without_a_use_is_not_in_the_way_of_the_others(tiny):
     assert (reasons["UNREACHABLE"], reasons["BAD_ADDRESS"]) == (3, 1)
 
 
+@pytest.mark.slow
 def test_the_warehouse_is_never_written_to(tiny):
     before = (tiny.folder / WAREHOUSE).read_bytes()
     tiny.run()

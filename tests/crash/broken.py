@@ -11,7 +11,7 @@ import polars as pl
 from flows.clock import present
 from flows.ledger import claims, publishing
 from flows.line import batches, delivering, reconciling
-from flows.line.sources import drained
+from flows.line.sources import hear
 from tests.crash.driver import wrap
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _consent_of_the_plan() -> None:
     def unchecked(workspace: Any, _plan: Any, rows: pl.DataFrame) -> Any:
         nothing = pl.lit(None, dtype=pl.String)
         rows = rows.with_columns(reason=nothing, consent_event=nothing)
-        return batches.Checked(rows, present(), drained(workspace.settings))
+        return batches.Checked(rows, present(), hear(workspace.settings, draining=True).drain)
 
     for module in (delivering, reconciling):
         module.checked = unchecked

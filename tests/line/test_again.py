@@ -92,6 +92,7 @@ def test_a_target_that_was_not_asked_for_is_left_alone(tiny):
     assert [(b.target, [row["customer_id"] for row in b.rows]) for b in new] == [("email_file", ["c01"])]
 
 
+@pytest.mark.slow
 def test_service_is_never_held_out_and_marketing_is(tmp_path):
     tiny = make(tmp_path / "tiny", brands=["north"])
     tiny.edit("pyproject.toml", "global_holdout = 0\n", "global_holdout = 1\n")

@@ -41,6 +41,7 @@ def ads(outcome):
     return published
 
 
+@pytest.mark.slow
 def test_whoever_can_be_helped_and_agreed_is_in_the_audience_by_the_hash_of_their_address(tiny):
     outcome = tiny.run()
     (members,) = audiences(tiny).values()

@@ -178,6 +178,7 @@ def test_what_left_since_the_plan_caps_a_held_out_win_too(tiny):
     assert tiny.history("SELECT count(*) FROM decision WHERE reason = 'HOLDOUT'") == [(3,)]
 
 
+@pytest.mark.slow
 def test_a_held_out_win_that_the_ledger_bars_by_now_is_none(tiny):
     """Two plans of two days, made before either was delivered: the second brings nobody another win of the same help."""
     capped(tiny, "9 in 1 day")

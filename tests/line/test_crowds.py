@@ -69,6 +69,7 @@ def test_on_the_web_only_what_enough_people_share_is_shown(tiny):
         assert waterfall.is_balanced
 
 
+@pytest.mark.slow
 def test_the_web_asks_for_twenty_and_a_setting_for_more(tiny):
     tiny.edit("pyproject.toml", "[tool.justenough.crowd]\nweb = 0\n", "")
     add(tiny, *(f"d{n:02}" for n in range(15)))
@@ -138,6 +139,7 @@ def test_a_run_for_one_customer_goes_by_the_crowds_of_the_last_whole_run(tiny):
     assert later == {"d02": [("last_order", "name")], "d03": [()]}
 
 
+@pytest.mark.slow
 def test_ads_are_for_a_hundred_who_share_what_they_show(tmp_path):
     people = [(*person[:5], "tent", 3.0) for person in crowd(100)]
     rope = ("c50", "north", "P00000@x.example.com", None, "Ros", "rope", 4.0)  # the address of a person with a tent

@@ -249,6 +249,7 @@ def test_a_no_counts_however_its_brand_is_spelt(tmp_path):
     assert "c01" not in {row["customer_id"] for batch in tiny.batches() for row in batch.rows}
 
 
+@pytest.mark.slow
 def test_a_run_for_one_target_leaves_whom_it_cannot_reach_to_a_later_one(tmp_path):
     tiny = make(tmp_path / "tiny", brands=["north"])
     tiny.run(targets=("email_file",), products=("care",))
@@ -256,6 +257,7 @@ def test_a_run_for_one_target_leaves_whom_it_cannot_reach_to_a_later_one(tmp_pat
     assert later.plan.deliveries["marketing"].passed == 1  # c06, whom only an SMS reaches
 
 
+@pytest.mark.slow
 def test_two_plans_of_a_day_log_a_decision_once(tmp_path):
     tiny = make(tmp_path / "tiny", brands=["north"])
     plans = [tiny.plan(targets=("web_profiles",)) for _ in range(2)]

@@ -75,6 +75,7 @@ def test_who_was_shown_much_lately_is_shown_less_or_nothing(tiny):
         assert all(waterfall.is_balanced for waterfall in falls.values())
 
 
+@pytest.mark.slow
 def test_ninety_days_have_a_budget_of_their_own(tiny):
     was_shown(tiny, "c01", "age", "health", days_ago=60)
     was_shown(tiny, "c04", "age", "health", days_ago=90)
@@ -84,6 +85,7 @@ def test_ninety_days_have_a_budget_of_their_own(tiny):
     assert (found["c01", "web"], found["c04", "web"]) == (["last_order"], ["last_order", "name"])
 
 
+@pytest.mark.slow
 def test_usual_settings_stop_nobody(tiny):
     was_shown(tiny, "c01", "age", "health", "visits")
     tiny.run(products=("care",))
@@ -118,6 +120,7 @@ def test_a_message_of_another_day_counts(tiny):
     assert told(tiny)["c01", "email"] == ["last_order", "name"]  # both were shown before
 
 
+@pytest.mark.slow
 def test_a_plan_is_held_against_what_has_left_since_it_was_made(tiny):
     budget(tiny, in_30_days=2)
     tiny.set(tolerated_share=1)

@@ -180,6 +180,7 @@ def test_words_that_are_changed_while_a_batch_is_made_stop_it_and_the_next_run_s
     assert b"let it dry first" in batch.payload["creatives.ndjson"] + b"".join(batch.payload.values())
 
 
+@pytest.mark.slow
 def test_to_opt_out_takes_neither_the_lock_of_a_run_nor_the_ledger(tiny, capsys):
     tiny.run()
     with line.run_lock(tiny.load().settings, "a run"), line.open_ledger(tiny.load().settings):

@@ -39,6 +39,7 @@ def test_settling_that_failed_half_way_is_done_again_with_the_same_plan(tiny):
     assert left.isdisjoint({"routed"})
 
 
+@pytest.mark.slow
 def test_parts_that_start_at_the_same_time_share_one_new_key(tiny):
     (tiny.state / "key").unlink()
     with clock(MORNING):
@@ -76,6 +77,7 @@ def test_a_delivery_that_is_lost_on_the_way_fails_the_run(tiny):
             line.settle(workspace, order.run_id, counts)
 
 
+@pytest.mark.slow
 def test_a_blank_token_is_none_so_that_people_get_the_message_another_way(tiny):
     words = "{% block title %}Dry it first{% endblock %}{% block body %}Three minutes now.{% endblock %}"
     (tiny.folder / "templates/care/push.j2").write_text(words, "utf-8")

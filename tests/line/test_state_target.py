@@ -77,6 +77,7 @@ def test_who_is_no_customer_any_more_is_taken_away_whatever_they_said(tiny):
     assert changes(tiny, day(1)) == [("remove", "c01", "care"), ("remove", "c07", "late")]
 
 
+@pytest.mark.slow
 def test_what_has_run_out_is_taken_away(tiny):
     tiny.warehouse("DELETE FROM needs WHERE customer_id IN ('c02', 'c05', 'c07')")
     tiny.warehouse("DELETE FROM late_orders")
@@ -118,6 +119,7 @@ def test_a_target_that_a_brand_no_longer_uses_is_emptied_and_the_new_one_filled(
     assert "web_profiles" not in {published.target for published in again.delivered.published}
 
 
+@pytest.mark.slow
 def test_a_channel_that_a_brand_gives_up_is_emptied(tiny):
     tiny.edit("pyproject.toml", 'web = "web_profiles"\n', "")
     tiny.run(at=day(1), customers=("c01",))
