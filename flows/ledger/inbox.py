@@ -38,7 +38,7 @@ NOTICES = pl.Schema(
         "wording": pl.String(),
     }
 )
-"""A notice as a row; `event_id` is its file and line."""
+"""A notice as a row; `event_id` is its file, when that was written, and its line: a name may come again with other notices."""
 
 
 class Notice(BaseModel):
@@ -156,7 +156,7 @@ def waiting(settings: Settings) -> list[Path]:
 def read(files: Iterable[Path]) -> pl.DataFrame:
     """`NOTICES` of some files of the inbox. Raises as `parse`."""
     rows = [
-        {"event_id": f"{path.stem}-{number}", **_row(notice)}
+        {"event_id": f"{path.stem}-{path.stat().st_mtime_ns}-{number}", **_row(notice)}
         for path in files
         for number, notice in enumerate(parse(path.read_bytes(), f"inbox/opt-outs/{path.name}"), start=1)
     ]

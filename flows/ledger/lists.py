@@ -8,6 +8,7 @@ import polars as pl
 
 from flows.addresses import told_forms
 from flows.clock import present
+from flows.ledger.consent import latest_drain
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -48,7 +49,6 @@ def take_list(ledger: Ledger, target: str, channel: str, brand: str, addresses: 
         {"target": target, "brand": brand},
         forms=forms,
     ).item()
-    drain = ledger.rows("SELECT coalesce(max(drain), 0) FROM consent_event").item()
     stamp = present()
     ledger.append(
         "suppression",
@@ -59,7 +59,7 @@ def take_list(ledger: Ledger, target: str, channel: str, brand: str, addresses: 
             channel=pl.lit(channel),
             reason=pl.lit("listed"),
             source=pl.lit(target),
-            drain=pl.lit(drain + 1, dtype=pl.Int64),
+            drain=pl.lit(latest_drain(ledger) + 1, dtype=pl.Int64),
             received_at=pl.lit(stamp),
         ),
     )

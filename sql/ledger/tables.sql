@@ -138,7 +138,7 @@ CREATE TABLE IF NOT EXISTS tombstone (person_key VARCHAR NOT NULL, key_id VARCHA
 
 -- Every notice of the inbox, append-only: what people and platforms told us, beside sql/consent.sql. The latest of both holds.
 CREATE TABLE IF NOT EXISTS consent_event (
-    event_id VARCHAR NOT NULL,              -- file and line of the notice
+    event_id VARCHAR NOT NULL,              -- file, time and line of the notice
     person_key VARCHAR,                     -- null where it is about an address, or a message that nobody knows
     message_id VARCHAR,
     brand VARCHAR NOT NULL,                 -- '*' is all, as for channel and topic
