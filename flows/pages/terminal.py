@@ -185,8 +185,8 @@ def reconciled(found: Compared) -> RenderableType:
 
 def noted(notices: int) -> RenderableType:
     """What was put into the inbox."""
-    said = "1 notice is" if notices == 1 else f"{notices:,} notices are"
-    return Group(Text(f"{said} in the inbox: they hold for whatever is sealed from now on."))
+    said = "1 notice is in the inbox: it holds" if notices == 1 else f"{notices:,} notices are in the inbox: they hold"
+    return Text(f"{said} for whatever is sealed from now on.")
 
 
 def sampled(rows: dict[str, int]) -> RenderableType:
