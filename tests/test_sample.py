@@ -388,8 +388,8 @@ def _segment(path: Path, segment: str, as_of: date = AS_OF, scope: Scope = Scope
     text = read_statement(SQL / "segments" / f"{segment}.sql", f"sql/segments/{segment}.sql")
     now = datetime(as_of.year, as_of.month, as_of.day, 5, tzinfo=UTC)
     given = {"as_of": as_of, "now": now.replace(tzinfo=None)}
-    with open_scoped(path, read_catalogue(SQL), scope, now, memory="1 GiB") as connection:
-        return query(connection, text, {name: value for name, value in given.items() if f"${name}" in text})
+    with open_scoped(path, read_catalogue(SQL), scope, now, memory="1 GiB") as session:
+        return session.query(text, {name: value for name, value in given.items() if f"${name}" in text})
 
 
 def _candidates(path: Path, segment: str, as_of: date = AS_OF) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ from flows.line.sources import Source, read_shared, segment_rows
 from flows.lineage import Verified, check_shared, shape_of, trace, verify, verify_customers
 from flows.schemas import spoken
 from flows.stages.relevance import check_signals
-from flows.warehouse.probing import probe
 from flows.warehouse.queries import consent, customers, exclusions, suppressions
 from flows.warehouse.scope import Scope, seen
 
@@ -52,18 +51,17 @@ def bind(workspace: Workspace, path: Path, now: Moment) -> Bound:
         CatalogueError: an example is of another kind than its field; or a field depends on more than it declares.
         ProductError, DimensionLimitError: a product does not say why, or not for how many dimensions, people get it.
     """
-    probe(path, workspace.queries, now)
-    bare = replace(workspace, queries=workspace.queries.without_rows())
-    source = Source(bare, path, now, read_shared(bare, path, now))
-    with source.open(Scope(), now.present) as connection:
-        customers(connection, bare.queries, now)
-        consent(connection, bare.queries, now)
-        exclusions(connection, bare.queries, now)
+    queries = workspace.queries
+    source = Source(workspace, path, now, read_shared(workspace, path, now, looking=True), looking=True)
+    with source.open(Scope(), now.present) as session:
+        customers(session, queries, now)
+        consent(session, queries, now)
+        exclusions(session, queries, now)
         for name in workspace.segments:
-            _check_segment(workspace, name, segment_rows(source, connection, name).schema)
-        shape = shape_of(seen(connection, path), workspace.catalogue, workspace.queries.customers)
-    with source.open(Scope(), now.present, lists=True) as connection:
-        suppressions(connection, bare.queries, now)
+            _check_segment(workspace, name, segment_rows(source, session, name).schema)
+        shape = shape_of(seen(session, path), workspace.catalogue, workspace.queries.customers)
+    with source.open(Scope(), now.present, lists=True) as session:
+        suppressions(session, queries, now)
     for name, text in workspace.queries.shared.items():
         check_shared(text, f"sql/shared/{name}.sql", shape)
     verify_customers(trace(workspace.queries.customers, "sql/customers.sql", shape), workspace.catalogue)

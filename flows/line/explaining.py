@@ -117,8 +117,8 @@ def _said(workspace: Workspace, customer_id: str) -> dict[str, Row]:
     if path is None:
         return {}
     source = Source(workspace, path, now, {})
-    with source.open(Scope(customers=(customer_id,)), now.present) as connection:
-        events = consent(connection, workspace.queries, now).filter(pl.col("customer_id") == customer_id)
+    with source.open(Scope(customers=(customer_id,)), now.present) as session:
+        events = consent(session, workspace.queries, now).filter(pl.col("customer_id") == customer_id)
     keys = load_keys(workspace.settings.key_file)
     keyed = pl.concat(events.with_columns(key=key.of(pl.col("event_id"))) for key in keys)
     return {row["key"]: row for row in keyed.select("key", "happened_at", "source", "wording").to_dicts()}

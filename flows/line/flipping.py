@@ -85,8 +85,8 @@ def flips(before: Workspace, after: Workspace, ref: str, path: Path, now: Moment
     heard = recent_messages(after.settings, [*before.settings.caps, *after.settings.caps], now.present)
     past = Past(history, heard.filter(pl.col("at") < now.starts_at.replace(tzinfo=None)))
     source = Source(after, path, now, read_shared(after, path, now))
-    with source.open(Scope(), now.present) as connection:
-        total = count_customers(connection, after.queries, now)
+    with source.open(Scope(), now.present) as session:
+        total = count_customers(session, after.queries, now)
     scope = Scope(parts=max(1, math.ceil(total / most)))
     people, new = _decided(source, scope, past)
     with of_version(ref):

@@ -161,8 +161,8 @@ def _people(source: Source, name: str) -> pl.Series:
         if len(chosen) == MOST_PEOPLE // 2:
             break
     for part in range(parts):
-        with source.open(Scope(part, parts), moment_.now) as connection:
-            known = customer_keys(connection, queries, moment_)["customer_id"].cast(pl.String)
+        with source.open(Scope(part, parts), moment_.now) as session:
+            known = customer_keys(session, queries, moment_)["customer_id"].cast(pl.String)
         others = _first(known.filter(~known.is_in(chosen.implode())), MOST_PEOPLE - len(chosen))
         chosen = pl.concat([chosen, others])
         if len(chosen) == MOST_PEOPLE:

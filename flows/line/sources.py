@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flows.keys import Key
     from flows.product import Product
     from flows.settings import Settings
-    from flows.warehouse.connection import Connection
+    from flows.warehouse.sessions import Session
     from flows.workspace import Workspace
 
 _SAMPLE_KEEPS = timedelta(days=3)
@@ -95,19 +95,21 @@ class Source:
         path: the DuckDB file.
         moment: of the run.
         shared: what sql/shared/ has yielded, by table.
+        looking: read no row of anybody: queries yield their columns alone.
     """
 
     workspace: Workspace
     path: Path
     moment: Moment
     shared: dict[str, pl.DataFrame]
+    looking: bool = False
 
-    def open(self, scope: Scope, until: datetime, *, lists: bool = False) -> Connection:
-        """A locked connection for the workspace's SQL: see `open_scoped`."""
-        settings, catalogue = self.workspace.settings, self.workspace.catalogue
+    def open(self, scope: Scope, until: datetime, *, lists: bool = False) -> Session:
+        """A locked session for the workspace's SQL: see `open_scoped`."""
+        settings = self.workspace.settings
         return open_scoped(
             self.path,
-            catalogue,
+            self.workspace.catalogue,
             scope,
             until,
             memory=settings.memory,
@@ -115,6 +117,7 @@ class Source:
             scratch=scratch_folder(settings),
             lists=lists,
             shared=self.shared,
+            looking=self.looking,
         )
 
     def at_present(self) -> Source:
@@ -122,22 +125,13 @@ class Source:
         return replace(self, moment=replace(self.moment, now=self.moment.present))
 
 
-def read_shared(workspace: Workspace, path: Path, moment: Moment) -> dict[str, pl.DataFrame]:
+def read_shared(workspace: Workspace, path: Path, moment: Moment, *, looking: bool = False) -> dict[str, pl.DataFrame]:
     """What needs everybody, by table: read once per run, over the full scope. Raises as `queries.shared_tables`."""
     if not workspace.queries.shared:
         return {}
-    catalogue = workspace.catalogue.without(workspace.queries.shared)
-    settings = workspace.settings
-    with open_scoped(
-        path,
-        catalogue,
-        Scope(),
-        moment.now,
-        memory=settings.memory,
-        seconds=settings.query_seconds,
-        scratch=scratch_folder(settings),
-    ) as connection:
-        return shared_tables(connection, workspace.queries, workspace.catalogue, moment)
+    before = replace(workspace, catalogue=workspace.catalogue.without(workspace.queries.shared))
+    with Source(before, path, moment, {}, looking).open(Scope(), moment.now) as session:
+        return shared_tables(session, workspace.queries, workspace.catalogue, moment)
 
 
 def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
@@ -149,10 +143,10 @@ def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
     source = source.at_present()
     queries, settings, moment = source.workspace.queries, source.workspace.settings, source.moment
     heard = hear(settings)
-    with source.open(scope, moment.present) as connection:
-        keyed = customers(connection, queries, moment).with_columns(person_key=key.of(pl.col("customer_id")))
-        said = _consent(source, connection, keyed, heard.events)
-        excluded = exclusions(connection, queries, moment)
+    with source.open(scope, moment.present) as session:
+        keyed = customers(session, queries, moment).with_columns(person_key=key.of(pl.col("customer_id")))
+        said = _consent(source, session, keyed, heard.events)
+        excluded = exclusions(session, queries, moment)
     gone = erased(settings, keyed, heard.buried)
     people = _people(keyed, settings, gone)
     return Bars(people, said, _suppressed(source, people, addresses_of(people), heard.forms), excluded, gone)
@@ -161,8 +155,8 @@ def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
 def read_people(source: Source, key: Key) -> pl.DataFrame:
     """Everybody, as `Bars.people`. Raises as `read_bars`."""
     source = source.at_present()
-    with source.open(Scope(), source.moment.present) as connection:
-        rows = customers(connection, source.workspace.queries, source.moment)
+    with source.open(Scope(), source.moment.present) as session:
+        rows = customers(session, source.workspace.queries, source.moment)
     keyed = rows.with_columns(person_key=key.of(pl.col("customer_id")))
     settings = source.workspace.settings
     return _people(keyed, settings, erased(settings, keyed, hear(settings).buried))
@@ -175,14 +169,14 @@ def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
         DataError: a column is missing: of these, or the `<dimension>_as_of` by which a dimension is fresh; or no row's brand
             is one of the workspace's.
     """
-    with source.open(scope, source.moment.now) as connection:
-        return segment_rows(source, connection, name)
+    with source.open(scope, source.moment.now) as session:
+        return segment_rows(source, session, name)
 
 
-def segment_rows(source: Source, connection: Connection, name: str) -> pl.DataFrame:
-    """As `read_segment_rows`, on a connection that is open."""
+def segment_rows(source: Source, session: Session, name: str) -> pl.DataFrame:
+    """As `read_segment_rows`, in a session that is open."""
     workspace = source.workspace
-    rows = segment(connection, workspace.queries, name, source.moment, named=workspace.columns(name))
+    rows = segment(session, workspace.queries, name, source.moment, named=workspace.columns(name))
     if rows.height and not rows["brand"].is_in(list(workspace.settings.brands)).any():
         what = f"no row has a brand of this workspace; the first has '{rows['brand'][0]}'"
         raise DataError(f"sql/segments/{name}.sql", what, nearest(rows["brand"][0], workspace.settings.brands))
@@ -256,10 +250,10 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame, key: Key, heard
     # What a state target holds may have been noted under another key.
     person = key.of(pl.col("customer_id"))
     planned = deliveries.select("customer_id", "brand", person_key=person, phone_match="address_match")
-    with source.open(Scope(), moment.present) as connection:
-        known = customer_keys(connection, queries, moment)
-        said = _consent(source, connection, planned, heard.events)
-        excluded = exclusions(connection, queries, moment)
+    with source.open(Scope(), moment.present) as session:
+        known = customer_keys(session, queries, moment)
+        said = _consent(source, session, planned, heard.events)
+        excluded = exclusions(session, queries, moment)
     gone = erased(source.workspace.settings, deliveries, heard.buried)
     listed = _suppressed(source, planned, deliveries.select("brand", "channel", "address_match"), heard.forms)
     return Bars(known, said, listed, excluded, gone)
@@ -320,8 +314,8 @@ def addresses_of(people: pl.DataFrame) -> pl.DataFrame:
 def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame, forms: pl.DataFrame) -> pl.DataFrame:
     """`channel, address_match, brand` of what the workspace and the history list among the addresses of these people."""
     settings = source.workspace.settings
-    with source.open(Scope(), source.moment.present, lists=True) as connection:
-        listed = suppressions(connection, source.workspace.queries, source.moment)
+    with source.open(Scope(), source.moment.present, lists=True) as session:
+        listed = suppressions(session, source.workspace.queries, source.moment)
     # A suppression of which nobody can read the channel, or nobody noted the brand, bars them all.
     channel = pl.col("channel").str.strip_chars().str.to_lowercase()
     channel = pl.when(channel.is_in(list(CHANNELS))).then(channel).otherwise(pl.lit("*"))
@@ -331,10 +325,10 @@ def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame, f
     return pl.concat([keyed.select("channel", "address_match", "brand"), *told])
 
 
-def _consent(source: Source, connection: Connection, people: pl.DataFrame, direct: pl.DataFrame) -> pl.DataFrame:
+def _consent(source: Source, session: Session, people: pl.DataFrame, direct: pl.DataFrame) -> pl.DataFrame:
     """What these people have said last, of the workspace's brands however they are spelt, wherever they said it."""
     settings = source.workspace.settings
-    events = consent(connection, source.workspace.queries, source.moment)
+    events = consent(session, source.workspace.queries, source.moment)
     # A person of several brands is there several times; of everybody few have told us directly.
     events = events.join(people.select("customer_id"), on="customer_id", how="semi")
     direct = recognised(direct, "person_key", people["customer_id"], load_keys(settings.key_file))

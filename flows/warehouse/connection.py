@@ -13,7 +13,7 @@ import duckdb
 from flows.errors import DataError, JustEnoughError, LockedError, OutboxError, SourceError, StatementError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     import polars as pl
@@ -44,14 +44,6 @@ def connect(path: Path | None = None, *, read_only: bool = False) -> Connection:
         return connection
 
 
-def attach(connection: Connection, path: Path, name: str) -> None:
-    """Attach the DuckDB file `path` read-only under the catalog name `name`. Raises as `connect`."""
-    if not path.is_file():
-        raise SourceError(path, "this database file does not exist", "check the setting `database`")
-    with translated(path):
-        connection.execute(f"ATTACH '{quote(str(path))}' AS {name} (READ_ONLY, TYPE duckdb)")
-
-
 def query(
     connection: Connection,
     statement: str,
@@ -61,16 +53,22 @@ def query(
 ) -> pl.DataFrame:
     """Run one SELECT and return its rows. `where` is the place that an error names."""
     with translated(where):
-        try:
-            frame: pl.DataFrame = connection.sql(statement, params=dict(parameters) if parameters else None).pl()
-        except (duckdb.BinderException, duckdb.CatalogException) as error:
-            _refuse_name(connection, statement, error, where)
-            raise
+        frame: pl.DataFrame = connection.sql(statement, params=dict(parameters) if parameters else None).pl()
         return frame
 
 
-def _refuse_name(connection: Connection, statement: str, error: Exception, where: object) -> None:
-    """Raise for a column or function that is not there: of what is read through a view DuckDB tells no line, and no nearest."""
+def refuse_name(statement: str, error: Exception, where: object, known: Iterable[str]) -> None:
+    """Raise for a column or function that is not there: of what is read through a view DuckDB tells no line, and no nearest.
+
+    Args:
+        statement: that DuckDB refused.
+        error: of DuckDB.
+        where: the place that an error names.
+        known: the columns that there are.
+
+    Raises:
+        StatementError: naming the line, and the nearest name.
+    """
     missing = re.search(r'(column (?:named )?"|Function with name )(\w+)', str(error))
     if missing is None:
         return
@@ -79,8 +77,7 @@ def _refuse_name(connection: Connection, statement: str, error: Exception, where
     place = f"{where}:{lines[0]}" if lines else where
     if not missing[1].startswith("column"):
         raise StatementError(place, _first_line(error), _MEND) from None
-    known = connection.execute("SELECT DISTINCT column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
-    close = difflib.get_close_matches(name, sorted(column for (column,) in known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
     hint = f"did you mean '{close[0]}'?" if close else _MEND
     raise StatementError(place, f"there is no column '{name}' to be read here", hint) from None
 

@@ -14,9 +14,10 @@ import polars as pl
 
 from flows.catalogue import Via
 from flows.errors import JustEnoughError, StatementError
-from flows.warehouse.connection import attach, connect, identifier, quote, translated
+from flows.warehouse.connection import identifier, translated
 from flows.warehouse.queries import parameters
-from flows.warehouse.scope import Scope, definitions, narrow
+from flows.warehouse.scope import Scope, attach, definitions, narrow
+from flows.warehouse.sessions import Session
 from flows.warehouse.shuffling import PERSON, ROW, Shuffle, shuffled
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from flows.catalogue import Catalogue
     from flows.clock import Moment
-    from flows.warehouse.connection import Connection
 
 KEYS = ("customer_id", "brand", "subject_id")
 _WHERE = "the copy of the warehouse"
@@ -39,14 +39,14 @@ class Copy:
     """A small copy of the warehouse; `with` lets go of it.
 
     Attributes:
-        connection: locked like that of `open_scoped`.
+        session: locked like that of `open_scoped`.
         catalogue: of the workspace.
         moment: of the run whose rows are looked at.
         tables: table of people -> its columns -> their types.
         others: the tables that say nothing about people.
     """
 
-    connection: Connection
+    session: Session
     catalogue: Catalogue
     moment: Moment
     tables: dict[str, dict[str, str]]
@@ -61,13 +61,13 @@ class Copy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.connection.close()
+        self.session.close()
 
     def reads(self, text: str) -> frozenset[str]:
         """The tables of people that a query reads: those without which DuckDB cannot bind it."""
         found = set()
         for name in self.tables:
-            self.connection.execute(f"DROP VIEW warehouse.main.{identifier(name)}")
+            self.session.execute(f"DROP VIEW warehouse.main.{identifier(name)}")
             try:
                 self._columns(text)
             except JustEnoughError:
@@ -79,7 +79,7 @@ class Copy:
         """Whether a person may have several rows of a table, of one brand where there are brands."""
         by = ", ".join([PERSON, *(identifier(column) for column in self.tables[name] if column.lower() == "brand")])
         doubled = f"SELECT 1 FROM kept.main.{identifier(name)} GROUP BY {by} HAVING count(*) > 1 LIMIT 1"
-        return bool(self.connection.execute(doubled).fetchall())
+        return bool(self.session.execute(doubled))
 
     def remember(self, text: str) -> list[str]:
         """Keep what a query yields now, to be compared with, and return its columns.
@@ -96,7 +96,7 @@ class Copy:
     @property
     def expected_count(self) -> int:
         """How many rows are remembered."""
-        count: int = self.connection.execute("SELECT count(*) FROM proof.main.expected0").fetchall()[0][0]
+        count: int = self.session.execute("SELECT count(*) FROM proof.main.expected0")[0][0]
         return count
 
     def unsteady(self, fields: Sequence[str]) -> dict[str, int]:
@@ -109,7 +109,7 @@ class Copy:
 
     def begin(self) -> None:
         """Count anew which rows have been compared."""
-        self.connection.execute("DELETE FROM proof.main.compared")
+        self.session.execute("DELETE FROM proof.main.compared")
 
     def change(self, name: str, shuffle: Shuffle, seed: int) -> int:
         """Shuffle one table, until `restore`.
@@ -120,18 +120,16 @@ class Copy:
         with translated(_WHERE):
             person = self.catalogue.tables[name].person
             rows = shuffled(name, shuffle, seed, person if isinstance(person, str) else None, self.tables[name])
-            self.connection.execute(f"CREATE OR REPLACE TABLE changed.main.{identifier(name)} AS {rows}")
+            self.session.execute(f"CREATE OR REPLACE TABLE changed.main.{identifier(name)} AS {rows}")
             self._changed.add(name)
             self._show(name, "changed")
             pairs = f"kept.main.{identifier(name)} AS k LEFT JOIN changed.main.{identifier(name)} AS c USING ({ROW})"
             others = [f"(k.{column} IS DISTINCT FROM c.{column})::int" for column in map(identifier, self.tables[name])]
             count = f"CASE WHEN c.{PERSON} IS NULL THEN 1 ELSE {' + '.join(others)} END"
-            self.connection.execute(
+            self.session.execute(
                 f"INSERT INTO proof.main.touched SELECT DISTINCT unnest([k.{PERSON}, c.{PERSON}]) FROM {pairs} WHERE {count} > 0"
             )
-            total: int = self.connection.execute(f"SELECT coalesce(sum({count}), 0)::bigint FROM {pairs}").fetchall()[
-                0
-            ][0]
+            total: int = self.session.execute(f"SELECT coalesce(sum({count}), 0)::bigint FROM {pairs}")[0][0]
             return total
 
     def restore(self) -> None:
@@ -139,12 +137,12 @@ class Copy:
         for name in self._changed:
             self._show(name, "kept")
         self._changed.clear()
-        self.connection.execute("DELETE FROM proof.main.touched")
+        self.session.execute("DELETE FROM proof.main.touched")
 
     def adopt(self) -> None:
         """Take the tables as they are shown now for what was copied."""
         for name in _parents_first(self.catalogue, tuple(self._changed)):
-            self.connection.execute(f"CREATE OR REPLACE TABLE kept.main.{identifier(name)} AS {self._owned(name)}")
+            self.session.execute(f"CREATE OR REPLACE TABLE kept.main.{identifier(name)} AS {self._owned(name)}")
         self.restore()
 
     def compare(self, fields: Sequence[str]) -> tuple[int, dict[str, int]]:
@@ -158,11 +156,11 @@ class Copy:
             JustEnoughError: the query fails on these rows.
         """
         self._keep("found")
-        self.connection.execute(
+        self.session.execute(
             f"INSERT INTO proof.main.compared SELECT hash({', '.join(f'e0.{name}' for name in self._keys)}) "
             f"FROM {self._joined(['expected0', 'found0'])} WHERE e0.customer_id::varchar IN (FROM proof.main.touched)"
         )
-        rows: int = self.connection.execute("SELECT count(DISTINCT row) FROM proof.main.compared").fetchall()[0][0]
+        rows: int = self.session.execute("SELECT count(DISTINCT row) FROM proof.main.compared")[0][0]
         differs = [f"e0.{name} IS DISTINCT FROM e1.{name}" for name in map(identifier, fields)]
         counts = self._counted(fields, differs, ["expected0", "found0"])
         if any(counts.values()):  # a tie may have been broken in another way: only what never agrees counts
@@ -184,7 +182,7 @@ class Copy:
         return dict(
             zip(
                 fields,
-                self.connection.execute(f"SELECT {counts} FROM {self._joined(tables)}").fetchall()[0],
+                self.session.execute(f"SELECT {counts} FROM {self._joined(tables)}")[0],
                 strict=True,
             )
         )
@@ -200,7 +198,7 @@ class Copy:
         """The rows whose key stands once: a shuffle may double one, and neither row is then the one of before."""
         rows = f"SELECT * FROM ({self._text}\n) QUALIFY count(*) OVER (PARTITION BY {', '.join(self._keys)}) = 1"
         with translated("sql"):
-            self.connection.execute(
+            self.session.execute(
                 f"CREATE OR REPLACE TABLE proof.main.{table}{number} AS {rows}", self._given(self._text)
             )
 
@@ -211,12 +209,12 @@ class Copy:
                 where = "changed" if name in self._changed else "kept"
                 self._show(name, where, f"ORDER BY hash({ROW}, {seed})")
             for name in self.others:
-                _show(self.connection, name, f"FROM source.main.{identifier(name)} AS t ORDER BY hash(t, {seed})")
+                _show(self.session, name, f"FROM source.main.{identifier(name)} AS t ORDER BY hash(t, {seed})")
             self._keep(table, number)
         for name in self.tables:
             self._show(name, "changed" if name in self._changed else "kept")
         for name in self.others:
-            _show(self.connection, name, f"FROM source.main.{identifier(name)}")
+            _show(self.session, name, f"FROM source.main.{identifier(name)}")
 
     def _owned(self, name: str) -> str:
         """The rows of a changed table with whose they are now."""
@@ -229,13 +227,13 @@ class Copy:
 
     def _columns(self, text: str) -> list[str]:
         with translated("sql"):
-            return [row[0] for row in self.connection.execute(f"DESCRIBE {text}", self._given(text)).fetchall()]
+            return [row[0] for row in self.session.execute(f"DESCRIBE {text}", self._given(text))]
 
     def _given(self, text: str) -> dict[str, object]:
         return parameters(text, self.moment)
 
     def _show(self, name: str, where: str, order: str = "") -> None:
-        _show(self.connection, name, f"SELECT * EXCLUDE ({ROW}, {PERSON}) FROM {where}.main.{identifier(name)} {order}")
+        _show(self.session, name, f"SELECT * EXCLUDE ({ROW}, {PERSON}) FROM {where}.main.{identifier(name)} {order}")
 
 
 def copy_people(
@@ -264,46 +262,56 @@ def copy_people(
         LockedError: another process has it open for writing.
         StatementError: the catalogue names a table or column that the database does not have.
     """
-    connection = connect()
-    with translated("memory"):
-        connection.execute(f"SET memory_limit = '{quote(memory)}'; SET temp_directory = ''; SET threads = 1")
-        connection.execute(f"SET max_execution_time = {round(seconds * 1000)}")
+    session = Session(memory=memory, seconds=seconds)
+    try:
+        return _copied(session, database, catalogue, people, moment, shared)
+    except BaseException:
+        session.close()
+        raise
+
+
+def _copied(
+    session: Session,
+    database: Path,
+    catalogue: Catalogue,
+    people: pl.Series,
+    moment: Moment,
+    shared: Mapping[str, pl.DataFrame],
+) -> Copy:
+    with translated(_WHERE):
+        session.execute("SET threads = 1")
         # In shuffled rows one person may have two rows of a kind: that shall not end the query.
-        connection.execute("SET scalar_subquery_error_on_multiple_rows = false")
-        connection.execute(
+        session.execute("SET scalar_subquery_error_on_multiple_rows = false")
+        session.execute(
             "ATTACH ':memory:' AS proof; ATTACH ':memory:' AS kept; ATTACH ':memory:' AS changed; ATTACH ':memory:' AS warehouse"
         )
-    attach(connection, database, "source")
-    connection.register("chosen", pl.DataFrame({"person": people.cast(pl.String)}).to_arrow())
-    connection.execute("CREATE TABLE proof.main.people AS SELECT DISTINCT person FROM chosen ORDER BY person")
-    connection.execute(
-        "CREATE TABLE proof.main.touched (person VARCHAR); CREATE TABLE proof.main.compared (row UBIGINT)"
-    )
-    connection.unregister("chosen")
-    present = {name for (name,) in connection.execute(_PRESENT).fetchall()}
+    attach(session, database, "source")
+    session.load("proof.main.people", people.cast(pl.String).unique().sort().alias("person").to_frame())
+    session.execute("CREATE TABLE proof.main.touched (person VARCHAR); CREATE TABLE proof.main.compared (row UBIGINT)")
+    present = {name for (name,) in session.execute(_PRESENT)}
     # A view that somebody has declared is a record of its own; another goes on reading the tables, as they are shown.
     views = {name: text for name, text in definitions(database).views.items() if not _is_border(catalogue, name)}
     own = {name: catalogue.tables[name] for name in catalogue.without(shared).tables if name in present - views.keys()}
     people_tables = [name for name, table in own.items() if table.person is not None]
     with translated(database):
         for name in sorted(present - views.keys() - set(people_tables)):
-            _show(connection, name, f"FROM source.main.{identifier(name)}")
+            _show(session, name, f"FROM source.main.{identifier(name)}")
         for name in _parents_first(catalogue, people_tables):
-            _copy(connection, catalogue, name)
-        connection.execute("USE warehouse")
-        _show_views(connection, views)
-        connection.execute("USE memory")
-    narrow(connection, database, catalogue, Scope(), moment.now, shared=shared)
-    kinds = {name: _kinds(connection, name) for name in people_tables}
+            _copy(session, catalogue, name)
+        session.execute("USE warehouse")
+        _show_views(session, views)
+        session.execute("USE memory")
+    narrow(session, database, catalogue, Scope(), moment.now, shared=shared)
+    kinds = {name: _kinds(session, name) for name in people_tables}
     others = sorted(name for name, table in own.items() if not table.personal)
-    return Copy(connection, catalogue, moment, kinds, others)
+    return Copy(session, catalogue, moment, kinds, others)
 
 
 _CHOSEN = "(FROM proof.main.people)"
 _PRESENT = "SELECT DISTINCT table_name FROM duckdb_columns() WHERE database_name = 'source' AND schema_name = 'main'"
 
 
-def _copy(connection: Connection, catalogue: Catalogue, name: str) -> None:
+def _copy(session: Session, catalogue: Catalogue, name: str) -> None:
     """Copy a table of people; those that its way leads through are there before."""
     source, person = f"source.main.{identifier(name)}", catalogue.tables[name].person
     if isinstance(person, Via):
@@ -312,8 +320,8 @@ def _copy(connection: Connection, catalogue: Catalogue, name: str) -> None:
     else:
         owner = f"{identifier(str(person))}::varchar"
         rows = f"SELECT *, row_number() OVER () AS {ROW}, {owner} AS {PERSON} FROM {source} WHERE {owner} IN {_CHOSEN}"
-    connection.execute(f"CREATE TABLE kept.main.{identifier(name)} AS {rows}")
-    _show(connection, name, f"SELECT * EXCLUDE ({ROW}, {PERSON}) FROM kept.main.{identifier(name)}")
+    session.execute(f"CREATE TABLE kept.main.{identifier(name)} AS {rows}")
+    _show(session, name, f"SELECT * EXCLUDE ({ROW}, {PERSON}) FROM kept.main.{identifier(name)}")
 
 
 def _is_border(catalogue: Catalogue, name: str) -> bool:
@@ -336,23 +344,23 @@ def _parents_first(catalogue: Catalogue, names: Iterable[str]) -> list[str]:
     return sorted(names, key=steps)
 
 
-def _kinds(connection: Connection, name: str) -> dict[str, str]:
-    columns = connection.execute(f"DESCRIBE warehouse.main.{identifier(name)}").fetchall()
+def _kinds(session: Session, name: str) -> dict[str, str]:
+    columns = session.execute(f"DESCRIBE warehouse.main.{identifier(name)}")
     return {row[0]: row[1] for row in columns}
 
 
-def _show_views(connection: Connection, views: Mapping[str, str]) -> None:
+def _show_views(session: Session, views: Mapping[str, str]) -> None:
     """Make views, each after those that it reads."""
     waiting = dict(views)
     while waiting:
         before = len(waiting)
         for name, text in list(waiting.items()):
             with suppress(StatementError), translated(name):
-                _show(connection, name, text)
+                _show(session, name, text)
                 del waiting[name]
         if len(waiting) == before:
-            _show(connection, *next(iter(waiting.items())))
+            _show(session, *next(iter(waiting.items())))
 
 
-def _show(connection: Connection, name: str, rows: str) -> None:
-    connection.execute(f"CREATE OR REPLACE VIEW warehouse.main.{identifier(name)} AS {rows}")
+def _show(session: Session, name: str, rows: str) -> None:
+    session.execute(f"CREATE OR REPLACE VIEW warehouse.main.{identifier(name)} AS {rows}")

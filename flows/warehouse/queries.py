@@ -9,7 +9,6 @@ import polars as pl
 
 from flows.errors import DataError, StatementError, nearest
 from flows.schemas import CONSENT, CUSTOMERS, EXCLUSIONS, INSTANT, SEGMENT, SUPPRESSIONS, conform, frame_schema
-from flows.warehouse.connection import Connection, query
 from flows.warehouse.statements import check_statement, columns_of_people, read_statement
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from flows.catalogue import Catalogue
     from flows.clock import Moment
+    from flows.warehouse.sessions import Session
 
 
 @dataclass(frozen=True)
@@ -54,21 +54,6 @@ class Queries:
         """The files of sql/ that were read."""
         return tuple(self.texts)
 
-    def without_rows(self) -> Queries:
-        """The same queries, to be bound to the tables but not to read them."""
-
-        def bare(text: str) -> str:
-            return f"SELECT * FROM ({text}\n) LIMIT 0"
-
-        return Queries(
-            customers=bare(self.customers),
-            consent=bare(self.consent) if self.consent else None,
-            suppressions=bare(self.suppressions) if self.suppressions else None,
-            exclusions={name: bare(text) for name, text in self.exclusions.items()},
-            segments={name: bare(text) for name, text in self.segments.items()},
-            shared={name: bare(text) for name, text in self.shared.items()},
-        )
-
 
 def read_queries(sql: Path, segments: Iterable[str], catalogue: Catalogue) -> Queries:
     """Read and check every file in sql/ that the line runs.
@@ -93,9 +78,7 @@ def read_queries(sql: Path, segments: Iterable[str], catalogue: Catalogue) -> Qu
     )
 
 
-def shared_tables(
-    connection: Connection, queries: Queries, catalogue: Catalogue, moment: Moment
-) -> dict[str, pl.DataFrame]:
+def shared_tables(session: Session, queries: Queries, catalogue: Catalogue, moment: Moment) -> dict[str, pl.DataFrame]:
     """What needs everybody (popularity, medians), by table: the rows of each file of sql/shared/.
 
     Raises:
@@ -108,7 +91,7 @@ def shared_tables(
             raise StatementError(
                 where, f"the catalogue has no entry '{name}'", f"add to tables: {name}: {{personal: false}}"
             )
-        found[name] = _run(connection, text, where, moment)
+        found[name] = _run(session, text, where, moment)
         for column in found[name].columns:
             if column.lower() in columns_of_people(catalogue):
                 hint = "yield what is true of everybody; what belongs to a person goes to the segment"
@@ -116,7 +99,7 @@ def shared_tables(
     return found
 
 
-def customers(connection: Connection, queries: Queries, moment: Moment) -> pl.DataFrame:
+def customers(session: Session, queries: Queries, moment: Moment) -> pl.DataFrame:
     """One row per customer and brand, in the columns of `CUSTOMERS`; what the query does not yield is null.
 
     Raises:
@@ -124,55 +107,55 @@ def customers(connection: Connection, queries: Queries, moment: Moment) -> pl.Da
         StatementError: DuckDB refuses the query.
     """
     where = "sql/customers.sql"
-    rows = _run(connection, queries.customers, where, moment)
+    rows = _run(session, queries.customers, where, moment)
     optional = set(CUSTOMERS.names()) - {"customer_id", "brand"}
     return _keyed(conform(rows, CUSTOMERS, where=where, optional=optional), ("customer_id", "brand"), where)
 
 
-def customer_keys(connection: Connection, queries: Queries, moment: Moment) -> pl.DataFrame:
+def customer_keys(session: Session, queries: Queries, moment: Moment) -> pl.DataFrame:
     """`customer_id, brand` of everybody whom `customers` yields. Raises as `customers`."""
     where, keys = "sql/customers.sql", ("customer_id", "brand")
-    rows = _run(connection, f"SELECT {', '.join(keys)} FROM ({queries.customers}\n)", where, moment)
+    rows = _run(session, f"SELECT {', '.join(keys)} FROM ({queries.customers}\n)", where, moment)
     return _keyed(conform(rows, frame_schema(*keys), where=where), keys, where)
 
 
-def count_customers(connection: Connection, queries: Queries, moment: Moment) -> int:
+def count_customers(session: Session, queries: Queries, moment: Moment) -> int:
     """How many people `customers` yields. Raises StatementError as `customers`."""
     text = f"SELECT count(DISTINCT customer_id) FROM ({queries.customers}\n)"
-    return int(_run(connection, text, "sql/customers.sql", moment).item())
+    return int(_run(session, text, "sql/customers.sql", moment).item())
 
 
-def consent(connection: Connection, queries: Queries, moment: Moment) -> pl.DataFrame:
+def consent(session: Session, queries: Queries, moment: Moment) -> pl.DataFrame:
     """The consent events, in the columns of `CONSENT`. Raises as `customers`."""
     if queries.consent is None:
         return CONSENT.to_frame()
     where = "sql/consent.sql"
-    rows = _run(connection, queries.consent, where, moment)
+    rows = _run(session, queries.consent, where, moment)
     return conform(rows, CONSENT, where=where, optional=("until", "source", "wording"))
 
 
-def suppressions(connection: Connection, queries: Queries, moment: Moment) -> pl.DataFrame:
+def suppressions(session: Session, queries: Queries, moment: Moment) -> pl.DataFrame:
     """The lists of addresses that get nothing, in the columns of `SUPPRESSIONS`. Raises as `customers`."""
     if queries.suppressions is None:
         return SUPPRESSIONS.to_frame()
     where = "sql/suppressions.sql"
-    rows = _run(connection, queries.suppressions, where, moment)
+    rows = _run(session, queries.suppressions, where, moment)
     return conform(rows, SUPPRESSIONS, where=where, optional=("reason", "happened_at"))
 
 
-def exclusions(connection: Connection, queries: Queries, moment: Moment) -> pl.DataFrame:
+def exclusions(session: Session, queries: Queries, moment: Moment) -> pl.DataFrame:
     """Who is excluded from what, in the columns of `EXCLUSIONS`; `detail` is the file's name. Raises as `customers`."""
     frames = [EXCLUSIONS.to_frame()]
     for name, text in queries.exclusions.items():
         where = f"sql/exclusions/{name}.sql"
-        rows = _run(connection, text, where, moment)
+        rows = _run(session, text, where, moment)
         optional = set(EXCLUSIONS.names()) - {"customer_id"}
         frames.append(conform(rows, EXCLUSIONS, where=where, optional=optional).with_columns(detail=pl.lit(name)))
     return pl.concat(frames)
 
 
 def segment(
-    connection: Connection,
+    session: Session,
     queries: Queries,
     name: str,
     moment: Moment,
@@ -182,7 +165,7 @@ def segment(
     """The rows of a segment: the columns of `SEGMENT`, the `<dimension>_as_of` instants, then fields and signals.
 
     Args:
-        connection: of `open_scoped`.
+        session: of `open_scoped`.
         queries: of the workspace.
         name: of the segment.
         moment: of the run.
@@ -193,7 +176,7 @@ def segment(
         StatementError: DuckDB refuses the query.
     """
     where = f"sql/segments/{name}.sql"
-    rows = _run(connection, queries.segments[name], where, moment)
+    rows = _run(session, queries.segments[name], where, moment)
     as_of = [column for column in rows.columns if column.endswith("_as_of")]
     others = [column for column in named if column not in SEGMENT and column not in as_of]
     for column in others:
@@ -214,8 +197,8 @@ def segment(
     return pl.concat([own, known, values], how="horizontal")
 
 
-def _run(connection: Connection, text: str, where: str, moment: Moment) -> pl.DataFrame:
-    return query(connection, text, parameters(text, moment), where=where)
+def _run(session: Session, text: str, where: str, moment: Moment) -> pl.DataFrame:
+    return session.query(text, parameters(text, moment), where=where)
 
 
 def parameters(text: str, moment: Moment) -> dict[str, object]:

@@ -7,24 +7,28 @@ an optimisation barrier (without it a filter of the segment may run on rows of o
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flows.catalogue import Catalogue, Table, Via
-from flows.errors import StatementError, nearest
-from flows.warehouse.connection import Connection, attach, connect, identifier, quote, translated
+from flows.errors import SourceError, StatementError, nearest
+from flows.warehouse.connection import identifier, quote, translated
+from flows.warehouse.sessions import Session
 from flows.warehouse.statements import is_no_function
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     import polars as pl
 
 _WAREHOUSE = "warehouse"
+_OURS = f"database_name = '{_WAREHOUSE}' AND schema_name = 'main'"
+_OWN_MEMORY = "4 GiB"
+"""For statements of our own: they read definitions, and count."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Macro:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the workspace's SQL can see through a connection of `open_scoped`.
+    """What the workspace's SQL can see through a session of `open_scoped`.
 
     Attributes:
         columns: table -> its columns, in order.
@@ -78,13 +82,13 @@ class Seen:
     macros: Mapping[str, Macro]
 
 
-def seen(connection: Connection, database: Path) -> Seen:
-    """What a connection of `open_scoped` shows of its database."""
+def seen(session: Session, database: Path) -> Seen:
+    """What a session of `open_scoped` shows of its database."""
     shown = (
         "SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() "
         "WHERE database_name = 'memory' AND schema_name = 'main' AND NOT internal GROUP BY table_name"
     )
-    columns = {name: tuple(found) for name, found in connection.execute(shown).fetchall()}
+    columns = {name: tuple(found) for name, found in session.execute(shown)}
     held = definitions(database)
     return Seen(columns, {name: text for name, text in held.views.items() if name in columns}, held.macros)
 
@@ -112,16 +116,35 @@ def definitions(database: Path) -> Definitions:
 
 @lru_cache(maxsize=4)
 def _read_definitions(database: Path, *_: int) -> Definitions:
-    connection = connect()
-    attach(connection, database, _WAREHOUSE)
-    listed = (
-        "SELECT table_name, list((column_name, data_type) ORDER BY column_index) FROM duckdb_columns() "
-        "WHERE database_name = $1 AND schema_name = 'main' GROUP BY table_name ORDER BY table_name"
-    )
-    columns = {name: tuple(found) for name, found in connection.execute(listed, [_WAREHOUSE]).fetchall()}
-    written = "SELECT view_name, sql FROM duckdb_views() WHERE database_name = $1 AND schema_name = 'main'"
-    views = connection.execute(written, [_WAREHOUSE]).fetchall()
-    return Definitions(columns, {name: _select_of(text) for name, text in views}, _macros(connection))
+    with _attached(database) as session:
+        listed = (
+            "SELECT table_name, list([column_name, data_type] ORDER BY column_index) FROM duckdb_columns() "
+            f"WHERE {_OURS} GROUP BY table_name ORDER BY table_name"
+        )
+        columns = {name: tuple(map(tuple, found)) for name, found in session.execute(listed)}
+        views = session.execute(f"SELECT view_name, sql FROM duckdb_views() WHERE {_OURS}")
+        return Definitions(columns, {name: _select_of(text) for name, text in views}, _macros(session))
+
+
+@contextmanager
+def _attached(database: Path) -> Iterator[Session]:
+    """A session that sees the warehouse as it is, for statements of our own. Raises as `open_scoped`."""
+    with Session(memory=_OWN_MEMORY) as session:
+        attach(session, database, _WAREHOUSE)
+        yield session
+
+
+def attach(session: Session, database: Path, name: str) -> None:
+    """Attach a DuckDB file, read-only, under the catalog name `name`.
+
+    Raises:
+        SourceError: the file is missing, unreadable, or not a DuckDB database.
+        LockedError: another process has it open for writing.
+    """
+    if not database.is_file():
+        raise SourceError(database, "this database file does not exist", "check the setting `database`")
+    with translated(database):
+        session.execute(f"ATTACH '{quote(str(database.absolute()))}' AS {name} (READ_ONLY, TYPE duckdb)")
 
 
 def _select_of(view: str) -> str:
@@ -129,14 +152,14 @@ def _select_of(view: str) -> str:
     return re.sub(r'^CREATE VIEW (?:"(?:[^"]|"")*"|[^\s("])+(?:\s*\([^)]*\))?\s+AS\s+', "", view).rstrip(";\n ")
 
 
-def _macros(connection: Connection) -> dict[str, Macro]:
+def _macros(session: Session) -> dict[str, Macro]:
     """The macros of the warehouse that stand for one expression each, and are called as nothing else is."""
     listed = (
         "SELECT function_name, any_value(parameters), any_value(macro_definition) FROM duckdb_functions() "
-        "WHERE database_name = $1 AND schema_name = 'main' AND NOT internal GROUP BY function_name "
+        f"WHERE {_OURS} AND NOT internal GROUP BY function_name "
         "HAVING count(*) = 1 AND any_value(function_type) = 'macro'"
     )
-    rows = connection.execute(listed, [_WAREHOUSE]).fetchall()
+    rows = session.execute(listed)
     return {name: Macro(tuple(given), body) for name, given, body in rows if is_no_function(name)}
 
 
@@ -151,8 +174,9 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
     scratch: Path | None = None,
     lists: bool = False,
     shared: Mapping[str, pl.DataFrame] | None = None,
-) -> Connection:
-    """A locked connection on which the catalogue's tables are views of what is in scope and happened by `until`.
+    looking: bool = False,
+) -> Session:
+    """A locked session in which the catalogue's tables are views of what is in scope and happened by `until`.
 
     Args:
         database: the warehouse; opened read-only.
@@ -161,30 +185,28 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
         until: UTC instant; rows that happened later are hidden.
         memory: DuckDB's memory limit.
         seconds: how long one query may take; None sets no end.
-        scratch: a private folder for what does not fit into it (in plain text: DuckDB writes none encrypted without an
-            extension); None lets a query fail rather than spill.
+        scratch: a private folder for what does not fit into it; None lets a query fail rather than spill.
         lists: show the lists of addresses (suppressions), and not the tables of people.
         shared: what sql/shared/ has yielded: tables beside those of the database.
+        looking: read no row: see `Session`.
 
     Raises:
         SourceError: the database is missing or unreadable.
         LockedError: another process has it open for writing.
         StatementError: the catalogue names a table or column that the database does not have.
     """
-    connection = connect()
-    with translated("memory"):
-        connection.execute(f"SET memory_limit = '{quote(memory)}'")
-        if seconds is not None:
-            connection.execute(f"SET max_execution_time = {round(seconds * 1000)}")
-        # By itself DuckDB would spill rows of people, readable by all, into the folder that the program was called from.
-        connection.execute(f"SET temp_directory = '{quote(str(scratch)) if scratch else ''}'")
-    attach(connection, database, _WAREHOUSE)
-    narrow(connection, database, catalogue, scope, until, lists=lists, shared=shared)
-    return connection
+    session = Session(memory=memory, seconds=seconds, scratch=scratch, looking=looking)
+    try:
+        attach(session, database, _WAREHOUSE)
+        narrow(session, database, catalogue, scope, until, lists=lists, shared=shared)
+    except BaseException:
+        session.close()
+        raise
+    return session
 
 
 def narrow(
-    connection: Connection,
+    session: Session,
     database: Path,
     catalogue: Catalogue,
     scope: Scope,
@@ -194,56 +216,49 @@ def narrow(
     shared: Mapping[str, pl.DataFrame] | None = None,
 ) -> None:
     """Make the views of `open_scoped` over what is attached as `warehouse`, and the macros of `database`; then lock it all."""
-    _check_columns(catalogue.without(shared or {}), _columns(connection))
+    _check_columns(catalogue.without(shared or {}), _columns(session))
     for name, rows in (shared or {}).items():
-        connection.register("rows", rows.to_arrow())
-        connection.execute(f"CREATE TABLE {identifier(name)} AS FROM rows")
-        connection.unregister("rows")
+        session.load(identifier(name), rows)
     for name, table in catalogue.without(shared or {}).tables.items():
         if table.personal and (table.address is not None) != lists:
             continue
         with translated(catalogue.at("tables", name)):
-            connection.execute(_view(name, catalogue, scope, until))
+            session.execute(_view(name, catalogue, scope, until))
     for name, macro in definitions(database).macros.items():
         given = ", ".join(map(identifier, macro.parameters))
         with suppress(StatementError), translated(f"the macro {name}"):  # one that reads what is not shown is not there
-            connection.execute(f"CREATE MACRO {identifier(name)}({given}) AS {macro.body}")
-    connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
-    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+            session.execute(f"CREATE MACRO {identifier(name)}({given}) AS {macro.body}")
+    session.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+    session.execute("SET enable_external_access = false; SET lock_configuration = true")
 
 
 def count_rows(database: Path, catalogue: Catalogue) -> dict[str, int]:
     """How many rows each catalogued table has. Raises as `open_scoped`."""
-    connection = connect()
-    attach(connection, database, _WAREHOUSE)
-    with translated(database):
+    with _attached(database) as session, translated(database):
         return {
-            name: connection.execute(f"SELECT count(*) FROM {_WAREHOUSE}.{identifier(name)}").fetchall()[0][0]
-            for name in sorted(catalogue.tables.keys() & _columns(connection).keys())
+            name: session.execute(f"SELECT count(*) FROM {_WAREHOUSE}.{identifier(name)}")[0][0]
+            for name in sorted(catalogue.tables.keys() & _columns(session).keys())
         }
 
 
 def last_loads(database: Path, catalogue: Catalogue, tables: Iterable[str]) -> dict[str, datetime]:
     """When the newest row of each of some tables came to be known, as a UTC instant. Raises as `open_scoped`."""
-    connection = connect()
-    attach(connection, database, _WAREHOUSE)
     found: dict[str, datetime] = {}
-    for name in tables:
-        column = catalogue.tables[name].loaded_at or catalogue.tables[name].happened_at or ""
-        with translated(catalogue.at("tables", name, "stale_after")):
-            newest = f"SELECT max({identifier(column)})::TIMESTAMPTZ FROM {_WAREHOUSE}.{identifier(name)}"
-            at = connection.execute(f"SELECT epoch_us(({newest}))").fetchall()[0][0]
-        if at is not None:
-            found[name] = datetime.fromtimestamp(at / 1e6, UTC)
+    with _attached(database) as session:
+        for name in tables:
+            column = catalogue.tables[name].loaded_at or catalogue.tables[name].happened_at or ""
+            with translated(catalogue.at("tables", name, "stale_after")):
+                newest = f"SELECT max({identifier(column)})::TIMESTAMPTZ FROM {_WAREHOUSE}.{identifier(name)}"
+                at = session.execute(f"SELECT epoch_us(({newest}))")[0][0]
+            if at is not None:
+                found[name] = datetime.fromtimestamp(at / 1e6, UTC)
     return found
 
 
-def _columns(connection: Connection) -> dict[str, list[str]]:
+def _columns(session: Session) -> dict[str, list[str]]:
     """The columns of each table and view of the warehouse."""
-    listed = (
-        "SELECT table_name, list(column_name) FROM duckdb_columns() WHERE database_name = $1 AND schema_name = 'main'"
-    )
-    return dict(connection.execute(f"{listed} GROUP BY table_name", [_WAREHOUSE]).fetchall())
+    listed = f"SELECT table_name, list(column_name) FROM duckdb_columns() WHERE {_OURS} GROUP BY table_name"
+    return dict(session.execute(listed))
 
 
 def _check_columns(catalogue: Catalogue, present: Mapping[str, list[str]]) -> None:

@@ -119,8 +119,9 @@ def parse(text: str, name: str) -> exp.Query:
     if len(statements) != 1:
         what = f"there are {len(statements)} statements in this file"
         raise StatementError(name, what, "keep one SELECT a file; WITH may stand before it")
-    if not isinstance(statements[0], exp.Query):
-        what = f"this is {statements[0].key.upper()}, and only a SELECT may stand here"
+    change = statements[0].find(exp.DML)
+    if change is not None or not isinstance(statements[0], exp.Query):
+        what = f"this is {(change or statements[0]).key.upper()}, and only a SELECT may stand here"
         raise StatementError(name, what, "write one SELECT; WITH may stand before it")
     for found in statements[0].find_all(exp.Identifier):
         if "start" in found.meta:  # the parser's own count of lines goes wrong after `interval 3 days`

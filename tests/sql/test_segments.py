@@ -90,8 +90,8 @@ def _text(segment: str) -> str:
 def _segment(database: Path, segment: str) -> pl.DataFrame:
     text = _text(segment)
     given = {"as_of": AS_OF, "now": NOW.replace(tzinfo=None)}
-    with open_scoped(database, read_catalogue(SQL), Scope(), NOW, memory="1 GiB") as connection:
-        return query(connection, text, {name: value for name, value in given.items() if f"${name}" in text})
+    with open_scoped(database, read_catalogue(SQL), Scope(), NOW, memory="1 GiB") as session:
+        return session.query(text, {name: value for name, value in given.items() if f"${name}" in text})
 
 
 def _as_text(frame: pl.DataFrame) -> pl.DataFrame:

@@ -16,7 +16,9 @@ from flows.errors import (
     SourceError,
     StatementError,
 )
-from flows.warehouse.connection import attach, connect, query, quote, translated
+from flows.warehouse.connection import connect, query, quote, translated
+from flows.warehouse.scope import attach
+from flows.warehouse.sessions import Session
 
 SECRET = "anna.secret@example.com"
 
@@ -29,9 +31,17 @@ def database(tmp_path) -> Path:
     return path
 
 
+def opened(path: Path) -> Session:
+    """A session in which a database is attached, and its tables are seen."""
+    session = Session(memory="1 GiB")
+    attach(session, path, "warehouse")
+    session.execute("USE warehouse")
+    return session
+
+
 def failing(path: Path, statement: str) -> JustEnoughError:
-    with connect(path, read_only=True) as connection, pytest.raises(JustEnoughError) as caught:
-        query(connection, statement, where="sql/segments/s.sql")
+    with opened(path) as session, pytest.raises(JustEnoughError) as caught:
+        session.query(statement, where="sql/segments/s.sql")
     assert caught.value.__suppress_context__
     return caught.value
 
@@ -58,7 +68,7 @@ def test_quotes_in_a_text_are_doubled():
 
 def test_a_missing_database_is_named(tmp_path):
     with pytest.raises(SourceError) as caught:
-        attach(connect(), tmp_path / "none.duckdb", "warehouse")
+        opened(tmp_path / "none.duckdb")
     assert (caught.value.what, caught.value.hint) == (
         "this database file does not exist",
         "check the setting `database`",
@@ -71,7 +81,7 @@ def test_a_missing_database_is_named(tmp_path):
 def test_a_file_that_is_no_database_is_named(tmp_path):
     (tmp_path / "people.csv").write_text(f"{SECRET}\n" * 2000, "utf-8")
     with pytest.raises(SourceError) as caught:
-        attach(connect(), tmp_path / "people.csv", "warehouse")
+        opened(tmp_path / "people.csv")
     assert caught.value.what == "this file is not a DuckDB database"
     assert SECRET not in str(caught.value)
 
@@ -83,22 +93,21 @@ def test_a_database_that_another_process_writes_to_is_locked_and_it_says_by_whom
             assert other.stdout is not None
             assert other.stdout.readline() == "open\n"
             with pytest.raises(LockedError) as caught:
-                attach(connect(), database, "warehouse")
+                opened(database)
             assert caught.value.what == f"process {other.pid} has this database open for writing"
             assert caught.value.exit_code == 75
         finally:
             other.kill()
     started = time.monotonic()
-    attach(connect(), database, "warehouse")
+    opened(database)
     assert time.monotonic() - started < 10
 
 
 def test_an_attached_database_cannot_be_written_to(database):
-    connection = connect()
-    attach(connection, database, "warehouse")
-    with pytest.raises(JustEnoughError):
-        query(connection, "DELETE FROM warehouse.people")
-    assert query(connection, "SELECT count(*) AS n FROM warehouse.people")["n"].to_list() == [1]
+    with opened(database) as session:
+        with pytest.raises(JustEnoughError):
+            session.query("DELETE FROM people")
+        assert session.query("SELECT count(*) AS n FROM people")["n"].to_list() == [1]
 
 
 QUOTES_DATA = {
@@ -159,10 +168,8 @@ def test_an_error_is_two_lines(database):
 
 
 def test_a_query_that_needs_more_memory_than_it_may_use_says_what_to_set():
-    with connect() as connection:
-        connection.execute("SET memory_limit = '20MB'; SET temp_directory = ''")
-        with pytest.raises(SourceError) as caught:
-            query(connection, "SELECT list(r::VARCHAR || 'x') FROM range(3000000) t(r)")
+    with Session(memory="20MB") as session, pytest.raises(SourceError) as caught:
+        session.query("SELECT list(r::VARCHAR || 'x') FROM range(3000000) t(r)")
     assert (caught.value.what, caught.value.hint) == (
         "DuckDB ran out of memory",
         "raise the setting `memory`, or use more `parts`",
@@ -188,10 +195,10 @@ def test_trouble_with_files_is_told_apart(message, kind, what):
 
 def test_what_reaches_outside_the_database_is_refused(tmp_path):
     (tmp_path / "people.csv").write_text(SECRET, "utf-8")
-    with connect() as connection:
-        connection.execute("SET enable_external_access = false")
+    with Session(memory="1 GiB") as session:
+        session.execute("SET enable_external_access = false")
         with pytest.raises(StatementError) as caught:
-            query(connection, f"SELECT * FROM read_csv('{tmp_path}/people.csv')")
+            session.query(f"SELECT * FROM read_csv('{tmp_path}/people.csv')")
     assert caught.value.what == "it reaches outside the database, which is not allowed"
 
 
@@ -199,5 +206,5 @@ def test_what_reaches_outside_the_database_is_refused(tmp_path):
 def test_whatever_its_name_a_file_that_is_no_database_is_refused_without_fetching_anything(tmp_path, name):
     (tmp_path / name).write_bytes(b"SQLite format 3\x00" + bytes(4096) if "sqlite" in name else b"")
     with pytest.raises(SourceError) as caught:
-        attach(connect(), tmp_path / name, "warehouse")
+        opened(tmp_path / name)
     assert caught.value.what == "this file is not a DuckDB database"

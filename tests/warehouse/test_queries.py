@@ -1,7 +1,6 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import duckdb
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -10,7 +9,6 @@ from flows.catalogue import Catalogue
 from flows.clock import Moment
 from flows.errors import DataError, StatementError
 from flows.schemas import CONSENT, CUSTOMERS, EXCLUSIONS, INSTANT, SEGMENT, SUPPRESSIONS
-from flows.warehouse.connection import connect
 from flows.warehouse.queries import (
     Queries,
     consent,
@@ -21,6 +19,7 @@ from flows.warehouse.queries import (
     shared_tables,
     suppressions,
 )
+from flows.warehouse.sessions import Session
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 MOMENT = Moment(date(2026, 11, 22), NOW, NOW, datetime(2026, 11, 22, tzinfo=UTC))
@@ -46,14 +45,14 @@ def queries(**given) -> Queries:
 
 
 def read(what, **given) -> pl.DataFrame:
-    with connect() as connection:
-        return what(connection, queries(**given), MOMENT)
+    with Session(memory="1 GiB") as session:
+        return what(session, queries(**given), MOMENT)
 
 
 def segment_of(text: str, named: tuple = ()) -> pl.DataFrame:
     places = {name: f"s.yaml:{line}" for line, name in enumerate(named, start=1)}
-    with connect() as connection:
-        return segment(connection, queries(segments={"s": text}), "s", MOMENT, named=places)
+    with Session(memory="1 GiB") as session:
+        return segment(session, queries(segments={"s": text}), "s", MOMENT, named=places)
 
 
 def wrong(text: str, named: tuple = ()) -> DataError:
@@ -219,8 +218,8 @@ def test_a_segment_that_yields_nobody_has_its_columns():
 
 def test_shared_tables_are_read_once_and_need_an_entry_and_no_person():
     def shared(text: str, name: str = "popular"):
-        with connect() as connection:
-            return shared_tables(connection, queries(shared={name: text}), CATALOGUE, MOMENT)
+        with Session(memory="1 GiB") as session:
+            return shared_tables(session, queries(shared={name: text}), CATALOGUE, MOMENT)
 
     assert_frame_equal(shared("SELECT 'i1' AS item_id")["popular"], pl.DataFrame({"item_id": ["i1"]}))
     with pytest.raises(StatementError) as caught:
@@ -283,26 +282,3 @@ def test_every_file_is_checked(tmp_path, name):
     with pytest.raises(StatementError) as caught:
         read_queries(sql, ["s"], CATALOGUE)
     assert caught.value.where == f"sql/{name.replace('__', '/')}.sql:1"
-
-
-def test_queries_without_rows_have_the_same_columns():
-    text = f"{IDENTITY}, 'tent' AS item"
-    bare = queries(
-        customers=text,
-        segments={"s": text},
-        exclusions={"x": text},
-        consent=text,
-        suppressions=text,
-        shared={"p": text},
-    ).without_rows()
-    texts = [
-        bare.customers,
-        bare.consent,
-        bare.suppressions,
-        *bare.exclusions.values(),
-        *bare.segments.values(),
-        *bare.shared.values(),
-    ]
-    for one in texts:
-        found = duckdb.sql(one).pl()
-        assert (found.height, found.columns) == (0, ["customer_id", "brand", "item"])

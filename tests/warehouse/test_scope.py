@@ -1,3 +1,6 @@
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +11,6 @@ from polars.testing import assert_frame_equal
 
 from flows.catalogue import Catalogue
 from flows.errors import DataError, JustEnoughError, SourceError, StatementError
-from flows.warehouse.connection import query
 from flows.warehouse.scope import Scope, count_rows, open_scoped
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -55,8 +57,8 @@ def change(path: Path, *statements: str) -> None:
 
 
 def seen(path: Path, text: str, scope: Scope | None = None, until: datetime = NOW, **given) -> list[tuple]:
-    with open_scoped(path, CATALOGUE, scope or Scope(), until, memory="1 GiB", **given) as connection:
-        return sorted(query(connection, text).rows(), key=repr)
+    with open_scoped(path, CATALOGUE, scope or Scope(), until, memory="1 GiB", **given) as session:
+        return sorted(session.query(text).rows(), key=repr)
 
 
 def part_of(path: Path, customer: str, parts: int = 2) -> Scope:
@@ -215,8 +217,8 @@ def test_tables_that_sql_shared_has_made_stand_beside_the_others(database):
     tables = {**{n: t.model_dump() for n, t in CATALOGUE.tables.items()}, "popular": {"personal": False}}
     widened = Catalogue.model_validate({"tables": tables, "dimensions": {}})
     rows = pl.DataFrame({"item_id": ["i1"], "place": [1]})
-    with open_scoped(database, widened, Scope(), NOW, memory="1 GiB", shared={"popular": rows}) as connection:
-        assert_frame_equal(query(connection, "FROM popular"), rows)
+    with open_scoped(database, widened, Scope(), NOW, memory="1 GiB", shared={"popular": rows}) as session:
+        assert_frame_equal(session.query("FROM popular"), rows)
 
 
 def test_memory_that_is_no_size_is_refused(database):
@@ -258,23 +260,47 @@ def test_rows_are_counted_in_the_whole_of_each_table(database):
 SPILLS = "SELECT n, repeat(n::varchar, 20) AS text FROM range(1500000) r(n) ORDER BY hash(n)"
 
 
+@contextmanager
+def watched(folder: Path) -> Iterator[dict[str, int]]:
+    """The modes of whatever is in a folder meanwhile."""
+    found: dict[str, int] = {}
+    is_over = threading.Event()
+
+    def look() -> None:
+        while not is_over.wait(0.002):
+            for path in folder.rglob("*"):
+                with suppress(FileNotFoundError):
+                    found[str(path)] = path.stat().st_mode & 0o777
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield found
+    finally:
+        is_over.set()
+        thread.join()
+
+
 def test_what_does_not_fit_into_memory_goes_to_a_private_folder_and_nowhere_else(database, tmp_path, monkeypatch):
     called_from, scratch = tmp_path / "here", tmp_path / "scratch"
     called_from.mkdir()
     scratch.mkdir(mode=0o700)
     monkeypatch.chdir(called_from)
-    with open_scoped(database, CATALOGUE, Scope(), NOW, memory="60MB", scratch=scratch) as connection:
-        reader = connection.execute(SPILLS)
-        assert reader.fetchone() is not None
-        assert list(scratch.iterdir())
-    assert list(called_from.iterdir()) == []
+    with (
+        watched(scratch) as modes,
+        open_scoped(database, CATALOGUE, Scope(), NOW, memory="100MB", scratch=scratch) as session,
+    ):
+        assert session.query(SPILLS).height == 1_500_000
+    assert modes
+    assert set(modes.values()) <= {0o700, 0o600}
+    assert list(scratch.iterdir()) == list(called_from.iterdir()) == []
 
 
 def test_without_such_a_folder_a_query_that_is_too_large_is_refused(database, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = set(tmp_path.iterdir())
-    with open_scoped(database, CATALOGUE, Scope(), NOW, memory="60MB") as connection, pytest.raises(SourceError):
-        query(connection, SPILLS)
+    with open_scoped(database, CATALOGUE, Scope(), NOW, memory="60MB") as session, pytest.raises(SourceError):
+        session.query(SPILLS)
     assert set(tmp_path.iterdir()) == before
 
 
@@ -284,5 +310,5 @@ def test_tables_and_columns_may_have_any_name(tmp_path):
     change(path, 'CREATE TABLE "all ""our"" people" AS SELECT unnest([\'c1\', \'c2\']) AS "the ""id"""')
     catalogue = Catalogue.model_validate({"tables": {name: {"person": key}}, "dimensions": {}})
     assert count_rows(path, catalogue) == {name: 2}
-    with open_scoped(path, catalogue, Scope(customers=("c2",)), NOW, memory="1 GiB") as connection:
-        assert query(connection, 'FROM "all ""our"" people"').rows() == [("c2",)]
+    with open_scoped(path, catalogue, Scope(customers=("c2",)), NOW, memory="1 GiB") as session:
+        assert session.query('FROM "all ""our"" people"').rows() == [("c2",)]

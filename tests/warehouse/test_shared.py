@@ -12,7 +12,6 @@ from polars.testing import assert_frame_equal
 from flows.catalogue import Catalogue
 from flows.clock import Moment
 from flows.errors import StatementError
-from flows.warehouse.connection import query
 from flows.warehouse.queries import Queries, read_queries, shared_tables
 from flows.warehouse.scope import Scope, open_scoped
 
@@ -48,8 +47,8 @@ def queries(tmp_path, shared: str) -> Queries:
 
 
 def popular(database, found: Queries, catalogue: Catalogue = CATALOGUE) -> dict[str, pl.DataFrame]:
-    with open_scoped(database, catalogue.without(found.shared), Scope(), NOW, memory="1 GiB") as connection:
-        return shared_tables(connection, found, catalogue, MOMENT)
+    with open_scoped(database, catalogue.without(found.shared), Scope(), NOW, memory="1 GiB") as session:
+        return shared_tables(session, found, catalogue, MOMENT)
 
 
 def test_everybody_counts_up_to_now_and_a_part_of_the_customers_sees_the_same(database, tmp_path):
@@ -59,8 +58,8 @@ def test_everybody_counts_up_to_now_and_a_part_of_the_customers_sees_the_same(da
     expected = pl.DataFrame({"item": ["stove", "tent"], "sold": [1, 2]})
     assert_frame_equal(found["popular"], expected)
     for part in (0, 1):
-        with open_scoped(database, CATALOGUE, Scope(part, 2), NOW, memory="1 GiB", shared=found) as connection:
-            assert_frame_equal(query(connection, "SELECT * FROM popular ORDER BY item"), expected)
+        with open_scoped(database, CATALOGUE, Scope(part, 2), NOW, memory="1 GiB", shared=found) as session:
+            assert_frame_equal(session.query("SELECT * FROM popular ORDER BY item"), expected)
 
 
 def test_a_persons_key_is_refused(database, tmp_path):
