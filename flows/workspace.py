@@ -15,6 +15,7 @@ from flows.plan import digest_of
 from flows.product import Product, product_folders, read_product
 from flows.settings import Settings, load_settings
 from flows.warehouse.queries import Queries, read_queries
+from flows.warehouse.sessions import start_ahead
 from flows.wording import LayoutKey, WordsKey, check_layouts, read_layouts, read_product_words
 from flows.words import is_spoken
 
@@ -151,6 +152,7 @@ def load_workspace(folder: Path) -> Workspace:
         JustEnoughError: with the place, the value and the next step.
     """
     settings = load_settings(folder)
+    start_ahead()
     _check_targets(settings)
     _check_named_targets(settings)
     _check_crowd(settings)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from flows.catalogue import Catalogue
     from flows.clock import Moment
+    from flows.warehouse.scope import Definitions
 
 KEYS = ("customer_id", "brand", "subject_id")
 _WHERE = "the copy of the warehouse"
@@ -262,9 +263,10 @@ def copy_people(
         LockedError: another process has it open for writing.
         StatementError: the catalogue names a table or column that the database does not have.
     """
+    held = definitions(database)
     session = Session(memory=memory, seconds=seconds)
     try:
-        return _copied(session, database, catalogue, people, moment, shared)
+        return _copied(session, database, held, catalogue, people, moment, shared)
     except BaseException:
         session.close()
         raise
@@ -273,6 +275,7 @@ def copy_people(
 def _copied(
     session: Session,
     database: Path,
+    held: Definitions,
     catalogue: Catalogue,
     people: pl.Series,
     moment: Moment,
@@ -290,7 +293,7 @@ def _copied(
     session.execute("CREATE TABLE proof.main.touched (person VARCHAR); CREATE TABLE proof.main.compared (row UBIGINT)")
     present = {name for (name,) in session.execute(_PRESENT)}
     # A view that somebody has declared is a record of its own; another goes on reading the tables, as they are shown.
-    views = {name: text for name, text in definitions(database).views.items() if not _is_border(catalogue, name)}
+    views = {name: text for name, text in held.views.items() if not _is_border(catalogue, name)}
     own = {name: catalogue.tables[name] for name in catalogue.without(shared).tables if name in present - views.keys()}
     people_tables = [name for name, table in own.items() if table.person is not None]
     with translated(database):
@@ -301,7 +304,7 @@ def _copied(
         session.execute("USE warehouse")
         _show_views(session, views)
         session.execute("USE memory")
-    narrow(session, database, catalogue, Scope(), moment.now, shared=shared)
+    narrow(session, held, catalogue, Scope(), moment.now, shared=shared)
     kinds = {name: _kinds(session, name) for name in people_tables}
     others = sorted(name for name, table in own.items() if not table.personal)
     return Copy(session, catalogue, moment, kinds, others)

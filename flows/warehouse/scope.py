@@ -107,6 +107,11 @@ class Definitions:
     views: Mapping[str, str]
     macros: Mapping[str, Macro]
 
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """Table or view -> its columns."""
+        return {table: [name for name, _ in columns] for table, columns in self.columns.items()}
+
 
 def definitions(database: Path) -> Definitions:
     """The definitions of a warehouse; read once for as long as the file stays as it is."""
@@ -195,10 +200,11 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
         LockedError: another process has it open for writing.
         StatementError: the catalogue names a table or column that the database does not have.
     """
+    held = definitions(database)
     session = Session(memory=memory, seconds=seconds, scratch=scratch, looking=looking)
     try:
         attach(session, database, _WAREHOUSE)
-        narrow(session, database, catalogue, scope, until, lists=lists, shared=shared)
+        narrow(session, held, catalogue, scope, until, lists=lists, shared=shared)
     except BaseException:
         session.close()
         raise
@@ -207,7 +213,7 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
 
 def narrow(
     session: Session,
-    database: Path,
+    held: Definitions,
     catalogue: Catalogue,
     scope: Scope,
     until: datetime,
@@ -215,8 +221,8 @@ def narrow(
     lists: bool = False,
     shared: Mapping[str, pl.DataFrame] | None = None,
 ) -> None:
-    """Make the views of `open_scoped` over what is attached as `warehouse`, and the macros of `database`; then lock it all."""
-    _check_columns(catalogue.without(shared or {}), _columns(session))
+    """Make the views of `open_scoped` over what is attached as `warehouse` (see `held`), and its macros; then lock it."""
+    _check_columns(catalogue.without(shared or {}), held.names)
     for name, rows in (shared or {}).items():
         session.load(identifier(name), rows)
     for name, table in catalogue.without(shared or {}).tables.items():
@@ -224,7 +230,7 @@ def narrow(
             continue
         with translated(catalogue.at("tables", name)):
             session.execute(_view(name, catalogue, scope, until))
-    for name, macro in definitions(database).macros.items():
+    for name, macro in held.macros.items():
         given = ", ".join(map(identifier, macro.parameters))
         with suppress(StatementError), translated(f"the macro {name}"):  # one that reads what is not shown is not there
             session.execute(f"CREATE MACRO {identifier(name)}({given}) AS {macro.body}")
@@ -234,10 +240,11 @@ def narrow(
 
 def count_rows(database: Path, catalogue: Catalogue) -> dict[str, int]:
     """How many rows each catalogued table has. Raises as `open_scoped`."""
+    held = definitions(database).columns
     with _attached(database) as session, translated(database):
         return {
             name: session.execute(f"SELECT count(*) FROM {_WAREHOUSE}.{identifier(name)}")[0][0]
-            for name in sorted(catalogue.tables.keys() & _columns(session).keys())
+            for name in sorted(catalogue.tables.keys() & held.keys())
         }
 
 
@@ -253,12 +260,6 @@ def last_loads(database: Path, catalogue: Catalogue, tables: Iterable[str]) -> d
             if at is not None:
                 found[name] = datetime.fromtimestamp(at / 1e6, UTC)
     return found
-
-
-def _columns(session: Session) -> dict[str, list[str]]:
-    """The columns of each table and view of the warehouse."""
-    listed = f"SELECT table_name, list(column_name) FROM duckdb_columns() WHERE {_OURS} GROUP BY table_name"
-    return dict(session.execute(listed))
 
 
 def _check_columns(catalogue: Catalogue, present: Mapping[str, list[str]]) -> None:
