@@ -4,9 +4,10 @@
 
 Each size runs in a process of its own, on a sample warehouse built by another. A function that `flows/line/` imports counts for
 the stage or the room it comes from, less what it calls of others; what is left of the run is "the rest": the plan's files,
-waterfalls, joins between the stages. CPU seconds are of all cores and of child processes (which read new addresses), and hold on
-a busy machine, too; memory is of the process and of those that it has started, such as the one in which SQL runs. The floor is one GROUP BY over the order lines per customer in the same
-warehouse: what no line can be faster than. Below stands the share of CPU that goes into not showing too much.
+waterfalls, joins between the stages. CPU seconds and memory are of the process and of those that it starts: SQL runs in one, new
+addresses are read in others. CPU seconds are of all cores, and hold on a busy machine, too. The floor is one GROUP BY over the
+order lines per customer in the same warehouse: what no line can be faster than. Below stands the share of CPU that goes into not
+showing too much.
 """
 
 from __future__ import annotations
@@ -110,12 +111,8 @@ class Meter:
 
     def _note(self) -> None:
         name = self._open[-1]
-        resident = (
-            sum(
-                int(each.split()[1]) for each in [_told(process, "statm") for process in ("self", *_children())] if each
-            )
-            * PAGE_MB
-        )
+        pages = [_told(process, "statm").split() for process in ("self", *_children())]
+        resident = sum(int(each[1]) for each in pages if each) * PAGE_MB
         self.peaks[name] = max(self.peaks[name], resident)
 
 
@@ -129,7 +126,8 @@ def cpu_seconds() -> float:
 
 def _children() -> list[str]:
     """The processes that this one has started and that still run: SQL runs in one."""
-    return [child for task in os.listdir("/proc/self/task") for child in _told("self", f"task/{task}/children").split()]
+    tasks = Path("/proc/self/task").iterdir()
+    return [child for task in tasks for child in _told("self", f"task/{task.name}/children").split()]
 
 
 def _told(process: str, file: str) -> str:
