@@ -118,6 +118,12 @@ def rename_once(source: Path, destination: Path) -> None:
         raise OSError(number, os.strerror(number), str(source), None, str(destination))
 
 
+def refuse_special(path: Path) -> None:
+    """Refuse a pipe or a folder where a file of ours should be: to open a pipe is to wait for ever. Raises OutboxError."""
+    if path.exists() and not path.is_file():
+        raise OutboxError(path, "this is no file", "move it away, then run again")
+
+
 def same_file_system(first: Path, second: Path) -> bool:
     """Whether a rename from one folder to the other is one step."""
     return first.stat().st_dev == second.stat().st_dev

@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from flows.durable import private_folder
+from flows.durable import private_folder, refuse_special
 from flows.errors import LockedError
 
 if TYPE_CHECKING:
@@ -27,8 +27,10 @@ def run_lock(settings: Settings, purpose: str) -> Iterator[None]:
 
     Raises:
         LockedError: another run holds it; the error says which process, and doing what.
+        OutboxError: what stands in its place is no file.
     """
     path = private_folder(settings.state) / "lock"
+    refuse_special(path)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _acquire(descriptor, settings.lock_wait_seconds, str(path))

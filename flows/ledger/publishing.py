@@ -120,7 +120,7 @@ def publish(settings: Settings, batch: Batch, contents: Contents, drain_seen: in
         StateError: the batch is no longer claimed: somebody recovered it meanwhile.
         PlanError: words or SQL have changed since it was made; its claims are released then.
         DataError: the inbox cannot be read.
-        OutboxError: something of its name is in the outbox already; the batch is on hold then.
+        OutboxError: something of its name is in the outbox already, and the batch is on hold then; or it cannot be put there.
     """
     key = load_key(settings.key_file)
     with open_ledger(settings) as ledger:
@@ -281,6 +281,9 @@ def _reveal(settings: Settings, ledger: Ledger, batch_id: str, target: str, name
             _set_state(ledger, batch_id, "hold", "something of its name is in the outbox")
         hint = "move it away, then run again"
         raise OutboxError(destination, "something of this name is in the outbox already", hint) from None
+    except OSError as error:  # it is still staged, so nobody has seen it: the next run undoes it, and makes it again
+        what = f"the batch cannot be put there ({error.strerror})"
+        raise OutboxError(destination, what, "mend the rights or the disk, then run again") from None
     sync_folder(destination.parent)
     sync_folder(source.parent)
     _note_published(ledger, batch_id)

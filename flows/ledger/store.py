@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from flows.clock import present
-from flows.durable import private_folder, rename_once, sync_file, sync_folder
+from flows.durable import private_folder, refuse_special, rename_once, sync_file, sync_folder
 from flows.errors import DataError, LockedError, OutboxError, SourceError, StateError, StatementError
 from flows.settings import Settings, shipped
 from flows.warehouse.connection import Connection, connect, identifier, query, quote, translated
@@ -112,11 +112,12 @@ def open_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Ledg
     Raises:
         LockedError: another process keeps it.
         StateError: it was written by a newer program, is damaged, or is not a ledger.
-        OutboxError: there is none yet, and it cannot be made.
+        OutboxError: there is none yet, and it cannot be made; or what stands in its place is no file.
     """
     with _ONE_THREAD:
         path = settings.ledger
         private_folder(path.parent)
+        refuse_special(path)
         if not path.exists():
             _create(path)
         connection = _patiently(path, read_only=read_only)

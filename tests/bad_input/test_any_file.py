@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.errors import CatalogueError, ProductError, SettingError, StatementError, TemplateError
+from flows.errors import CatalogueError, OutboxError, ProductError, SettingError, StatementError, TemplateError
 from tests.bad_input.refusing import refused
 from tests.tiny import Tiny, make
 
@@ -122,6 +122,17 @@ def test_a_key_file_that_is_a_pipe_is_not_waited_for(tiny):
     (tiny.state / "key").unlink()
     os.mkfifo(tiny.state / "key", 0o600)
     assert refused(tiny, SettingError).what == "this is not a key file"
+
+
+@pytest.mark.bad_input(90)
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("file", ["ledger.duckdb", "lock"])
+def test_what_stands_in_the_place_of_a_file_of_ours_is_not_waited_for(tiny, file):
+    (tiny.state / file).unlink(missing_ok=True)
+    os.mkfifo(tiny.state / file, 0o600)
+    with pytest.raises(OutboxError) as caught:
+        tiny.run()
+    assert (caught.value.where, caught.value.what) == (str(tiny.state / file), "this is no file")
 
 
 @pytest.fixture(scope="module")

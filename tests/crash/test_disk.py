@@ -48,6 +48,17 @@ def test_what_a_disk_refuses_is_said_and_the_next_run_goes_on(second_day, unkill
     all_is_well(tiny, Consumer(tiny, greedy=False), unkilled)
 
 
+@pytest.mark.parametrize(
+    "error", ["EACCES", *[pytest.param(error, marks=pytest.mark.slow) for error in ("EROFS", "ENOSPC", "EXDEV")]]
+)
+def test_a_batch_that_cannot_be_revealed_is_said_and_made_again(second_day, unkilled, tmp_path, error):
+    tiny = second_day.copy(tmp_path / "tiny")
+    done = run_with(tiny, f"renameat2:error={error}:when=1")
+    assert (done.returncode, "the batch cannot be put there" in done.stderr) == (1, True), done.stderr
+    tiny.run(at=day(1))
+    all_is_well(tiny, Consumer(tiny, greedy=False), unkilled)
+
+
 @pytest.mark.slow
 def test_a_slow_disk_changes_nothing(second_day, unkilled, tmp_path):
     tiny = second_day.copy(tmp_path / "tiny")
