@@ -101,6 +101,20 @@ def test_nothing_of_a_forgotten_person_is_in_the_state_folder(spoken_to, tmp_pat
     assert "keyed" in found(tiny, keyed=True)[".justenough/ledger.duckdb"]
 
 
+def test_files_that_a_kill_left_half_written_go_and_one_that_is_being_written_stays(spoken_to, tmp_path):
+    tiny = spoken_to.copy(tmp_path / "tiny")
+    opt_outs = tiny.state / "inbox" / "opt-outs"
+    opt_outs.mkdir(parents=True, exist_ok=True)
+    plan = next(folder for folder in (tiny.state / "plans").iterdir())
+    left = [plan / ".deliveries.parquet.7.tmp", tiny.state / "membership" / ".web.parquet.7.tmp", opt_outs / ".a.7.tmp"]
+    for half in (*left, opt_outs / ".b.8.tmp"):
+        half.write_text(MAIL, "utf-8")
+    os.utime(opt_outs / ".a.7.tmp", (0, 0))
+    forget(tiny, ID)
+    assert [half for half in left if half.exists()] == []
+    assert (opt_outs / ".b.8.tmp").exists()
+
+
 def test_what_was_deleted_is_not_left_in_the_ledgers_file(spoken_to, tmp_path):
     tiny = spoken_to.copy(tmp_path / "tiny")
     key = hmac.new(KEY.strip().partition(":")[2].encode(), ID.encode(), hashlib.sha256).hexdigest()
