@@ -60,3 +60,11 @@ def test_claims_cost_no_more_for_a_long_history_than_its_end_does():
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "5,000 repeated" in printed
     assert float(printed.splitlines()[-1].split()[1]) < 2
+
+
+@pytest.mark.slow
+def test_a_killed_batch_is_undone_in_less_time_than_people_wait():
+    """Some 0.1 s for a hundred thousand messages on a busy machine; ten are allowed for ten times as many."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "recovery.py"), "--messages", "100000"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert float(printed.split()[-2]) < 10
