@@ -82,8 +82,10 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
     return ledger.rows(
         f"""
         WITH recent AS MATERIALIZED (
-            SELECT * FROM claim WHERE as_of >= $oldest
-            AND (person_key IN (SELECT person_key FROM wanted) OR address_key IN (SELECT address_key FROM wanted))
+            SELECT * FROM claim WHERE as_of >= $oldest AND person_key IN (SELECT person_key FROM wanted)
+        ),
+        that_day AS MATERIALIZED (
+            SELECT * FROM claim WHERE as_of IN (SELECT as_of FROM wanted) AND address_key IN (SELECT address_key FROM wanted)
         ),
         held AS (SELECT * FROM decision WHERE as_of >= $oldest AND reason = 'HOLDOUT'),
         asked AS (
@@ -123,7 +125,7 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
             ) THEN 'REPEATED'
             WHEN w.message_id IN (SELECT message_id FROM capped) THEN 'CAPPED'
             WHEN EXISTS (
-                SELECT 1 FROM recent c
+                SELECT 1 FROM that_day c
                 WHERE c.brand = w.brand AND c.channel = w.channel AND c.address_key = w.address_key
                   AND c.as_of = w.as_of AND c.message_type = w.message_type AND c.decision_id <> w.decision_id
                   AND (w.message_type = 'marketing'
