@@ -268,6 +268,7 @@ class _Child:
 
 
 _IDLE = deque[_Child]()
+os.register_at_fork(after_in_child=_IDLE.clear)  # two who ask through one pipe would hear each other's answers
 
 
 def _opened_child() -> _Child:

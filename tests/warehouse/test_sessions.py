@@ -232,6 +232,20 @@ def test_threads_have_a_child_each_and_children_serve_again(monkeypatch):
     assert len(sessions._IDLE) == len({child for child, _ in found})
 
 
+def test_a_fork_has_children_of_its_own():
+    with opened() as session:
+        mine = session._child.id
+    ours, theirs = os.pipe()
+    if os.fork() == 0:
+        with opened() as session:
+            os.write(theirs, str(session._child.id).encode())
+        os._exit(0)
+    os.wait()
+    assert os.read(ours, 20) not in {b"", str(mine).encode()}
+    with opened() as session:
+        assert session._child.id == mine
+
+
 def test_an_interrupted_question_leaves_no_half_answer_to_the_next():
     with opened() as session:
         parts = session._child.answers(("query", "SELECT i FROM range(1000000) r(i)", {}), session._limits, "sql")
