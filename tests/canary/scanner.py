@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 DEEPEST = 5
 _LARGE = 100_000
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{32,}(?:\r?\n[A-Za-z0-9+/_-]+)*")
-"""Lines of it, too, as mail has them; what is no base64 gives bytes that nothing is found in."""
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{32,}(?:(?:\r?\n|\\n)[A-Za-z0-9+/_-]+)*")
+"""Lines of it, too, as mail has them, and JSON of them; what is no base64 gives bytes that nothing is found in."""
 _TAR_MAGIC = slice(257, 262)
 
 
@@ -118,9 +118,11 @@ def _unpacked(content: bytes) -> Iterator[bytes]:
 
 def _decoded(text: bytes) -> bytes:
     """Base64 of either alphabet; of what is cut off in the middle all that is whole."""
-    plain = text.translate(bytes.maketrans(b"-_", b"+/"), b"\r\n")
+    plain = text.replace(rb"\n", b"").translate(bytes.maketrans(b"-_", b"+/"), b"\r\n")
     with contextlib.suppress(binascii.Error):
-        return base64.b64decode(plain[: len(plain) // 4 * 4] if len(plain) % 4 == 1 else plain + b"=" * (-len(plain) % 4))
+        return base64.b64decode(
+            plain[: len(plain) // 4 * 4] if len(plain) % 4 == 1 else plain + b"=" * (-len(plain) % 4)
+        )
     return b""
 
 
@@ -206,7 +208,9 @@ def _copied(path: Path, log: str) -> Iterator[Path]:
 def _of_sqlite(path: Path) -> Iterator[bytes]:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.text_factory = bytes
-        tables = [name.decode() for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables = [
+            name.decode() for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
         for table in tables:
             rows = connection.execute('SELECT * FROM "{}"'.format(table.replace('"', '""')))
             yield from _told(value for row in rows for value in row)

@@ -28,7 +28,7 @@ class Spelling:
         value: which of the person's.
         form: how it is written.
         needle: the bytes to look for.
-        is_exact: whether capitals matter, as in base64; otherwise `needle` is lower-case, and so is to be what it is looked for in.
+        is_exact: whether capitals matter, as in base64; otherwise `needle` is in small letters, to be found in what is, too.
     """
 
     value: str
