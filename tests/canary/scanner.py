@@ -14,6 +14,7 @@ import binascii
 import bz2
 import contextlib
 import gzip
+import hashlib
 import io
 import lzma
 import re
@@ -48,6 +49,7 @@ class Scanner:
 
     def __init__(self, person: dict[str, str] = PERSON) -> None:
         self._spellings = spellings(person)
+        self._seen: dict[bytes, set[str]] = {}  # by digest: a file that is there in many copies is looked at once
         self._needles = [spelling.needle.decode("latin-1") for spelling in self._spellings]
 
     def found(self, *places: Path, **streams: bytes | str) -> dict[str, set[str]]:
@@ -64,9 +66,13 @@ class Scanner:
         return {f"{what} in its name" for what in self.in_bytes(name.encode())}
 
     def in_file(self, path: Path) -> set[str]:
-        """What is in a file, as it stands beside others of its database."""
-        content = path.read_bytes()
-        return self.in_bytes(content) | {hit for row in rows_of(path, content) for hit in self.in_bytes(row)}
+        """What is in a file, and, of a database, in its rows; what its log adds to these counts, too."""
+        content, log = path.read_bytes(), _log_of(path)
+        known = hashlib.sha256(content + (log.read_bytes() if log else b"")).digest()
+        if known not in self._seen:
+            rows = {hit for row in rows_of(path, content) for hit in self.in_bytes(row)}
+            self._seen[known] = self.in_bytes(content) | rows
+        return self._seen[known]
 
     def in_bytes(self, content: bytes) -> set[str]:
         """What is in a content, and in all that it unpacks to."""
@@ -186,23 +192,22 @@ _BROKEN = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zipfile.Ba
 
 
 def rows_of(path: Path, content: bytes) -> Iterator[bytes]:
-    """The rows of a database, copied with its write-ahead log first: it may be open. Nothing of another file."""
-    if content.startswith(b"SQLite format 3\0"):
-        with _copied(path, "-wal") as copy:
-            yield from _of_sqlite(copy)
-    if content[8:12] == b"DUCK":
-        with _copied(path, ".wal") as copy:
-            yield from _of_duckdb(copy)
+    """The rows of a database; nothing of another file."""
+    read = {b"SQLite format 3\0": _of_sqlite, b"DUCK": _of_duckdb}
+    magic = content[8:12] if content[8:12] == b"DUCK" else content[:16]
+    if magic in read:
+        with tempfile.TemporaryDirectory() as folder:  # a copy: it may be open, and reading its log would change it
+            copy, log = Path(folder) / "copy", _log_of(path)
+            shutil.copyfile(path, copy)
+            if log:
+                shutil.copyfile(log, copy.with_name(f"copy{log.name.removeprefix(path.name)}"))
+            yield from read[magic](copy)
 
 
-@contextlib.contextmanager
-def _copied(path: Path, log: str) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "copy"
-        shutil.copyfile(path, copy)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(f"{path}{log}", f"{copy}{log}")
-        yield copy
+def _log_of(path: Path) -> Path | None:
+    """What a database has not taken over from its write-ahead log."""
+    logs = [path.with_name(f"{path.name}{ending}") for ending in ("-wal", ".wal")]
+    return next((log for log in logs if log.is_file()), None)
 
 
 def _of_sqlite(path: Path) -> Iterator[bytes]:

@@ -271,6 +271,7 @@ def test_what_duckdb_spills_is_found(tmp_path):
         assert {what for hits in values_in(spill).values() for what in hits} == {"e-mail"}
 
 
+@pytest.mark.slow
 def test_a_dump_of_a_process_that_holds_somebody_is_found(tmp_path):
     """As a file where this machine writes dumps into the folder; else as the same bytes, read from the process."""
     code = (
