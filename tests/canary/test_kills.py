@@ -12,7 +12,6 @@ import pytest
 
 from tests.bad_input.test_machine import can_mount
 from tests.canary.failures import edited, made
-from tests.canary.scanner import Scanner
 from tests.canary.spelling import MAIL
 from tests.canary.test_leaks import ROOT, SCANNER, places_of, started
 from tests.canary.watching import watch
@@ -33,7 +32,7 @@ def spilling(folder):
     tiny = made(folder)
     tiny.warehouse(
         f"CREATE TABLE visits AS SELECT p.customer_id, p.brand, '{MAIL}' || md5(i::VARCHAR) || md5((i * 3)::VARCHAR) AS page "
-        "FROM people p, range(60000) r(i)"
+        "FROM people p, range(40000) r(i)"
     )
     edited("sql/dimensions.yaml", "  barred:", "  visits:      {person: customer_id}\n  barred:")(tiny)
     edited("sql/dimensions.yaml", "needs.*,", "needs.*, visits.*,")(tiny)
@@ -59,8 +58,7 @@ def test_what_is_spilled_is_for_nobody_elses_eyes_and_goes_with_the_next_run_aft
         os.killpg(child.pid, killer)
     assert child.returncode == -killer
     assert seen.lax == set()
-    spilled = {hit for hits in Scanner().found(scratch).values() for hit in hits}
-    assert "e-mail: raw" in spilled  # it would be found
+    assert any(MAIL.encode() in path.read_bytes() for path in scratch.iterdir())  # it would be found
     assert list((tmp_path / "here").iterdir()) == []  # no dump
     with run_in(tmp_path, tiny) as child:
         seen = watch(child, tmp_path)
@@ -95,7 +93,8 @@ def test_a_full_disk_is_told_without_anybody(tmp_path, place):
 
 def nothing_leaked(folder):
     """Nobody is in what the runs in this folder said, nor in any file but those that may hold them."""
+    (folder / "workspaces/tiny/warehouse.duckdb").unlink()  # everybody is in it, and it may be large
     found = places_of(SCANNER.found(folder / "workspaces"))
     assert found.pop("", {}) == {}
-    assert {"plans", "batches", "the warehouse"} <= set(found)
+    assert {"plans", "batches"} <= set(found)
     assert SCANNER.found(*(folder / name for name in ("stdout", "stderr", "here", "home", "temporary"))) == {}
