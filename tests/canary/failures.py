@@ -127,6 +127,13 @@ def _damaged_plan(tiny: Tiny) -> None:
     rows.with_columns(reason=pl.col("customer_id")).write_parquet(file)
 
 
+def _plan_beyond_all_days(tiny: Tiny) -> None:
+    """So that reading it ends in an exception that is none of Python's ordinary ones."""
+    [file] = tiny.state.glob("plans/*/decisions/*.parquet")
+    rows = pl.read_parquet(file)
+    rows.with_columns(valid_until=pl.lit(2**62).cast(rows.schema["valid_until"])).write_parquet(file)
+
+
 FAILURES = {
     "nothing": Failure(
         (0, 0, 0, 0), (f"explain {ID}", f"preview care --customer {ID}", f"opt-out {ID}", f"opt-out --address {MAIL}")
@@ -150,6 +157,7 @@ FAILURES = {
         _broken_answers,
     ),
     "a damaged plan": Failure((70,), (f"explain {ID}",), _damaged_plan),
+    "a plan that Polars panics at": Failure((70,), (f"explain {ID}",), _plan_beyond_all_days),
     "a customer who is not known": Failure((2,), (f"explain {ID[:-1]}4",)),
     "a value that is no date": Failure((1,), ("plan",), selected("p.first_name::DATE"), is_slow=True),
     "a format of a value": Failure((1,), ("plan",), selected("printf('%d', p.first_name)"), is_slow=True),
