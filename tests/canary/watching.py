@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,10 +46,11 @@ def watch(child: subprocess.Popen[bytes], folder: Path, until: Callable[[Watched
         for process in (child.pid, *descendants(child.pid)):
             with contextlib.suppress(OSError):
                 _look_at_process(seen, PROC / str(process))
-        for top in (*folder.rglob(".justenough"), *folder.rglob("outbox")):
-            for path in (top, *top.rglob("*")):
-                with contextlib.suppress(OSError):
-                    _look_at_file(seen, path)
+        for top, _, files in os.walk(folder):  # and not rglob, which fails where a folder goes meanwhile
+            if {".justenough", "outbox"} & set(Path(top).parts):
+                for path in (Path(top), *(Path(top, name) for name in files)):
+                    with contextlib.suppress(OSError):
+                        _look_at_file(seen, path)
         time.sleep(0.05)
     return seen
 
