@@ -92,7 +92,7 @@ def complain(arguments: list[str], kind: str, where: str, what: str, hint: str, 
     return code
 
 
-def our_fault(arguments: list[str], error: Exception) -> int:
+def our_fault(arguments: list[str], error: BaseException) -> int:
     """Name the place, not the text: it may quote a customer's data."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     if os.environ.get("JUSTENOUGH_DEBUG"):

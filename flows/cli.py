@@ -12,6 +12,7 @@ from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from cyclopts.exceptions import CycloptsError
+from polars.exceptions import PanicException
 from rich.console import Group
 
 from flows import editors, line, more, upkeep  # noqa: F401  (they register their commands)
@@ -309,7 +310,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         hint = "the next run finishes or undoes what this one began"
         return complain(arguments, "Interrupted", "justenough", "stopped by hand", hint, 130)
-    except Exception as error:  # noqa: BLE001  (an unknown error's text may hold a customer's data)
+    except (Exception, PanicException) as error:  # noqa: BLE001  (an unknown error's text may hold a customer's data)
         return our_fault(arguments, error)
     return code if isinstance(code, int) else 0
 

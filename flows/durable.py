@@ -22,9 +22,12 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 def private_folder(path: Path) -> Path:
     """Make the folder with mode 0700 (its missing parents too) and return it.
 
+    From here on the process makes nothing that others may read, whoever makes it: DuckDB's spill and log, Polars' Parquet.
+
     Raises:
         OutboxError: it cannot be made or written to.
     """
+    os.umask(0o077)
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         for folder in reversed(missing):

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
+from polars.exceptions import PanicException
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
@@ -65,13 +66,13 @@ def without_data(where: str) -> Iterator[None]:
         yield
     except JustEnoughError as problem:
         raise problem from None
-    except Exception as problem:  # noqa: BLE001  (whatever it is, its words stay here)
+    except (Exception, PanicException) as problem:  # noqa: BLE001  (whatever it is, its words stay here)
         what = f"{type(problem).__name__} at {_place(problem)}"
         hint = "please report this; the same with `justenough` and JUSTENOUGH_DEBUG=1 shows all, customers' data too"
         raise JustEnoughError(where, what, hint) from None
 
 
-def _place(problem: Exception) -> str:
+def _place(problem: BaseException) -> str:
     """The innermost line of ours that an exception came through; if no other, the one where it was caught."""
     frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(problem.__traceback__)]
     file, line_number = [frame for frame in frames if frame[0].is_relative_to(PACKAGE)][-1]

@@ -6,6 +6,7 @@ import importlib
 import traceback
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 from prefect import Flow
@@ -79,6 +80,14 @@ def test_the_words_of_an_unknown_error_stay_here_and_its_place_is_told(tmp_path)
     with pytest.raises(JustEnoughError, match=place) as caught, without_data("part 3"):
         inbox.read(missing)
     assert CANARY not in _told(caught.value)
+
+
+def test_what_polars_panics_at_is_told_as_every_error_is():
+    with (
+        pytest.raises(JustEnoughError, match=r"part 3: PanicException at flows/personalise\.py:\d+"),
+        without_data("part 3"),
+    ):
+        pl.Series([2**31 - 1]).cast(pl.Date).dt.strftime("%Y")
 
 
 def test_our_own_error_goes_through_without_what_led_to_it():

@@ -178,8 +178,8 @@ def segment_rows(source: Source, session: Session, name: str) -> pl.DataFrame:
     workspace = source.workspace
     rows = segment(session, workspace.queries, name, source.moment, named=workspace.columns(name))
     if rows.height and not rows["brand"].is_in(list(workspace.settings.brands)).any():
-        what = f"no row has a brand of this workspace; the first has '{rows['brand'][0]}'"
-        raise DataError(f"sql/segments/{name}.sql", what, nearest(rows["brand"][0], workspace.settings.brands))
+        hint = nearest(rows["brand"][0], workspace.settings.brands)  # what stands there may be anything, an address too
+        raise DataError(f"sql/segments/{name}.sql", "no row has a brand of this workspace", hint)
     fields = workspace.segments[name].fields.values()
     for dimension in sorted({dimension for field in fields for dimension in field.dimensions}):
         fresh_for, seen = workspace.catalogue.dimensions[dimension].fresh_for, f"{dimension}_as_of"

@@ -31,7 +31,7 @@ import polars as pl
 import pyarrow as pa
 
 from flows.errors import DataError, SourceError, StatementError
-from flows.warehouse.connection import quote, refuse_name, translated
+from flows.warehouse.connection import leave_no_dump, quote, refuse_name, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -183,9 +183,11 @@ class Session:
                 raise
         table = pa.concat_tables(pa.ipc.open_stream(part).read_all() for part in parts)
         for field in table.schema:
-            if pa.types.is_interval(field.type):
-                what = f"the column '{field.name}' is an INTERVAL"
-                raise DataError(where, what, "yield a date, or a number: date_diff('day', …)")
+            if pa.types.is_interval(field.type) or pa.types.is_union(
+                field.type
+            ):  # Polars has no such kinds, and panics
+                what = f"the column '{field.name}' is of a kind that cannot be read ({field.type})"
+                raise DataError(where, what, "cast it in the query, to VARCHAR for example")
         return cast("pl.DataFrame", pl.from_arrow(table))
 
     def _ask(self, *question: object, where: object = "sql") -> list[bytearray]:
@@ -205,6 +207,7 @@ class _Child:
     """A process that runs `serving`."""
 
     def __init__(self) -> None:
+        leave_no_dump()
         self._process = subprocess.Popen(  # noqa: S603  (our own file, by the Python that runs us)
             [sys.executable, "-I", str(_CHILD)],
             stdin=subprocess.PIPE,

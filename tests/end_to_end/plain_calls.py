@@ -1,6 +1,8 @@
 """Calls the flows as functions: plans, delivers that plan by its name, runs into a lock and a broken query; then proves.
 
-    python plain_calls.py FOLDER HELD_FOLDER BROKEN_FOLDER PROVEN_FOLDER UNPROVEN_FOLDER
+    python plain_calls.py FOLDER HELD_FOLDER BROKEN_FOLDER PROVEN_FOLDER UNPROVEN_FOLDER CANARIES
+
+and speaks to the person in each workspace of CANARIES, where that goes, and then forgets them where `inbox/forget` says so;
 
 prints what came of it as one line of JSON.
 """
@@ -13,6 +15,7 @@ import sys
 from pathlib import Path
 
 from flows.errors import JustEnoughError
+from flows.forget import forget
 from flows.personalise import personalise
 from flows.prove import prove
 
@@ -35,7 +38,13 @@ def proved(folder: Path) -> str:
     return "proven"
 
 
-def main(folder: Path, held: Path, broken: Path, proven: Path, unproven: Path) -> None:
+def forgot(folder: Path) -> bool:
+    """Whether somebody was to be forgotten, and is."""
+    asked = (folder / ".justenough/inbox/forget").is_dir()
+    return asked and forget(workspace=folder, return_state=True).is_completed()
+
+
+def main(folder: Path, held: Path, broken: Path, proven: Path, unproven: Path, canaries: Path) -> None:
     """Make the calls."""
     looked_at = personalise(workspace=folder, what="plan only").plan
     before = sorted(path.name for path in (folder / "outbox").rglob("*") if path.is_file())
@@ -49,8 +58,10 @@ def main(folder: Path, held: Path, broken: Path, proven: Path, unproven: Path) -
         "held": refused(held),
         "broken": refused(broken),
     }
-    del os.environ["JUSTENOUGH_DATABASE"]  # those two have warehouses of their own
+    del os.environ["JUSTENOUGH_DATABASE"]  # these have warehouses of their own
     found |= {"proven": proved(proven), "unproven": proved(unproven)}
+    found["canaries"] = {each.name: refused(each) for each in sorted(canaries.iterdir())}
+    found["forgotten"] = [each.name for each in sorted(canaries.iterdir()) if forgot(each)]
     sys.stdout.write(f"\nFOUND {json.dumps(found)}\n")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
@@ -106,6 +106,18 @@ class Processes:
             return run if run["state"]["type"] in {*states, *FINAL} else None
 
         return self.until(f"end of run {run_id}", look)
+
+    @contextlib.contextmanager
+    def still(self) -> Iterator[None]:
+        """While nothing of what was started goes on, so that its files can be read as they are."""
+        running = [process for process in self._started.values() if process.poll() is None]
+        for process in running:
+            os.killpg(process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in running:
+                os.killpg(process.pid, signal.SIGCONT)
 
     def log(self, name: str) -> str:
         """What a process said."""

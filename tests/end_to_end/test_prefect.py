@@ -6,7 +6,6 @@ line.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import csv
 import hashlib
@@ -24,6 +23,9 @@ from flows.keys import load_key
 from flows.ledger.lock import run_lock
 from flows.sample import build_sample
 from flows.settings import load_settings
+from tests.canary.failures import FAILURES, made
+from tests.canary.scanner import Scanner, layers
+from tests.canary.spelling import ID, MAIL, NAME, PHONE
 from tests.end_to_end.prefect_processes import ROOT, Processes
 from tests.tiny import crowd, make
 
@@ -95,6 +97,7 @@ def _everything(processes: Processes, folders: dict[str, Path]) -> Happened:
             tiny.edit("templates/late/product.yaml", "segment: late", "segment: owners")
             tiny.edit("templates/late/product.yaml", "late_days", "interest")
             calls.append(str(tiny.folder))
+        calls.append(str(_canaries(home.parent / "canaries")))
         processes.start("plain_calls", str(Path(__file__).with_name("plain_calls.py")), *calls, cwd=home)
         processes.prefect("deploy", "--no-prompt", "deploy", "--all", cwd=home)
         # The workspace is held, so this run waits in state Running, and the next one meets it there.
@@ -108,7 +111,7 @@ def _everything(processes: Processes, folders: dict[str, Path]) -> Happened:
         nightly = processes.ask("deployments/name/personalise/nightly")["id"]
         scheduled = processes.until("run of the schedule", lambda: _first_of_schedule(processes, nightly))
         processes.ask(f"deployments/{nightly}/pause_deployment", {})
-        plain = processes.finish("plain_calls")
+        plain = processes.finish("plain_calls", 300)
     processes.finish("command_line")
     return Happened(
         processes=processes,
@@ -245,8 +248,7 @@ def test_nothing_that_prefect_keeps_or_says_holds_a_customers_data(happened: Hap
     kept = [path for path in happened.processes.home.rglob("*") if path.is_file()]
     assert any(path.name == "prefect.db" for path in kept)
     assert any(path.parent.name == "storage" for path in kept)  # errors are kept there, in base64
-    held = [path.read_bytes() for path in [*kept, *happened.processes.logs.iterdir()]]
-    held += [base64.b64decode(content) for path in kept if path.parent.name == "storage" for content in _results(path)]
+    held = [layer for path in [*kept, *happened.processes.logs.iterdir()] for layer in layers(path.read_bytes())]
     assert _known(canaries, held) == set()
     outbox = [path.read_bytes() for path in (happened.folders["by_hand"] / "outbox").rglob("*") if path.is_file()]
     assert _known(canaries, outbox) == canaries  # what is looked for would be found
@@ -264,6 +266,46 @@ def test_the_parameters_of_all_runs_are_paths_dates_and_names(happened: Happened
     assert {name for run in _runs(happened) for name in run["parameters"]} <= known
 
 
+def test_of_a_person_whom_all_that_can_go_wrong_is_about_prefect_keeps_and_says_nothing(happened: Happened):
+    told = {name: said.partition(":")[0] for name, said in happened.plain["canaries"].items()}
+    assert told == {
+        "a_kind_that_Polars_panics_at": "DataError sql/segments/owners.sql",
+        "delivered": "it ran",
+        "words_that_fail_on_a_name": "TemplateError templates/care/web.j2",
+    }
+    assert happened.plain["forgotten"] == ["delivered"]
+    assert _kept_and_said(happened) == {}
+    _plant(happened.processes)
+    planted = _kept_and_said(happened)
+    [database] = [name for name in planted if name.endswith("prefect.db")]
+    assert {hit.partition(":")[0] for hit in planted[database]} == {"id", "e-mail", "telephone", "name"}
+
+
+def _canaries(folder: Path) -> Path:
+    """Workspaces with one person in each who is spoken to and then to be forgotten, or in whom something fails."""
+    delivered = made(folder / "delivered")
+    (delivered.state / "inbox/forget").mkdir(parents=True)
+    (delivered.state / "inbox/forget/monday.txt").write_text(f"{ID}\n", "utf-8")
+    for name in ("words that fail on a name", "a kind that Polars panics at"):
+        FAILURES[name].prepare(made(folder / name.replace(" ", "_")))
+    return folder
+
+
+def _kept_and_said(happened: Happened) -> dict[str, set[str]]:
+    with happened.processes.still():
+        return Scanner().found(happened.processes.home, happened.processes.logs)
+
+
+def _plant(processes: Processes) -> None:
+    """Tell the server of the canary in each way that a flow could: a parameter, a state's message, an artifact, a log."""
+    flow = processes.ask("flows/", {"name": "planted"})["id"]
+    state = {"type": "PENDING", "message": f"waiting for {MAIL}"}
+    run = processes.ask("flow_runs/", {"flow_id": flow, "parameters": {"customer": ID}, "state": state})["id"]
+    processes.ask("artifacts/", {"key": "planted", "type": "markdown", "data": f"# {NAME}", "flow_run_id": run})
+    line = {"name": "planted", "level": 20, "message": PHONE, "timestamp": NOW, "flow_run_id": run}
+    processes.ask("logs/", [line])
+
+
 def _runs(happened: Happened) -> list[dict[str, Any]]:
     runs: list[dict[str, Any]] = happened.processes.ask("flow_runs/filter", {})
     return runs
@@ -272,14 +314,6 @@ def _runs(happened: Happened) -> list[dict[str, Any]]:
 def _artifacts(happened: Happened, run_id: str, key: str) -> list[Any]:
     chosen = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "key": {"any_": [key]}}}
     return [artifact["data"] for artifact in happened.processes.ask("artifacts/filter", chosen)]
-
-
-def _results(path: Path) -> list[str]:
-    """The payloads in a file of results: it is JSON, or base64 as it is."""
-    text = path.read_text("utf-8")
-    with contextlib.suppress(ValueError):
-        return [str(json.loads(text)["result"])]
-    return [text]
 
 
 # ---- workspaces

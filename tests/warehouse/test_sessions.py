@@ -190,7 +190,7 @@ def test_the_child_has_nothing_of_our_environment_and_leaves_no_core(monkeypatch
         named = {entry.split(b"=")[0].decode() for entry in (child / "environ").read_bytes().split(b"\0") if entry}
         assert named <= {"LANG", "LC_ALL", "LD_LIBRARY_PATH"}
         limits = (child / "limits").read_text("ascii")
-        assert next(line for line in limits.splitlines() if "core file" in line).split()[4] == "0"
+        assert next(line for line in limits.splitlines() if "core file" in line).split()[4] in {"0", "1"}
         session.execute(f"COPY (SELECT 1) TO '{tmp_path}/x.csv'")
         assert (tmp_path / "x.csv").stat().st_mode & 0o777 == 0o600
 
@@ -257,10 +257,12 @@ def test_an_interrupted_question_leaves_no_half_answer_to_the_next():
         assert session.query("SELECT 1 AS x").item() == 1
 
 
-def test_a_length_of_time_is_no_kind_of_column():
+@pytest.mark.parametrize("value", ["INTERVAL 3 DAYS", "union_value(a := 'Anna')"])
+def test_a_kind_of_column_that_polars_has_not_is_named(value):
     with opened() as session, pytest.raises(DataError) as caught:
-        session.query("SELECT 1 AS x, INTERVAL 3 DAYS AS since", where="sql/segments/s.sql")
-    assert (caught.value.where, caught.value.what) == ("sql/segments/s.sql", "the column 'since' is an INTERVAL")
+        session.query(f"SELECT 1 AS x, {value} AS odd", where="sql/segments/s.sql")
+    assert caught.value.where == "sql/segments/s.sql"
+    assert caught.value.what.startswith("the column 'odd' is of a kind that cannot be read (")
 
 
 def test_names_that_are_not_there_get_the_nearest():
