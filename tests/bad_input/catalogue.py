@@ -68,7 +68,7 @@ CATALOGUE: dict[int, str] = {
     39: "a score that is NaN or infinite is no reason to speak",
     40: "rows that share a key stop the run, with their number",
     41: "a segment without rows makes no file, and is said",
-    42: "a source that rises far beyond its usual size stops the run",
+    42: "a source, or whom a segment names, that rises or falls far beyond its usual size stops the run",
     43: "a column that is missing or of another kind stops the run before it claims",
     44: "a consent that nobody can read is a no",
     45: "a consent that lies ahead is none",
