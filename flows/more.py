@@ -123,7 +123,7 @@ def recover(
 @app.command
 def acknowledge(
     batch: str,
-    told: Told,
+    told: Told | None = None,
     *,
     file: Path | None = None,
     common: Common = HERE,
@@ -133,17 +133,18 @@ def acknowledge(
     Examples:
         justenough acknowledge email_file-2026-11-22-1 loaded
         justenough acknowledge email_file-2026-11-22-1 failed --file bounced.txt
+        justenough acknowledge email_file-2026-11-22-1 --file told.csv
 
     Args:
         batch: as its manifest names it.
-        told: loaded, sent, failed or lapsed.
-        file: the message_id of those that failed, one a line; default: the whole batch.
+        told: loaded, sent, failed or lapsed; left out where the file says it of each message.
+        file: a message_id a line, or CSV with the header message_id,state,reason: who complained, unsubscribed or bounced for
+            good (complaint, unsubscribed, hard_bounce) gets nothing any more. Default: the whole batch.
         common: where, and in which form to answer.
     """
-    released = line.acknowledge(load_settings(common.workspace), batch, told, file)
-    answer = {"batch": batch, "state": told, "released": released}
-    say(answer, lambda: terminal.acknowledged(batch, told, released), as_json=common.json)
-    return 0
+    found = line.acknowledge(load_settings(common.workspace), batch, told, file)
+    say(found, lambda: terminal.acknowledged(found), as_json=common.json)
+    return 0 if found.is_whole else EXIT_WAITING
 
 
 @app.command

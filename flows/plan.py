@@ -152,6 +152,7 @@ class Plan(_Kept):
         people: message type -> where the base went.
         deliveries: message type -> where the wanted deliveries went.
         candidates: product -> rows of its segment that were about it.
+        open_counts: product -> those of them whom consent, suppressions, exclusions and addresses let speak to.
         counts: the deliveries by product, target, brand, variant and facts.
         crowds: by channel, how many people are shown the same.
         capped: the people whom each cap closes the last channel of some help to, the most first.
@@ -165,6 +166,7 @@ class Plan(_Kept):
     people: dict[str, Waterfall]
     deliveries: dict[str, Waterfall]
     candidates: dict[str, int]
+    open_counts: dict[str, int] = {}
     counts: tuple[Count, ...]
     files: dict[str, str]
     crowds: tuple[Crowd, ...] = ()

@@ -53,6 +53,8 @@ REASONS: tuple[Reason, ...] = (
     Reason("LOCALE_MISMATCH", ("delivery",), "there are no words in the person's language, nor default ones"),
 )
 
+BARRED: tuple[str, ...] = ("ERASED", "EXCLUDED", "SUPPRESSED", "NO_CONSENT", "BAD_ADDRESS", "UNREACHABLE")
+"""Nobody may speak to the person, whatever the help; all that comes later in the list depends on it, or on what was sent."""
 CODES: tuple[str, ...] = tuple(reason.code for reason in REASONS)
 RANK: dict[str, int] = {code: place for place, code in enumerate(CODES)}
 MEANING: dict[str, str] = {reason.code: reason.meaning for reason in REASONS}

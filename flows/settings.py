@@ -140,8 +140,9 @@ class Settings(BaseModel):
         locale: the language of words without a locale in their file name.
         default_region: ISO country for telephone numbers of customers without a country.
         global_holdout: share of people who get no marketing, so that effects can be measured.
-        largest_fall: a source that lost more than this share of its rows since the last run stops the run.
-        largest_rise: one that has 1,000 rows or more and gained more than this share of them stops it too.
+        largest_fall: a source that lost more than this share of its rows since the last run stops the run; so does a product
+            of a segment that lost so many people.
+        largest_rise: one that has 1,000 rows or people and more, and gained more than this share of them, stops it too.
         schema_changes: stop, where a column of a source is gone or of another type since the last run; or take it.
         tolerated_share: a delivery in which more than this share falls away since the plan is refused.
         acknowledged: targets that tell when they have loaded a batch (`justenough acknowledge`); what they have not loaded by the

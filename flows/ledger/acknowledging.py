@@ -6,6 +6,7 @@ nobody, so its claims are released: nobody is capped by it, and the same help ma
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
@@ -14,7 +15,7 @@ from flows.clock import present
 from flows.errors import StateError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from flows.ledger.store import Ledger
 
@@ -29,55 +30,93 @@ _MAY_FOLLOW: dict[str, tuple[str, ...]] = {
 _LATER = {"loaded": ("sent",), "failed": ("failed", "lapsed"), "lapsed": ("failed", "lapsed")}
 """What is further along already, so that a late or repeated acknowledgement changes nothing."""
 
+_RANK = {"loaded": 1, "sent": 2, "failed": 3, "lapsed": 3}
+"""A message only rises here, in whatever order it is told: what failed has given its claim back, and stays so."""
 
-def acknowledge(ledger: Ledger, batch_id: str, told: Told, messages: Collection[str] = ()) -> int:
-    """Note what was told of a batch, or of some of its messages; repeated, it changes nothing.
+
+@dataclass(frozen=True)
+class Heard:
+    """What became of single messages that were told of.
+
+    Attributes:
+        noted: state -> how many are that now and were not before.
+        released: claims that were given back.
+        known: told before, or further along already.
+        elsewhere: of another batch; they change nothing.
+        unknown: of no batch that is known here.
+    """
+
+    noted: Mapping[str, int] = field(default_factory=dict)
+    released: int = 0
+    known: int = 0
+    elsewhere: int = 0
+    unknown: int = 0
+
+
+def acknowledge(ledger: Ledger, batch_id: str, told: Told) -> int:
+    """Note what was told of a whole batch; repeated, it changes nothing.
 
     Args:
         ledger: open, in no transaction.
         batch_id: of the batch.
         told: what became of it.
-        messages: the `message_id` of those that failed; none means the whole batch.
 
     Returns:
         How many claims were released.
 
     Raises:
-        StateError: there is no such batch or message, or it cannot have become that.
+        StateError: there is no such batch, or it cannot have become that.
     """
     batch = _batch(ledger, batch_id)
     state = str(batch["state"])
-    if messages and told != "failed":
-        raise StateError(batch_id, f"single messages cannot be {told}", "acknowledge the batch, or what failed in it")
-    if told in ("failed", "lapsed") and batch["kind"] == "state":
-        hint = "load its files: what comes later builds on what they add and take away"
-        raise StateError(batch_id, f"what a platform holds cannot have {told}", hint)
-    if not messages and (state == told or state in _LATER.get(told, ())):
+    _check_may_fail(batch_id, batch, {told})
+    if state == told or state in _LATER.get(told, ()):
         return 0
-    if state not in _MAY_FOLLOW[told] and not (messages and state == "sent"):
-        raise StateError(batch_id, f"this batch is {state}, and cannot be {told}", "see: justenough recover")
-    if messages:
-        _check_messages(ledger, batch_id, messages)
+    if state not in _MAY_FOLLOW[told]:
+        raise _not_so(batch_id, state, told)
     with ledger.transaction():
-        released = _release(ledger, batch_id, messages) if told in ("failed", "lapsed") else 0
-        noted = pl.DataFrame({"message_id": list(messages) if messages else [None]}, {"message_id": pl.String})
-        known = ledger.rows(
-            "SELECT message_id FROM acknowledgement WHERE batch_id = $batch AND state = $state",
-            {"batch": batch_id, "state": told},
-        )
-        new = noted.join(known.cast(pl.String), on="message_id", how="anti", nulls_equal=True)
-        stamp = pl.lit(present())
-        ledger.append(
-            "acknowledgement", new.with_columns(batch_id=pl.lit(batch_id), state=pl.lit(told), received_at=stamp)
-        )
-        ledger.execute(
-            """
-            UPDATE batch SET state = CASE WHEN $whole THEN $state ELSE state END, released_count = released_count + $released
-            WHERE batch_id = $batch
-            """,
-            {"whole": not messages, "state": told, "released": released, "batch": batch_id},
-        )
+        released = _release(ledger, batch_id) if told in ("failed", "lapsed") else 0
+        _note(ledger, batch_id, pl.DataFrame({"message_id": [None], "state": told}, _TOLD))
+        _become(ledger, batch_id, told, released)
     return released
+
+
+def acknowledge_each(ledger: Ledger, batch_id: str, told: pl.DataFrame) -> Heard:
+    """Note what was told of single messages of a batch; repeated, or in another order, it changes nothing.
+
+    A batch of which a message was loaded or sent has been loaded: it neither lapses nor stays in doubt.
+
+    Args:
+        ledger: open, in no transaction.
+        batch_id: of the batch.
+        told: `message_id, state` (loaded, sent, failed); a message that stands twice is the graver of the two.
+
+    Raises:
+        StateError: there is no such batch, it has not left, none of the messages is in it, or they cannot have become that.
+    """
+    batch = _batch(ledger, batch_id)
+    state, states = str(batch["state"]), set(told["state"].unique())
+    _check_may_fail(batch_id, batch, states)
+    has_left = state in ("published", "loaded", "sent", "failed", "lapsed")
+    if not has_left and not (state == "hold" and states & {"loaded", "sent"}):
+        raise _not_so(batch_id, state, "/".join(sorted(states)))
+    placed = _placed(ledger, batch_id, told)
+    mine = placed.filter(pl.col("is_here"))
+    if mine.is_empty():
+        what = f"{placed.height} of {placed.height} messages are not in this batch"
+        raise StateError(batch_id, what, "look at the file's batch")
+    new = mine.filter(pl.col("rank") > pl.col("known_rank"))
+    noted = dict(new.group_by("state").len().sort("state").iter_rows())
+    with ledger.transaction():
+        failed_ones = new.filter(pl.col("state") == "failed")["message_id"].to_list()
+        released = _release(ledger, batch_id, failed_ones) if failed_ones else 0
+        _note(ledger, batch_id, new.select("message_id", "state"))
+        arrived = told.filter(pl.col("state").is_in(["loaded", "sent"]))["message_id"]
+        is_loaded = state in ("published", "hold") and mine["message_id"].is_in(arrived.implode()).any()
+        _become(ledger, batch_id, "loaded" if is_loaded else state, released)
+    strange = placed.filter(~pl.col("is_here"))
+    elsewhere = strange.filter(pl.col("is_known")).height
+    return Heard(noted, released, mine.height - new.height, elsewhere, strange.height - elsewhere)
 
 
 def lapse(ledger: Ledger, targets: Collection[str]) -> list[str]:
@@ -128,23 +167,66 @@ def _batch(ledger: Ledger, batch_id: str) -> dict[str, object]:
     return rows.row(0, named=True)
 
 
-def _check_messages(ledger: Ledger, batch_id: str, messages: Collection[str]) -> None:
-    wanted = pl.DataFrame({"message_id": list(messages)}, {"message_id": pl.String})
-    strange = ledger.rows(
-        "SELECT count(*) FROM wanted ANTI JOIN (SELECT message_id FROM delivery WHERE batch_id = $batch) USING (message_id)",
+_TOLD = {"message_id": pl.String, "state": pl.String}
+
+
+def _check_may_fail(batch_id: str, batch: Mapping[str, object], states: set[str]) -> None:
+    for told in sorted(states & {"failed", "lapsed"}):
+        if batch["kind"] == "state":
+            hint = "load its files: what comes later builds on what they add and take away"
+            raise StateError(batch_id, f"what a platform holds cannot have {told}", hint)
+
+
+def _not_so(batch_id: str, state: str, told: str) -> StateError:
+    return StateError(batch_id, f"this batch is {state}, and cannot be {told}", "see: justenough recover")
+
+
+def _placed(ledger: Ledger, batch_id: str, told: pl.DataFrame) -> pl.DataFrame:
+    """`message_id, state, rank`, each message once; what is known of it (`known_rank`), and where it is (`is_here, is_known`)."""
+    ranked = told.with_columns(rank=pl.col("state").replace_strict(_RANK, return_dtype=pl.Int8))
+    wanted = ranked.sort("rank", "message_id").unique("message_id", keep="last", maintain_order=True)
+    known = pl.DataFrame({"state": list(_RANK), "rank": list(_RANK.values())})
+    rows = ledger.rows(
+        """
+        WITH places AS (
+            SELECT message_id, bool_or(batch_id = $batch) AS is_here FROM delivery SEMI JOIN wanted USING (message_id)
+            GROUP BY message_id
+        ),
+        before AS (SELECT message_id, rank FROM acknowledgement JOIN known USING (state) WHERE batch_id = $batch)
+        SELECT w.message_id, w.state, w.rank, coalesce(p.is_here, false) AS is_here, p.message_id IS NOT NULL AS is_known,
+            greatest(
+                coalesce((SELECT max(rank) FROM before WHERE message_id IS NULL), 0),
+                coalesce((SELECT max(rank) FROM before b WHERE b.message_id = w.message_id), 0)
+            ) AS known_rank
+        FROM wanted w LEFT JOIN places p USING (message_id) ORDER BY w.message_id
+        """,
         {"batch": batch_id},
         wanted=wanted,
-    ).item()
-    if strange:
-        raise StateError(
-            batch_id, f"{strange} of {len(messages)} messages are not in this batch", "look at the file's batch"
+        known=known,
+    )
+    return rows.cast(_TOLD)  # type: ignore[arg-type]
+
+
+def _note(ledger: Ledger, batch_id: str, told: pl.DataFrame) -> None:
+    ledger.append("acknowledgement", told.with_columns(batch_id=pl.lit(batch_id), received_at=pl.lit(present())))
+
+
+def _become(ledger: Ledger, batch_id: str, state: str, released: int) -> None:
+    ledger.execute(
+        "UPDATE batch SET state = $state, released_count = released_count + $released WHERE batch_id = $batch",
+        {"state": state, "released": released, "batch": batch_id},
+    )
+
+
+def _release(ledger: Ledger, batch_id: str, messages: Collection[str] | None = None) -> int:
+    """Give back claims of a batch; returns how many. Of a whole batch those of messages that are known to be sent stay."""
+    condition = "message_id IN (SELECT unnest($messages))"
+    if messages is None:
+        condition = (
+            "message_id NOT IN (SELECT message_id FROM acknowledgement WHERE batch_id = $batch AND state = 'sent' AND "
         )
-
-
-def _release(ledger: Ledger, batch_id: str, messages: Collection[str]) -> int:
-    """Give back claims of a batch; returns how many."""
-    condition = "batch_id = $batch" + (" AND message_id IN (SELECT unnest($messages))" if messages else "")
-    given = {"batch": batch_id} | ({"messages": list(messages)} if messages else {})
-    count = int(ledger.rows(f"SELECT count(*) FROM claim WHERE {condition}", given).item())
-    ledger.execute(f"DELETE FROM claim WHERE {condition}", given)
+        condition += "message_id IS NOT NULL)"
+    given = {"batch": batch_id} | ({} if messages is None else {"messages": list(messages)})
+    count = int(ledger.rows(f"SELECT count(*) FROM claim WHERE batch_id = $batch AND {condition}", given).item())
+    ledger.execute(f"DELETE FROM claim WHERE batch_id = $batch AND {condition}", given)
     return count

@@ -48,6 +48,17 @@ def last_sources(ledger: Ledger) -> tuple[dict[str, int], dict[str, dict[str, st
     return ({}, {}) if rows.is_empty() else (json.loads(rows["rows"].item()), json.loads(rows["columns"].item()))
 
 
+def last_counts(ledger: Ledger) -> dict[str, tuple[int, int]]:
+    """Product -> rows of its segment, and those of them that may be spoken to, at the last run that delivered it to everybody."""
+    rows = ledger.rows(
+        """
+        SELECT product, arg_max(row_count, started_at) AS row_count, arg_max(open_count, started_at) AS open_count
+        FROM segment_count JOIN run USING (run_id) GROUP BY product
+        """
+    )
+    return {product: (row_count, open_count) for product, row_count, open_count in rows.iter_rows()}
+
+
 def messages_to(ledger: Ledger, person_key: str) -> pl.DataFrame:
     """What one person was sent, and where they were held out, the latest first.
 

@@ -61,8 +61,17 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
     )  # fmt: skip
     with ledger.transaction():
         ledger.append("run", run)
+        ledger.append("segment_count", _counts(plan))
         # Two plans of a day may hold the same decision; it is one all the same.
         ledger.append("decision", rows.join(_acted_on(ledger, rows), on="decision_id", how="anti"))
+
+
+def _counts(plan: Plan) -> pl.DataFrame:
+    """What the next run compares its own segments with: of a run over everybody, for what it delivers."""
+    compared = () if plan.order.customers else [name for name in plan.order.products if name in plan.open_counts]
+    rows = [(plan.order.run_id, name, plan.candidates[name], plan.open_counts[name]) for name in compared]
+    columns = {"run_id": pl.String, "product": pl.String, "row_count": pl.Int64, "open_count": pl.Int64}
+    return pl.DataFrame(rows, columns, orient="row")
 
 
 def _acted_on(ledger: Ledger, decisions: pl.DataFrame) -> pl.DataFrame:

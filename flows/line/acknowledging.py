@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from flows.channels import target
-from flows.errors import SourceError
+from flows.errors import UsageError
+from flows.incoming import Shape, read_incoming
+from flows.keys import load_key
 from flows.ledger import acknowledging
+from flows.ledger.consent import drain
+from flows.ledger.inbox import Notice, write
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job
 from flows.line.delivering import check_current, publish_messages
@@ -17,28 +22,111 @@ from flows.plan import check_deliverable, read_plan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.ledger.acknowledging import Told
+    from flows.ledger.acknowledging import Heard, Told
+    from flows.ledger.inbox import Said
     from flows.line.request import Published
     from flows.settings import Settings
     from flows.workspace import Workspace
 
 
-def acknowledge(settings: Settings, batch_id: str, told: Told, file: Path | None = None) -> int:
-    """Note what the other end tells of a batch; a run may be under way. Returns how many claims were released.
+FILE = Shape(
+    columns={"message_id": ("message_id",), "state": ("state",), "reason": ("reason",)},
+    required=("message_id",),
+    patterns={"message_id": "[0-9a-f]{64}", "state": "loaded|sent|failed"},
+    plain="message_id",
+    hint="write a message_id a line; or CSV whose header is message_id,state,reason; or JSON objects of these, one a line",
+)
+"""What tells of single messages."""
+_COLUMNS = dict.fromkeys(FILE.columns, pl.String)
+_STOPS: dict[str, Said] = {"complaint": "complained", "hard_bounce": "bounced", "unsubscribed": "no"}
+"""The reasons that are more than a reason: whom they are about gets nothing any more."""
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """What was noted of a batch.
+
+    Attributes:
+        batch: its id.
+        state: what all of it became, or what the messages of a plain list became; None where a file says it of each.
+        released: claims that were given back.
+        messages: what became of single messages; None where the whole batch was told of.
+        stopped: people of these who get nothing any more, by complaint, hard bounce or unsubscribing.
+        unreadable: rows of the file that say nothing.
+    """
+
+    batch: str
+    state: Told | None
+    released: int
+    messages: Heard | None = None
+    stopped: int = 0
+    unreadable: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was told took effect."""
+        strange = self.messages.elsewhere + self.messages.unknown if self.messages else 0
+        return strange + self.unreadable == 0
+
+
+def acknowledge(settings: Settings, batch_id: str, told: Told | None, file: Path | None = None) -> Acknowledged:
+    """Note what the other end tells of a batch; a run may be under way.
+
+    Complaints, hard bounces and opt-outs of the file hold at once, also where the rest of it is refused.
 
     Args:
         settings: of the workspace.
         batch_id: of the batch.
-        told: what became of it.
-        file: the `message_id` of those that failed, one a line; None means the whole batch.
+        told: what became of it; None where the file says it.
+        file: see `FILE`; None means the whole batch.
 
     Raises:
-        SourceError: the file cannot be read, or is empty.
-        StateError: there is no such batch or message, or it cannot have become that.
+        UsageError: nothing was told, or twice.
+        SourceError, DataError: the file cannot be read, or is not whole.
+        StateError: there is no such batch, none of the messages is in it, or it cannot have become that.
     """
-    messages = _lines(file) if file else ()
+    if file is None:
+        if told is None:
+            raise UsageError(
+                "justenough acknowledge", "it says nothing of the batch", "add loaded, sent, failed or lapsed"
+            )
+        with open_ledger(settings) as ledger:
+            return Acknowledged(batch_id, told, acknowledging.acknowledge(ledger, batch_id, told))
+    found = read_incoming(file, FILE)  # before the key and the ledger are opened: a fork would have them too
+    rows = pl.DataFrame({name: found.values(name) for name in FILE.columns}, _COLUMNS)
+    stopped = _stop(settings, batch_id, [rows, pl.DataFrame(found.doubtful, _COLUMNS)])
+    if found.refusal:
+        raise found.refusal
+    states = rows["state"].drop_nulls()
+    if told is not None and not states.is_empty():
+        raise UsageError("justenough acknowledge", "the file says what became of each message", f"leave out {told}")
+    if told == "lapsed" or (told is None and states.is_empty()):
+        what = "it does not say what became of the messages"
+        raise UsageError("justenough acknowledge", what, "add loaded, sent or failed, or a column state")
+    said = rows.with_columns(pl.coalesce("state", pl.lit(told, pl.String)).alias("state"))
     with open_ledger(settings) as ledger:
-        return acknowledging.acknowledge(ledger, batch_id, told, messages)
+        heard = acknowledging.acknowledge_each(ledger, batch_id, said.drop_nulls("state").select("message_id", "state"))
+    silent = said["state"].null_count()
+    return Acknowledged(batch_id, told, heard.released, heard, stopped, found.bad + silent)
+
+
+def _stop(settings: Settings, batch_id: str, rows: list[pl.DataFrame]) -> int:
+    """Suppress whom a reason says to, by the inbox, before any claim is given back: it tells whose message it was."""
+    reason = pl.col("reason").str.strip_chars().str.to_lowercase()
+    said = pl.concat(rows).with_columns(stop=reason.replace_strict(_STOPS, default=None, return_dtype=pl.String))
+    said = said.drop_nulls(["message_id", "stop"]).unique(["message_id", "stop"], maintain_order=True)
+    if said.is_empty():
+        return 0
+    key = load_key(settings.key_file)
+    with open_ledger(settings) as ledger:
+        known = ledger.rows(
+            "SELECT DISTINCT message_id, state AS stop FROM consent_event SEMI JOIN said USING (message_id)", said=said
+        )
+        new = said.join(known.cast(pl.String), on=["message_id", "stop"], how="anti", maintain_order="left")
+        pairs = new.select("message_id", "stop").iter_rows()
+        write(settings, [Notice(message_id=name, state=stop, source=batch_id) for name, stop in pairs])
+        drain(settings, ledger, key)
+    return new.height
 
 
 def deliver_failed(workspace: Workspace, batch_id: str) -> Published:
@@ -55,13 +143,3 @@ def deliver_failed(workspace: Workspace, batch_id: str) -> Published:
     check_current(workspace, plan)
     job = Job(workspace, plan, target(target_name), brand)
     return publish_messages(job, job.planned().filter(pl.col("message_id").is_in(messages.implode())))
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        found = [line.strip() for line in file.read_text("utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError):
-        raise SourceError(file.name, "this file cannot be read", "name a file with a message_id a line") from None
-    if not found:
-        raise SourceError(file.name, "this file is empty", "name a file with a message_id a line")
-    return found

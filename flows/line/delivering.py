@@ -29,6 +29,8 @@ from flows.stages.delivery import Payload
 from flows.stages.routing import FIRST, carried
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from flows.ledger.store import Ledger
     from flows.workspace import Workspace
 
@@ -43,8 +45,8 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         allow_past: whether a plan for a day that is over may be delivered.
 
     Raises:
-        PlanError: the plan has expired, was changed, is not what was approved, was delivered already, is about the past, was
-            made of other words or SQL, or has lost more than the tolerated share since.
+        PlanError: the plan has expired, was changed, is not what was approved, was delivered already, is about the past or a day
+            ahead of the clock, was made of other words or SQL, or has lost more than the tolerated share since.
     """
     settings = workspace.settings
     plan = read_plan(settings, run_id)
@@ -63,6 +65,9 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         raise PlanError(run_id, "this plan was changed after its delivery had begun", "make a new plan")
     if state == "delivered":
         raise PlanError(run_id, "this plan was delivered already", "make a new one; nobody gets the same help twice")
+    if state is None and plan.order.as_of > _today(workspace):
+        what = f"{plan.order.as_of} has not begun yet by this machine's clock"
+        raise PlanError(run_id, what, "look at the clock; then make a new plan")
     if state is None:
         planned = scan_deliveries(folder).collect()
         _check_fallen(workspace, plan, planned.filter(pl.col("reason").is_null()))
@@ -142,7 +147,11 @@ def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
 
 def _is_over(workspace: Workspace, plan: Plan) -> bool:
     """Whether the day of a plan is over, by the clock."""
-    return plan.order.as_of < present().astimezone(workspace.settings.zone).date()
+    return plan.order.as_of < _today(workspace)
+
+
+def _today(workspace: Workspace) -> date:
+    return present().astimezone(workspace.settings.zone).date()
 
 
 def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> None:

@@ -18,7 +18,8 @@ import polars as pl
 from flows.channels import Target
 from flows.clock import moment, present
 from flows.durable import private_folder, sync_folder, write_bytes
-from flows.errors import UsageError
+from flows.errors import DataError, SourceError, UsageError
+from flows.incoming import Shape, read_incoming
 from flows.keys import Key, load_keys
 from flows.ledger.claims import CLAIM, Header, claim
 from flows.ledger.consent import drain
@@ -156,15 +157,22 @@ def forget_requested(settings: Settings, name: str | None = None) -> Forgotten:
     return replace(done, refused=refused)
 
 
+_REQUEST = Shape(
+    columns={"customer_id": ("customer_id",)},
+    required=("customer_id",),
+    plain="customer_id",
+    hint="write a customer's id a line",
+    is_whole=True,
+)
+
+
 def _requested(path: Path) -> list[str] | None:
-    """The ids that a file names; None where it is no file of text, or a link to one elsewhere."""
-    if path.is_symlink() or not path.is_file():
-        return None
+    """The ids that a file names; None where it is no whole file of text, or a link to one elsewhere."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError):
+        found = read_incoming(path, _REQUEST)
+    except (SourceError, DataError):
         return None
-    return [line.strip() for line in lines if line.strip()]
+    return None if found.refusal else [name for name in found.values("customer_id") if name]
 
 
 def _keyed(customers: Sequence[str], keys: Sequence[Key]) -> pl.DataFrame:

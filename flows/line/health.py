@@ -1,4 +1,4 @@
-"""Whether the warehouse is as it was: a broken or half-loaded source is not "everybody left", nor "everybody came"."""
+"""Whether the warehouse, and whom its queries name, is as it was: half a load is not "everybody left", nor "everybody came"."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.durations import spoken
 from flows.errors import SourceError
-from flows.ledger.history import last_sources
+from flows.ledger.history import last_counts, last_sources
 from flows.ledger.store import open_ledger
 from flows.warehouse.scope import count_rows, definitions, last_loads
 
@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from flows.plan import Plan
     from flows.settings import Settings
     from flows.workspace import Workspace
 
 RISE_FROM = 1_000
 """Rows from which a rise is judged: a table of three may have ten tomorrow."""
+FALL_FROM = 100
+"""People from which a segment's fall is judged: of three late orders none may be late tomorrow."""
 
 
 @dataclass(frozen=True)
@@ -69,17 +72,50 @@ def sources_before(settings: Settings) -> Sources:
         return Sources(*last_sources(ledger))
 
 
+def check_people(settings: Settings, plan: Plan) -> None:
+    """Refuse a plan for whose products far fewer or more people are there than at the last run that delivered them.
+
+    Planned people are not compared: with `once_every` the day after a run has hardly any.
+
+    Raises:
+        SourceError: naming the product and the numbers.
+    """
+    with open_ledger(settings) as ledger:
+        before = last_counts(ledger)
+    for name in plan.order.products:
+        if name not in before:
+            continue
+        rows_before, open_before = before[name]
+        hint = "look at its segment's query, and at what it reads"
+        _check_count(name, "rows of its segment", rows_before, plan.candidates[name], hint, settings)
+        hint = "look at sql/consent.sql, sql/suppressions.sql, sql/exclusions/ and the addresses in sql/customers.sql"
+        _check_count(name, "people who may be spoken to", open_before, plan.open_counts[name], hint, settings)
+
+
+def _check_count(name: str, whom: str, before: int, count: int, look: str, settings: Settings) -> None:
+    if before >= FALL_FROM and (moved := _moved(before, count, settings)):
+        way, limit = moved
+        what = f"the {whom} {way} from {before} to {count} since it was last delivered"
+        raise SourceError(f"product {name}", what, f"{look}; if it is right raise the setting `{limit}` for one run")
+
+
 def _check_size(name: str, before: int, count: int, settings: Settings) -> None:
+    if moved := _moved(before, count, settings):
+        way, limit = moved
+        what = f"this source {way} from {before} to {count} rows since it was last looked at"
+        raise SourceError(
+            f"table {name}", what, f"look at its load; if it is right raise the setting `{limit}` for one run"
+        )
+
+
+def _moved(before: int, count: int, settings: Settings) -> tuple[str, str] | None:
+    """Which way a number went beyond the plausible, and the setting that says so; None where it did not."""
     change = count / before - 1 if before else 0
-    for way, limit, is_beyond in (
-        ("fell", "largest_fall", -change > settings.largest_fall),
-        ("rose", "largest_rise", change > settings.largest_rise and before >= RISE_FROM),
-    ):
-        if is_beyond:
-            what = f"this source {way} from {before} to {count} rows since it was last looked at"
-            raise SourceError(
-                f"table {name}", what, f"look at its load; if it is right raise the setting `{limit}` for one run"
-            )
+    if -change > settings.largest_fall:
+        return "fell", "largest_fall"
+    if change > settings.largest_rise and before >= RISE_FROM:
+        return "rose", "largest_rise"
+    return None
 
 
 def _check_columns(name: str, before: Mapping[str, str], columns: Mapping[str, str]) -> None:

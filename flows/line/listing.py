@@ -12,7 +12,8 @@ from flows.channels import CHANNELS, target
 from flows.clock import moment
 from flows.durable import write_bytes
 from flows.durations import spoken
-from flows.errors import DataError, SourceError, UsageError, nearest
+from flows.errors import SourceError, UsageError, nearest
+from flows.incoming import Shape, read_incoming
 from flows.keys import load_key
 from flows.ledger.lists import ages, note_comparison, take_list
 from flows.ledger.store import open_ledger
@@ -58,7 +59,7 @@ def reconcile_list(workspace: Workspace, target_name: str, file: Path, brand: st
 
     Raises:
         UsageError: there is no such target or brand.
-        SourceError, DataError: the file cannot be read, or has no such column.
+        SourceError, DataError: the file cannot be read, is not whole, or has no such column.
     """
     settings = workspace.settings
     used = {name: channel for ways in settings.targets.values() for channel, name in ways.items()}
@@ -66,7 +67,8 @@ def reconcile_list(workspace: Workspace, target_name: str, file: Path, brand: st
         raise UsageError("justenough reconcile", f"'{target_name}' is no target here", nearest(target_name, used))
     if brand not in settings.brands and brand != "*":
         raise UsageError("--brand", f"'{brand}' is no brand of this workspace", nearest(brand, settings.brands))
-    channel, key, addresses = target(target_name).channel, load_key(settings.key_file), _addresses(file)
+    channel, addresses = target(target_name).channel, _addresses(file)
+    key = load_key(settings.key_file)  # after the file: a fork would have it too
     now = moment(None, settings.zone)
     path = database(settings, now.as_of)
     hear(settings, draining=True)
@@ -104,30 +106,24 @@ def check_lists(settings: Settings) -> dict[str, str]:
     return {name: spoken(age) for name, age in found.items() if age is not None}
 
 
+LIST = Shape(
+    columns={"address": ("address", "email", "phone", "token")},
+    required=("address",),
+    plain="address",
+    hint="export it again, whole: an address a line, or CSV with a column address, email, phone or token",
+    in_any_case=True,
+    is_whole=True,
+    may_be_empty=True,
+    has_gaps=True,
+)
+"""A platform's list: every row may be somebody who said stop, so none may be lost."""
+
+
 def _addresses(file: Path) -> pl.Series:
-    """What is on a list: a column of a CSV file, or its lines."""
-    try:
-        content = file.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise SourceError(
-            file.name, "this file cannot be read", "export it as UTF-8: an address a line, or CSV"
-        ) from None
-    first = content.partition("\n")[0].strip().strip('"').lower()
-    if "," not in first and first not in _COLUMNS:
-        lines = pl.Series("address", content.splitlines(), dtype=pl.String).str.strip_chars()
-        return lines.filter(lines != "")
-    try:
-        table = pl.read_csv(content.encode(), infer_schema=False)
-    except pl.exceptions.PolarsError:
-        raise DataError(file.name, "this is not CSV", "export it again") from None
-    column = next((name for name in table.columns if name.strip().lower() in _COLUMNS), None)
-    if column is None:
-        raise DataError(file.name, "no column holds the addresses", f"name it one of: {', '.join(_COLUMNS)}")
-    found = table[column].str.strip_chars().drop_nulls().alias("address")
-    return found.filter(found != "")
-
-
-_COLUMNS = ("address", "email", "phone", "token")
+    found = read_incoming(file, LIST)
+    if found.refusal:
+        raise found.refusal
+    return pl.Series("address", found.values("address"), pl.String).drop_nulls()
 
 
 def _barred(bars: Bars, channel: str, brand: str) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from flows.keys import Key, load_key
 from flows.ledger.claims import claimed_addresses
 from flows.ledger.store import open_ledger
 from flows.line.crowding import CROWD_FILE, crowds, read_crowd, shared
+from flows.line.health import check_people
 from flows.line.planning import COUNTED_FOLDER, MISSED_FOLDER, ROUTED_FOLDER, read_decisions, save, scan_deliveries
 from flows.line.reconciling import members_of, published_members
 from flows.plan import (
@@ -32,6 +33,7 @@ from flows.plan import (
     read_plan,
     save_plan,
 )
+from flows.reasons import BARRED
 from flows.schemas import KEYS, ROUTED
 from flows.stages.claims import Reach, in_small_audiences, reconciled
 from flows.stages.crowd import CLASS, lowered
@@ -62,7 +64,7 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
         parts: what `plan_part` returned for each part.
 
     Raises:
-        SourceError: sql/customers.sql yields nobody.
+        SourceError: sql/customers.sql yields nobody, or a segment far fewer or more people than at the last run.
         BalanceError: the rows do not add up.
     """
     settings = workspace.settings
@@ -94,6 +96,8 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     lines = (json.dumps(creatives[name], ensure_ascii=False) + "\n" for name in sorted(creatives))
     write_bytes(folder / "creatives.ndjson", "".join(lines).encode())
     plan = _counted(workspace, folder, order, totals, crowds(settings, classes), present() + settings.plan_expires)
+    if not order.customers:  # a run for a few has nothing to be held against
+        check_people(settings, plan)
     save_plan(folder, plan)
     for passing in (ROUTED_FOLDER, COUNTED_FOLDER):  # last, so that a settling that failed half-way can be repeated
         shutil.rmtree(folder / passing, ignore_errors=True)
@@ -189,6 +193,7 @@ def _counted(
         people=_waterfalls(units(decisions)),
         deliveries=_waterfalls(deliveries),
         candidates=found,
+        open_counts=_open_counts(decisions, found),
         counts=tuple(Count.model_validate(row) for row in counts.iter_rows(named=True)),
         crowds=crowds,
         capped=_capped(decisions),
@@ -197,6 +202,13 @@ def _counted(
     )
     _check_balance(plan, decisions, _wanted(workspace, order, decisions))
     return plan
+
+
+def _open_counts(decisions: pl.DataFrame, products: Iterable[str]) -> dict[str, int]:
+    """How many of each product's candidates may be spoken to, whatever they were sent before."""
+    is_open = pl.col("reason").is_null() | ~pl.col("reason").is_in(BARRED)
+    found = dict(decisions.filter(is_open).group_by("product").len().iter_rows())
+    return {name: found.get(name, 0) for name in products}
 
 
 def _capped(decisions: pl.DataFrame) -> tuple[Capped, ...]:

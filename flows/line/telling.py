@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from flows.channels import CHANNELS
-from flows.errors import SourceError, UsageError, nearest
+from flows.errors import UsageError, nearest
+from flows.incoming import read_with
 from flows.ledger.inbox import Notice, parse, spoken, write
 
 if TYPE_CHECKING:
@@ -47,8 +48,4 @@ def tell_all(settings: Settings, file: Path) -> int:
         DataError: a line is no notice.
         OutboxError: the inbox cannot be written to.
     """
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise SourceError(file.name, f"this file cannot be read ({error.strerror})", "mend its name") from None
-    return write(settings, parse(content, file.name))
+    return write(settings, read_with(file, parse))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from flows.ledger.publishing import Recovered
+    from flows.line.acknowledging import Acknowledged
     from flows.line.listing import Compared
     from flows.line.request import Delivered, Outcome, Published
     from flows.plan import Capped, Crowd, Missed, Plan, Waterfall
@@ -156,12 +157,25 @@ def resolved(batch: str, way: str) -> RenderableType:
     return Group(Text(f"{batch} is {said}."), _next("justenough run"))
 
 
-def acknowledged(batch: str, told: str, released: int) -> RenderableType:
-    """What the other end told of a batch."""
-    if told not in ("failed", "lapsed"):
-        return Text(f"{batch} is {told}.")
-    said = f"{batch}: {told} is noted, and {released:,} claims are released."
-    return Group(Text(said), _next(f"justenough deliver --failed {batch}"))
+def acknowledged(found: Acknowledged) -> RenderableType:
+    """What the other end told of a batch, and what of it could not be noted."""
+    told = found.messages
+    if told is None and found.state not in ("failed", "lapsed"):
+        return Text(f"{found.batch} is {found.state}.")
+    said = f"{found.state} is noted"
+    if told is not None:
+        said = " and ".join(f"{count:,} {state}" for state, count in told.noted.items()) or "nothing new"
+        said += f"; {told.known:,} were known" if told.known else ""
+    lines = [f"{found.batch}: {said}, and {found.released:,} claims are released."]
+    if found.stopped:
+        lines.append(f"{found.stopped:,} said stop, or cannot be reached any more: they get nothing from now on.")
+    strange = {
+        "are of another batch": told.elsewhere if told else 0,
+        "are of no batch that is known here": told.unknown if told else 0,
+        "could not be read": found.unreadable,
+    }
+    lines += [f"Left out: {count:,} rows {why}." for why, count in strange.items() if count]
+    return Group(*map(Text, lines), *([_next(f"justenough deliver --failed {found.batch}")] if found.released else []))
 
 
 def again(done: Published, outbox: Path) -> RenderableType:

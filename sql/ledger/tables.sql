@@ -20,6 +20,14 @@ CREATE TABLE IF NOT EXISTS run (
 );
 ALTER TABLE run ADD COLUMN IF NOT EXISTS source_columns JSON;
 
+-- How many people the segment of each product that a run delivered named, of runs over everybody: the next run compares.
+CREATE TABLE IF NOT EXISTS segment_count (
+    run_id VARCHAR NOT NULL,
+    product VARCHAR NOT NULL,
+    row_count BIGINT NOT NULL,              -- people, or people and subject
+    open_count BIGINT NOT NULL              -- of these, whom consent, suppressions, exclusions and addresses let speak to
+);
+
 -- One row per decision that a run acted on: winners, and those who were held out (reason HOLDOUT).
 CREATE TABLE IF NOT EXISTS decision (
     decision_id VARCHAR NOT NULL,

@@ -3,7 +3,8 @@
 python -m tests.bad_input.catalogue   prints each number with the tests that prove it, or what it waits for
 
 Where a line speaks of files that somebody else writes (62 to 97), it is the rule for every file that is read today: what
-people write, the warehouse, the inbox, the history. The files of outcomes come later, and have to keep the same rules.
+people write, the warehouse, the inbox, the history, and what platforms tell of messages. The files of outcomes come later, and
+have to keep the same rules.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ CATALOGUE: dict[int, str] = {
     39: "a score that is NaN or infinite is no reason to speak",
     40: "rows that share a key stop the run, with their number",
     41: "a segment without rows makes no file, and is said",
-    42: "a source that rises far beyond its usual size stops the run",
+    42: "a source, or whom a segment names, that rises or falls far beyond its usual size stops the run",
     43: "a column that is missing or of another kind stops the run before it claims",
     44: "a consent that nobody can read is a no",
     45: "a consent that lies ahead is none",
@@ -91,34 +92,34 @@ CATALOGUE: dict[int, str] = {
     61: "a template's name is one of a channel, never a path",
     # files that are read
     62: "an empty file is refused",
-    63: "a table without rows stops the run, unless it may be empty",
+    63: "a table without rows stops the run, unless it may be empty; so does a file with a header alone",
     64: "a file without its header is refused",
     65: "columns are found by name, in any order",
     66: "a header that names a column twice is refused",
     67: "a byte order mark is read over",
     68: "other encodings than UTF-8 are refused",
     69: "a NUL in a file is refused, in an address it costs the row",
-    70: "all line ends are read",
+    70: "the line ends of today are read; those of old Macs are refused in files of others",
     71: "a file that is cut short is refused",
     72: "a quote that does not end is refused",
-    73: "a column that is missing is refused, one too many is left alone",
-    74: "a table is no notice, whatever its delimiter",
-    75: "a field of five megabytes is cut",
+    73: "a column that is missing is refused, one too many is left alone; a row that is too short or too long is left out",
+    74: "other delimiters than the comma are refused, and named",
+    75: "a field of five megabytes is cut where it is printed, and refused in a file of others",
     76: "a line of sixty megabytes is refused before it is read",
-    77: "nothing is unpacked that was not declared, nor beyond its size",
+    77: "what is packed is refused, and never unpacked",
     78: "an id stays the text that it is: 0012, 1E5",
-    79: "an unknown message costs nobody else anything",
-    80: "another tenant's message costs its row, and is an alarm",
+    79: "an unknown message is counted, and costs nobody else anything",
+    80: "a message of another batch costs its row, and is told; a file of another batch is refused",
     81: "a file that was read already changes nothing",
     82: "an event that is told twice counts once",
     83: "a later event never takes back a graver one",
     84: "a yes of the year 2999 is none, a no is one from now; an instant without its zone is refused",
     85: "an opt-out of an unknown address is kept all the same",
-    86: "a complaint suppresses at once; a file of complaints that cannot be read stops everything",
+    86: "a complaint suppresses at once, even in a file that is refused; one in the inbox that cannot be read stops everything",
     87: "twenty thousand columns are refused",
     88: "a formula is text in files for machines",
     89: "a file that is still being written is waited for, or tried again later",
-    90: "pipes and devices are not read",
+    90: "pipes, devices and links are not read; what others wrote is read in a child without ledger, key and environment",
     # JSON
     91: "a line separator within a value does not end its record",
     92: "NaN stands in no file",
@@ -131,7 +132,7 @@ CATALOGUE: dict[int, str] = {
     98: "a full disk loses nothing, in whichever folder, and doubles nothing later",
     99: "while another run holds the lock the answer is 75",
     100: "a clock that is set back loosens nothing",
-    101: "days on which the clocks change have their own length",
+    101: "days on which the clocks change have their own length, and instants are kept in UTC",
     102: "a kill at any instant is finished or undone",
     103: "of two schedulers one runs",
     104: "two file systems are refused before anything is claimed",
@@ -141,10 +142,8 @@ CATALOGUE: dict[int, str] = {
     108: "no row of a table is a blank line",
 }
 
-_OUTCOMES = "no file of outcomes is read yet"
 WAITS: dict[int, str] = {
     38: "nothing has an hour of the day yet: the platform sends when it likes",
-    **dict.fromkeys((64, 66, 77, 80, 81, 83), _OUTCOMES),
 }
 """What nothing can prove yet, and why."""
 

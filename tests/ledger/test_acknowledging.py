@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from flows.errors import StateError
-from flows.ledger.acknowledging import acknowledge, failed, lapse
+from flows.ledger.acknowledging import Heard, acknowledge, acknowledge_each, failed, lapse
 from flows.ledger.store import open_ledger
 from tests.ledger.claiming import END, claimed
 from tests.tiny import clock
@@ -45,6 +45,11 @@ def found(ledger):
     return *state, ledger.rows("SELECT message_id FROM claim ORDER BY 1")["message_id"].to_list()
 
 
+def each(ledger, batch_id, **told):
+    """What is told of single messages."""
+    return acknowledge_each(ledger, batch_id, pl.DataFrame({"message_id": list(told), "state": list(told.values())}))
+
+
 ALL = ["m1", "m2", "m3"]
 
 
@@ -69,13 +74,29 @@ def test_what_reached_nobody_is_given_back_once(ledger, batch, told):
 
 def test_what_failed_in_a_batch_is_given_back_and_the_rest_is_not(ledger, batch):
     acknowledge(ledger, batch, "loaded")
-    assert acknowledge(ledger, batch, "failed", ["m2"]) == 1
-    assert acknowledge(ledger, batch, "failed", ["m2"]) == 0
+    assert each(ledger, batch, m2="failed") == Heard({"failed": 1}, released=1)
+    assert each(ledger, batch, m2="failed") == Heard(known=1)
     assert found(ledger) == ("loaded", 1, ["m1", "m3"])
     assert failed(ledger, batch)[3].to_list() == ["m2"]
     acknowledge(ledger, batch, "sent")
-    assert acknowledge(ledger, batch, "failed", ["m2", "m3"]) == 1
+    assert each(ledger, batch, m2="failed", m3="failed") == Heard({"failed": 1}, released=1, known=1)
     assert found(ledger) == ("sent", 2, ["m1"])
+
+
+def test_of_a_batch_that_failed_what_was_sent_stays(ledger, batch):
+    assert each(ledger, batch, m1="sent", m2="loaded") == Heard({"loaded": 1, "sent": 1})
+    assert found(ledger) == ("loaded", 0, ALL)
+    assert acknowledge(ledger, batch, "failed") == 2
+    assert found(ledger) == ("failed", 2, ["m1"])
+    assert each(ledger, batch, m2="sent", x="sent") == Heard(known=1, unknown=1)
+    assert found(ledger) == ("failed", 2, ["m1"])
+
+
+@pytest.mark.parametrize("told", ["loaded", "sent"])
+def test_one_message_that_arrived_takes_a_batch_off_its_hold(ledger, batch, told):
+    become(ledger, batch, "hold")
+    assert each(ledger, batch, m1="failed", m2=told) == Heard({"failed": 1, told: 1}, released=1)
+    assert found(ledger) == ("loaded", 1, ["m2", "m3"])
 
 
 @pytest.mark.parametrize("told", ["loaded", "sent"])
@@ -95,15 +116,17 @@ def test_what_was_on_hold_and_has_been_loaded_is_in_doubt_no_more(ledger, batch,
         ("sent", "message", "failed", [], "this batch is sent, and cannot be failed"),
         ("loaded", "message", "lapsed", [], "this batch is loaded, and cannot be lapsed"),
         ("failed", "message", "loaded", [], "this batch is failed, and cannot be loaded"),
-        ("published", "message", "sent", ["m1"], "single messages cannot be sent"),
-        ("published", "message", "failed", ["m1", "x", "y"], "2 of 3 messages are not in this batch"),
+        ("sealed", "message", "sent", ["m1"], "this batch is sealed, and cannot be sent"),
+        ("hold", "message", "failed", ["m1"], "this batch is hold, and cannot be failed"),
+        ("published", "message", "failed", ["x", "y"], "2 of 2 messages are not in this batch"),
+        ("published", "state", "failed", ["m1"], "what a platform holds cannot have failed"),
         ("published", "state", "failed", [], "what a platform holds cannot have failed"),
     ],
 )
 def test_what_cannot_be_is_refused_and_changes_nothing(ledger, batch, state, kind, told, messages, what):
     become(ledger, batch, state, kind)
     with pytest.raises(StateError) as refused:
-        acknowledge(ledger, batch, told, messages)
+        each(ledger, batch, **dict.fromkeys(messages, told)) if messages else acknowledge(ledger, batch, told)
     assert refused.value.what == what
     assert found(ledger) == (state, 0, ALL)
 

@@ -152,6 +152,25 @@ def test_a_day_is_that_of_the_person_in_the_plan_and_in_the_claim(tiny):
     assert set(sent(tiny)) == {"c04", "c06"}
 
 
+@pytest.mark.bad_input(101)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [("2026-11-01T04:00", "2026-11-02T05:00"), ("2026-03-08T05:00", "2026-03-09T04:00")],  # of 25 hours, and of 23
+)
+def test_a_day_on_which_the_clocks_change_where_somebody_lives_caps_for_as_long_as_it_is(tiny, begins, ends):
+    capped(tiny, "1 in 1 day")
+    tiny.warehouse(
+        "DELETE FROM late_orders; UPDATE people SET time_zone = 'America/New_York' WHERE customer_id = 'c01'"
+    )
+    tiny.plan()  # makes the ledger
+    had(tiny, "c01", datetime.fromisoformat(f"{begins}+00:00"))
+    end = datetime.fromisoformat(f"{ends}+00:00")
+    assert tiny.plan(at=end - timedelta(minutes=1)).people["marketing"].reasons == {"CAPPED": 1}
+    assert told(tiny, "c01")[0][2].startswith(f"until {end.date()} 00:00")
+    assert tiny.plan(at=end).people["marketing"].reasons == {}
+
+
 @pytest.mark.slow
 def test_held_out_people_are_bound_as_others_are(tiny):
     capped(tiny, "1 in 3 days")

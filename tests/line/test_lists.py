@@ -91,7 +91,7 @@ def test_a_list_that_nobody_compared_in_time_stops_the_run_and_its_age_stands_in
     [
         ("email_fil", "x@y.example.com", [], "'email_fil' is no target here"),
         ("email_file", "x@y.example.com", ["--brand", "nroth"], "'nroth' is no brand"),
-        ("email_file", "name,place\nx,y\n", [], "no column holds the addresses"),
+        ("email_file", "name,place\nx,y\n", [], "the header has no column address"),
     ],
 )
 def test_what_is_no_list_is_said(tiny, capsys, target, content, more, complaint):
