@@ -58,7 +58,7 @@ def test_what_is_spilled_is_for_nobody_elses_eyes_and_goes_with_the_next_run_aft
         os.killpg(child.pid, killer)
     assert child.returncode == -killer
     assert seen.lax == set()
-    assert any(MAIL.encode() in path.read_bytes() for path in scratch.iterdir())  # it would be found
+    assert any(MAIL.encode() in path.read_bytes() for path in scratch.rglob("*") if path.is_file())  # it would be found
     assert list((tmp_path / "here").iterdir()) == []  # no dump
     with run_in(tmp_path, tiny) as child:
         seen = watch(child, tmp_path)
