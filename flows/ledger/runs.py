@@ -31,6 +31,15 @@ def is_of_plan(ledger: Ledger, run_id: str, plan_digest: str) -> bool:
     return rows["plan_digest"].to_list() == [plan_digest]
 
 
+def note_rewritten(ledger: Ledger, before: str, after: str) -> None:
+    """A run that is delivering a plan goes on with the same one less the people who were forgotten; by the plans' digests."""
+    with ledger.transaction():
+        given = {"before": before, "after": after}
+        ledger.execute(
+            "UPDATE run SET plan_digest = $after WHERE plan_digest = $before AND state = 'delivering'", given
+        )
+
+
 def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, decisions: pl.DataFrame) -> None:
     """Note that a plan is being delivered, with the decisions it acts on: from now on it is finished after a crash.
 

@@ -28,9 +28,9 @@ from flows.ledger.lock import run_lock
 from flows.ledger.membership import forget_older
 from flows.ledger.publishing import Recovered, check_folders, on_hold, publish, recover, staged
 from flows.ledger.restoring import mark, refuse_restored
-from flows.ledger.runs import last_published
+from flows.ledger.runs import last_published, note_rewritten
 from flows.ledger.store import open_ledger
-from flows.plan import Plan, new_run_id, save_plan, sha256
+from flows.plan import Plan, new_run_id, plan_digest, save_plan, sha256
 from flows.stages.delivery import Payload, header, write_batch
 
 if TYPE_CHECKING:
@@ -235,24 +235,24 @@ def _publish_recalls(settings: Settings, head: Header, rows: pl.DataFrame, drain
 def _forget_in_plans(settings: Settings, people: pl.DataFrame) -> dict[str, int | None]:
     """Take people out of every plan. One that is about them by name goes whole, as does one that was never finished."""
     folders = sorted(path for path in settings.folder("plans").glob("*") if path.is_dir())
-    found = {folder.name: _forget_in_plan(folder, people) for folder in folders}
+    found = {folder.name: _forget_in_plan(settings, folder, people) for folder in folders}
     return {name: rows for name, rows in found.items() if rows != 0}
 
 
-def _forget_in_plan(folder: Path, people: pl.DataFrame) -> int | None:
+def _forget_in_plan(settings: Settings, folder: Path, people: pl.DataFrame) -> int | None:
     try:
         plan = Plan.model_validate_json((folder / "plan.json").read_bytes())
         if not set(plan.order.customers) & set(people["customer_id"]):
-            return _rewritten(folder, plan, people)
+            return _rewritten(settings, folder, plan, people)
     except (OSError, ValueError, pl.exceptions.PolarsError):  # unfinished or damaged: nobody can tell whom it holds
         pass
     drop_plan(folder)
     return None
 
 
-def _rewritten(folder: Path, plan: Plan, people: pl.DataFrame) -> int:
+def _rewritten(settings: Settings, folder: Path, plan: Plan, people: pl.DataFrame) -> int:
     """Write a plan's files anew without some people. It can be delivered still, less them, where it could be before."""
-    files, gone = dict(plan.files), 0
+    files, gone, before = dict(plan.files), 0, plan_digest(folder)
     for path in sorted(folder.rglob("*.parquet")):
         rows = pl.read_parquet(path)
         kept = _without(rows, people)
@@ -264,6 +264,8 @@ def _rewritten(folder: Path, plan: Plan, people: pl.DataFrame) -> int:
                 files[name] = sha256(path)
     if gone:
         save_plan(folder, plan.model_copy(update={"files": files}))
+        with open_ledger(settings) as ledger:
+            note_rewritten(ledger, before, plan_digest(folder))
     return gone
 
 

@@ -33,6 +33,7 @@ JUDGE = Path(__file__).with_name("judge.py")
 BEGAN = time.monotonic()
 Named = tuple[str, str | None]
 """A point, and within whose batch."""
+BEFORE_THE_END: Named = (LATE[0], None)
 NAMED: list[Named] = [
     *((point, None) for point in (*PLANNING, *LATE, *RECOVERING)),
     *((point, "*") for point in dict.fromkeys((*OF_A_MESSAGE, *OF_A_STATE))),
@@ -169,8 +170,10 @@ class Killer:
 
     def choose(self, left: dict[str, Any]) -> Named | None:
         """A named point that a run can reach from where the last one died, or None: at random."""
+        if left["state"] == "all published" and self.states["all published"] < 2 * self.states["run ended"] + 3:
+            return BEFORE_THE_END  # a day comes to it once: it is left several times, before it is over
         near = [named for named in NAMED if _is_near(named, left)]
-        if not near or (self.kills["named"] > self.kills["random"] and left["state"] != "all published"):
+        if not near or self.kills["named"] > self.kills["random"]:
             return None
         return min(
             near, key=lambda named: (self.states[self.leads_to.get(named, "")], self.used[named], self.chance.random())
