@@ -102,7 +102,7 @@ def note_file(ledger: Ledger, batch_id: str, file: str, state: FileState) -> Non
     """Note that a file is about to be revealed, that it was refused and so was not, or that it was."""
     change = {
         "begun": "begun = list_distinct(list_append(begun, $file))",
-        "refused": "begun = list_filter(begun, name -> name <> $file)",
+        "refused": "begun = list_filter(begun, lambda name: name <> $file)",
         "arrived": "begun = list_distinct(list_append(begun, $file)), arrived = list_distinct(list_append(arrived, $file))",
     }[state]
     with ledger.transaction():

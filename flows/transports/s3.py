@@ -7,7 +7,7 @@ is taken, 409 where two put it at once. One PUT takes 5 GB.
 from __future__ import annotations
 
 import base64
-import binascii
+import hashlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -59,18 +59,23 @@ class _Bucket:
         self._client = client
 
     def find(self, parcel: Parcel) -> Found:
-        """As `Way.find`; by the digest that the store has computed, or the one that came along where it does not tell."""
+        """As `Way.find`; where the store does not tell its own digest, what has the name and the size is read."""
         try:
             head = self._client.head_object(**self._key(parcel), ChecksumMode="ENABLED")
-        except ClientError as problem:
-            if _status(problem) == 404:
+            if head["ContentLength"] != parcel.size:
+                return "other"
+            digest = head.get("ChecksumSHA256") or self._digest(parcel)
+        except (BotoCoreError, HTTPClientError, ClientError) as problem:
+            if isinstance(problem, ClientError) and _status(problem) == 404:
                 return "absent"
             raise _refused(self._destination, problem) from None
-        except (BotoCoreError, HTTPClientError) as problem:
-            raise _refused(self._destination, problem) from None
-        digest = head.get("ChecksumSHA256") or _encoded(head.get("Metadata", {}).get("sha256", ""))
-        is_same = (head["ContentLength"], digest) == (parcel.size, _encoded(parcel.sha256))
-        return "same" if is_same else "other"
+        return "same" if digest == _encoded(parcel.sha256) else "other"
+
+    def _digest(self, parcel: Parcel) -> str:
+        digest = hashlib.sha256()
+        for block in self._client.get_object(**self._key(parcel))["Body"].iter_chunks(1 << 20):
+            digest.update(block)
+        return _encoded(digest.hexdigest())
 
     def upload(self, parcel: Parcel, sent: Callable[[int], None]) -> None:
         """As `Way.upload`: there is nothing to do before the put."""
@@ -90,7 +95,6 @@ class _Bucket:
                     IfNoneMatch="*",
                     ChecksumAlgorithm="SHA256",
                     ChecksumSHA256=_encoded(parcel.sha256),
-                    Metadata={"sha256": parcel.sha256},
                 )
             except (BotoCoreError, HTTPClientError) as problem:
                 # Of an object whose end never left this machine nothing is kept.
@@ -132,11 +136,8 @@ class _Body:
 
 
 def _encoded(hexadecimal: str) -> str:
-    """A digest as S3 writes it; empty where it is none."""
-    try:
-        return base64.b64encode(binascii.unhexlify(hexadecimal)).decode()
-    except binascii.Error:
-        return ""
+    """A digest as S3 writes it."""
+    return base64.b64encode(bytes.fromhex(hexadecimal)).decode()
 
 
 def _status(problem: ClientError) -> int:

@@ -25,7 +25,9 @@ class Failing:
             writer.transport.abort()
             return
         both = (writer, there_writer)
-        await asyncio.gather(self.pass_on(reader, there_writer, "up", both), self.pass_on(there_reader, writer, "down", both))
+        await asyncio.gather(
+            self.pass_on(reader, there_writer, "up", both), self.pass_on(there_reader, writer, "down", both)
+        )
 
     async def pass_on(self, reader: Any, writer: Any, way: str, both: tuple[Any, ...]) -> None:
         try:

@@ -73,7 +73,12 @@ class Store:
     bucket: str = BUCKET
 
     def settings(self, *, port: int | None = None, **more: object) -> dict[str, object]:
-        return {"to": f"s3://{self.bucket}/in", "endpoint": f"http://127.0.0.1:{port or self.port}", "region": "eu-central-1", **more}
+        return {
+            "to": f"s3://{self.bucket}/in",
+            "endpoint": f"http://127.0.0.1:{port or self.port}",
+            "region": "eu-central-1",
+            **more,
+        }
 
     @property
     def client(self):

@@ -78,7 +78,7 @@ class Watcher(threading.Thread):
     def run(self) -> None:
         while not self.over.is_set():
             self.look()
-            time.sleep(0.01)
+            time.sleep(0.03)
         self.look()
 
     def look(self) -> None:
