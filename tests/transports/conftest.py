@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import replace
-
 import pytest
 
 from tests.tiny import make
-from tests.transports.servers import KEYS, free_port, sshd, store
+from tests.transports.servers import KEYS, emptied, free_port, sshd, store
 from tests.transports.shops import MAIL, environment, ways
-
-_NUMBER = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -38,19 +33,6 @@ def waiting_shop(openssh, tmp_path_factory):
 def waiting(waiting_shop, tmp_path):
     """A copy of that shop."""
     return waiting_shop[0].copy(tmp_path / "tiny")
-
-
-def emptied(end):
-    """The same server with another, empty folder or bucket."""
-    number = next(_NUMBER)
-    if hasattr(end, "home"):
-        folder = end.home / f"in-{number}"
-        folder.mkdir()
-        return replace(end, folder=folder)
-    found = replace(end, bucket=f"bucket-{number}")
-    where = {"LocationConstraint": "eu-central-1"}
-    found.client.create_bucket(Bucket=found.bucket, CreateBucketConfiguration=where)
-    return found
 
 
 @pytest.fixture

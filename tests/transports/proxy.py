@@ -17,6 +17,7 @@ class Failing:
     def __init__(self, to: int, way: str, offset: int) -> None:
         self.to, self.way, self.left = to, way, offset
         self.deaf: set[int] = set()
+        self.passed = {"up": 0, "down": 0}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -28,6 +29,7 @@ class Failing:
         await asyncio.gather(
             self.pass_on(reader, there_writer, "up", both), self.pass_on(there_reader, writer, "down", both)
         )
+        print(f"passed {self.passed['up']} up, {self.passed['down']} down", flush=True)  # noqa: T201
 
     async def pass_on(self, reader: Any, writer: Any, way: str, both: tuple[Any, ...]) -> None:
         try:
@@ -36,6 +38,7 @@ class Failing:
                     continue
                 if way == self.way or (self.way == "deaf" and way == "up"):
                     block = self.cut(block, both)
+                self.passed[way] += len(block)
                 writer.write(block)
                 await writer.drain()
         except OSError:

@@ -6,6 +6,7 @@ The S3 API is moto's server. It honours `If-None-Match: *` and refuses half a bo
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import shutil
 import socket
@@ -13,9 +14,10 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore.config import Config
@@ -27,6 +29,8 @@ PROXY = Path(__file__).with_name("proxy.py")
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 BUCKET = "deliveries"
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "hush-secret", "AWS_DEFAULT_REGION": "eu-central-1"}
+
+_NUMBER = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -81,15 +85,8 @@ class Store:
         }
 
     @property
-    def client(self):
-        session = botocore.session.get_session()
-        session.set_credentials("key", "secret")
-        return session.create_client(
-            "s3",
-            region_name="eu-central-1",
-            endpoint_url=f"http://127.0.0.1:{self.port}",
-            config=Config(s3={"addressing_style": "path"}),
-        )
+    def client(self) -> Any:
+        return _client(self.port)
 
     def names(self) -> list[str]:
         found = self.client.list_objects_v2(Bucket=self.bucket, Prefix="in/").get("Contents", [])
@@ -104,6 +101,15 @@ class Store:
 
     def put(self, name: str, content: bytes) -> None:
         self.client.put_object(Bucket=self.bucket, Key=f"in/{name}", Body=content)
+
+
+@cache
+def _client(port: int) -> Any:
+    session = botocore.session.get_session()
+    session.set_credentials("key", "secret")
+    path = Config(s3={"addressing_style": "path"})
+    there = f"http://127.0.0.1:{port}"
+    return session.create_client("s3", region_name="eu-central-1", endpoint_url=there, config=path)
 
 
 @contextmanager
@@ -186,3 +192,16 @@ def _listens(port: int) -> bool:
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def emptied(end: Any) -> Any:
+    """The same server with another, empty folder or bucket."""
+    number = next(_NUMBER)
+    if hasattr(end, "home"):
+        folder = end.home / f"in-{number}"
+        folder.mkdir()
+        return replace(end, folder=folder)
+    found = replace(end, bucket=f"bucket-{number}")
+    where = {"LocationConstraint": "eu-central-1"}
+    found.client.create_bucket(Bucket=found.bucket, CreateBucketConfiguration=where)
+    return found

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flows import line
-from tests.tiny import Tiny, clock, day
+from tests.tiny import MORNING, Tiny, clock
 from tests.transports.servers import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 MAIL, WEB = "email_file", "web_profiles"
 
@@ -29,7 +30,7 @@ def ways(tiny: Tiny, **transports: dict[str, object]) -> None:
     file.write_text(text, "utf-8")
 
 
-def later(tiny: Tiny, *, at=day(0)) -> dict[str, tuple[str, str]]:
+def later(tiny: Tiny, *, at: datetime = MORNING) -> dict[str, tuple[str, str]]:
     """The first act of a later run: batch -> what became of it, and why."""
     with clock(at):
         recovered, _ = line.recover_now(tiny.load())
@@ -53,26 +54,24 @@ def torn(listing: dict[str, bytes]) -> list[str]:
     for name, content in listing.items():
         if name.endswith("manifest.json"):
             stem = name.removesuffix("manifest.json")
-            for entry in json.loads(content)["files"]:
-                if sha256(listing.get(stem + entry["name"], b"")) != entry["sha256"]:
-                    found.append(f"{name}: {entry['name']}")
+            files = {entry["name"]: entry["sha256"] for entry in json.loads(content)["files"]}
+            found += [f"{name}: {file}" for file in files if sha256(listing.get(stem + file, b"")) != files[file]]
     return found
 
 
 class Watcher(threading.Thread):
-    """Lists the other end all the while. A greedy one takes each file away as soon as it sees it, as a landing job does.
+    """Lists the other end all the while. A greedy one takes away each file that it sees, as a job does that loads what lands.
 
     Attributes:
-        torn: manifests that it saw without their files (of a greedy one: among all that it ever saw).
-        seen: name -> how often it appeared.
+        torn: manifests that were there without their files.
+        seen: name -> what appeared under it; a greedy one sees what is sent twice twice.
     """
 
-    def __init__(self, end: Any, *, greedy: bool = False) -> None:
+    def __init__(self, end: Any, *, greedy: bool) -> None:
         super().__init__(daemon=True)
         self.end, self.greedy = end, greedy
         self.torn: list[str] = []
         self.seen: dict[str, list[bytes]] = {}
-        self.looks = 0
         self.over = threading.Event()
 
     def run(self) -> None:
@@ -82,27 +81,17 @@ class Watcher(threading.Thread):
         self.look()
 
     def look(self) -> None:
-        # A file that is listed after its manifest was there before it; a listing is not taken at one instant.
-        try:
-            listing = self.end.list()
-        except (OSError, self.gone):
-            return
-        if not self.greedy:
-            if torn(listing):
-                self.torn += torn(self.end.list())
-            self.seen |= {name: [content] for name, content in listing.items()}
-        for name, content in listing.items() if self.greedy else ():
-            self.end.take(name)
-            self.seen.setdefault(name, []).append(content)
-        if self.greedy:
-            self.torn += torn({name: contents[-1] for name, contents in self.seen.items()})
-        self.looks += 1
-
-    @property
-    def gone(self) -> type[Exception]:
-        import botocore.exceptions
-
-        return botocore.exceptions.ClientError
+        listing = self.end.list()
+        for name, content in listing.items():
+            if self.greedy:
+                self.end.take(name)
+                self.seen.setdefault(name, []).append(content)
+            else:
+                self.seen[name] = [content]
+        # Files are listed one after the other, so one that came after the first and before its manifest is seen by a second look.
+        if torn({name: contents[-1] for name, contents in self.seen.items()}):
+            again = {} if self.greedy else self.end.list()
+            self.torn += torn({name: contents[-1] for name, contents in self.seen.items()} | again)
 
 
 @contextmanager
