@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.clock import present
-from flows.errors import DoubtError, JustEnoughError, StateError, TransportError
+from flows.errors import DoubtError, JustEnoughError, SettingError, StateError, TransportError
 from flows.keys import load_key
 from flows.ledger import carriage
 from flows.ledger.acknowledging import acknowledge
 from flows.ledger.consent import barred_since, drain
 from flows.ledger.publishing import MANIFEST, Recovered, is_whole
+from flows.ledger.restoring import mark
 from flows.ledger.store import open_ledger
 from flows.line.planning import scan_deliveries
 from flows.line.request import Carried, Progress, silent
@@ -69,17 +70,22 @@ def carry(
     with open_ledger(settings) as ledger:
         mine = [each for each in carriage.on_their_way(ledger) if (each.target, each.brand) == (target, brand)]
         is_held = carriage.is_held(ledger, target, brand)
+    now = [each for each in mine if each.kind != "state" and each.run_id == run_id]
     states = [each for each in mine if each.kind == "state"]
-    late = any(each.run_id != run_id for each in states)
-    done = [_carried(settings, each, progress) for each in mine if each.kind != "state" and each.run_id == run_id]
-    if (is_held and states) or (late and read_order(settings, run_id).is_narrowed):
-        why = "one before it waits for a person" if is_held else "one before it waits for a run over everybody"
-        return (*done, *(_waiting(settings, each, why) for each in states))
-    for place, each in enumerate(states):
-        done.append(_carried(settings, each, progress))
-        if done[-1].state != "carried":
+    is_late = any(each.run_id != run_id for each in states)
+    if states and is_held:
+        why = "one before it waits for a person"
+    elif is_late and read_order(settings, run_id).is_narrowed:
+        why = "one before it waits for a run over everybody"
+    else:
+        why = None
+    done = [_carried(settings, each, progress) for each in now]
+    for each in states:
+        done.append(_waiting(settings, each, why) if why else _carried(settings, each, progress))
+        if why is None and done[-1].state != "carried":
             why = f"{each.batch_id} has to be there before it"
-            return (*done, *(_waiting(settings, later, why) for later in states[place + 1 :]))
+    if done:
+        mark(settings)
     return tuple(done)
 
 
@@ -100,6 +106,8 @@ def carry_late(workspace: Workspace, progress: Progress = silent) -> list[Recove
     for each in waiting:
         told = _ended(workspace, each) or _carried(settings, each, progress)
         found.append(Recovered(told.batch_id, told.state, told.reason or f"{told.to} answers again"))
+    if found:
+        mark(settings)
     return found
 
 
@@ -173,10 +181,11 @@ def _barred(workspace: Workspace, each: Carriage) -> str | None:
         )
         try:
             planned = scan_deliveries(plan_folder(settings, each.run_id)).collect()
+            is_of_key = read_order(settings, each.run_id).key_id == key.key_id
         except (OSError, JustEnoughError, pl.exceptions.PolarsError):
-            planned = None
-        if planned is None or not set(mine["message_id"]) <= set(planned["message_id"]):
             return "its plan is gone, so nobody can tell who in it has said stop since"
+        if not is_of_key or not set(mine["message_id"]) <= set(planned["message_id"]):
+            return "its plan or the key has changed, so nobody can tell who in it has said stop since"
         topics = {name: product.topic for name, product in workspace.products.items()}
         rows = planned.join(mine, on="message_id", how="semi").select(
             "message_id", "person_key", "brand", "channel", "address_match",
@@ -204,10 +213,11 @@ def _carried(settings: Settings, each: Carriage, progress: Progress) -> Carried:
     with open_ledger(settings) as ledger:
         carriage.note(ledger, each.batch_id, "carrying", to=destination.to)
     try:
+        check_way(each.target, destination)
         _Journey(settings, each, destination, _parcels(each, folder, destination), progress).go()
     except _HoldError as doubt:
         return _held(settings, each, str(doubt))
-    except (TransportError, DoubtError) as problem:
+    except (TransportError, DoubtError, SettingError) as problem:
         return _waiting(settings, each, problem.what)
     with open_ledger(settings) as ledger:
         carriage.note(ledger, each.batch_id, "carried")

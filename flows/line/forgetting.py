@@ -59,7 +59,7 @@ class Forgotten:
         plans: plans that held something of them -> rows that went; None where the whole plan did.
         caches: files of what is made anew that went.
         on_hold: batches that wait for a person, and may hold them.
-        withdrawn: batches that waited to be carried, and failed since they hold them; or are on hold.
+        withdrawn: batches that waited to be carried, and failed since they hold them, or are on hold; recalls that wait.
         recovered: what killed runs had left behind.
         refused: files in the inbox that cannot be read.
     """
@@ -111,7 +111,7 @@ def _forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
         drained = drain(settings, ledger, keys[0])  # what the inbox says of them goes with the rest
     withdrawn = withdraw(settings, people)
     recalled = _recall(settings, people, drained)
-    carry_recalls(settings)
+    waiting = [each for each in carry_recalls(settings) if each.state != "carried"]
     with open_ledger(settings) as ledger:
         new = bury(ledger, people, keys[0])
         rows = erase(ledger, people)
@@ -131,7 +131,7 @@ def _forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
         plans=plans,
         caches=caches,
         on_hold=held_back,
-        withdrawn=tuple(withdrawn),
+        withdrawn=(*withdrawn, *waiting),
         recovered=tuple(recovered),
     )
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.tiny import make
-from tests.transports.servers import KEYS, emptied, free_port, sshd, store
+from tests.transports.servers import KEYS, PATH, emptied, free_port, sshd, store
 from tests.transports.shops import MAIL, environment, ways
 
 
 @pytest.fixture(scope="session")
 def openssh(tmp_path_factory):
+    if not shutil.which("sshd", path=PATH):
+        pytest.skip("OpenSSH's server is not installed")
     with sshd(tmp_path_factory.mktemp("ssh") / "home") as found:
         yield found
 

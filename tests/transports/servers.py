@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROXY = Path(__file__).with_name("proxy.py")
+PATH = f"{os.environ['PATH']}:/usr/sbin"
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 BUCKET = "deliveries"
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "hush-secret", "AWS_DEFAULT_REGION": "eu-central-1"}
@@ -138,8 +139,9 @@ def sshd(home: Path, subsystem: str = SFTP_SERVER) -> Iterator[Sshd]:
     (home / "sshd_config").write_text("".join(f"{name} {value}\n" for name, value in options.items()))
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    program = shutil.which("sshd") or "/usr/sbin/sshd"
-    with running([program, "-D", "-e", "-f", str(home / "sshd_config")], port, home / "log"):
+    with running(
+        [str(shutil.which("sshd", path=PATH)), "-D", "-e", "-f", str(home / "sshd_config")], port, home / "log"
+    ):
         found = Sshd(port, home, folder)
         found.know()
         yield found

@@ -10,12 +10,13 @@ import pytest
 
 from flows import line
 from flows.cli import main
-from flows.errors import SettingError, StateError
+from flows.errors import DoubtError, SettingError, StateError, TransportError
 from flows.ledger import carriage
 from flows.ledger.store import open_ledger
 from flows.line.request import Carried
+from flows.transports import Parcel, open_way
 from tests.tiny import clock, day, make
-from tests.transports.servers import SFTP_SERVER, free_port, proxy, sshd
+from tests.transports.servers import SFTP_SERVER, free_port, proxy, sha256, sshd
 from tests.transports.shops import MAIL, WEB, later, sent, states, torn, watched, ways
 
 BATCH = f"{MAIL}-2026-11-22-1"
@@ -80,6 +81,30 @@ def test_a_file_that_is_there_already_is_not_sent_again(waiting, end):
     end.put(FIRST, files[FIRST])
     assert later(waiting)[BATCH][0] == "carried"
     assert end.list() == files
+
+
+def test_nothing_is_replaced_that_has_come_since_somebody_looked(waiting, end):
+    ways(waiting, **{MAIL: end.settings()})
+    end.put(FIRST, b"another")
+    [path] = (waiting.outbox / MAIL).rglob("recipients-0001.csv")
+    content = path.read_bytes()
+    with open_way(waiting.load().settings.transports[MAIL]) as way:
+        parcel = Parcel(path, FIRST, len(content), sha256(content))
+        way.upload(parcel, int)
+        with pytest.raises((TransportError, DoubtError)):
+            way.reveal(parcel, int)
+        assert way.find(parcel) == "other"
+    assert end.list() == {FIRST: b"another"}
+
+
+def test_a_history_from_before_a_batch_was_carried_does_not_carry_it_again(waiting, sftp_end):
+    ways(waiting, **{MAIL: sftp_end.settings()})
+    ledger = waiting.state / "ledger.duckdb"
+    shutil.copy(ledger, waiting.folder / "backup")
+    later(waiting)
+    shutil.copy(waiting.folder / "backup", ledger)
+    with pytest.raises(StateError, match="this ledger is older than what has left"):
+        later(waiting)
 
 
 def test_files_of_a_flat_layout_are_made_outside_of_the_folder_that_is_watched(waiting, sftp_end):

@@ -48,6 +48,7 @@ def test_a_batch_is_carried_over_a_connection_that_is_cut(waiting, end, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_wherever_a_connection_is_cut_no_manifest_is_seen_without_its_files(waiting, end, tmp_path, way):
     total = length(waiting, emptied(end), tmp_path, way)
@@ -56,6 +57,7 @@ def test_wherever_a_connection_is_cut_no_manifest_is_seen_without_its_files(wait
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("way", ["up", "down", "deaf"])
 def test_wherever_a_connection_fails_nothing_is_seen_twice_by_who_takes_files_away(waiting, end, tmp_path, way):
     total = length(waiting, emptied(end), tmp_path, "down" if way == "down" else "up")
