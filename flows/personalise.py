@@ -49,8 +49,6 @@ PACKAGE = Path(__file__).resolve().parent
 # DuckDB and Polars use every core by themselves; more parts at a time would only cost memory.
 THREADS = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=2))
 
-_LEVEL = {"carried": logging.INFO, "waiting": logging.WARNING, "hold": logging.WARNING}
-
 What = Literal["plan and deliver", "plan only", "deliver a plan"]
 TargetName = Annotated[str, Field(json_schema_extra={"enum": sorted(known_targets())})]
 
@@ -244,9 +242,8 @@ def _delivered(workspace: Workspace, run_id: str, expect: int | None, *, allow_p
         if target in workspace.settings.transports:
             published[-1] = replace(published[-1], carried=carry(folder, run_id, target, brand))
             for each in published[-1].carried:
-                log.log(
-                    _LEVEL[each.state], "batch %s to %s: %s %s", each.batch_id, each.to, each.state, each.reason or ""
-                )
+                level = logging.INFO if each.state == "carried" else logging.WARNING
+                log.log(level, "batch %s to %s: %s %s", each.batch_id, each.to, each.state, each.reason or "")
     delivered = Delivered(plan, tuple(published), line.finish(workspace, run_id))
     page = artifacts.delivery_page(delivered, workspace=workspace.settings.name)
     create_markdown_artifact(page, "personalise-delivery", "What was delivered, by target and brand")

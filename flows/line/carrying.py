@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -168,7 +169,20 @@ def _given_up(settings: Settings, each: Carriage, told: Told, reason: str) -> Ca
     with open_ledger(settings) as ledger:
         acknowledge(ledger, each.batch_id, told)
         carriage.note(ledger, each.batch_id, "given_up", reason)
+    _clear(settings, each)
     return Carried(each.batch_id, each.destination, "lapsed" if told == "lapsed" else "failed", reason)
+
+
+def _clear(settings: Settings, each: Carriage) -> None:
+    """Take away what was uploaded of a batch and never revealed, where the other end answers."""
+    destination, folder = settings.transports.get(each.target), settings.outbox / each.target / each.folder
+    if destination is None or destination.to != each.destination or not is_whole(folder, each.manifest_sha256):
+        return
+    with suppress(JustEnoughError):
+        check_way(each.target, destination)
+        with open_way(destination) as way:
+            for parcel in _parcels(each, folder, destination):
+                way.discard(parcel)
 
 
 def _barred(workspace: Workspace, each: Carriage) -> str | None:

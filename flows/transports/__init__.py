@@ -58,6 +58,9 @@ class Way(Protocol):
     def reveal(self, parcel: Parcel, sent: Callable[[int], None]) -> None:
         """Give it its name. Raises DoubtError where nobody answers whether it was done."""
 
+    def discard(self, parcel: Parcel) -> None:
+        """Take away what was uploaded and not revealed."""
+
 
 def open_way(destination: Destination) -> AbstractContextManager[Way]:
     """Connect. Raises TransportError where the other end does not answer, or refuses."""

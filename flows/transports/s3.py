@@ -108,6 +108,9 @@ class _Bucket:
         if answer.get("ChecksumSHA256", _encoded(parcel.sha256)) != _encoded(parcel.sha256):
             raise _unanswered(self._destination, parcel)
 
+    def discard(self, parcel: Parcel) -> None:
+        """As `Way.discard`: there is nothing before the put."""
+
     def _key(self, parcel: Parcel) -> dict[str, str]:
         prefix = self._destination.path.lstrip("/")
         return {"Bucket": self._destination.bucket, "Key": f"{prefix}/{parcel.name}" if prefix else parcel.name}
@@ -149,7 +152,7 @@ def _refused(destination: Destination, problem: Exception) -> TransportError:
     if isinstance(problem, ClientError):
         code = problem.response.get("Error", {}).get("Code", "")
         what = f"the store refuses: {code if str(code).isalnum() else ''} ({_status(problem)})"
-        return TransportError(destination.to, what, "look at the bucket, and at the rights of the key")
+        return TransportError(destination.to, what, "the key needs s3:PutObject, s3:GetObject and s3:ListBucket there")
     hint = "see that the store can be reached from here, and that AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set"
     return TransportError(destination.to, f"the store does not answer ({type(problem).__name__})", hint)
 

@@ -73,6 +73,10 @@ class _Server:
             raise self._refused(problem) from None
         sent(parcel.size)
 
+    def discard(self, parcel: Parcel) -> None:
+        """As `Way.discard`."""
+        self._run(self._discard(parcel))
+
     def close(self) -> None:
         """Let go of the server, whether it listens or not."""
         if self._connection is not None:
@@ -134,6 +138,10 @@ class _Server:
             await self._sftp.posix_rename(self._part(parcel), self._final(parcel))
         except asyncssh.SFTPOpUnsupported:
             await self._sftp.rename(self._part(parcel), self._final(parcel))
+
+    async def _discard(self, parcel: Parcel) -> None:
+        with suppress(asyncssh.SFTPNoSuchFile):
+            await self._sftp.remove(self._part(parcel))
 
     async def _looked_at(self, path: str) -> asyncssh.SFTPAttrs | None:
         try:

@@ -188,6 +188,13 @@ def test_a_batch_that_has_run_out_lapses_and_its_claims_are_released(waiting, sf
     assert claims(waiting) == [(0,)]
 
 
+def test_what_was_uploaded_of_a_batch_that_is_given_up_is_taken_away(waiting, sftp_end):
+    on_its_way(waiting, sftp_end, "refused")
+    sftp_end.put(f"{FIRST}.part", b"the first half of ")
+    assert later(waiting, at=day(6))[BATCH][0] == "lapsed"
+    assert [path for path in sftp_end.folder.rglob("*") if path.is_file()] == []
+
+
 def test_a_batch_in_which_somebody_has_said_stop_since_fails_and_goes_to_the_others_alone(waiting, s3_end):
     ways(waiting, **{MAIL: s3_end.settings()})
     with clock(day(0)):
