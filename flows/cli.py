@@ -70,7 +70,7 @@ def run(
     request = line.Request(as_of, product, target, parts, allow_past)
     done = with_progress(lambda progress: line.run(workspace, request, progress, dry_run=dry_run))
     _say(common, done, lambda: terminal.outcome(done, workspace.settings.outbox))
-    return _waiting(done.delivered, done.recovered)
+    return _waiting(done.recovered, *done.resumed, done.delivered)
 
 
 @app.command
@@ -135,7 +135,7 @@ def deliver(
         )
     done = with_progress(lambda progress: line.deliver(workspace, run_id, expect, progress, allow_past=allow_past))
     _say(common, done, lambda: terminal.delivered(done, workspace.settings.outbox))
-    return _waiting(done, done.recovered)
+    return _waiting(done.recovered, done)
 
 
 @app.command
@@ -326,10 +326,10 @@ def program() -> NoReturn:
     os._exit(code)
 
 
-def _waiting(done: Delivered | None, recovered: Sequence[Recovered]) -> int:
-    if any(found.state == "waiting" for found in recovered):
-        return EXIT_WAITING
-    return EXIT_WAITING if done is not None and (done.is_waiting or done.plan.order.overdue) else 0
+def _waiting(recovered: Sequence[Recovered], *delivered: Delivered | None) -> int:
+    is_open = any(found.state in ("waiting", "hold") for found in recovered)
+    is_open |= any(done.is_waiting or bool(done.plan.order.overdue) for done in delivered if done is not None)
+    return EXIT_WAITING if is_open else 0
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ def outcome(done: Outcome, outbox: Path) -> RenderableType:
     lines += [
         Text(f"Finished the plan {old.plan.order.run_id}, which an earlier run had left.") for old in done.resumed
     ]
+    lines += [each for old in done.resumed for each in carried(old.published)]
     if done.delivered is None:
         lines.append(_to_deliver(done.plan))
     else:
