@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,17 +31,27 @@ PLACES += [(point, number) for point in EACH_FILE for number in (1, FILES)]
 PLACES += [(point, number) for point in ("file to be noted", "file noted") for number in (1, 2, 2 * FILES)]
 
 
-def killed(tiny, *point, after=None):
-    """Run until the point, or for some seconds after everything was imported."""
+@pytest.fixture(scope="module")
+def runs():
     environment = os.environ | KEYS | {"JUSTENOUGH_NOW": MORNING.isoformat(), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(DRIVER), str(tiny.folder), *map(str, point)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-        assert child.stdout.readline() == "ready\n"
-        if after is not None:
-            time.sleep(after)
-            child.kill()
-        out, err = child.communicate(timeout=120)
-    assert after is not None or (child.returncode, out) == (-signal.SIGKILL, ""), (point, out, err)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, str(DRIVER)], env=environment, **pipes) as found:
+        assert found.stdout.readline() == "ready\n"
+        yield found
+        found.stdin.close()
+
+
+def killed(runs, tiny, point="", number=1, after=None):
+    """Run until the point, or for some seconds."""
+    runs.stdin.write(f"{tiny.folder}|{point}|{number}\n")
+    runs.stdin.flush()
+    pid = int(runs.stdout.readline())
+    if after is not None:
+        time.sleep(after)
+        with suppress(ProcessLookupError):  # it was quicker
+            os.kill(pid, signal.SIGKILL)
+    status = int(runs.stdout.readline())
+    assert status in ((-signal.SIGKILL,) if after is None else (-signal.SIGKILL, 0)), (point, number, status)
 
 
 def seen_once(tiny, end, kill, *, keeps):
@@ -57,23 +68,26 @@ def seen_once(tiny, end, kill, *, keeps):
     return state
 
 
-def test_a_run_that_is_killed_while_it_carries_is_finished_by_the_next(waiting, sftp_end):
-    assert seen_once(waiting, sftp_end, lambda: killed(waiting, "revealed", 2), keeps=True) == "carried"
+def test_a_run_that_is_killed_while_it_carries_is_finished_by_the_next(runs, waiting, sftp_end):
+    assert seen_once(waiting, sftp_end, lambda: killed(runs, waiting, "revealed", 2), keeps=True) == "carried"
     assert sftp_end.list() == sent(waiting)
 
 
-def test_what_was_taken_before_it_was_noted_is_not_sent_again(waiting, s3_end):
-    assert seen_once(waiting, s3_end, lambda: killed(waiting, "revealed", 1), keeps=False) == "hold"
+def test_what_was_taken_before_it_was_noted_is_not_sent_again(runs, waiting, s3_end):
+    assert seen_once(waiting, s3_end, lambda: killed(runs, waiting, "revealed", 1), keeps=False) == "hold"
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("keeps", [True, False])
-def test_wherever_a_run_is_killed_nothing_is_lost_and_nothing_seen_twice(waiting, end, tmp_path, keeps):
+def test_wherever_a_run_is_killed_nothing_is_lost_and_nothing_seen_twice(runs, waiting, end, tmp_path, keeps):
     held = []
     for place in PLACES:
         tiny = waiting.copy(tmp_path / "-".join(map(str, place)))
-        if seen_once(tiny, emptied(end), lambda tiny=tiny, place=place: killed(tiny, *place), keeps=keeps) != "carried":
+        if (
+            seen_once(tiny, emptied(end), lambda tiny=tiny, place=place: killed(runs, tiny, *place), keeps=keeps)
+            != "carried"
+        ):
             held.append(place)
     if keeps:
         assert held == []
@@ -84,22 +98,22 @@ def test_wherever_a_run_is_killed_nothing_is_lost_and_nothing_seen_twice(waiting
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_at_whatever_time_a_run_is_killed_the_next_one_finishes_it(waiting, end, tmp_path):
+def test_at_whatever_time_a_run_is_killed_the_next_one_finishes_it(runs, waiting, end, tmp_path):
     draws = random.Random(20261122)
-    for number in range(15):
+    for number in range(10):
         tiny = waiting.copy(tmp_path / f"tiny-{number}")
-        after = draws.uniform(0.2, 2.5)
+        after = draws.uniform(0.05, 2)
         assert (
-            seen_once(tiny, emptied(end), lambda tiny=tiny, after=after: killed(tiny, after=after), keeps=True)
+            seen_once(tiny, emptied(end), lambda tiny=tiny, after=after: killed(runs, tiny, after=after), keeps=True)
             == "carried"
         )
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_decisions_of_a_person_hold_whenever_a_run_is_killed(waiting, s3_end):
+def test_decisions_of_a_person_hold_whenever_a_run_is_killed(runs, waiting, s3_end):
     ways(waiting, **{MAIL: s3_end.settings()})
-    killed(waiting, "revealing", 1)
+    killed(runs, waiting, "revealing", 1)
     assert later(waiting)[BATCH][0] == "hold"
     with clock(MORNING):
         again = line.resolve_hold(waiting.load(), BATCH, "publish")
