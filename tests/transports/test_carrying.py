@@ -75,6 +75,7 @@ def test_the_manifest_comes_last(waiting, end):
     assert end.list()[f"{BATCH}/creatives.ndjson"] == b"another"
 
 
+@pytest.mark.slow
 def test_a_file_that_is_there_already_is_not_sent_again(waiting, end):
     ways(waiting, **{MAIL: end.settings()})
     files = sent(waiting)
@@ -97,6 +98,7 @@ def test_nothing_is_replaced_that_has_come_since_somebody_looked(waiting, end):
     assert end.list() == {FIRST: b"another"}
 
 
+@pytest.mark.slow
 def test_a_history_from_before_a_batch_was_carried_does_not_carry_it_again(waiting, sftp_end):
     ways(waiting, **{MAIL: sftp_end.settings()})
     ledger = waiting.state / "ledger.duckdb"
@@ -107,6 +109,7 @@ def test_a_history_from_before_a_batch_was_carried_does_not_carry_it_again(waiti
         later(waiting)
 
 
+@pytest.mark.slow
 def test_files_of_a_flat_layout_are_made_outside_of_the_folder_that_is_watched(waiting, sftp_end):
     making = sftp_end.home / f"making-{sftp_end.folder.name}"
     ways(waiting, **{MAIL: sftp_end.settings(layout="flat", temporary=str(making))})
@@ -125,12 +128,14 @@ def test_a_file_that_may_have_been_loaded_is_not_sent_again_before_a_person_has_
         assert line.recover_now(waiting.load()) == ([], [BATCH])
 
 
+@pytest.mark.slow
 def test_where_files_are_kept_one_that_is_missing_was_never_there(waiting, sftp_end):
     on_its_way(waiting, sftp_end, keeps_files=True)
     assert later(waiting)[BATCH][0] == "carried"
     assert sftp_end.list() == sent(waiting)
 
 
+@pytest.mark.slow
 def test_another_destination_is_not_tried_before_a_person_has_looked_at_the_first(waiting, sftp_end, s3_end):
     on_its_way(waiting, sftp_end)
     ways(waiting, **{MAIL: s3_end.settings()})
@@ -148,12 +153,14 @@ def test_a_file_under_its_temporary_name_was_not_revealed(waiting, sftp_end):
     assert list(sftp_end.folder.rglob("*.part")) == []
 
 
+@pytest.mark.slow
 def test_what_arrived_and_was_taken_is_not_sent_again(waiting, sftp_end):
     on_its_way(waiting, sftp_end, "arrived")
     assert later(waiting)[BATCH][0] == "carried"
     assert sftp_end.list().keys() == sent(waiting).keys() - {FIRST}
 
 
+@pytest.mark.slow
 def test_a_link_at_the_other_end_is_not_taken_for_the_file(waiting, sftp_end):
     ways(waiting, **{MAIL: sftp_end.settings()})
     sftp_end.put("elsewhere", sent(waiting)[FIRST])
@@ -162,6 +169,7 @@ def test_a_link_at_the_other_end_is_not_taken_for_the_file(waiting, sftp_end):
     assert later(waiting)[BATCH][0] == "hold"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["changed", "gone", "a link"])
 def test_a_copy_that_is_not_as_it_was_sealed_is_not_carried(waiting, sftp_end, damage):
     ways(waiting, **{MAIL: sftp_end.settings()})
@@ -188,6 +196,7 @@ def test_a_batch_that_has_run_out_lapses_and_its_claims_are_released(waiting, sf
     assert claims(waiting) == [(0,)]
 
 
+@pytest.mark.slow
 def test_what_was_uploaded_of_a_batch_that_is_given_up_is_taken_away(waiting, sftp_end):
     on_its_way(waiting, sftp_end, "refused")
     sftp_end.put(f"{FIRST}.part", b"the first half of ")
@@ -212,6 +221,7 @@ def test_a_batch_in_which_somebody_has_said_stop_since_fails_and_goes_to_the_oth
     assert b"ann@x.example.com" not in b"".join(listing.values())
 
 
+@pytest.mark.slow
 def test_who_is_not_in_a_batch_does_not_keep_it_back(waiting, s3_end):
     ways(waiting, **{MAIL: s3_end.settings()})
     with clock(day(0)):
@@ -219,6 +229,7 @@ def test_who_is_not_in_a_batch_does_not_keep_it_back(waiting, s3_end):
     assert later(waiting)[BATCH][0] == "carried"
 
 
+@pytest.mark.slow
 def test_without_its_plan_nobody_can_tell_who_has_said_stop_so_a_batch_fails(waiting, s3_end):
     ways(waiting, **{MAIL: s3_end.settings()})
     shutil.rmtree(waiting.state / "plans")
@@ -226,6 +237,7 @@ def test_without_its_plan_nobody_can_tell_who_has_said_stop_so_a_batch_fails(wai
     assert later(waiting) == {BATCH: ("failed", why)}
 
 
+@pytest.mark.slow
 def test_where_a_part_may_be_there_a_stop_is_for_a_person_to_decide(waiting, s3_end):
     on_its_way(waiting, s3_end)
     with clock(day(0)):
@@ -234,6 +246,7 @@ def test_where_a_part_may_be_there_a_stop_is_for_a_person_to_decide(waiting, s3_
     assert claims(waiting) == [(7,)]
 
 
+@pytest.mark.slow
 def test_who_is_forgotten_is_not_carried_any_more(waiting, s3_end):
     ways(waiting, **{MAIL: s3_end.settings()})
     with clock(day(0)):
@@ -244,6 +257,7 @@ def test_who_is_forgotten_is_not_carried_any_more(waiting, s3_end):
     assert s3_end.list() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("way", "becomes", "left"), [("taken", "carried", 7), ("abort", "given_up", 0), ("publish", "given_up", 7)]
 )
@@ -259,6 +273,7 @@ def test_a_person_decides_about_what_is_on_hold_on_its_way(waiting, s3_end, way,
     assert (done is None) == (way != "publish")
 
 
+@pytest.mark.slow
 def test_the_copy_of_what_waits_for_a_person_is_kept(waiting, s3_end):
     on_its_way(waiting, s3_end)
     later(waiting)
@@ -314,11 +329,13 @@ def test_another_key_of_the_server_is_not_trusted(waiting, sftp_end):
     assert sftp_end.list() == {}
 
 
+@pytest.mark.slow
 def test_a_key_that_the_server_does_not_know_is_refused(waiting, sftp_end):
     ways(waiting, **{MAIL: sftp_end.settings(key_file=str(sftp_end.home / "host"))})
     assert later(waiting) == {BATCH: ("waiting", "the server does not take this user with this key")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["refuses", "is full"])
 def test_where_a_server_takes_nothing_a_batch_waits(waiting, tmp_path, sftp_end, fault):
     full = tmp_path / "full"
@@ -334,6 +351,7 @@ def test_where_a_server_takes_nothing_a_batch_waits(waiting, tmp_path, sftp_end,
     assert sftp_end.list() == sent(waiting)
 
 
+@pytest.mark.slow
 def test_where_a_store_refuses_a_batch_waits(waiting, s3_end):
     ways(waiting, **{MAIL: {**s3_end.settings(), "to": "s3://no-such-bucket/in"}})
     assert later(waiting) == {BATCH: ("waiting", "the store refuses: NoSuchBucket (404)")}
@@ -341,21 +359,24 @@ def test_where_a_store_refuses_a_batch_waits(waiting, s3_end):
     assert later(waiting)[BATCH][0] == "carried"
 
 
+@pytest.mark.slow
 def test_a_server_that_falls_silent_keeps_nobody_for_ever(waiting, sftp_end, tmp_path):
     with proxy(sftp_end.port, tmp_path / "log", "deaf", 4000) as port:
         sftp_end.know(port)
-        ways(waiting, **{MAIL: sftp_end.settings(port=port, patience_seconds=1.5)})
+        ways(waiting, **{MAIL: sftp_end.settings(port=port, patience_seconds=5)})
         assert later(waiting)[BATCH][0] in ("carried", "waiting")
         assert later(waiting).get(BATCH, ("carried",))[0] == "carried"
     assert sftp_end.list() == sent(waiting)
 
 
+@pytest.mark.slow
 def test_a_destination_that_is_taken_out_of_the_settings_keeps_the_batch_waiting(waiting):
     ways(waiting)
     why = f"there is no [tool.justenough.transports.{MAIL}] any more"
     assert later(waiting) == {BATCH: ("waiting", why)}
 
 
+@pytest.mark.slow
 def test_the_command_line_says_where_each_batch_is(waiting, sftp_end, capsys):
     ways(waiting, **{MAIL: sftp_end.settings()})
     where = ("--workspace", str(waiting.folder))
@@ -387,6 +408,7 @@ def test_a_file_that_is_missing_is_named(waiting, openssh, file):
         line.check(waiting.load())
 
 
+@pytest.mark.slow
 def test_carried_is_told_for_each_batch_of_a_run(tmp_path, s3_end):
     tiny = make(tmp_path / "tiny", brands=("north",))
     ways(tiny, **{MAIL: s3_end.settings()})
