@@ -1,7 +1,8 @@
 """The first act of runs that are killed: a process that has imported everything, and forks one for each line that it reads.
 
-A line is `workspace|point|number`. It answers with the run's process id, and with its exit status when it is gone. At a named point a run kills itself; without one
-whoever asked may. The product knows nothing of it: functions are wrapped from outside. A point counts each time it is passed.
+A line is `workspace|point|number`. It answers with the run's process id, and with its exit status when it is gone. At a named
+point a run kills itself; without one whoever asked may. The product knows nothing of it: functions are wrapped from outside. A
+point counts each time it is passed.
 """
 
 from __future__ import annotations
