@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 PASSPHRASE = "JUSTENOUGH_SFTP_PASSPHRASE"  # noqa: S105  (the name of a variable)
 _SLOWEST = 50_000  # bytes a second; what is slower counts as silent
-_BROKEN = (OSError, asyncssh.DisconnectError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, TimeoutError)
+_BROKEN = (
+    OSError,
+    TimeoutError,
+    asyncssh.DisconnectError,
+    asyncssh.ChannelOpenError,
+    asyncssh.SFTPConnectionLost,
+    asyncssh.SFTPNoConnection,
+)
 Result = TypeVar("Result")
 
 
