@@ -30,10 +30,11 @@ from flows.starting import start_workspace
 from flows.workspace import load_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from rich.console import RenderableType
 
+    from flows.ledger.publishing import Recovered
     from flows.line.request import Delivered
 
 
@@ -70,7 +71,7 @@ def run(
     request = line.Request(as_of, product, target, parts, allow_past)
     done = with_progress(lambda progress: line.run(workspace, request, progress, dry_run=dry_run))
     _say(common, done, lambda: terminal.outcome(done, workspace.settings.outbox))
-    return _waiting(done.delivered)
+    return _waiting(done.recovered, *done.resumed, done.delivered)
 
 
 @app.command
@@ -128,14 +129,14 @@ def deliver(
     if failed is not None:
         again = line.deliver_again(workspace, failed)
         _say(common, again, lambda: terminal.again(again, workspace.settings.outbox))
-        return 0
+        return EXIT_WAITING if again.is_waiting else 0
     if run_id is None:
         raise UsageError(
             "justenough deliver", "it takes a plan, or --failed and a batch", "see: justenough deliver --help"
         )
     done = with_progress(lambda progress: line.deliver(workspace, run_id, expect, progress, allow_past=allow_past))
     _say(common, done, lambda: terminal.delivered(done, workspace.settings.outbox))
-    return _waiting(done)
+    return _waiting(done.recovered, done)
 
 
 @app.command
@@ -326,8 +327,10 @@ def program() -> NoReturn:
     os._exit(code)
 
 
-def _waiting(done: Delivered | None) -> int:
-    return EXIT_WAITING if done is not None and (done.held or done.plan.order.overdue) else 0
+def _waiting(recovered: Sequence[Recovered], *delivered: Delivered | None) -> int:
+    is_open = any(found.state in ("waiting", "hold") for found in recovered)
+    is_open |= any(done.is_waiting or bool(done.plan.order.overdue) for done in delivered if done is not None)
+    return EXIT_WAITING if is_open else 0
 
 
 if __name__ == "__main__":

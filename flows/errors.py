@@ -90,6 +90,14 @@ class OutboxError(JustEnoughError):
     """Make the outbox or the state folder writable, on one file system."""
 
 
+class TransportError(JustEnoughError):
+    """Look at the other end, or at the way to it: it does not answer, or refuses. Nothing was revealed there."""
+
+
+class DoubtError(JustEnoughError):
+    """Look at the other end: it did not say whether it has taken a file."""
+
+
 class PlanError(JustEnoughError):
     """Make a new plan: this one has expired, was changed, or is not what was approved."""
 

@@ -12,6 +12,7 @@ from flows.app import EXIT_WAITING, HERE, Common, Switch, app
 from flows.errors import UsageError
 from flows.ledger.acknowledging import Told  # noqa: TC001
 from flows.ledger.inbox import Said  # noqa: TC001
+from flows.line.request import Published
 from flows.pages import terminal
 from flows.settings import load_settings
 from flows.workspace import load_workspace
@@ -89,7 +90,8 @@ def recover(
 ) -> int:
     """Finish or undo what a killed run has left behind, as every run does first; or decide about a batch on hold.
 
-    A batch is on hold where nobody can know whether its file was seen: the machine restarted in between. Look at the platform.
+    A batch is on hold where nobody can know whether its file was seen: the machine restarted in between, or what was carried to
+    another end is not there any more. Look at the platform.
 
     Examples:
         justenough recover
@@ -116,8 +118,12 @@ def recover(
     if done is None:
         say({"batch": batch, "was": ways[0]}, lambda: terminal.resolved(batch, ways[0]), as_json=common.json)
         return 0
-    say(done, lambda: terminal.delivered(done, workspace.settings.outbox), as_json=common.json)
-    return EXIT_WAITING if done.held else 0
+    outbox = workspace.settings.outbox
+    if isinstance(done, Published):
+        say(done, lambda: terminal.again(done, outbox), as_json=common.json)
+    else:
+        say(done, lambda: terminal.delivered(done, outbox), as_json=common.json)
+    return EXIT_WAITING if done.is_waiting else 0
 
 
 @app.command

@@ -6,8 +6,10 @@ Prefect keeps (parameters, states, logs, artifacts) holds a customer's data.
 
 from __future__ import annotations
 
+import logging
 import traceback
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date  # noqa: TC003  (Prefect reads the annotations when it makes the form)
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +29,7 @@ from flows import line
 from flows.channels import targets as known_targets
 from flows.errors import JustEnoughError, LockedError, UsageError
 from flows.ledger.lock import run_lock
-from flows.line.request import Delivered, Outcome, Published, Request
+from flows.line.request import Carried, Delivered, Outcome, Published, Request
 from flows.pages import artifacts
 from flows.plan import Plan  # noqa: TC001  (the same)
 from flows.workspace import Workspace, load_workspace
@@ -134,6 +136,13 @@ def publish(folder: Path, run_id: str, target: str, brand: str) -> Published:
         return line.publish(_workspace(folder, run_id), run_id, target, brand)
 
 
+@task(task_run_name="carry {target} for {brand}", cache_policy=NO_CACHE, persist_result=False, log_prints=False)
+def carry(folder: Path, run_id: str, target: str, brand: str) -> tuple[Carried, ...]:
+    """Carry to its other end what was published for one target and brand. What does not get there the next run carries."""
+    with without_data(f"{run_id}, {target} for {brand}"):
+        return line.carry(_workspace(folder, run_id), run_id, target, brand)
+
+
 @flow(
     name="personalise",
     task_runner=THREADS,
@@ -173,7 +182,7 @@ def personalise(  # noqa: PLR0913  (a form: each parameter is a field of it)
                     raise UsageError(
                         "run_id", "no plan is named", "name the one to deliver; the page of a plan shows it"
                     )
-                _tell(line.tidy(loaded), ())
+                _tell(line.tidy(loaded) + line.carry_late(loaded), ())
                 delivered = _delivered(loaded, run_id, expect, allow_past=allow_past)
                 return _done(Outcome((), (), delivered.plan, delivered))
             recovered, resumed = ([], []) if what == "plan only" else line.prepare(loaded)
@@ -231,6 +240,11 @@ def _delivered(workspace: Workspace, run_id: str, expect: int | None, *, allow_p
     for place, (target, brand) in enumerate(waiting, start=1):
         published.append(publish(folder, run_id, target, brand))
         log.info("published %d of %d: %s for %s, %d rows", place, len(waiting), target, brand, published[-1].rows)
+        if target in workspace.settings.transports:
+            published[-1] = replace(published[-1], carried=carry(folder, run_id, target, brand))
+            for each in published[-1].carried:
+                level = logging.INFO if each.state == "carried" else logging.WARNING
+                log.log(level, "batch %s to %s: %s %s", each.batch_id, each.to, each.state, each.reason or "")
     delivered = Delivered(plan, tuple(published), line.finish(workspace, run_id))
     page = artifacts.delivery_page(delivered, workspace=workspace.settings.name)
     create_markdown_artifact(page, "personalise-delivery", "What was delivered, by target and brand")

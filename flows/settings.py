@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from flows.caps import Cap, read_cap
+from flows.destinations import Destination
 from flows.documents import explained
 from flows.durable import plain_size
 from flows.durations import Duration, Share
@@ -162,6 +163,7 @@ class Settings(BaseModel):
         lock_wait_seconds: how long a run waits for another one to end.
         targets: brand -> channel -> target.
         brands: brand -> country (or `default`) -> sender identity.
+        transports: target -> where its batches are carried to once they are in the outbox; none stay there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -197,6 +199,7 @@ class Settings(BaseModel):
     lock_wait_seconds: float = Field(default=0, ge=0)
     targets: dict[str, dict[str, str]]
     brands: dict[str, dict[str, dict[str, str]]]
+    transports: dict[str, Destination] = {}
 
     @property
     def zone(self) -> ZoneInfo:
@@ -285,13 +288,19 @@ def _check_brands(settings: Settings) -> None:
             settings.brand(brand, country)
 
 
-def _absolute(settings: Settings) -> dict[str, Path]:
+def _absolute(settings: Settings) -> dict[str, Any]:
     """All paths absolute; ledger and key follow a moved state folder unless they are set themselves."""
     base = settings.workspace
     state = base / settings.state
-    paths = {"state": state, "outbox": base / settings.outbox}
+    paths: dict[str, Any] = {"state": state, "outbox": base / settings.outbox}
     for key, default in (("ledger", "ledger.duckdb"), ("key_file", "key")):
         paths[key] = base / getattr(settings, key) if key in settings.model_fields_set else state / default
     if settings.database is not None:
         paths["database"] = base / settings.database
+    paths["transports"] = {name: _from(base, destination) for name, destination in settings.transports.items()}
     return paths
+
+
+def _from(base: Path, destination: Destination) -> Destination:
+    files = {key: base / path for key in ("known_hosts", "key_file") if (path := getattr(destination, key)) is not None}
+    return destination.model_copy(update=files)

@@ -40,6 +40,7 @@ _UNDECIDING = (
     "lock_wait_seconds",
     "retention",
     "acknowledged",
+    "transports",
     "suppression_lists",
     "largest_fall",
     "largest_rise",
@@ -206,6 +207,8 @@ def _check_named_targets(settings: Settings) -> None:
             if name not in used:
                 where = f"pyproject.toml: tool.justenough.{setting}"
                 raise SettingError(where, f"'{name}' is no target of this workspace", nearest(name, used))
+    for name in settings.transports:  # one that no brand uses any more may still have something to take away
+        target(name, "pyproject.toml: tool.justenough.transports")
 
 
 def _check_crowd(settings: Settings) -> None:

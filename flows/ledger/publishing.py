@@ -18,6 +18,7 @@ from flows.clock import present
 from flows.durable import boot_id, private_folder, rename_once, same_file_system, sync_folder
 from flows.errors import BalanceError, OutboxError, PlanError, StateError
 from flows.keys import load_key
+from flows.ledger.carriage import expect
 from flows.ledger.consent import barred_since, drain
 from flows.ledger.exposure import forget_superseded
 from flows.ledger.store import Ledger, open_ledger
@@ -153,6 +154,7 @@ def publish(settings: Settings, batch: Batch, contents: Contents, drain_seen: in
                     "batch": batch.batch_id,
                 },
             )
+            expect(ledger, settings, batch.batch_id, batch.target)
         folder = _reveal(settings, ledger, batch.batch_id, batch.target, batch.folder)
         return Sealed(folder, rows, barred)
 
@@ -175,7 +177,15 @@ def recover(settings: Settings) -> list[Recovered]:
 
 def on_hold(ledger: Ledger) -> pl.DataFrame:
     """`batch_id, run_id, row_count, reason` of the batches that wait for a person."""
-    return ledger.rows("SELECT batch_id, run_id, row_count, reason FROM batch WHERE state = 'hold' ORDER BY batch_id")
+    return ledger.rows(
+        """
+        SELECT batch_id, run_id, row_count, reason FROM batch WHERE state = 'hold'
+        UNION ALL  -- published here, and in doubt at the other end
+        SELECT batch_id, run_id, row_count, c.reason FROM carriage c JOIN batch b USING (batch_id)
+        WHERE b.state = 'published' AND c.state = 'hold'
+        ORDER BY batch_id
+        """
+    )
 
 
 def held_run(ledger: Ledger, batch_id: str) -> str:
@@ -266,7 +276,7 @@ def _undo(ledger: Ledger, batch_id: str, reason: str) -> Recovered:
 
 
 def _unclaim(ledger: Ledger, batch_id: str, reason: str) -> None:
-    for table in ("exposure", "receipt", "delivery", "claim"):
+    for table in ("exposure", "receipt", "delivery", "claim", "carriage"):
         ledger.execute(f"DELETE FROM {table} WHERE batch_id = $batch", {"batch": batch_id})
     _set_state(ledger, batch_id, "aborted", reason)
 

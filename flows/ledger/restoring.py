@@ -1,9 +1,9 @@
 """Whether the ledger is as old as a backup: what has left since then would leave again, so nothing does.
 
-How much has happened is a number that only grows: runs, batches and tombstones, none of which is ever deleted. It is noted beside
-the ledger and in the outbox as well. A ledger that was restored alone is behind the one, a state folder that was restored
-whole behind the other; and a batch in the outbox that the ledger does not know tells it, too. That consumers have taken
-batches, or the outbox is gone, says nothing: what is not there is never compared.
+How much has happened is a number that only grows: runs, batches, tombstones and what was carried, none of which is ever deleted.
+It is noted beside the ledger and in the outbox as well. A ledger that was restored alone is behind the one, a state folder that
+was restored whole behind the other; and a batch in the outbox that the ledger does not know tells it, too. That consumers have
+taken batches, or the outbox is gone, says nothing: what is not there is never compared.
 """
 
 from __future__ import annotations
@@ -117,6 +117,7 @@ def _epoch(ledger: Ledger) -> int:
         ledger.rows(
             """
             SELECT (SELECT count(*) FROM run) + (SELECT count(*) FROM batch) + (SELECT count(*) FROM tombstone)
+                + (SELECT count(*) FROM carriage WHERE state IN ('carried', 'given_up'))
                 + (SELECT coalesce(sum(missing), 0) FROM restored)
             """
         ).item()

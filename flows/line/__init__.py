@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Literal
 
 from flows.clock import moment, present
 from flows.errors import PlanError
-from flows.ledger.acknowledging import lapse
+from flows.ledger.acknowledging import failed, lapse
+from flows.ledger.carriage import held_kind
 from flows.ledger.lock import run_lock
 from flows.ledger.publishing import Recovered, check_folders, held_run, on_hold, recover, resolve
 from flows.ledger.restoring import Behind, accept_restored, refuse_restored
 from flows.ledger.runs import end_run, unfinished_runs
 from flows.ledger.store import open_ledger
 from flows.line.acknowledging import acknowledge, deliver_failed
+from flows.line.carrying import carry, carry_late
+from flows.line.carrying import resolve as resolve_carriage
 from flows.line.checking import check
 from flows.line.comparing import compare
 from flows.line.delivering import finish, pairs, publish, start
@@ -52,6 +55,8 @@ __all__ = [
     "Way",
     "acknowledge",
     "begin",
+    "carry",
+    "carry_late",
     "check",
     "compare",
     "deliver",
@@ -128,7 +133,7 @@ def deliver(
         PlanError: it may not be delivered.
     """
     with run_lock(workspace.settings, f"justenough deliver {run_id}"):
-        recovered = tidy(workspace)
+        recovered = tidy(workspace) + carry_late(workspace, progress)
         done = _delivered(workspace, run_id, expected, progress, allow_past=allow_past)
         return replace(done, recovered=tuple(recovered))
 
@@ -142,7 +147,8 @@ def deliver_again(workspace: Workspace, batch_id: str) -> Published:
     """
     with run_lock(workspace.settings, f"justenough deliver --failed {batch_id}"):
         tidy(workspace)
-        return deliver_failed(workspace, batch_id)
+        carry_late(workspace)
+        return _delivered_again(workspace, batch_id)
 
 
 def sample(
@@ -187,13 +193,15 @@ def tidy(workspace: Workspace) -> list[Recovered]:
 def recover_now(workspace: Workspace) -> tuple[list[Recovered], list[str]]:
     """What killed runs have left behind, finished or undone; and the batches that wait for a person. Raises as `tidy`."""
     with run_lock(workspace.settings, "justenough recover"):
-        recovered = tidy(workspace)
+        recovered = tidy(workspace) + carry_late(workspace)
         with open_ledger(workspace.settings) as ledger:
             return recovered, on_hold(ledger)["batch_id"].to_list()
 
 
-def resolve_hold(workspace: Workspace, batch_id: str, way: Way, progress: Progress = silent) -> Delivered | None:
-    """Decide about a batch on hold.
+def resolve_hold(
+    workspace: Workspace, batch_id: str, way: Way, progress: Progress = silent
+) -> Delivered | Published | None:
+    """Decide about a batch on hold, here or on its way.
 
     Args:
         workspace: must be as it was when the plan was made, to publish.
@@ -210,9 +218,12 @@ def resolve_hold(workspace: Workspace, batch_id: str, way: Way, progress: Progre
     with run_lock(settings, f"justenough recover {batch_id}"):
         tidy(workspace)
         with open_ledger(settings) as ledger:
-            run_id = held_run(ledger, batch_id)
-        if way == "publish":
+            run_id, kind = held_run(ledger, batch_id), held_kind(ledger, batch_id)
+        if way == "publish" and kind in (None, "message"):
             check_deliverable(read_plan(settings, run_id), None)
+        if kind is not None:
+            resolve_carriage(settings, batch_id, kind, is_taken=way == "taken", again=way == "publish")
+            return _delivered_again(workspace, batch_id) if (way, kind) == ("publish", "message") else None
         resolve(settings, batch_id, is_taken=way == "taken", again=way == "publish")
         return _delivered(workspace, run_id, None, progress, allow_past=True) if way == "publish" else None
 
@@ -224,6 +235,7 @@ def prepare(workspace: Workspace, progress: Progress = silent) -> tuple[list[Rec
     """
     settings = workspace.settings
     recovered = tidy(workspace)
+    recovered += carry_late(workspace, progress)
     with open_ledger(settings) as ledger:
         over = "nobody had loaded it when it ran out"
         recovered += [Recovered(batch_id, "lapsed", over) for batch_id in lapse(ledger, settings.acknowledged)]
@@ -270,6 +282,14 @@ def _delivered(
     published = []
     for place, (target, brand) in enumerate(waiting):
         progress("publishing", place, len(waiting))
-        published.append(publish(workspace, run_id, target, brand))
+        done = publish(workspace, run_id, target, brand)
+        published.append(replace(done, carried=carry(workspace, run_id, target, brand, progress)))
     progress("publishing", len(waiting), len(waiting))
     return Delivered(taken, tuple(published), finish(workspace, run_id))
+
+
+def _delivered_again(workspace: Workspace, batch_id: str) -> Published:
+    done = deliver_failed(workspace, batch_id)
+    with open_ledger(workspace.settings) as ledger:
+        run_id = failed(ledger, batch_id)[0]
+    return replace(done, carried=carry(workspace, run_id, done.target, done.brand))

@@ -11,6 +11,7 @@ from flows.channels import CHANNELS
 from flows.clock import moment
 from flows.editors import outdated
 from flows.line.binding import Bound, bind
+from flows.line.carrying import check_ways
 from flows.line.rating import check_creep, creepy, ratings
 from flows.line.sources import existing_database
 from flows.line.summary import summaries
@@ -48,7 +49,9 @@ def check(workspace: Workspace) -> Report:
         TemplateError: some wording cannot be rendered, or comes out broken.
         CreepError: some wording scores above `creep_ceiling`.
         StatementError, DataError, CatalogueError: the SQL does not fit the warehouse's tables.
+        SettingError: a library or a file is missing without which a destination cannot be reached.
     """
+    check_ways(workspace.settings)
     now = moment(None, workspace.settings.zone)
     tried = try_words(workspace)
     rated = [(found, ratings(workspace, found)) for found in tried]

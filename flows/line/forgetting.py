@@ -30,6 +30,7 @@ from flows.ledger.publishing import Recovered, check_folders, on_hold, publish, 
 from flows.ledger.restoring import mark, refuse_restored
 from flows.ledger.runs import last_published, note_rewritten
 from flows.ledger.store import open_ledger
+from flows.line.carrying import carry_recalls, withdraw
 from flows.plan import Plan, new_run_id, plan_digest, save_plan, sha256
 from flows.stages.delivery import Payload, header, write_batch
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from flows.line.request import Carried
     from flows.settings import Settings
 
 INBOX = ("inbox", "forget")
@@ -58,6 +60,7 @@ class Forgotten:
         plans: plans that held something of them -> rows that went; None where the whole plan did.
         caches: files of what is made anew that went.
         on_hold: batches that wait for a person, and may hold them.
+        withdrawn: batches that waited to be carried, and failed since they hold them, or are on hold; recalls that wait.
         recovered: what killed runs had left behind.
         refused: files in the inbox that cannot be read.
     """
@@ -70,6 +73,7 @@ class Forgotten:
     plans: dict[str, int | None] = field(default_factory=dict)
     caches: int = 0
     on_hold: tuple[str, ...] = ()
+    withdrawn: tuple[Carried, ...] = ()
     recovered: tuple[Recovered, ...] = ()
     refused: tuple[str, ...] = ()
 
@@ -106,7 +110,9 @@ def _forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
     people = _keyed(customers, keys)
     with open_ledger(settings) as ledger:
         drained = drain(settings, ledger, keys[0])  # what the inbox says of them goes with the rest
+    withdrawn = withdraw(settings, people)
     recalled = _recall(settings, people, drained)
+    waiting = [each for each in carry_recalls(settings) if each.state != "carried"]
     with open_ledger(settings) as ledger:
         new = bury(ledger, people, keys[0])
         rows = erase(ledger, people)
@@ -126,6 +132,7 @@ def _forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
         plans=plans,
         caches=caches,
         on_hold=held_back,
+        withdrawn=(*withdrawn, *waiting),
         recovered=tuple(recovered),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from datetime import date
@@ -43,6 +43,23 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Carried:
+    """What became of a batch on its way to another end.
+
+    Attributes:
+        batch_id: of the batch.
+        to: where it is going.
+        state: carried; waiting (the next run tries again); hold (a person has to look); failed or lapsed (claims released).
+        reason: why it is not carried.
+    """
+
+    batch_id: str
+    to: str
+    state: Literal["carried", "waiting", "hold", "failed", "lapsed"]
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
 class Published:
     """What became of one target and brand of a plan.
 
@@ -53,6 +70,7 @@ class Published:
         removed: of these, rows that take something away (state targets).
         unchanged: wanted rows that were there already (state targets).
         dropped: reason -> planned deliveries that fell away since the plan.
+        carried: where its batch went from the outbox, after earlier ones that had to wait for it; none where it stays.
     """
 
     target: str
@@ -62,6 +80,12 @@ class Published:
     removed: int = 0
     unchanged: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
+    carried: tuple[Carried, ...] = ()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something of it is still to be carried."""
+        return any(each.state != "carried" for each in self.carried)
 
 
 @dataclass(frozen=True)
@@ -79,6 +103,11 @@ class Delivered:
     published: tuple[Published, ...]
     held: tuple[str, ...] = ()
     recovered: tuple[Recovered, ...] = ()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a batch waits for a person, or for the other end."""
+        return bool(self.held) or any(batch.is_waiting for batch in self.published)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 _BEGUN = "begun"
 _ORDER = "order.json"
 _FINISHED = "state NOT IN ('claimed', 'sealed', 'hold')"
+_ON_ITS_WAY = """(
+    state = 'published' AND batch_id IN (SELECT batch_id FROM carriage WHERE state IN ('waiting', 'carrying', 'hold'))
+)"""
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,8 @@ def _drop_batches(settings: Settings, now: datetime) -> int:
     """Drop copies of batches that must not be loaded any more. Each leaves the outbox by one rename: nobody sees half of it."""
     with open_ledger(settings) as ledger:
         rows = ledger.rows(
-            f"SELECT batch_id, target, as_of, number FROM batch WHERE {_FINISHED} AND valid_until < $before",
+            "SELECT batch_id, target, as_of, number FROM batch "
+            f"WHERE {_FINISHED} AND NOT {_ON_ITS_WAY} AND valid_until < $before",
             {"before": (now - settings.retention.batches).replace(tzinfo=None)},
         )
     dropped = 0

@@ -77,6 +77,13 @@ def delivery_page(delivered: Delivered, *, workspace: str) -> str:
     columns = ("target", "brand", "batch", "rows", "of these removed", "unchanged", "fallen away since the plan")
     text = f"# {workspace}, {plan.order.as_of}: {outcome_line(delivered)}\n\nPlan `{plan.order.run_id}`.\n\n"
     text += markdown_table(columns, rows, numbers={3, 4, 5})
+    ways = [
+        (f"`{each.batch_id}`", each.to, each.state, each.reason or "")
+        for batch in delivered.published
+        for each in batch.carried
+    ]
+    if ways:
+        text += f"\n\n{markdown_table(('batch', 'to', 'is', 'because'), ways, set())}"
     if delivered.held:
         text += f"\n\n**These wait for a person:** {', '.join(f'`{batch}`' for batch in delivered.held)}"
     return text + "\n"

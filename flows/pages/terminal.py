@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flows.ledger.publishing import Recovered
     from flows.line.acknowledging import Acknowledged
     from flows.line.listing import Compared
-    from flows.line.request import Delivered, Outcome, Published
+    from flows.line.request import Carried, Delivered, Outcome, Published
     from flows.plan import Capped, Crowd, Missed, Plan, Waterfall
     from flows.starting import Started
 
@@ -31,6 +31,7 @@ def outcome(done: Outcome, outbox: Path) -> RenderableType:
     lines += [
         Text(f"Finished the plan {old.plan.order.run_id}, which an earlier run had left.") for old in done.resumed
     ]
+    lines += [each for old in done.resumed for each in carried(old.published)]
     if done.delivered is None:
         lines.append(_to_deliver(done.plan))
     else:
@@ -96,7 +97,7 @@ def delivered(done: Delivered, outbox: Path) -> RenderableType:
     found = [Text(f"{batch.batch_id}: {batch.state}, because {batch.reason}") for batch in done.recovered]
     if not any(batch.folder for batch in done.published):
         note = [] if done.held else [Text(_nothing(done.plan))]
-        return Group(*found, *note, *_held(done))
+        return Group(*found, *note, *_held(done), *carried(done.published))
     table = _table("Delivered to", "brand", "rows", "removed", "unchanged")
     for batch in done.published:
         folder = f"{outbox.name}/{batch.folder.relative_to(outbox)}" if batch.folder else f"{batch.target}: nothing new"
@@ -105,9 +106,28 @@ def delivered(done: Delivered, outbox: Path) -> RenderableType:
     dropped = [
         Text(f"{count:,} fell away since the plan: {MEANING[code]} ({code})") for code, count in fallen.items() if count
     ]
+    gone = carried(done.published)
     return Group(
-        table, *dropped, *_held(done), _next("justenough explain CUSTOMER tells what one customer gets, and why")
+        table,
+        *dropped,
+        *_held(done),
+        *gone,
+        _next("justenough explain CUSTOMER tells what one customer gets, and why"),
     )
+
+
+def carried(published: Sequence[Published]) -> list[Text]:
+    """Where batches went from the outbox, and what stands in the way of the others."""
+    return [_carried(each) for batch in published for each in batch.carried]
+
+
+def _carried(each: Carried) -> Text:
+    if each.state == "carried":
+        return Text(f"{each.batch_id} is at {each.to}.")
+    if each.state == "hold":
+        step = f"look there, then: justenough recover {each.batch_id} --taken, --publish or --abort"
+        return Text(f"{each.batch_id} is on hold on its way to {each.to}: {each.reason}; {step}", style="red")
+    return Text(f"{each.batch_id} waits for {each.to}: {each.reason}; the next run tries again", style="red")
 
 
 def _nothing(plan: Plan) -> str:
@@ -153,7 +173,11 @@ def recovered(found: Sequence[Recovered], held: Sequence[str]) -> RenderableType
 
 def resolved(batch: str, way: str) -> RenderableType:
     """What was decided about a batch on hold."""
-    said = "published: it counts as loaded" if way == "taken" else "aborted: its claims are released"
+    said = {
+        "taken": "published: it counts as loaded",
+        "abort": "aborted: its claims are released",
+        "publish": "carried again by the next run",
+    }[way]
     return Group(Text(f"{batch} is {said}."), _next("justenough run"))
 
 
@@ -181,10 +205,10 @@ def acknowledged(found: Acknowledged) -> RenderableType:
 def again(done: Published, outbox: Path) -> RenderableType:
     """What was delivered again of a batch."""
     if done.folder is None:
-        return Text("Nobody of those it failed for may get it any more.")
+        return Group(Text("Nobody of those it failed for may get it any more."), *carried([done]))
     fallen = ", ".join(f"{code} {count:,}" for code, count in sorted(done.dropped.items()))
     less = f" Left out: {fallen}." if fallen else ""
-    return Text(f"{done.rows:,} rows are in {done.folder.relative_to(outbox.parent)}.{less}")
+    return Group(Text(f"{done.rows:,} rows are in {done.folder.relative_to(outbox.parent)}.{less}"), *carried([done]))
 
 
 def reconciled(found: Compared) -> RenderableType:

@@ -104,6 +104,7 @@ def _notes(done: Forgotten) -> list[tuple[str, bool]]:
     notes += [
         (f"{name}: the next run takes {_some(rows, 'row', 'rows')} away.", False) for name, rows in done.held.items()
     ]
+    notes += [(f"{each.batch_id}: {each.state}, because {each.reason}.", True) for each in done.withdrawn]
     step = "may hold them: decide about it with justenough recover, then repeat this"
     notes += [(f"{batch} is on hold and {step}.", True) for batch in done.on_hold]
     notes += [(f"inbox/forget/{name} is no file of text, and was left.", True) for name in done.refused]

@@ -184,6 +184,19 @@ CREATE TABLE IF NOT EXISTS reconciliation (
     reconciled_at TIMESTAMP NOT NULL
 );
 
+-- One row per sealed batch of a target whose batches are carried to another end; what is on its way is known file by file.
+-- state: waiting (nothing of it is there), carrying, carried, hold (a person has to look), given_up (failed or lapsed here).
+CREATE TABLE IF NOT EXISTS carriage (
+    batch_id VARCHAR NOT NULL,
+    destination VARCHAR NOT NULL,
+    state VARCHAR NOT NULL,
+    drain BIGINT NOT NULL,                  -- the latest emptying of the inbox when it was sealed
+    begun VARCHAR[] NOT NULL,               -- files that may have been revealed there
+    arrived VARCHAR[] NOT NULL,             -- of these, the ones that were
+    reason VARCHAR,                         -- why it is not carried
+    noted_at TIMESTAMP NOT NULL
+);
+
 -- What the other end told of a batch, or of single messages in it; append-only.
 CREATE TABLE IF NOT EXISTS acknowledgement (
     batch_id VARCHAR NOT NULL,

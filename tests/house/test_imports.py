@@ -11,7 +11,7 @@ from tests.house.tree import ROOT, Module, modules, write
 LEVELS = [
     {"errors"},
     {"clock", "contained", "documents", "durable", "durations", "incoming", "keys"},
-    {"caps", "locales", "reasons", "schemas", "settings", "sms_length"},
+    {"caps", "destinations", "locales", "reasons", "schemas", "settings", "sms_length"},
     {"warehouse", "words", "product", "catalogue", "addresses", "plan"},
     {"budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup"},
     {"transports", "sample", "starting"},
@@ -41,6 +41,8 @@ DOORS = {
     "duckdb": ("flows.warehouse",),
     "jinja2": ("flows.words",),
     "yaml": ("flows.documents",),
+    "botocore": ("flows.transports.s3",),
+    "asyncssh": ("flows.transports.sftp",),
     "prefect": tuple(f"flows.{flow}" for flow in FLOWS),
 }
 
