@@ -104,6 +104,7 @@ def _broken_answers(tiny: Tiny) -> None:
 
 def _addresses_for_brands(tiny: Tiny) -> None:
     edited("sql/segments/owners.sql", "USING (customer_id, brand)", "USING (customer_id)")(tiny)
+    changed("DELETE FROM people WHERE brand <> 'north'; DELETE FROM needs WHERE brand <> 'north'")(tiny)
     changed("UPDATE needs SET brand = $mail")(tiny)
 
 
