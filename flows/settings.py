@@ -132,7 +132,7 @@ class Settings(BaseModel):
     Attributes:
         workspace: the folder with pyproject.toml, sql/ and templates/.
         name: identifies the workspace in every key; changing it makes everybody a stranger.
-        database: the warehouse, a DuckDB file; None builds the sample warehouse in the state folder.
+        database: the warehouse, a DuckDB file or a folder of Parquet; None builds the sample warehouse in the state folder.
         ledger: the history, a DuckDB file (default: in the state folder).
         state: the folder for plans, staging, caches and the lock.
         outbox: the folder that deliveries appear in; on the same file system as `state`.

@@ -14,9 +14,10 @@ import polars as pl
 
 from flows.catalogue import Via
 from flows.errors import JustEnoughError, StatementError
+from flows.warehouse.attaching import attach
 from flows.warehouse.connection import identifier, translated
 from flows.warehouse.queries import parameters
-from flows.warehouse.scope import Scope, attach, definitions, narrow
+from flows.warehouse.scope import Scope, definitions, narrow
 from flows.warehouse.sessions import Session
 from flows.warehouse.shuffling import PERSON, ROW, Shuffle, shuffled
 

@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flows.catalogue import Catalogue, Table, Via
-from flows.errors import SourceError, StatementError, nearest
+from flows.errors import StatementError, nearest
+from flows.warehouse.attaching import attach, files_of
 from flows.warehouse.connection import identifier, quote, translated
 from flows.warehouse.sessions import Session
 from flows.warehouse.statements import is_no_function
@@ -114,20 +115,21 @@ class Definitions:
 
 
 def definitions(database: Path) -> Definitions:
-    """The definitions of a warehouse; read once for as long as the file stays as it is."""
-    known = database.stat() if database.is_file() else None  # what is wrong with it is told where it is attached
-    return _read_definitions(database, *((known.st_mtime_ns, known.st_size) if known else ()))
+    """The definitions of a warehouse; read once for as long as its files stay as they are."""
+    known = [(file, file.stat()) for file in files_of(database)]  # what is wrong with it is told where it is attached
+    return _read_definitions(database, tuple((file, stat.st_mtime_ns, stat.st_size) for file, stat in known))
 
 
 @lru_cache(maxsize=4)
-def _read_definitions(database: Path, *_: int) -> Definitions:
+def _read_definitions(database: Path, _: tuple[tuple[Path, int, int], ...]) -> Definitions:
     with _attached(database) as session:
         listed = (
             "SELECT table_name, list([column_name, data_type] ORDER BY column_index) FROM duckdb_columns() "
             f"WHERE {_OURS} GROUP BY table_name ORDER BY table_name"
         )
         columns = {name: tuple(map(tuple, found)) for name, found in session.execute(listed)}
-        views = session.execute(f"SELECT view_name, sql FROM duckdb_views() WHERE {_OURS}")
+        written = f"SELECT view_name, sql FROM duckdb_views() WHERE {_OURS}"
+        views = [] if database.is_dir() else session.execute(written)  # there they are what stands for its tables
         return Definitions(columns, {name: _select_of(text) for name, text in views}, _macros(session))
 
 
@@ -137,19 +139,6 @@ def _attached(database: Path) -> Iterator[Session]:
     with Session(memory=_OWN_MEMORY) as session:
         attach(session, database, _WAREHOUSE)
         yield session
-
-
-def attach(session: Session, database: Path, name: str) -> None:
-    """Attach a DuckDB file, read-only, under the catalog name `name`.
-
-    Raises:
-        SourceError: the file is missing, unreadable, or not a DuckDB database.
-        LockedError: another process has it open for writing.
-    """
-    if not database.is_file():
-        raise SourceError(database, "this database file does not exist", "check the setting `database`")
-    with translated(database):
-        session.execute(f"ATTACH '{quote(str(database.absolute()))}' AS {name} (READ_ONLY, TYPE duckdb)")
 
 
 def _select_of(view: str) -> str:

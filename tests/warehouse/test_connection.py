@@ -16,8 +16,8 @@ from flows.errors import (
     SourceError,
     StatementError,
 )
+from flows.warehouse.attaching import attach
 from flows.warehouse.connection import connect, query, quote, translated
-from flows.warehouse.scope import attach
 from flows.warehouse.sessions import Session
 
 SECRET = "anna.secret@example.com"

@@ -1,0 +1,62 @@
+"""The warehouse as a session sees it: a DuckDB file, or a folder of Parquet, read-only either way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.errors import SourceError
+from flows.warehouse.connection import identifier, quote, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from flows.warehouse.sessions import Session
+
+
+def attach(session: Session, database: Path, name: str) -> None:
+    """Attach the warehouse under the catalog name `name`. Parquet becomes views there, and only its files can be opened then.
+
+    Raises:
+        SourceError: the file is missing, unreadable, or no DuckDB database; or the folder holds no Parquet, or what is none.
+        LockedError: another process has the file open for writing.
+    """
+    if database.is_dir():
+        _attach_folder(session, database, name)
+        return
+    if not database.is_file():
+        raise SourceError(database, "this database file does not exist", "check the setting `database`")
+    with translated(database):
+        session.execute(f"ATTACH '{quote(str(database.absolute()))}' AS {name} (READ_ONLY, TYPE duckdb)")
+
+
+def files_of(database: Path) -> tuple[Path, ...]:
+    """The files of a warehouse; none where it is missing."""
+    if database.is_dir():
+        return tuple(file for files in parquet_tables(database).values() for file in files)
+    return (database,) if database.is_file() else ()
+
+
+def parquet_tables(folder: Path) -> Mapping[str, tuple[Path, ...]]:
+    """Table -> its files: `<table>.parquet`, or all that is below `<table>/`. Links are left alone: they may lead anywhere."""
+    found: dict[str, tuple[Path, ...]] = {}
+    for path in sorted(folder.iterdir()):
+        files = sorted(path.rglob("*.parquet")) if path.is_dir() and not path.is_symlink() else [path]
+        whole = tuple(file for file in files if file.suffix == ".parquet" and file.is_file() and not file.is_symlink())
+        if whole:
+            found[path.name.removesuffix(".parquet")] = whole
+    return found
+
+
+def _attach_folder(session: Session, folder: Path, name: str) -> None:
+    tables = parquet_tables(folder.absolute())
+    if not tables:
+        hint = "put <table>.parquet, or a folder <table>/ of such files, into it"
+        raise SourceError(folder, "there is no Parquet in this folder", hint)
+    session.execute(f"ATTACH ':memory:' AS {name}")
+    for table, files in tables.items():
+        listed = ", ".join(f"'{quote(str(file))}'" for file in files)
+        with translated(folder / table):
+            session.execute(f"CREATE VIEW {name}.main.{identifier(table)} AS FROM read_parquet([{listed}])")
+    listed = ", ".join(f"'{quote(str(file))}'" for files in tables.values() for file in files)
+    session.execute(f"SET allowed_paths = [{listed}]")
