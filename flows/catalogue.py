@@ -203,9 +203,11 @@ class Segment(_Strict, Document):
 
     Attributes:
         fields: column of the query -> what it shows.
+        comes_and_goes: that it names far fewer people than before, or nobody, is no sign of a broken query.
     """
 
     fields: dict[str, Field_]
+    comes_and_goes: bool = False
 
 
 def read_catalogue(sql: Path) -> Catalogue:

@@ -72,31 +72,35 @@ def sources_before(settings: Settings) -> Sources:
         return Sources(*last_sources(ledger))
 
 
-def check_people(settings: Settings, plan: Plan) -> None:
+def check_people(workspace: Workspace, plan: Plan) -> None:
     """Refuse a plan for whose products far fewer or more people are there than at the last run that delivered them.
 
-    Planned people are not compared: with `once_every` the day after a run has hardly any.
+    Planned people are not compared: with `once_every` the day after a run has hardly any. Of people who may be spoken to as many
+    are expected as before of the rows that there are.
 
     Raises:
         SourceError: naming the product and the numbers.
     """
-    with open_ledger(settings) as ledger:
+    with open_ledger(workspace.settings) as ledger:
         before = last_counts(ledger)
     for name in plan.order.products:
         if name not in before:
             continue
-        rows_before, open_before = before[name]
-        hint = "look at its segment's query, and at what it reads"
-        _check_count(name, "rows of its segment", rows_before, plan.candidates[name], hint, settings)
+        segment, (rows_before, open_before) = workspace.products[name].segment, before[name]
+        rows = plan.candidates[name]
+        if rows >= rows_before or not workspace.segments[segment].comes_and_goes:
+            hint = f"look at its query; if it may, say `comes_and_goes: true` in sql/segments/{segment}.yaml"
+            _check_count(name, "rows of its segment", rows_before, rows, hint, workspace.settings)
+        expected = open_before * min(rows, rows_before) // max(rows_before, 1)
         hint = "look at sql/consent.sql, sql/suppressions.sql, sql/exclusions/ and the addresses in sql/customers.sql"
-        _check_count(name, "people who may be spoken to", open_before, plan.open_counts[name], hint, settings)
+        _check_count(name, "people who may be spoken to", expected, plan.open_counts[name], hint, workspace.settings)
 
 
 def _check_count(name: str, whom: str, before: int, count: int, look: str, settings: Settings) -> None:
     if before >= FALL_FROM and (moved := _moved(before, count, settings)):
         way, limit = moved
         what = f"the {whom} {way} from {before} to {count} since it was last delivered"
-        raise SourceError(f"product {name}", what, f"{look}; if it is right raise the setting `{limit}` for one run")
+        raise SourceError(f"product {name}", what, f"{look}; or raise the setting `{limit}` for one run")
 
 
 def _check_size(name: str, before: int, count: int, settings: Settings) -> None:

@@ -97,7 +97,7 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     write_bytes(folder / "creatives.ndjson", "".join(lines).encode())
     plan = _counted(workspace, folder, order, totals, crowds(settings, classes), present() + settings.plan_expires)
     if not order.customers:  # a run for a few has nothing to be held against
-        check_people(settings, plan)
+        check_people(workspace, plan)
     save_plan(folder, plan)
     for passing in (ROUTED_FOLDER, COUNTED_FOLDER):  # last, so that a settling that failed half-way can be repeated
         shutil.rmtree(folder / passing, ignore_errors=True)

@@ -210,17 +210,26 @@ def gone_through(tiny: Tiny, failure: Failure) -> tuple[list[int], str]:
     return codes, shown.getvalue()
 
 
+def _copied(tiny: Tiny, to: Path) -> Tiny:
+    """What is copied here is not what the program writes, and readable by one alone all the while."""
+    before = os.umask(0o077)
+    try:
+        return tiny.copy(to)
+    finally:
+        os.umask(before)
+
+
 def go_through(folder: Path, *, slow: bool) -> None:
     """Every failure after the other."""
     fresh = made(folder / "fresh")
-    first = fresh.copy(folder / "first")
+    first = _copied(fresh, folder / "first")
     os.environ["JUSTENOUGH_NOW"] = MORNING.isoformat()
     told = {"a first day": {"codes": [main(["run", "--workspace", str(first.folder)])], "shown": ""}}
     os.environ["JUSTENOUGH_NOW"] = day(1).isoformat()
     for name, failure in FAILURES.items():
         if failure.is_slow == slow:
             sys.stderr.write(f"---- {name}\n")
-            tiny = (fresh if failure.is_fresh else first).copy(folder / name.replace(" ", "_"))
+            tiny = _copied(fresh if failure.is_fresh else first, folder / name.replace(" ", "_"))
             codes, shown = gone_through(tiny, failure)
             told[name] = {"codes": codes, "shown": shown}
     (folder / "told.json").write_text(json.dumps(told), "utf-8")

@@ -141,7 +141,8 @@ def test_nobody_else_may_read_a_file_even_while_it_is_being_written(happened):
 
 def test_a_workspace_that_only_one_may_read_is_found_lax_where_one_file_is(tmp_path):
     (tmp_path / ".justenough").mkdir(mode=0o700)
-    (tmp_path / ".justenough/a.duckdb.wal").touch(mode=0o644)
+    (tmp_path / ".justenough/a.duckdb.wal").touch()
+    (tmp_path / ".justenough/a.duckdb.wal").chmod(0o644)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         seen = watch(child, tmp_path, lambda seen: bool(seen.lax))
         child.communicate(b"\n")

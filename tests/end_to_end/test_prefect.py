@@ -262,7 +262,7 @@ def _known(canaries: set[str], contents: list[bytes]) -> set[str]:
 
 
 def test_the_parameters_of_all_runs_are_paths_dates_and_names(happened: Happened):
-    known = {"workspace", "what", "as_of", "products", "targets", "parts", "allow_past", "run_id", "expect"}
+    known = {"workspace", "what", "as_of", "products", "targets", "parts", "allow_past", "run_id", "expect", "file"}
     assert {name for run in _runs(happened) for name in run["parameters"]} <= known
 
 

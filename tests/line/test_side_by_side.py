@@ -39,7 +39,14 @@ def test_asking_telling_and_saying_stop_go_on_beside_a_run_and_another_run_does_
         again = call(delivered, "run")
         answers = [process.communicate()[0] for process in (asked, told, said, again)]
     assert [process.returncode for process in (asked, told, said, again)] == [0, 0, 0, 75]
-    assert json.loads(answers[1]) == {"batch": "email_file-2026-11-22-1", "state": "loaded", "released": 0}
+    assert json.loads(answers[1]) == {
+        "batch": "email_file-2026-11-22-1",
+        "state": "loaded",
+        "released": 0,
+        "messages": None,
+        "stopped": 0,
+        "unreadable": 0,
+    }
     assert "justenough run, process" in answers[3]
 
 
