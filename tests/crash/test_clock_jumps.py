@@ -58,6 +58,7 @@ def heard(tiny):
     return sorted(sent)
 
 
+@pytest.mark.slow
 @pytest.mark.bad_input(101)
 def test_in_the_hour_that_comes_twice_it_is_the_same_day_and_nobody_hears_twice(tiny):
     first = tiny.run(at=TWICE[0])

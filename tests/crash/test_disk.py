@@ -15,7 +15,7 @@ from tests.tiny import clock, day
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 
 def run_with(tiny, fault, *paths):
@@ -27,7 +27,6 @@ def run_with(tiny, fault, *paths):
     return subprocess.run([*tracing, *command], env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "file"),
     [
@@ -48,9 +47,7 @@ def test_what_a_disk_refuses_is_said_and_the_next_run_goes_on(second_day, unkill
     all_is_well(tiny, Consumer(tiny, greedy=False), unkilled)
 
 
-@pytest.mark.parametrize(
-    "error", ["EACCES", *[pytest.param(error, marks=pytest.mark.slow) for error in ("EROFS", "ENOSPC", "EXDEV")]]
-)
+@pytest.mark.parametrize("error", ["EACCES", "EROFS", "ENOSPC", "EXDEV"])
 def test_a_batch_that_cannot_be_revealed_is_said_and_made_again(second_day, unkilled, tmp_path, error):
     tiny = second_day.copy(tmp_path / "tiny")
     done = run_with(tiny, f"renameat2:error={error}:when=1")
@@ -59,7 +56,6 @@ def test_a_batch_that_cannot_be_revealed_is_said_and_made_again(second_day, unki
     all_is_well(tiny, Consumer(tiny, greedy=False), unkilled)
 
 
-@pytest.mark.slow
 def test_a_slow_disk_changes_nothing(second_day, unkilled, tmp_path):
     tiny = second_day.copy(tmp_path / "tiny")
     done = run_with(tiny, "fsync,fdatasync:delay_exit=100000")
@@ -71,8 +67,8 @@ def test_a_slow_disk_changes_nothing(second_day, unkilled, tmp_path):
     ("file", "at"),
     [
         ("ledger.duckdb.wal", 0.1),
-        *[pytest.param("ledger.duckdb.wal", at, marks=pytest.mark.slow) for at in (0.3, 0.8)],
-        *[pytest.param("ledger.duckdb", at, marks=pytest.mark.slow) for at in (0.0, 0.01)],
+        *[("ledger.duckdb.wal", at) for at in (0.3, 0.8)],
+        *[("ledger.duckdb", at) for at in (0.0, 0.01)],
     ],
 )
 def test_a_ledger_that_a_disk_gives_back_changed_stops_everything(second_day, unkilled, tmp_path, file, at):

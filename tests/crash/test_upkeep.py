@@ -18,7 +18,7 @@ from tests.tiny import clock, day, make
 
 pytestmark = pytest.mark.crash
 
-QUICK = {"erased", "ledger renamed", "ledger under the new key"}
+QUICK = {"erased"}
 THEIRS = ('"c01"', "ann@x.example.com", "4915112345601")
 TABLES = ("claim", "decision", "delivery", "exposure", "receipt", "run")
 
