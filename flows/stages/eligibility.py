@@ -74,7 +74,9 @@ def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
     is_on_nothing = pl.col("topic").fill_null("") == ""
     topic = pl.when((state == "no") & is_on_nothing).then(pl.lit("*")).otherwise("topic")
     is_over_snooze = pl.col("state").eq_missing("snooze") & over
-    happened_at = pl.when(state == "no").then(pl.col("happened_at").fill_null(present)).otherwise("happened_at")
+    # A no that is ahead of the clock, which may have been set back, counts from now on; a yes has not been said yet.
+    soonest = pl.min_horizontal(pl.col("happened_at").fill_null(present), pl.lit(present))
+    happened_at = pl.when(state == "no").then(soonest).otherwise("happened_at")
     return (
         events.filter(~is_over_snooze)
         .with_columns(state=state, happened_at=happened_at, channel=channel, topic=topic)

@@ -143,4 +143,4 @@ def test_a_second_run_of_the_day_delivers_nothing_more(whole, tmp_path):
     assert all(p.folder is None for p in outcome.delivered.published)
     assert payloads(workspace.batches()) == seen
     changed = {name for name in after if after[name] != before[name]}
-    assert changed == {"run"}
+    assert changed == {"run", "segment_count"}
