@@ -1,7 +1,8 @@
 """The child of `sessions`: one DuckDB after the other, asked by the parent through pipes. It is run as a file, by itself.
 
 A question is a pickled tuple after its length; an answer is any number of parts, each one letter, its length and itself:
-`R` some rows as a stream of Arrow, `V` values as JSON, `E` what DuckDB said of an error; and `.` at the end of each answer.
+`R` some rows as a stream of Arrow, `V` values as JSON, `K` which column is of a kind that nobody here can read, `E` what DuckDB
+said of an error; and `.` at the end of each answer.
 """
 
 from __future__ import annotations
@@ -56,19 +57,28 @@ def _query(
 ) -> None:
     """Send rows as they come, each part a stream of its own, so that an error can follow; at least the columns."""
     reader = connection.sql(statement, params=parameters or None).to_arrow_reader(BATCH_ROWS)
+    for field in reader.schema:
+        if pa.types.is_interval(field.type) or pa.types.is_union(field.type):  # Polars has no such kinds, and panics
+            _send(answers, b"K", f"the column '{field.name}' is of a kind that cannot be read ({field.type})".encode())
+            return
     is_first = True
     for batch in reader:
-        _send(answers, b"R", _stream(reader.schema, batch))
+        _send(answers, b"R", _stream(_plain(batch)))
         is_first = False
     if is_first:
-        _send(answers, b"R", _stream(reader.schema))
+        _send(answers, b"R", _stream(_plain(pa.RecordBatch.from_pylist([], reader.schema))))
 
 
-def _stream(schema: pa.Schema, *batches: pa.RecordBatch) -> pa.Buffer:
+def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Texts instead of ENUMs: DuckDB leaves any number where one is null, at which Polars stumbles."""
+    columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _stream(batch: pa.RecordBatch) -> pa.Buffer:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
     return sink.getvalue()
 
 

@@ -7,6 +7,7 @@ takes, and its rows are streamed to us. A child costs a fifth of a second, and s
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -28,7 +29,6 @@ from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 import duckdb
 import polars as pl
-import pyarrow as pa
 
 from flows.errors import DataError, SourceError, StatementError
 from flows.warehouse.connection import leave_no_dump, quote, refuse_name, translated
@@ -155,10 +155,9 @@ class Session:
 
     def load(self, table: str, rows: pl.DataFrame) -> None:
         """Make a table of some rows; its name stands in quotes where it needs them. Raises duckdb.Error."""
-        found, sink = rows.to_arrow(), pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, found.schema) as writer:
-            writer.write_table(found)
-        self._ask("load", table, sink.getvalue().to_pybytes())
+        sink = io.BytesIO()
+        rows.write_ipc_stream(sink, compat_level=pl.CompatLevel.oldest())
+        self._ask("load", table, sink.getvalue())
 
     def query(
         self, statement: str, parameters: Mapping[str, Any] | None = None, *, where: object = "sql"
@@ -181,21 +180,16 @@ class Session:
                 listed = "SELECT DISTINCT column_name FROM duckdb_columns() WHERE NOT internal"
                 refuse_name(statement, error, where, [name for (name,) in self.execute(listed)])
                 raise
-        table = pa.concat_tables(pa.ipc.open_stream(part).read_all() for part in parts)
-        for field in table.schema:
-            if pa.types.is_interval(field.type) or pa.types.is_union(
-                field.type
-            ):  # Polars has no such kinds, and panics
-                what = f"the column '{field.name}' is of a kind that cannot be read ({field.type})"
-                raise DataError(where, what, "cast it in the query, to VARCHAR for example")
-        return cast("pl.DataFrame", pl.from_arrow(table))
+        return pl.concat(pl.read_ipc_stream(io.BytesIO(part)) for part in parts)
 
     def _ask(self, *question: object, where: object = "sql") -> list[bytearray]:
         """The parts of the child's answer."""
-        parts, error = list[bytearray](), None
+        parts, error = list[bytearray](), cast("Exception | None", None)
         for kind, content in self._child.answers(question, self._limits, where):
             if kind == b"E":
                 error = _of_duckdb(content.decode())
+            elif kind == b"K":
+                error = DataError(where, content.decode(), "cast it in the query, to VARCHAR for example")
             else:
                 parts.append(content)
         if error is not None:
