@@ -267,7 +267,7 @@ def test_an_interrupted_question_leaves_no_half_answer_to_the_next():
         assert session.query("SELECT 1 AS x").item() == 1
 
 
-@pytest.mark.parametrize("value", ["INTERVAL 3 DAYS", "union_value(a := 'Anna')"])
+@pytest.mark.parametrize("value", ["INTERVAL 3 DAYS", "union_value(a := 'Anna')"], ids=["interval", "union"])
 def test_a_kind_of_column_that_polars_has_not_is_named(value):
     with opened() as session, pytest.raises(DataError) as caught:
         session.query(f"SELECT 1 AS x, {value} AS odd", where="sql/segments/s.sql")
