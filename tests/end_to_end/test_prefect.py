@@ -286,7 +286,7 @@ def _canaries(folder: Path) -> Path:
     delivered = made(folder / "delivered")
     (delivered.state / "inbox/forget").mkdir(parents=True)
     (delivered.state / "inbox/forget/monday.txt").write_text(f"{ID}\n", "utf-8")
-    for name in ("words that fail on a name", "a kind that Polars panics at"):
+    for name in ("words that fail on a name", "a kind that Polars has not"):
         FAILURES[name].prepare(made(folder / name.replace(" ", "_")))
     return folder
 
