@@ -160,6 +160,17 @@ def _content(path: Path) -> bytes:
     return content.removeprefix(b"\xef\xbb\xbf")
 
 
+class DoubledKeyError(Exception):
+    """Which of two values of one key was meant nobody knows; of two states one may be a no."""
+
+
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object of its pairs. Raises DoubledKeyError."""
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise DoubledKeyError
+    return dict(pairs)
+
+
 class _RefusedError(Exception):
     """Why a file is refused, and at which line."""
 
@@ -272,11 +283,13 @@ class _Reading:
             try:
                 row = json.loads(
                     self._text(line),
-                    object_pairs_hook=self._each_once,
+                    object_pairs_hook=each_once,
                     parse_constant=self._no_number,
                     parse_int=str,
                     parse_float=str,
                 )
+            except DoubledKeyError:
+                raise _RefusedError(self.line, "a key stands twice", "export it again") from None
             except json.JSONDecodeError:
                 raise _RefusedError(self.line, "this is no JSON object, or cut short", "export it again") from None
             except RecursionError:
@@ -284,11 +297,6 @@ class _Reading:
             if not isinstance(row, dict):
                 raise _RefusedError(self.line, "this is no JSON object", "export it again")
             yield {column: row.get(column) for column in self.shape.columns}
-
-    def _each_once(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len({key for key, _ in pairs}) < len(pairs):
-            raise _RefusedError(self.line, "a key stands twice", "export it again")
-        return dict(pairs)
 
     def _no_number(self, _: str) -> None:
         raise _RefusedError(self.line, "there is NaN in it, which is not JSON", "export it again")

@@ -17,6 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from flows.clock import present
 from flows.durable import private_folder, sync_folder, write_bytes
 from flows.errors import DataError
+from flows.incoming import DoubledKeyError, each_once
 from flows.schemas import COLUMNS
 
 if TYPE_CHECKING:
@@ -115,21 +116,12 @@ def parse(content: bytes, where: str) -> list[Notice]:
         hint = "mend the line, or move the file away: what it says would be lost otherwise"
         try:
             found.append(Notice.model_validate_json(line))
-            json.loads(line, object_pairs_hook=_each_once)
+            json.loads(line, object_pairs_hook=each_once)
         except ValidationError as problems:
             raise DataError(f"{where}:{number}", f"this is no notice: {spoken(problems)}", hint) from None
-        except _DoubledKeyError:
+        except DoubledKeyError:
             raise DataError(f"{where}:{number}", "this is no notice: a key stands twice", hint) from None
     return found
-
-
-class _DoubledKeyError(Exception):
-    """Which of two values of one key was meant nobody knows; of two states one may be a no."""
-
-
-def _each_once(pairs: list[tuple[str, object]]) -> None:
-    if len({key for key, _ in pairs}) < len(pairs):
-        raise _DoubledKeyError
 
 
 def spoken(problems: ValidationError) -> str:

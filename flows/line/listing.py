@@ -17,7 +17,7 @@ from flows.incoming import Shape, read_incoming
 from flows.keys import load_key
 from flows.ledger.lists import ages, note_comparison, take_list
 from flows.ledger.store import open_ledger
-from flows.line.sources import Source, database, hear, read_bars, read_shared
+from flows.line.sources import Source, database, read_bars, read_shared, take_notices
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def reconcile_list(workspace: Workspace, target_name: str, file: Path, brand: st
     key = load_key(settings.key_file)  # after the file: a fork would have it too
     now = moment(None, settings.zone)
     path = database(settings, now.as_of)
-    hear(settings, draining=True)
+    take_notices(settings)
     bars = read_bars(Source(workspace, path, now, read_shared(workspace, path, now)), Scope(), key)
     theirs = told_forms(pl.DataFrame({"address": addresses, "channel": [channel] * addresses.len()}))["form"]
     is_theirs = [form.is_in(theirs.implode()) for form in own_forms(pl.col("match"))]

@@ -21,11 +21,11 @@ from flows.line.rotating import follow_key
 from flows.line.sources import (
     Source,
     database,
-    hear,
     read_shared,
     recent_exposure,
     recent_history,
     recent_messages,
+    take_notices,
 )
 from flows.line.trying import try_words
 from flows.plan import (
@@ -80,7 +80,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     check_creep(workspace, ((tried, ratings(workspace, tried)) for tried in try_words(workspace)))
     path = database(settings, moment.as_of)
     bound = bind(workspace, path, moment)
-    hear(settings, draining=True)  # makes the key where there is none, before parts start at the same time
+    take_notices(settings)  # makes the key where there is none, before parts start at the same time
     list_ages = check_lists(settings)
     sources = healthy_sources(path, workspace, sources_before(settings), moment.present)
     follow_key(Source(workspace, path, moment, {}))

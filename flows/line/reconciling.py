@@ -17,7 +17,7 @@ from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
 from flows.line.planning import read_decisions
 from flows.line.request import Published
-from flows.line.sources import erased, hear
+from flows.line.sources import buried, erased
 from flows.stages.claims import MEMBERS, Reach, in_small_audiences, reconciled, without
 from flows.stages.delivery import Payload
 
@@ -126,5 +126,5 @@ def _reach(job: Job, published: pl.DataFrame) -> Reach:
     order = job.plan.order
     products = order.products if order.is_narrowed else {*job.workspace.products, *published["product"].unique()}
     settings = job.workspace.settings
-    gone = erased(settings, published, hear(settings).buried)
+    gone = erased(settings, published, buried(settings))
     return Reach(products, order.customers, gone["person_key"].to_list())

@@ -159,7 +159,7 @@ def read_people(source: Source, key: Key) -> pl.DataFrame:
         rows = customers(session, source.workspace.queries, source.moment)
     keyed = rows.with_columns(person_key=key.of(pl.col("customer_id")))
     settings = source.workspace.settings
-    return _people(keyed, settings, erased(settings, keyed, hear(settings).buried))
+    return _people(keyed, settings, erased(settings, keyed, buried(settings)))
 
 
 def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
@@ -217,6 +217,19 @@ class Heard:
     events: pl.DataFrame
     forms: pl.DataFrame
     buried: pl.DataFrame
+
+
+def take_notices(settings: Settings) -> None:
+    """Take over what is in the inbox; makes the key where there is none. Raises DataError, see `ledger.consent.drain`."""
+    key = load_key(settings.key_file)
+    with open_ledger(settings) as ledger:
+        drain(settings, ledger, key)
+
+
+def buried(settings: Settings) -> pl.DataFrame:
+    """`person_key, key_id` of people who asked to be forgotten."""
+    with open_ledger(settings) as ledger:
+        return tombstones(ledger)
 
 
 def hear(settings: Settings, *, draining: bool = False) -> Heard:

@@ -225,6 +225,9 @@ class _Child:
         """End it, whatever it does."""
         self._process.kill()
         self._process.wait()
+        with suppress(BrokenPipeError):  # of a question that it had not read to its end
+            self._questions.close()
+        self._answers.close()
 
     def answers(self, question: tuple[object, ...], limits: Limits, where: object) -> Iterator[tuple[bytes, bytearray]]:
         """Ask, and give back the kind and the content of each part of the answer.

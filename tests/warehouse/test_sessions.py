@@ -156,6 +156,12 @@ def test_what_takes_more_than_it_may_is_ended_and_the_next_begins_anew(limits, s
         assert session.query("SELECT 1 AS x").item() == 1
 
 
+def test_a_query_may_take_a_little_more_than_duckdb_and_a_look_little():
+    with opened(memory="1.5 GiB", seconds=2) as reading, opened(looking=True) as looking:
+        assert (reading._limits.memory_bytes, reading._limits.seconds) == (2.5 * 2**30, 32)
+        assert looking._limits is sessions.LOOKING
+
+
 def test_what_was_spilled_by_one_that_was_ended_is_gone(tmp_path):
     with opened(memory="100MB", scratch=tmp_path) as session:
         child = session._child.id
