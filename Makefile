@@ -68,7 +68,7 @@ if [ "$$(cat $(VENV)/.set-up-$(1) 2>/dev/null)" != "$$digest" ]; then \
 	echo "Installing what make $(1) needs into $(VENV): a minute or two, this once"; \
 	$(BIN)/python -m pip install --quiet --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '$(2)' || { \
 		echo "The installation failed; pip says why above. Mend that, then call make again." >&2; exit 1; }; \
-	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true; \
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib flows || true; \
 	echo "$$digest" > $(VENV)/.set-up-$(1); \
 	$(if $(filter test,$(1)),echo "$$digest" > $(VENV)/.set-up-run;) \
 fi

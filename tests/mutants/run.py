@@ -72,15 +72,15 @@ def applies(patch: Path, tree: Path, *, only_look: bool = False) -> bool:
     return subprocess.run(command, cwd=tree, env=environment, capture_output=True, check=False).returncode == 0
 
 
-def pytest_of(tree: Path, nodes: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run tests in a copy. PYTHONPATH comes before an editable install, so the copy's flows/ is what is tested."""
+def pytest_of(tree: Path, nodes: list[str], seconds: float | None) -> subprocess.CompletedProcess[str]:
+    """Run tests in a copy, for so long at most. PYTHONPATH comes before an editable install: the copy's flows/ is tested."""
     options = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:faker", "-p", "no:xdist", "-o", "addopts="]
     options += ["--import-mode=importlib", "--no-header", "--tb=short"]
     environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", *options, *nodes]
     try:
         return subprocess.run(
-            command, cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS
+            command, cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=seconds
         )
     except subprocess.TimeoutExpired as slow:
         # A mutant that hangs the code has been noticed as much as one that fails a test.
@@ -93,7 +93,7 @@ def judge(mutant: Mutant, root: Path) -> str:
         tree = copy(root, Path(folder))
         if not applies(mutant.patch, tree):
             return NO_PATCH
-        code = pytest_of(tree, [mutant.seen_by]).returncode
+        code = pytest_of(tree, [mutant.seen_by], LONGEST_SECONDS).returncode
         return {0: SURVIVED, TEST_FAILED: CAUGHT}.get(code, NO_TEST)
 
 
@@ -104,7 +104,7 @@ def run(mutants: list[Mutant], root: Path, *, at_a_time: int = 2) -> dict[str, s
         RuntimeError: a named test fails, or cannot be run, without any mutant.
     """
     with tempfile.TemporaryDirectory(prefix="justenough-mutant-") as folder:
-        whole = pytest_of(copy(root, Path(folder)), sorted({mutant.seen_by for mutant in mutants}))
+        whole = pytest_of(copy(root, Path(folder)), sorted({mutant.seen_by for mutant in mutants}), None)
     if whole.returncode:
         message = f"the named tests do not pass on the code as it is:\n{whole.stdout}{whole.stderr}"
         raise RuntimeError(message)
