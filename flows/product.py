@@ -278,6 +278,7 @@ class Product(_Strict, Document):
         review_by: the last day on which it speaks before somebody has looked at it again.
         message_type: marketing needs a yes; service, the news of an order, say, does not.
         topic: what a person can leave without leaving everything.
+        campaign: what addresses call it, where its name says too much of those who get it; its name if missing.
         brands: for which it speaks.
         segment: the query in sql/segments/ that says who may need it.
         when: in which days it runs, and how long a message stays true.
@@ -299,6 +300,7 @@ class Product(_Strict, Document):
     review_by: date
     message_type: Literal["marketing", "service"]
     topic: Text
+    campaign: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     brands: list[str] = Field(min_length=1, json_schema_extra=EACH_ONCE)
     segment: str
     when: When = When()

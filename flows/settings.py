@@ -17,6 +17,7 @@ from flows.documents import explained
 from flows.durable import plain_size
 from flows.durations import Duration, Share
 from flows.errors import SettingError
+from flows.links import PARAMETERS, wrong_parameter
 
 
 def _zone(name: str) -> str:
@@ -45,6 +46,13 @@ def _caps(given: object) -> object:
     if not isinstance(written, list | tuple):
         return given
     return tuple(cap if isinstance(cap, Cap) else read_cap(cap) for cap in written)
+
+
+def _links(given: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    wrong = (wrong_parameter(name, value) for added in given.values() for name, value in added.items())
+    if complaint := next(filter(None, wrong), None):
+        raise ValueError(complaint)
+    return given
 
 
 class Brand(BaseModel):
@@ -155,6 +163,8 @@ class Settings(BaseModel):
         exposure: how many different dimensions may be shown to a person in 30 and in 90 days.
         caps: how many marketing messages of a brand a person gets within some time (see `caps.read_cap`).
         retention: how long what names people is kept.
+        links: channel (or `default`, for all others) -> what is added to the addresses of actions (see `flows.links`); without
+            an entry nothing is.
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
         creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
         memory: what DuckDB may use, as it writes it.
@@ -191,6 +201,9 @@ class Settings(BaseModel):
     exposure: Exposure = Exposure()
     caps: Annotated[tuple[Cap, ...], BeforeValidator(_caps)] = (Cap(3, (), 7, "day"),)
     retention: Retention = Retention()
+    links: Annotated[dict[str, dict[str, str]], AfterValidator(_links)] = {
+        channel: dict(added) for channel, added in PARAMETERS.items()
+    }
     link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
     memory: str = "4 GiB"
@@ -205,6 +218,10 @@ class Settings(BaseModel):
     def zone(self) -> ZoneInfo:
         """The workspace's time zone."""
         return ZoneInfo(self.timezone)
+
+    def link_parameters(self, channel: str) -> dict[str, str]:
+        """What is added to the addresses of actions in a channel."""
+        return self.links.get(channel, self.links.get("default", {}))
 
     def folder(self, *names: str) -> Path:
         """A place in the state folder."""

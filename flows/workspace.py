@@ -157,6 +157,7 @@ def load_workspace(folder: Path) -> Workspace:
     _check_targets(settings)
     _check_named_targets(settings)
     _check_crowd(settings)
+    _check_links(settings)
     _check_caps(settings)
     if not is_spoken(settings.locale):
         where = "pyproject.toml: tool.justenough.locale"
@@ -220,6 +221,13 @@ def _check_crowd(settings: Settings) -> None:
         if channel.needs_yes and least < channel.crowd:
             what = f"{least} people are too few: what others learn of people is about {channel.crowd} at least"
             raise SettingError(where, what, f"set {channel.crowd} or more, or take it out")
+
+
+def _check_links(settings: Settings) -> None:
+    for name in settings.links:
+        if name != "default" and name not in CHANNELS:
+            where = f"pyproject.toml: tool.justenough.links.{name}"
+            raise SettingError(where, f"'{name}' is no channel", nearest(name, ["default", *CHANNELS]))
 
 
 def _check_caps(settings: Settings) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.errors import TemplateError
 from flows.facts import check_guarded
+from flows.links import tracked
 from flows.wording import layout_of, placed
 from flows.words import compose, fill, generic, wrap
 
@@ -60,7 +61,7 @@ def worded(routed: pl.DataFrame, product: Product, workspace: Workspace, key: Ke
     check_guarded(routed, product, fields)
     identified = routed.with_columns(
         message_id=key.of(pl.col("decision_id"), pl.col("lane"), FIRST_ATTEMPT),
-        sender=_senders(routed, workspace),
+        sender=pl.concat_str(_senders(routed, workspace), "variant", separator="/", ignore_nulls=True),
     )
     known, places = placed(identified, workspace.words[product.name])
     rows = identified.with_columns(places)
@@ -173,16 +174,33 @@ def _senders(rows: pl.DataFrame, workspace: Workspace) -> pl.Expr:
 
 
 def sender_context(sender: str, product: Product, words_key: WordsKey, workspace: Workspace) -> dict[str, Any]:
-    """What a layout may print: the sender's identity, never anything about the recipient."""
-    name, _, country = sender.partition("/")
-    brand = workspace.settings.brand(name, country)
+    """What a layout may print: the sender's identity, never anything about the recipient.
+
+    Args:
+        sender: `brand/country`, and `/variant` where the product tries some.
+        product: the product.
+        words_key: which of its words.
+        workspace: gives settings and words.
+    """
+    name, _, rest = sender.partition("/")
+    country, _, variant = rest.partition("/")
+    settings = workspace.settings
+    brand = settings.brand(name, country)
     action = product.help.action
     url = f"{brand.site_url.rstrip('/')}{action.url}" if action.url.startswith("/") else action.url
+    named = {
+        "brand": name,
+        "channel": words_key.channel,
+        "campaign": product.campaign or product.name,
+        "variant": variant,
+        "version": workspace.words[product.name][words_key].digest[:8],
+    }
+    url = tracked(url, settings.link_parameters(words_key.channel), named)
     return {
         "brand": brand.model_dump(),
         "brand_name": name,
         "country": country,
-        "locale": words_key.locale or workspace.settings.locale,
+        "locale": words_key.locale or settings.locale,
         "action": {"label": action.label_in(words_key.locale), "url": url},
         "is_marketing": product.message_type == "marketing",
     }

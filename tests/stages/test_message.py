@@ -3,6 +3,7 @@ import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import polars as pl
 import pytest
@@ -97,14 +98,17 @@ def one_by_one(
         slots=("unsubscribe_url",),
     )
     entries = settings.brands[row["brand"]]
+    named = {"utm_source": row["brand"], "utm_medium": key.channel, "utm_campaign": product}
+    named |= {} if key.channel == "sms" else {"utm_id": said.digest[:8]}
     own = row["country"] if row["country"] in entries else "default"
     identity = {"logo_url": "", "sms_sender": "", "sms_stop_word": ""} | entries["default"] | entries[own]
+    url = identity["site_url"] + of.help.action.url
     context = {
         "brand": identity,
         "brand_name": row["brand"],
         "country": own,
         "locale": key.locale or settings.locale,
-        "action": {"label": of.help.action.label_in(key.locale), "url": identity["site_url"] + of.help.action.url},
+        "action": {"label": of.help.action.label_in(key.locale), "url": f"{url}?{urlencode(named)}"},
         "is_marketing": of.message_type == "marketing",
         "unsubscribe_url": identity["unsubscribe_url"].replace("{message_id}", message_id),
     }
