@@ -30,6 +30,14 @@ PARAMETERS: Mapping[str, Mapping[str, str]] = {
 }
 """Channel, or `default` for all others -> what its addresses carry. Source: Google Analytics, URL builders, for the names."""
 
+OF_RECIPIENTS: Mapping[str, tuple[str, str]] = {
+    "unsubscribe_url": ("unsubscribe_url", "unsubscribe"),
+    "preferences_url": ("preferences_url", "preferences"),
+    "helpful_url": ("helpful_url", "helpful"),
+    "unhelpful_url": ("helpful_url", "unhelpful"),
+}
+"""Reserved slot -> the brand's setting with the address, and what its token says (see `flows.tokens`)."""
+
 _PLACEHOLDER = re.compile(rf"\{{({'|'.join(PLACEHOLDERS)})\}}")
 
 
@@ -64,3 +72,14 @@ def tracked(url: str, parameters: Mapping[str, str], values: Mapping[str, str]) 
         return url
     joint = "" if page.endswith(("?", "&")) else "&" if "?" in page else "?"
     return f"{page}{joint}{added}{mark}{fragment}"
+
+
+def of_recipients(brand: Mapping[str, str], *, is_marketing: bool) -> dict[str, str]:
+    """Reserved slot -> the address with its placeholders, of those that a brand's messages may print.
+
+    Service messages cannot be unsubscribed from: a person leaves their topic, if at all, in the preference centre.
+    """
+    settings = {
+        slot: setting for slot, (setting, _) in OF_RECIPIENTS.items() if is_marketing or slot != "unsubscribe_url"
+    }
+    return {slot: brand[setting] for slot, setting in settings.items() if brand[setting]}

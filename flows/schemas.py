@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.errors import DataError, nearest
+from flows.links import OF_RECIPIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -159,7 +160,7 @@ _PASSING = frozenset(
         "sender",
         "words",
         "key",
-        "unsubscribe_url",
+        *OF_RECIPIENTS,
     ]
 )
 _OF_A_CHANNEL = re.compile(r"(email|sms|push|web|ads)_(reason|detail|address|match|fault|event)|s\d+(_html)?|_.*")

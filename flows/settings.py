@@ -56,7 +56,10 @@ def _links(given: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
 
 
 class Brand(BaseModel):
-    """A sender's identity in one country: what the layouts wrap around the words. It counts as no customer data."""
+    """A sender's identity in one country: what the layouts wrap around the words. It counts as no customer data.
+
+    `{token}` in an address becomes what `flows.tokens.verify` reads; `{message_id}` the message's id, unsigned.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -68,6 +71,8 @@ class Brand(BaseModel):
     postal_address: str
     privacy_url: str
     unsubscribe_url: str
+    preferences_url: str = ""
+    helpful_url: str = ""
     site_url: str
     logo_url: str = ""
     sms_sender: str = ""
@@ -90,7 +95,7 @@ class Brand(BaseModel):
             )
         return address
 
-    @field_validator("privacy_url", "site_url", "unsubscribe_url", "logo_url")
+    @field_validator("privacy_url", "site_url", "unsubscribe_url", "preferences_url", "helpful_url", "logo_url")
     @classmethod
     def _is_safe(cls, url: str) -> str:
         if url and not re.fullmatch(r"https://[\w.-]+(/[^\s<>\"'`\\&]*)?", url):
@@ -102,8 +107,17 @@ class Brand(BaseModel):
     @field_validator("unsubscribe_url")
     @classmethod
     def _knows_the_message(cls, url: str) -> str:
-        if "{message_id}" not in url:
-            raise ValueError("it does not say who leaves | put {message_id} into it")
+        if "{token}" not in url and "{message_id}" not in url:
+            raise ValueError("it does not say who leaves | put {token} into it")
+        if not url.isascii() or "#" in url:  # Source: RFC 8058: it stands in a header, and is posted to
+            raise ValueError("mail programs cannot post to this | write it in plain letters, without #")
+        return url
+
+    @field_validator("preferences_url", "helpful_url")
+    @classmethod
+    def _knows_the_link(cls, url: str) -> str:
+        if url and "{token}" not in url:
+            raise ValueError("it does not say whose message it stood in | put {token} into it")
         return url
 
 

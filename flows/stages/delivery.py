@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.channels import CHANNELS
+from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.clock import present
 from flows.durable import create_file, no_space, private_folder, sync_file, sync_folder
 from flows.errors import BalanceError, OutboxError
@@ -65,6 +65,8 @@ def shaped(worded: pl.DataFrame, creatives: Creatives, target: Target, starts_at
     slots.sort(key=len)
     others = [name for name in rows.columns if not is_words_slot(name)]
     shape = target.rows(rows.select(*others, *(slot for slot in slots if slot in rows.columns)))
+    links = {slot for creative in creatives.values() for slot in creative["slots"] if slot in RESERVED_SLOTS}
+    shape = shape.hstack(rows.select(sorted(links - set(shape.columns))))
     if missing := sorted(set(slots) - set(shape.columns)):
         what = f"the slot '{missing[0]}' of a creative has no column in the recipients' file"
         raise BalanceError(f"flows/channels/{target.name}.py", what, "keep every slot's column in rows()")

@@ -1,3 +1,4 @@
+import base64
 import hmac
 import shutil
 from datetime import date
@@ -10,7 +11,7 @@ import pytest
 from markupsafe import Markup
 from polars.testing import assert_frame_equal
 
-from flows.channels import CHANNELS, Target
+from flows.channels import CHANNELS, RESERVED_SLOTS, Target
 from flows.errors import TemplateError
 from flows.schemas import COLUMNS, ROUTED
 from flows.stages.delivery import shaped
@@ -74,6 +75,22 @@ def bodies(workspace: Workspace, product: str, rows: pl.DataFrame) -> pl.DataFra
 # Plain Jinja2, one by one, from the files themselves: what columns have to come to.
 
 
+LINKS = (
+    ("unsubscribe_url", "unsubscribe_url", "u"),
+    ("preferences_url", "preferences_url", "p"),
+    ("helpful_url", "helpful_url", "y"),
+    ("unhelpful_url", "helpful_url", "n"),
+)
+
+
+def signed(url: str, letter: str, workspace: str, brand: str, message_id: str) -> str:
+    """A recipient's address, by Python's own HMAC and base64."""
+    brands = hmac.new(f"links\x1f{KEY.secret}".encode(), f"{workspace}\x1f{brand}".encode(), "sha256").hexdigest()
+    mac = hmac.new(brands.encode(), f"{letter}\x1f{message_id}".encode(), "sha256").digest()[:16]
+    token = letter + base64.urlsafe_b64encode(bytes.fromhex(message_id) + mac).decode()
+    return url.replace("{token}", token).replace("{message_id}", message_id)
+
+
 def one_by_one(
     workspace: Workspace, product: str, row: dict[str, Any], message_id: str, key: WordsKey
 ) -> dict[str, str]:
@@ -95,13 +112,14 @@ def one_by_one(
         shared,
         name=name,
         locale=key.locale or settings.locale,
-        slots=("unsubscribe_url",),
+        slots=RESERVED_SLOTS,
     )
     entries = settings.brands[row["brand"]]
     named = {"utm_source": row["brand"], "utm_medium": key.channel, "utm_campaign": product}
     named |= {} if key.channel == "sms" else {"utm_id": said.digest[:8]}
     own = row["country"] if row["country"] in entries else "default"
-    identity = {"logo_url": "", "sms_sender": "", "sms_stop_word": ""} | entries["default"] | entries[own]
+    blank = dict.fromkeys(("logo_url", "preferences_url", "helpful_url", "sms_sender", "sms_stop_word"), "")
+    identity = blank | entries["default"] | entries[own]
     url = identity["site_url"] + of.help.action.url
     context = {
         "brand": identity,
@@ -110,7 +128,10 @@ def one_by_one(
         "locale": key.locale or settings.locale,
         "action": {"label": of.help.action.label_in(key.locale), "url": f"{url}?{urlencode(named)}"},
         "is_marketing": of.message_type == "marketing",
-        "unsubscribe_url": identity["unsubscribe_url"].replace("{message_id}", message_id),
+        **{
+            slot: signed(identity[name], letter, settings.name, row["brand"], message_id)
+            for slot, name, letter in LINKS
+        },
     }
     return {
         **parts,
