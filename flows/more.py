@@ -178,3 +178,39 @@ def reconcile(
     found = line.reconcile_list(load_workspace(common.workspace), target, file, brand, missing)
     say(found, lambda: terminal.reconciled(found), as_json=common.json)
     return 0
+
+
+@app.command(name="link-key")
+def link_key(brand: str, file: Path, *, common: Common = HERE) -> int:
+    """Write the keys with which a preference centre reads a brand's links: nothing else can be told or made with them.
+
+    Give the file to whoever runs the pages behind `unsubscribe_url`, `preferences_url` and `helpful_url`, and anew after
+    `justenough rotate-key`: it has the retired keys, too, for links that are on their way.
+
+    Examples:
+        justenough link-key nordtal nordtal-links.key
+
+    Args:
+        brand: whose links.
+        file: to write, readable by you alone.
+        common: where, and in which form to answer.
+    """
+    keys = line.write_link_keys(load_settings(common.workspace), brand, file)
+    say({"brand": brand, "file": str(file), "keys": keys}, lambda: terminal.link_key(brand, file), as_json=common.json)
+    return 0
+
+
+@app.command
+def verify(token: str, *, common: Common = HERE) -> int:
+    """Say what a link of a recipient is about, by the token in its address, or that it is not ours (exit 1).
+
+    Examples:
+        justenough verify ujm3…
+
+    Args:
+        token: what stands in the address in the place of {token}.
+        common: where, and in which form to answer.
+    """
+    found = line.read_link(load_settings(common.workspace), token)
+    say(found, lambda: terminal.followed(found.action, found.brand, found.message_id), as_json=common.json)
+    return 0

@@ -27,6 +27,7 @@ from flows.line.comparing import compare
 from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
 from flows.line.forgetting import forget, forget_requested
+from flows.line.linking import read_link, write_link_keys
 from flows.line.listing import reconcile_list
 from flows.line.planning import begin, plan_part
 from flows.line.previewing import Asked, preview, preview_for
@@ -73,6 +74,7 @@ __all__ = [
     "preview_for",
     "prove",
     "publish",
+    "read_link",
     "reconcile_list",
     "recover_now",
     "resolve_hold",
@@ -87,6 +89,7 @@ __all__ = [
     "tell",
     "tell_all",
     "tidy",
+    "write_link_keys",
 ]
 
 Way = Literal["publish", "abort", "taken"]

@@ -227,6 +227,17 @@ def noted(notices: int) -> RenderableType:
     return Text(f"{said} for whatever is sealed from now on.")
 
 
+def link_key(brand: str, file: Path) -> RenderableType:
+    """What a preference centre reads links with."""
+    said = f"{file} reads the links of {brand}, and nothing else; keep it as you keep a password."
+    return Text(said)
+
+
+def followed(action: str, brand: str, message_id: str) -> RenderableType:
+    """What a link is about."""
+    return Text(f"{action}, {brand}, message {message_id}")
+
+
 def sampled(rows: dict[str, int]) -> RenderableType:
     """The tables of a sample warehouse."""
     table = _table("Table", "rows")
