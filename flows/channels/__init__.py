@@ -29,7 +29,7 @@ class Channel:
     """A way to a person.
 
     Attributes:
-        name: email, sms, push, web or ads.
+        name: email, sms, push, web, ads or call.
         address: the column of the customers' frame that holds its addresses.
         parts: the parts of the words it carries.
         may_be_blank: the parts without which a message is whole.
@@ -95,6 +95,11 @@ CHANNELS: dict[str, Channel] = {
             crowd=100,  # Source: the minimum of Google's and Meta's lists
             needs_yes=True,
             sends=False,
+        ),
+        Channel(
+            "call",
+            "phone",
+            (Part("headline", is_html=False, is_one_line=True), Part("body", is_html=False)),
         ),
     )
 }
