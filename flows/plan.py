@@ -43,6 +43,7 @@ class Order(_Kept):
         source_columns: table -> column -> its type then.
         list_ages: target -> how long ago its suppression list was compared with ours.
         overdue: products that are left out, because their review date has passed.
+        seeds: channel -> how many seed addresses get a copy of each kind of message.
         targeted: segment -> the dimensions that decide who is in it.
         key_id: of the key that its identifiers are made with.
     """
@@ -62,6 +63,7 @@ class Order(_Kept):
     source_columns: dict[str, dict[str, str]] = {}
     list_ages: dict[str, str] = {}
     overdue: tuple[str, ...] = ()
+    seeds: dict[str, int] = {}
     targeted: dict[str, tuple[str, ...]] = {}
     key_id: str = ""
 

@@ -181,6 +181,7 @@ class Settings(BaseModel):
             an entry nothing is.
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
         creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
+        seeds: channel -> addresses of the workspace's own people, who get a copy of each kind of message.
         memory: what DuckDB may use, as it writes it.
         query_seconds: how long one query may take.
         parts: into how many parts of the customers a run is cut.
@@ -223,6 +224,7 @@ class Settings(BaseModel):
     }
     link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
+    seeds: dict[str, tuple[str, ...]] = {}
     memory: str = "4 GiB"
     query_seconds: float = Field(default=3600, gt=0, le=86_400)
     parts: int = Field(default=1, ge=1, le=4096)

@@ -13,6 +13,7 @@ from flows.channels import CHANNELS, Channel, Target, target
 from flows.errors import ProductError, SettingError, nearest
 from flows.plan import digest_of
 from flows.product import Product, product_folders, read_product
+from flows.seeds import check_seeds
 from flows.settings import Settings, load_settings
 from flows.warehouse.queries import Queries, read_queries
 from flows.warehouse.sessions import start_ahead
@@ -164,6 +165,7 @@ def load_workspace(folder: Path) -> Workspace:
     _check_named_targets(settings)
     _check_crowd(settings)
     _check_links(settings)
+    check_seeds(settings)
     _check_caps(settings)
     if not is_spoken(settings.locale):
         where = "pyproject.toml: tool.justenough.locale"

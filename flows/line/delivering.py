@@ -22,6 +22,7 @@ from flows.line.listing import check_lists
 from flows.line.planning import read_decisions, scan_deliveries
 from flows.line.reconciling import publish_state, published_members
 from flows.line.request import Published
+from flows.line.seeding import addresses, seeded
 from flows.line.sources import database
 from flows.plan import Plan, check_deliverable, plan_digest, plan_folder, read_plan
 from flows.schemas import KEYS
@@ -178,7 +179,8 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> No
 
 def publish_messages(job: Job, planned: pl.DataFrame) -> Published:
     """Claim what is still free of some planned deliveries, and publish exactly that. Raises as `publish`."""
-    look = checked(job.workspace, job.plan, planned)
+    seeds = addresses(job.workspace, job.brand, job.target.channel)
+    look = checked(job.workspace, job.plan, planned, seeds)
     rows = within_budget(job.workspace, job.plan, look.rows)
     free = rows.filter(pl.col("reason").is_null())
     wanted = claims_wanted(job.workspace, job.plan, free)
@@ -195,7 +197,11 @@ def publish_messages(job: Job, planned: pl.DataFrame) -> Published:
         mine = wanted.join(leaving, on="message_id", how="semi")
         batch = claim(ledger, job.header(), mine, valid_until(leaving))
     creatives = job.creatives(leaving)
-    files = [Payload("recipients", "append", job.content(leaving, creatives))]
-    sealed = publish_batch(job, batch, leaving, creatives, files, look)
-    dropped = dict(Counter(dropped) + Counter(reasons_of(sealed.barred)))
+    copies = seeded(job.workspace, job.plan.order.as_of, leaving, creatives, look.seeds)
+    creatives = {**creatives, **copies.creatives}
+    whole = pl.concat([leaving, copies.rows], how="diagonal_relaxed")
+    files = [Payload("recipients", "append", job.content(whole, creatives))]
+    sealed = publish_batch(job, batch, whole, creatives, files, look)
+    barred = sealed.barred.join(leaving, on="message_id", how="semi")
+    dropped = dict(Counter(dropped) + Counter(reasons_of(barred)))
     return Published(job.target.name, job.brand, sealed.folder, rows=sealed.rows, dropped=dropped)

@@ -11,7 +11,7 @@ from rich.text import Text
 from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from rich.console import RenderableType
@@ -54,7 +54,16 @@ def _counted(settled: Plan) -> RenderableType:
     bare = [Text(line) for line in without_facts(settled.missed)]
     full = [Text(line) for line in by_caps(settled.capped)]
     lists = [Text(f"The suppression list of {name} was compared {age} ago.") for name, age in order.list_ages.items()]
-    return Group(title, *map(_overdue, order.overdue), people, wanted, *full, *fewer, *bare, *lists)
+    seeds = [Text(line) for line in to_seeds(order.seeds)]
+    return Group(title, *map(_overdue, order.overdue), people, wanted, *full, *fewer, *bare, *seeds, *lists)
+
+
+def to_seeds(seeds: Mapping[str, int]) -> list[str]:
+    """Where copies go that are not counted, if anywhere."""
+    ways = ", ".join(f"{count:,} by {channel}" for channel, count in seeds.items())
+    return (
+        [f"Seed addresses get a copy of each product, variant, language and level, uncounted: {ways}."] if ways else []
+    )
 
 
 def by_caps(capped: Sequence[Capped]) -> list[str]:

@@ -175,9 +175,15 @@ def _told(folder: Path) -> Iterator[None]:
 
 
 def header(
-    batch: Batch, workspace: str, plan_digest: str, consent_checked_at: datetime, products: list[dict[str, Any]]
+    batch: Batch,
+    workspace: str,
+    plan_digest: str,
+    consent_checked_at: datetime,
+    products: list[dict[str, Any]],
+    seeds: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """The entries of a manifest that do not depend on the files (DESIGN §8)."""
+    """The entries of a manifest that do not depend on the files (DESIGN §8); `seeds` are the `message_id` of copies."""
+    seeded = sorted(seeds)
     return {
         "batch_id": batch.batch_id,
         "run_id": batch.run_id,
@@ -193,7 +199,8 @@ def header(
         "consent_checked_at": f"{consent_checked_at:%Y-%m-%dT%H:%M:%SZ}",
         "plan_digest": plan_digest,
         "products": products,
-        "seed_rows": 0,
+        "seed_rows": len(seeded),
+        "seeds": seeded,
         "replaces": None,
         "recalls": None,
         "corrects": None,

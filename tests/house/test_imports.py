@@ -14,7 +14,7 @@ LEVELS = [
     {"caps", "destinations", "locales", "reasons", "schemas", "settings", "sms_length"},
     {"warehouse", "words", "product", "catalogue", "addresses", "plan"},
     {"budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup"},
-    {"transports", "sample", "starting"},
+    {"transports", "sample", "seeds", "starting"},
     {"wording"},
     {"workspace"},
     {"stages"},
