@@ -25,7 +25,9 @@ def seed_addresses(settings: Settings, channel: str) -> pl.DataFrame:
     absent = [pl.lit(None, pl.String).alias(name) for name in ("email", "phone") if name != way.address]
     read = normalised_customers(given.with_columns(*absent, country=pl.lit(settings.default_region, pl.String)), None)
     match = f"{way.address}_match" if way.address != "push_token" else way.address
-    found = read.select(address=way.address, address_match=match)
+    found = read.select(address=way.address, address_match=match).with_columns(
+        pl.all().str.strip_chars().replace("", None)
+    )
     if found["address_match"].null_count() or not found["address_match"].is_unique().all():
         where = f"pyproject.toml: tool.justenough.seeds.{channel}"
         raise SettingError(
