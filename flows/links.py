@@ -25,8 +25,7 @@ PARAMETERS: Mapping[str, Mapping[str, str]] = {
         "utm_content": "{variant}",
         "utm_id": "{version}",
     },
-    # Paid by length: the three that a visit is counted by.
-    "sms": {"utm_source": "{brand}", "utm_medium": "{channel}", "utm_campaign": "{campaign}"},
+    "sms": {"utm_id": "{version}"},  # paid by length: the one that tells all the others, since words are of one channel
 }
 """Channel, or `default` for all others -> what its addresses carry. Source: Google Analytics, URL builders, for the names."""
 

@@ -132,8 +132,8 @@ def test_the_action_of_every_message_that_leaves_says_where_it_stood(tiny: Tiny)
         for url in re.findall(r"https://[a-z]+\.example\.com/(?:care|orders)[^\s\"\\,<]*", texts):
             channel, brand, page = batch.target.partition("_")[0], batch.manifest["brand"], urlsplit(url).path[1:]
             product = {"care": "care", "orders": "late"}[page]
-            known = {"utm_source": brand, "utm_medium": channel, "utm_campaign": product}
-            known |= {} if channel == "sms" else {"utm_id": version[product, channel]}
+            known = {"utm_id": version[product, channel]}
+            known |= {} if channel == "sms" else {"utm_source": brand, "utm_medium": channel, "utm_campaign": product}
             assert dict(parse_qsl(urlsplit(url).query)) == known
             found.add((brand, channel, product))
         for line in batch.payload.get("creatives.ndjson", b"").splitlines():
@@ -159,7 +159,7 @@ def test_the_variant_stands_in_every_address_also_where_the_words_are_for_all(ti
 
 def test_a_product_may_be_called_by_a_neutral_name(tiny: Tiny):
     tiny.edit("templates/care/product.yaml", "topic: care", "topic: care\ncampaign: c-17")
-    assert {each["utm_campaign"] for found in said(tiny).values() for each in found} == {"c-17"}
+    assert {each["utm_campaign"] for found in said(tiny).values() for each in found if len(each) > 1} == {"c-17"}
 
 
 @pytest.mark.parametrize(

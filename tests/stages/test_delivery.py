@@ -342,6 +342,7 @@ def test_the_head_says_what_the_batch_is(monkeypatch):
         "plan_digest": "digest",
         "products": [{"name": "care", "rows": 3}],
         "seed_rows": 0,
+        "seeds": [],
         "replaces": None,
         "recalls": None,
         "corrects": None,
@@ -351,7 +352,7 @@ def test_the_head_says_what_the_batch_is(monkeypatch):
 def test_the_keys_of_a_manifest_are_those_of_the_design(tmp_path):
     names = (
         "schema_version batch_id run_id workspace brand target channel kind as_of created_at valid_until "
-        "consent_checked_at rows files products environment plan_digest seed_rows replaces recalls corrects"
+        "consent_checked_at rows files products environment plan_digest seed_rows seeds replaces recalls corrects"
     )
     assert set(write(tmp_path / "b", Payload("recipients", "append", ROWS), head=head())) == set(names.split())
 

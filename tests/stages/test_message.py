@@ -115,8 +115,8 @@ def one_by_one(
         slots=RESERVED_SLOTS,
     )
     entries = settings.brands[row["brand"]]
-    named = {"utm_source": row["brand"], "utm_medium": key.channel, "utm_campaign": product}
-    named |= {} if key.channel == "sms" else {"utm_id": said.digest[:8]}
+    named = {"utm_source": row["brand"], "utm_medium": key.channel, "utm_campaign": product, "utm_id": said.digest[:8]}
+    named = {"utm_id": said.digest[:8]} if key.channel == "sms" else named
     own = row["country"] if row["country"] in entries else "default"
     blank = dict.fromkeys(("logo_url", "preferences_url", "helpful_url", "sms_sender", "sms_stop_word"), "")
     identity = blank | entries["default"] | entries[own]
