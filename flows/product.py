@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchem
 from flows.documents import STRICT, Document, Text, read_document
 from flows.durations import Duration, Share
 from flows.errors import ProductError, nearest
+from flows.hours import QuietHours
 from flows.locales import LOCALE, chain
 from flows.schemas import is_taken
 
@@ -24,6 +25,7 @@ STRENGTHS = {
     "high": 2.0,
 }  # log-odds; Source: CONTRACTS, Relevance without outcomes
 Channel = Literal["email", "sms", "push", "web", "ads"]
+_SENT = ("email", "sms", "push")
 EACH_ONCE: dict[str, Any] = {"uniqueItems": True}
 _URL = r"(/|https://[\w.-]+(/|$))[^\s<>\"'`\\]*"
 _LABEL_SHAPE = {
@@ -282,6 +284,8 @@ class Product(_Strict, Document):
         segment: the query in sql/segments/ that says who may need it.
         when: in which days it runs, and how long a message stays true.
         channels: the ways to the customer.
+        quiet_hours: channel -> hours at which its messages are not sent, where the person is; for marketing those of the settings
+            unless given, for service none.
         once_every: how soon the same help may come again.
         ends_when: outcomes that end the need: what is on its way then is called back.
         relevance: how well it fits a customer now; without it everybody in the segment is spoken to.
@@ -303,6 +307,7 @@ class Product(_Strict, Document):
     segment: str
     when: When = When()
     channels: Channels
+    quiet_hours: dict[str, QuietHours] = Field(default={}, json_schema_extra={"propertyNames": {"enum": list(_SENT)}})
     once_every: OnceEvery
     ends_when: list[str] = []
     relevance: Relevance | None = None
@@ -319,6 +324,16 @@ class Product(_Strict, Document):
             if names.count(name) > 1:
                 raise ValueError(f"'{name}' stands twice | name it once")
         return names
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _of_its_channels(cls, hours: dict[str, object], given: ValidationInfo) -> dict[str, object]:
+        for name in hours:
+            if "channels" in given.data and name not in {*given.data["channels"].all} & {*_SENT}:
+                raise ValueError(
+                    f"this product sends nothing by {name} | take it out, or name the channel under channels"
+                )
+        return hours
 
     @field_validator("unseen")
     @classmethod

@@ -158,6 +158,7 @@ def load_workspace(folder: Path) -> Workspace:
     _check_named_targets(settings)
     _check_crowd(settings)
     _check_caps(settings)
+    _check_quiet_hours(settings)
     if not is_spoken(settings.locale):
         where = "pyproject.toml: tool.justenough.locale"
         raise SettingError(where, f"'{settings.locale}' is no language", "write it as in en, de or pt-BR")
@@ -231,6 +232,20 @@ def _check_caps(settings: Settings) -> None:
             if name not in sending:
                 what = f"nothing is sent by {name}, so nothing of it is capped"
                 raise SettingError(where, what, f"name {', '.join(sending)}, or none for all of them")
+
+
+def _check_quiet_hours(settings: Settings) -> None:
+    where, sending = (
+        "pyproject.toml: tool.justenough.quiet_hours",
+        [name for name, way in CHANNELS.items() if way.sends],
+    )
+    for brand, ways in settings.quiet_hours.items():
+        if brand not in (known := ["default", *settings.brands]):
+            raise SettingError(where, f"'{brand}' is no brand of this workspace", nearest(brand, known))
+        for name in ways:
+            if name not in sending:
+                what = f"nothing is sent by '{name}', so it has no quiet hours"
+                raise SettingError(f"{where}.{brand}", what, f"name {', '.join(sending)}")
 
 
 def _check_segment(product: Product, sql: Path) -> None:

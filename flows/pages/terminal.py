@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flows.line.acknowledging import Acknowledged
     from flows.line.listing import Compared
     from flows.line.request import Carried, Delivered, Outcome, Published
-    from flows.plan import Capped, Crowd, Missed, Plan, Waterfall
+    from flows.plan import Capped, Crowd, Held, Missed, Plan, Waterfall
     from flows.starting import Started
 
 
@@ -53,13 +53,31 @@ def _counted(settled: Plan) -> RenderableType:
     fewer = [_crowded(crowd) for crowd in settled.crowds if crowd.lowered]
     bare = [Text(line) for line in without_facts(settled.missed)]
     full = [Text(line) for line in by_caps(settled.capped)]
+    waiting = [Text(line) for line in by_hours(settled)]
     lists = [Text(f"The suppression list of {name} was compared {age} ago.") for name, age in order.list_ages.items()]
-    return Group(title, *map(_overdue, order.overdue), people, wanted, *full, *fewer, *bare, *lists)
+    return Group(title, *map(_overdue, order.overdue), people, wanted, *full, *waiting, *fewer, *bare, *lists)
 
 
 def by_caps(capped: Sequence[Capped]) -> list[str]:
     """For each cap how many people it bars, and until when."""
     return [f"Capped by {row.cap}: {row.people:,}, the last of them until {row.until}." for row in capped]
+
+
+def by_hours(settled: Plan) -> list[str]:
+    """How many messages wait for the end of quiet hours, and until when; and whose hours could not be told."""
+    held = [
+        f"{row.messages:,} {row.channel} are held for the quiet hours where people are, until {_told(row)} UTC."
+        for row in settled.held
+    ]
+    strange = (
+        f"{settled.strange_zones:,} people have a time zone that nobody knows; the setting `timezone` holds for them."
+    )
+    return [*held, strange] if settled.strange_zones else held
+
+
+def _told(held: Held) -> str:
+    first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (held.since, held.until))
+    return first if first == last else f"{first} to {last}"
 
 
 def without_facts(missed: Sequence[Missed]) -> list[str]:

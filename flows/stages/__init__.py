@@ -9,6 +9,7 @@ ORDER = (
     "guard",
     "exposure",
     "routing",
+    "timing",
     "crowd",
     "message",
     "claims",
