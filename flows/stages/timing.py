@@ -13,7 +13,7 @@ from flows.hours import STANDARD, opening
 from flows.schemas import INSTANT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from flows.hours import Quiet
@@ -91,16 +91,9 @@ def _opening(
     quiet = quiet_hours(product, brand, channel, settings)
     if quiet is None:
         return None, None, False
-    found = opening(quiet, {home, *_told(quiet, home, number, at)}, at)
+    zones = number.split(APART) if number else []
+    # A number that can be in the zone of its owner is there.
+    found = opening(quiet, [home] if home in zones else [home, *zones], at)
     if found is None or (quiet.then == "drop" and found[0] > at):
         return None, None, True
     return (*found, False)
-
-
-def _told(quiet: Quiet, home: str, number: str | None, at: datetime) -> Collection[str]:
-    """The zones of a number that count beside the person's own.
-
-    None do where that is one of them, or where they are too many to have an hour in common: such a number could be anywhere.
-    """
-    zones = number.split(APART) if number else []
-    return zones if zones and home not in zones and opening(quiet, zones, at) else ()
