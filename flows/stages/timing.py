@@ -1,4 +1,4 @@
-"""routed, products -> timed: when each message may be sent, so that nothing arrives in hours that are quiet where a person is."""
+"""routed, products -> timed: when each message may be sent, so that nothing leaves in hours that are quiet where a person is."""
 
 from __future__ import annotations
 
