@@ -6,7 +6,16 @@ import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from flows.documents import STRICT, Document, Text, read_document
 from flows.durations import Duration, Share
@@ -27,6 +36,12 @@ STRENGTHS = {
 Channel = Literal["email", "sms", "push", "web", "ads"]
 _SENT = ("email", "sms", "push")
 EACH_ONCE: dict[str, Any] = {"uniqueItems": True}
+_LOCALES_SHAPE = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+        {"type": "object", "additionalProperties": {"type": "string", "format": "date"}, "minProperties": 1},
+    ]
+}
 _URL = r"(/|https://[\w.-]+(/|$))[^\s<>\"'`\\]*"
 _LABEL_SHAPE = {
     "anyOf": [
@@ -104,6 +119,22 @@ class Help(_Strict):
     kind: Literal["teach", "guide", "reassure", "remind", "resolve"]
     action: Action
     evidence: str | None = None
+
+
+def _locales(given: object) -> object:
+    """Locales with the day from which on each is spoken; a list of them is spoken from the product's first day on."""
+    if isinstance(given, list) and all(isinstance(name, str) for name in given):
+        if len(given) != len(set(given)):
+            raise ValueError("a locale stands twice | name it once")
+        given = dict.fromkeys(given)
+    if not given or not isinstance(given, dict):
+        raise ValueError(
+            "these are no locales | write them as in [en, de], or each with its first day: {de: 2026-12-01}"
+        )
+    for name in given:
+        if not LOCALE.fullmatch(str(name)):
+            raise ValueError(f"'{name}' is no locale | write it as in de or de-AT")
+    return given
 
 
 class When(_Strict):
@@ -283,6 +314,8 @@ class Product(_Strict, Document):
         brands: for which it speaks.
         segment: the query in sql/segments/ that says who may need it.
         when: in which days it runs, and how long a message stays true.
+        locales: the languages that it speaks, or each with the first day on which it does: `[en, de]`, or `{de: 2026-12-01}`; if
+            missing all that it has words in, and the default one to everybody else.
         channels: the ways to the customer.
         quiet_hours: channel -> hours at which its messages are not sent, where the person is; for marketing those of the settings
             unless given, for service none.
@@ -306,6 +339,7 @@ class Product(_Strict, Document):
     brands: list[str] = Field(min_length=1, json_schema_extra=EACH_ONCE)
     segment: str
     when: When = When()
+    locales: Annotated[dict[str, date | None], BeforeValidator(_locales), WithJsonSchema(_LOCALES_SHAPE)] = {}
     channels: Channels
     quiet_hours: dict[str, QuietHours] = Field(default={}, json_schema_extra={"propertyNames": {"enum": list(_SENT)}})
     once_every: OnceEvery
@@ -351,6 +385,13 @@ class Product(_Strict, Document):
     def is_live(self, as_of: date) -> bool:
         """Whether the product speaks on that day: not after its review date."""
         return self.is_due(as_of) and as_of <= self.review_by
+
+    def is_spoken(self, locale: str, as_of: date) -> bool:
+        """Whether words in a locale may be used on that day: all may unless `locales` says which."""
+        if not self.locales:
+            return True
+        starts = self.locales.get(locale)
+        return locale in self.locales and (starts is None or starts <= as_of)
 
     @property
     def signals(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from flows.product import Product, product_folders, read_product
 from flows.settings import Settings, load_settings
 from flows.warehouse.queries import Queries, read_queries
 from flows.warehouse.sessions import start_ahead
-from flows.wording import LayoutKey, WordsKey, check_layouts, read_layouts, read_product_words
+from flows.wording import LayoutKey, WordsKey, check_layouts, listed_words, read_layouts, read_product_words
 from flows.words import is_spoken
 
 if TYPE_CHECKING:
@@ -191,7 +191,8 @@ def load_workspace(folder: Path) -> Workspace:
     )
     for product in products.values():
         check_product(product, workspace.usages(product).values(), catalogue)
-        check_layouts(workspace.words[product.name].items(), workspace.layouts)
+        listed = listed_words(product, workspace.words[product.name], settings.locale)
+        check_layouts(listed.items(), workspace.layouts)
     return workspace
 
 

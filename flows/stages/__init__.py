@@ -5,6 +5,7 @@ ORDER = (
     "eligibility",
     "pressure",
     "relevance",
+    "language",
     "decision",
     "guard",
     "exposure",
