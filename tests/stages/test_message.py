@@ -31,7 +31,7 @@ def routed(*rows: dict, fields: dict[str, Any]) -> pl.DataFrame:
         "lane": "first",
         "channel": "email",
         "target": "email_file",
-        "valid_until": SOON,
+        **dict.fromkeys(("valid_until", "not_before", "not_after"), SOON),
         "level": 2,
         "facts": ["last_order", "name"],
     }
