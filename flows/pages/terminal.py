@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flows.line.acknowledging import Acknowledged
     from flows.line.listing import Compared
     from flows.line.request import Carried, Delivered, Outcome, Published
+    from flows.line.translating import Exported, Imported
     from flows.plan import Capped, Crowd, Held, Missed, Plan, Waterfall
     from flows.starting import Started
 
@@ -237,6 +238,25 @@ def reconciled(found: Compared) -> RenderableType:
         f"{found.missing:,} addresses are barred by us and not on it; --missing FILE writes them for an upload.",
     ]
     return Group(*map(Text, lines))
+
+
+def exported(found: Sequence[Exported]) -> RenderableType:
+    """The catalogues that were written."""
+    lines = [
+        f"{each.file}: {each.texts:,} texts, {each.translated:,} of them translated"
+        + (f", {each.stale:,} fuzzy since their source has changed." if each.stale else ".")
+        for each in found
+    ]
+    return Group(*map(Text, lines), _next(f"translate, then: justenough strings import {found[0].file}"))
+
+
+def imported(found: Imported) -> RenderableType:
+    """What became of a catalogue: the files that were written, or what is wrong with it."""
+    if found.wrong:
+        wrong = [Text(f"{where}: {what}\n  hint: {hint}") for where, what, hint in found.wrong]
+        return Group(*wrong, Text("Nothing was written."))
+    label = [Text(f"Put it into product.yaml: label: {{…, {found.locale}: {found.label}}}")] if found.label else []
+    return Group(*map(Text, found.files), *label, _next("justenough check, then read them: justenough preview"))
 
 
 def noted(notices: int) -> RenderableType:
