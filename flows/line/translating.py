@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _OF_PYTHON = {"python-format", "python-brace-format"}
 """What babel takes a sentence with a % or braces for."""
 
+_KEEP = "keep what stands in {{ }}, {% %} and < > as it is, anywhere in the text"
 LABEL = "product.yaml label"
 """The context of what a product's button says."""
 
@@ -159,8 +160,7 @@ def _problem(message: Message | None, locale: str, macros: Mapping[str, str]) ->
         return "this text goes over more than one line, and its source does not", "write it on one"
     wrong = differences(str(message.id), said, locale.partition("-")[0], macros)
     if wrong:
-        hint = "keep what stands in {{ }}, {% %} and < > as it is, anywhere in the text"
-        return f"the translation {', and '.join(wrong)}", hint
+        return f"the translation {', and '.join(wrong)}", _KEEP
     return None
 
 
@@ -211,9 +211,7 @@ def _catalogue(source: _Source, locale: str, said: Mapping[tuple[WordsKey, str, 
     name, labels = source.product.name, source.product.help.action.labels
     catalogue = Catalog(locale.replace("-", "_"), project=name, version=str(present().date()), fuzzy=False)
     catalogue.creation_date = catalogue.revision_date = present()
-    catalogue.header_comment = (
-        f"# {name} in {locale}. Keep what stands in {{{{ }}}}, {{% %}} and < > as it is, anywhere in a text."
-    )
+    catalogue.header_comment = f"# {name} in {locale}. {_KEEP}."
     for key, text in source.texts():
         string, place = said.get((key, text.part, text.said), ""), (f"templates/{name}/{key.file}", text.line)
         message = catalogue.add(text.said, string, [place], context=_context(key, text))

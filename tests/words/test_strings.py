@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from flows.words.strings import differences, put, shared_macros, texts
 from tests.house.tree import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FILE = """\
 {% from "_shared/greeting.j2" import hello %}
@@ -87,7 +90,8 @@ SOURCE = "<p>{% if item %}Your {{ item }}, {{ first_name }}: {{ day|date }}{% el
         ("<p>{%- if item -%}{{day|date}}: {{first_name}}, dein {{ item }}{% else %}Bald{% endif %}</p>", []),
         ("<p>{% if item_de %}{{ day|date }}: {{ first_name }}, {{ item_de }}{% else %}Bald{% endif %}</p>", []),
         ("<p>{% if item %}Dein {{ item }}, {{ first_name }}{% else %}Bald{% endif %}</p>", ["lacks {{ day|date }}"]),
-        ("<p>{% if item %}{{ item }} {{ item }} {{ first_name }} {{ day|date }}{% else %}B{% endif %}</p>", ["has {{ item }} more"]),
+        ("<p>{% if item %}{{ item }} {{ item }} {{ first_name }} {{ day|date }}{% else %}B{% endif %}</p>",
+         ["has {{ item }} more"]),
         ("<p>{{ item }}, {{ first_name }}: {{ day|date }}</p>",
          ["lacks {% else %}", "lacks {% endif %}", "lacks {% if item %}"]),
         ("{% if item %}{{ item }}, {{ first_name }}: {{ day|date }}{% else %}Bald{% endif %}", ["lacks </p>", "lacks <p>"]),
