@@ -34,7 +34,7 @@ class Quiet:
     ends: time
 
 
-STANDARD = {way: Quiet("hold", time(20), time(8)) for way in ("sms", "push")}
+STANDARD = {way: Quiet("hold", time(20), time(8)) for way in ("sms", "push", "call")}
 """Channel -> the quiet hours of marketing unless a setting says otherwise; what lies unread until morning (email) has none.
 Source: 47 CFR 64.1200(c)(1) allows calls and texts from 8 a.m. to 9 p.m. where the person is; Florida, Maryland, Oklahoma and
 Washington until 8 p.m. only, as does the code of the French operators (AF2M)."""

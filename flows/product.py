@@ -33,8 +33,8 @@ STRENGTHS = {
     "medium": 1.0,
     "high": 2.0,
 }  # log-odds; Source: CONTRACTS, Relevance without outcomes
-Channel = Literal["email", "sms", "push", "web", "ads"]
-_SENT = ("email", "sms", "push")
+Channel = Literal["email", "sms", "push", "web", "ads", "call"]
+_SENT = ("email", "sms", "push", "call")
 EACH_ONCE: dict[str, Any] = {"uniqueItems": True}
 _LOCALES_SHAPE = {
     "anyOf": [

@@ -49,7 +49,7 @@ def test_hours_that_are_a_whole_day_are_refused(at):
 
 
 def test_marketing_is_quiet_at_night_where_it_makes_a_noise():
-    assert STANDARD == {"sms": NIGHT, "push": NIGHT}
+    assert STANDARD == {"sms": NIGHT, "push": NIGHT, "call": NIGHT}
 
 
 @pytest.mark.parametrize(

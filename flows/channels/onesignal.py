@@ -33,12 +33,8 @@ def _rows(worded: pl.DataFrame) -> pl.DataFrame:
 
 def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
     def printable(name: str) -> pl.Expr:
-        return (
-            pl.col(name)
-            .str.replace_all(r"\s+", " ")
-            .str.replace_all(r"[\p{Cc}\p{Cf}&&[^\x{200d}]]", "")
-            .str.strip_chars()
-        )
+        spaced = pl.col(name).str.replace_all(r"[\s&&[^ ]]+", " ")  # single spaces are most of them, and are left alone
+        return spaced.str.replace_all(r"[\p{Cc}\p{Cf}&&[^\x{200d}]]", "").str.strip_chars()
 
     return rows.select(
         "subscription_id",

@@ -236,3 +236,37 @@ def test_apns_is_not_given_more_bytes_than_it_takes(tmp_path):
     assert "APNs takes 4096" in caught.value.what
     assert "ü" not in str(caught.value)
     assert len(lines(to, deliveries(to, ["ü" * 900]), tmp_path / "less")) == 1
+
+
+# People who call.
+
+
+def test_a_call_sheet_tells_whom_to_call_in_which_language_and_what_to_say(tmp_path):
+    to = target("call_sheet")
+    (file,) = files(to, deliveries(to), tmp_path)
+    found = read_as_text(file)
+    assert found[0] == {
+        "message_id": "m0",
+        "customer_id": "c-000000",
+        "phone": "+4915100000000",
+        "country": "DE",
+        "locale": "de-DE",
+        "time_zone": "Europe/Berlin",
+        "headline": NASTY[0],
+        "body": NASTY[0],
+        "url": "action_url of it",
+        "valid_until": "2026-11-23T12:00:00Z",
+    }
+
+
+def test_a_spreadsheet_runs_no_text_of_a_call_sheet_and_every_number_can_be_dialled(tmp_path):
+    to = target("call_sheet")
+    (file,) = files(to, deliveries(to), tmp_path)
+    found = read_as_text(file)
+    assert [row["body"] for row in found[3:6]] == ["'=1+1", "'+49 151", "'@home"]
+    assert all(
+        not row[name].startswith(("=", "+", "-", "@", "\t", "\r")) for row in found for name in ("headline", "body")
+    )
+    assert all(row["phone"].startswith("+49") for row in found)
+    (plain,) = files(to.given({"guards_formulas": False}, "here"), deliveries(to), tmp_path / "plain")
+    assert [row["body"] for row in read_as_text(plain)] == NASTY
