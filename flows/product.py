@@ -6,42 +6,23 @@ import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from flows.documents import STRICT, Document, Text, read_document
 from flows.durations import Duration, Share
 from flows.errors import ProductError, nearest
 from flows.hours import QuietHours
-from flows.locales import LOCALE, chain
+from flows.locales import LOCALE, Locales, chain
 from flows.schemas import is_taken
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_DIMENSIONS = 3
-STRENGTHS = {
-    "low": 0.5,
-    "medium": 1.0,
-    "high": 2.0,
-}  # log-odds; Source: CONTRACTS, Relevance without outcomes
+STRENGTHS = {"low": 0.5, "medium": 1.0, "high": 2.0}  # log-odds; Source: CONTRACTS, Relevance without outcomes
 Channel = Literal["email", "sms", "push", "web", "ads", "call"]
 _SENT = ("email", "sms", "push", "call")
 EACH_ONCE: dict[str, Any] = {"uniqueItems": True}
-_LOCALES_SHAPE = {
-    "anyOf": [
-        {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
-        {"type": "object", "additionalProperties": {"type": "string", "format": "date"}, "minProperties": 1},
-    ]
-}
 _URL = r"(/|https://[\w.-]+(/|$))[^\s<>\"'`\\]*"
 _LABEL_SHAPE = {
     "anyOf": [
@@ -99,9 +80,8 @@ class Action(_Strict):
     @classmethod
     def _leads_somewhere(cls, url: str) -> str:
         if not re.fullmatch(_URL, url):
-            raise ValueError(
-                "this leads nowhere | write a path on the brand's site, as in '/care', or an address with https://"
-            )
+            hint = "write a path on the brand's site, as in '/care', or an address with https://"
+            raise ValueError(f"this leads nowhere | {hint}")
         return url
 
 
@@ -119,22 +99,6 @@ class Help(_Strict):
     kind: Literal["teach", "guide", "reassure", "remind", "resolve"]
     action: Action
     evidence: str | None = None
-
-
-def _locales(given: object) -> object:
-    """Locales with the day from which on each is spoken; a list of them is spoken from the product's first day on."""
-    if isinstance(given, list) and all(isinstance(name, str) for name in given):
-        if len(given) != len(set(given)):
-            raise ValueError("a locale stands twice | name it once")
-        given = dict.fromkeys(given)
-    if not given or not isinstance(given, dict):
-        raise ValueError(
-            "these are no locales | write them as in [en, de], or each with its first day: {de: 2026-12-01}"
-        )
-    for name in given:
-        if not LOCALE.fullmatch(str(name)):
-            raise ValueError(f"'{name}' is no locale | write it as in de or de-AT")
-    return given
 
 
 class When(_Strict):
@@ -339,7 +303,7 @@ class Product(_Strict, Document):
     brands: list[str] = Field(min_length=1, json_schema_extra=EACH_ONCE)
     segment: str
     when: When = When()
-    locales: Annotated[dict[str, date | None], BeforeValidator(_locales), WithJsonSchema(_LOCALES_SHAPE)] = {}
+    locales: Locales = {}
     channels: Channels
     quiet_hours: dict[str, QuietHours] = Field(default={}, json_schema_extra={"propertyNames": {"enum": list(_SENT)}})
     once_every: OnceEvery
@@ -407,11 +371,8 @@ def read_product(folder: Path) -> Product:
     """
     where = f"templates/{folder.name}/product.yaml"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", folder.name):
-        raise ProductError(
-            f"templates/{folder.name}",
-            "this is no name for a product",
-            "use lower-case letters, digits and _",
-        )
+        hint = "use lower-case letters, digits and _"
+        raise ProductError(f"templates/{folder.name}", "this is no name for a product", hint)
     return read_document(folder / "product.yaml", Product, ProductError, name=where, given={"name": folder.name})
 
 

@@ -256,6 +256,8 @@ def test_a_call_sheet_tells_whom_to_call_in_which_language_and_what_to_say(tmp_p
         "body": NASTY[0],
         "url": "action_url of it",
         "valid_until": "2026-11-23T12:00:00Z",
+        "not_before": "2026-11-22T08:00:00Z",
+        "not_after": "2026-11-22T20:00:00Z",
     }
 
 
