@@ -145,6 +145,19 @@ class Capped(_Kept):
     until: date
 
 
+class Held(_Kept):
+    """How many messages of a channel wait for the end of quiet hours.
+
+    Attributes:
+        since, until: UTC instants before which the first, and the last, of them may not be sent.
+    """
+
+    channel: str
+    messages: int
+    since: datetime
+    until: datetime
+
+
 class Plan(_Kept):
     """A settled plan.
 
@@ -158,6 +171,8 @@ class Plan(_Kept):
         counts: the deliveries by product, target, brand, variant and facts.
         crowds: by channel, how many people are shown the same.
         capped: the people whom each cap closes the last channel of some help to, the most first.
+        held: the messages of each channel that wait for the end of quiet hours.
+        strange_zones: the people whose time zone nobody knows by its name.
         missed: of products in which most people have no fact at all, what stands in the way, the commonest first.
         files: name in the plan's folder -> SHA-256.
     """
@@ -173,6 +188,8 @@ class Plan(_Kept):
     files: dict[str, str]
     crowds: tuple[Crowd, ...] = ()
     capped: tuple[Capped, ...] = ()
+    held: tuple[Held, ...] = ()
+    strange_zones: int = 0
     missed: tuple[Missed, ...] = ()
 
     @property

@@ -89,6 +89,8 @@ COLUMNS: dict[str, Column] = {
     "creative_id": _string("digest of the words of one key, in one brand and country"),
     "shown": _string("HMAC of the facts that a delivery shows, names aside"),
     "message_id": _string("HMAC of decision, lane and attempt"),
+    "not_before": Column(INSTANT, "when the message may be sent at the earliest; null where nothing is sent"),
+    "not_after": Column(INSTANT, "when it may be sent at the latest; null where nothing is sent"),
 }
 
 

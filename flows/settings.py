@@ -17,6 +17,7 @@ from flows.documents import explained
 from flows.durable import plain_size
 from flows.durations import Duration, Share
 from flows.errors import SettingError
+from flows.hours import QuietHours
 from flows.links import PARAMETERS, wrong_parameter
 
 
@@ -176,6 +177,8 @@ class Settings(BaseModel):
         crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
         exposure: how many different dimensions may be shown to a person in 30 and in 90 days.
         caps: how many marketing messages of a brand a person gets within some time (see `caps.read_cap`).
+        quiet_hours: brand (or `default`) -> channel -> hours at which nothing is sent (see `hours.read_quiet`); the rest as in
+            `hours.STANDARD`.
         retention: how long what names people is kept.
         links: channel (or `default`, for all others) -> what is added to the addresses of actions (see `flows.links`); without
             an entry nothing is.
@@ -219,6 +222,7 @@ class Settings(BaseModel):
     crowd: dict[str, Annotated[int, Field(ge=0)]] = {}
     exposure: Exposure = Exposure()
     caps: Annotated[tuple[Cap, ...], BeforeValidator(_caps)] = (Cap(3, (), 7, "day"),)
+    quiet_hours: dict[str, dict[str, QuietHours]] = {}
     retention: Retention = Retention()
     links: Annotated[dict[str, dict[str, str]], AfterValidator(_links)] = {
         channel: dict(added) for channel, added in PARAMETERS.items()

@@ -19,7 +19,7 @@ def _rows(worded: pl.DataFrame) -> pl.DataFrame:
         "customer_id",
         pl.col("address").alias("email"),
         "creative_id",
-        pl.col("valid_until").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        pl.col("valid_until", "not_before", "not_after").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "unsubscribe_url",
         *slots,
     )

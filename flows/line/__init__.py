@@ -38,6 +38,7 @@ from flows.line.rotating import rotate
 from flows.line.settling import settle
 from flows.line.sources import make_sample, scratch_folder
 from flows.line.telling import tell, tell_all
+from flows.line.translating import export_strings, import_strings
 from flows.plan import check_deliverable, read_plan
 
 if TYPE_CHECKING:
@@ -63,9 +64,11 @@ __all__ = [
     "deliver",
     "deliver_again",
     "explain",
+    "export_strings",
     "finish",
     "forget",
     "forget_requested",
+    "import_strings",
     "pairs",
     "plan",
     "plan_part",

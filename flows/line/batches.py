@@ -24,6 +24,7 @@ from flows.stages.claims import claimable
 from flows.stages.delivery import Payload, header, leave_out, shaped, write_batch
 from flows.stages.eligibility import rechecked
 from flows.stages.exposure import exposed
+from flows.stages.timing import timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,6 +111,11 @@ def within_budget(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.Da
     with open_ledger(workspace.settings) as ledger:
         lately = shown_lately(ledger, plan.order.as_of, workspace.settings.exposure)
     return exposed(rows, lately, workspace.products, workspace.settings.exposure)
+
+
+def within_hours(workspace: Workspace, plan: Plan, rows: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    """Planned deliveries with the instants between which each may be sent: hours may have passed since the plan was made."""
+    return timed(rows, workspace.products, workspace.settings, at, plan.order.starts_at)
 
 
 def claims_wanted(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:

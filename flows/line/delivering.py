@@ -16,7 +16,16 @@ from flows.ledger.publishing import refuse_unbalanced
 from flows.ledger.restoring import mark
 from flows.ledger.runs import batches_of, claims_of, end_run, is_of_plan, run_state, start_run, states_told
 from flows.ledger.store import open_ledger
-from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
+from flows.line.batches import (
+    Job,
+    checked,
+    claims_wanted,
+    publish_batch,
+    reasons_of,
+    valid_until,
+    within_budget,
+    within_hours,
+)
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
 from flows.line.planning import read_decisions, scan_deliveries
@@ -162,7 +171,8 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> No
     """
     if planned.is_empty():
         return
-    rows = within_budget(workspace, plan, checked(workspace, plan, planned).rows)
+    look = checked(workspace, plan, planned)
+    rows = within_hours(workspace, plan, within_budget(workspace, plan, look.rows), look.at)
     messages = rows.filter(
         pl.col("target").is_in([name for name in plan.order.targets if target(name).kind == "message"])
     )
@@ -181,7 +191,7 @@ def publish_messages(job: Job, planned: pl.DataFrame) -> Published:
     """Claim what is still free of some planned deliveries, and publish exactly that. Raises as `publish`."""
     seeds = addresses(job.workspace, job.brand, job.target.channel)
     look = checked(job.workspace, job.plan, planned, seeds)
-    rows = within_budget(job.workspace, job.plan, look.rows)
+    rows = within_hours(job.workspace, job.plan, within_budget(job.workspace, job.plan, look.rows), look.at)
     free = rows.filter(pl.col("reason").is_null())
     wanted = claims_wanted(job.workspace, job.plan, free)
     with open_ledger(job.workspace.settings) as ledger, ledger.transaction():

@@ -41,6 +41,7 @@ from flows.stages.crowd import shown
 from flows.stages.exposure import spared
 from flows.stages.guard import guarded
 from flows.stages.routing import routed
+from flows.stages.timing import timed
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
         if product.name in order.products:
             open_ones = facts.filter(pl.col("reason").is_null())
             lanes = routed(open_ones, product, settings, fields, order.targeted[product.segment])
+            lanes = timed(lanes, workspace.products, settings, order.present, order.starts_at)
             wanted = lanes.filter(pl.col("target").is_in(list(order.targets)))
             told, counts = shown(wanted, product, workspace.words[product.name], fields, key)
             save(told, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
@@ -224,7 +226,7 @@ def scan_deliveries(folder: Path) -> pl.LazyFrame:
     """All deliveries of a plan: the columns of `message.worded`, and those with a reason without words."""
     files = sorted((folder / "deliveries").glob("*.parquet"))
     if not files:  # no product is live
-        return frame_schema(*ROUTED, "creative_id", "message_id").to_frame().lazy()
+        return frame_schema(*ROUTED, "creative_id", "message_id", "not_before", "not_after").to_frame().lazy()
     return pl.concat([pl.scan_parquet(file) for file in files], how="diagonal")
 
 

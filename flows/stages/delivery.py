@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 CREATIVES = "creatives.ndjson"
+HOURS = "hours"
+"""The column of a target's rows by which its files are cut where they cannot say when each message may be sent: an ISO 8601
+interval, null where that is as long as the message is true."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def shaped(worded: pl.DataFrame, creatives: Creatives, target: Target, starts_at
     )
     rows = rows.join(senders, on="creative_id", how="left", maintain_order="left")
     if target.merge is None:
-        return target.rows(rows.with_columns(_whole(rows, creatives, target)))
+        return _timed(target.rows(rows.with_columns(_whole(rows, creatives, target))), rows, target)
     # Only what the creatives in hand use, in an order of its own: else the columns would tell how the run was cut into parts.
     slots = sorted({slot for creative in creatives.values() for slot in creative["slots"] if is_words_slot(slot)})
     slots.sort(key=len)
@@ -72,7 +75,17 @@ def shaped(worded: pl.DataFrame, creatives: Creatives, target: Target, starts_at
     if missing := sorted(set(slots) - set(shape.columns)):
         what = f"the slot '{missing[0]}' of a creative has no column in the recipients' file"
         raise BalanceError(f"flows/channels/{target.name}.py", what, "keep every slot's column in rows()")
-    return shape
+    return _timed(shape, rows, target)
+
+
+def _timed(shape: pl.DataFrame, rows: pl.DataFrame, target: Target) -> pl.DataFrame:
+    """The rows of a target's files, with `HOURS` where something is sent and they do not say when themselves."""
+    if target.kind == "state" or "not_before" in shape.columns:
+        return shape
+    begins, ends = (pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for name in ("not_before", "not_after"))
+    is_narrow = (pl.col("not_before") > pl.col("valid_from")) | (pl.col("not_after") < pl.col("valid_until"))
+    hours = rows.select("message_id", pl.when(is_narrow).then(begins + "/" + ends).alias(HOURS))
+    return shape.join(hours, on="message_id", how="left", maintain_order="left")
 
 
 def write_batch(
@@ -236,6 +249,7 @@ class _Part:
     name: str
     mode: str
     audience: str | None
+    hours: str | None
     rows: pl.DataFrame
     lines: pl.DataFrame | None
 
@@ -244,13 +258,16 @@ def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_
     """A payload cut into files: the same cut for the same rows."""
     if payload.rows.is_empty():
         return
-    kinds = payload.rows.partition_by(target.file_per, maintain_order=True) if target.file_per else [payload.rows]
+    per = [name for name in (target.file_per, HOURS) if name in payload.rows.columns]
+    kinds = payload.rows.partition_by(per, maintain_order=True) if per else [payload.rows]
     for kind in kinds:
         audience = kind[target.file_per][0] if target.file_per else None
-        stem = f"{payload.stem}-{audience}" if audience else payload.stem
-        for number, (rows, lines) in enumerate(_cut(kind, target, creatives), start=1):
+        hours = kind[HOURS][0] if HOURS in per else None
+        told = hours.replace(":", "").replace("-", "").replace("/", "-") if hours else None
+        stem = "-".join(text for text in (payload.stem, audience, told) if text)
+        for number, (rows, lines) in enumerate(_cut(kind.drop(HOURS, strict=False), target, creatives), start=1):
             name = f"{stem}-{number:04}.{target.file_format}{'.pgp' if target.certificate else ''}"
-            yield _Part(name, payload.mode, audience, rows, lines)
+            yield _Part(name, payload.mode, audience, hours, rows, lines)
 
 
 def _cut(
@@ -308,8 +325,8 @@ def _write_part(folder: Path, part: _Part, target: Target, creatives: Creatives)
         _write(lines, content, target)
         path.write_bytes(encrypted(content.getvalue(), target.certificate))
     sync_file(path)
-    entry = _entry(path, part.mode, part.rows.height, lines.columns)
-    return entry | {"audience": part.audience} if part.audience else entry
+    told = {name: value for name, value in (("audience", part.audience), (HOURS, part.hours)) if value}
+    return _entry(path, part.mode, part.rows.height, lines.columns) | told
 
 
 def _write(lines: pl.DataFrame, file: IO[bytes], target: Target) -> None:

@@ -11,7 +11,7 @@ from tests.house.tree import ROOT, Module, modules, write
 LEVELS = [
     {"errors"},
     {"clock", "contained", "documents", "durable", "durations", "incoming", "keys", "links", "openpgp", "tokens"},
-    {"caps", "destinations", "locales", "reasons", "schemas", "settings", "sms_length"},
+    {"caps", "destinations", "hours", "locales", "reasons", "schemas", "settings", "sms_length"},
     {"warehouse", "words", "product", "catalogue", "addresses", "plan"},
     {"budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup"},
     {"transports", "sample", "seeds", "starting"},

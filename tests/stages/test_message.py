@@ -33,7 +33,7 @@ def routed(*rows: dict, fields: dict[str, Any]) -> pl.DataFrame:
         "lane": "first",
         "channel": "email",
         "target": "email_file",
-        "valid_until": SOON,
+        **dict.fromkeys(("valid_until", "not_before", "not_after"), SOON),
         "level": 2,
         "facts": ["last_order", "name"],
     }
@@ -386,7 +386,15 @@ def test_marketing_can_be_left_by_its_link_and_service_has_none(tiny):
 def test_no_field_and_no_passing_column_goes_on(tiny):
     done = words(tiny, {}, {"first_name": None})
     slots = [name for name in done.rows.columns if name[0] == "s" and name[1:].isdigit()]
-    assert set(done.rows.columns) == {*ROUTED.names(), "message_id", "creative_id", "unsubscribe_url", *slots}
+    assert set(done.rows.columns) == {
+        *ROUTED.names(),
+        "not_before",
+        "not_after",
+        "message_id",
+        "creative_id",
+        "unsubscribe_url",
+        *slots,
+    }
 
 
 def test_the_order_of_rows_does_not_matter(tiny):
