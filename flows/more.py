@@ -178,3 +178,36 @@ def reconcile(
     found = line.reconcile_list(load_workspace(common.workspace), target, file, brand, missing)
     say(found, lambda: terminal.reconciled(found), as_json=common.json)
     return 0
+
+
+@app.command
+def recall(
+    *,
+    batch: str | None = None,
+    product: str | None = None,
+    customer_file: Path | None = None,
+    common: Common = HERE,
+) -> int:
+    """Call back what may be sent still: a batch of kind recall names the messages, for each target and brand.
+
+    Without options it calls back what every run does by itself: messages to people who have said stop since, or whose need an
+    outcome has ended (`ends_when`). With several options a message has to meet all of them. Each is called back once, and only
+    while it is valid and nobody has told that it was sent. It counts as had until the other end tells that it was not sent:
+    `justenough acknowledge BATCH failed --file FILE`.
+
+    Examples:
+        justenough recall
+        justenough recall --product care_guide
+        justenough recall --batch email_file-2026-11-22-1 --customer-file complained.txt
+
+    Args:
+        batch: what is in this batch, as its manifest names it.
+        product: what this product says, whose words were wrong, say.
+        customer_file: the messages to the customers whom this file names, an id a line.
+        common: where, and in which form to answer.
+    """
+    which = line.Which(batch, product, customer_file)
+    settings = load_settings(common.workspace)
+    done = line.recall_now(load_workspace(common.workspace)) if which.is_open else line.recall(settings, which)
+    say(done, lambda: terminal.recalled(done, settings.outbox), as_json=common.json)
+    return EXIT_WAITING if done.is_waiting else 0

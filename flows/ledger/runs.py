@@ -108,6 +108,18 @@ def unfinished_runs(ledger: Ledger) -> pl.DataFrame:
     return rows.with_columns(pl.col("expires_at").dt.replace_time_zone("UTC"))
 
 
+def decided_at(ledger: Ledger, decisions: pl.Series) -> pl.DataFrame:
+    """`decision_id, decided_at` (UTC): when the first run that acted on each of some decisions began to deliver."""
+    rows = ledger.rows(
+        """
+        SELECT decision_id, min(started_at) AS decided_at FROM decision JOIN run USING (run_id)
+        SEMI JOIN asked USING (decision_id) GROUP BY decision_id
+        """,
+        asked=decisions.to_frame("decision_id"),
+    )
+    return rows.with_columns(pl.col("decided_at").dt.replace_time_zone("UTC")).cast({"decision_id": pl.String})
+
+
 def delivered_runs(ledger: Ledger) -> list[str]:
     """The runs that have delivered, the latest first."""
     rows = ledger.rows("SELECT run_id FROM run WHERE state = 'delivered' ORDER BY started_at DESC")

@@ -1,7 +1,7 @@
 """The stages joined, without Prefect: what flows and the command line both call.
 
-A run is `begin`, `plan_part` for each part, `settle`; then `start`, `publish` for each target and brand, `finish`. Between
-them go paths and counts only, so each can be a task of its own.
+A run is `begin`, `plan_part` for each part, `settle`; then `start`, `recall_outdated`, `publish` for each target and brand,
+`finish`. Between them go paths and counts only, so each can be a task of its own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from flows.line.listing import reconcile_list
 from flows.line.planning import begin, plan_part
 from flows.line.previewing import Asked, preview, preview_for
 from flows.line.proving import prove
-from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
+from flows.line.recalling import Which, recall, recall_now, recall_outdated
+from flows.line.request import Delivered, Outcome, Progress, Published, Recalled, Request, silent
 from flows.line.retaining import retain
 from flows.line.rotating import rotate
 from flows.line.settling import settle
@@ -51,8 +52,10 @@ __all__ = [
     "Delivered",
     "Outcome",
     "Published",
+    "Recalled",
     "Request",
     "Way",
+    "Which",
     "acknowledge",
     "begin",
     "carry",
@@ -73,6 +76,9 @@ __all__ = [
     "preview_for",
     "prove",
     "publish",
+    "recall",
+    "recall_now",
+    "recall_outdated",
     "reconcile_list",
     "recover_now",
     "resolve_hold",
@@ -278,6 +284,7 @@ def _delivered(
     workspace: Workspace, run_id: str, expected: int | None, progress: Progress, *, allow_past: bool
 ) -> Delivered:
     taken = start(workspace, run_id, expected=expected, allow_past=allow_past)
+    recalled = recall_outdated(workspace, taken)
     waiting = pairs(workspace, run_id)
     published = []
     for place, (target, brand) in enumerate(waiting):
@@ -285,7 +292,7 @@ def _delivered(
         done = publish(workspace, run_id, target, brand)
         published.append(replace(done, carried=carry(workspace, run_id, target, brand, progress)))
     progress("publishing", len(waiting), len(waiting))
-    return Delivered(taken, tuple(published), finish(workspace, run_id))
+    return Delivered(taken, tuple(published), finish(workspace, run_id), recalled=recalled)
 
 
 def _delivered_again(workspace: Workspace, batch_id: str) -> Published:

@@ -18,8 +18,8 @@ LAST_STEP = ("flows.line.forgetting", "_drop_made_anew")
 # what is done: point: (module, the name there, before or after which call)
 POINTS = {
     "forget": {
-        "recall claimed": ("flows.line.forgetting", "write_batch", "before"),
-        "recall staged": ("flows.line.forgetting", "write_batch", "after"),
+        "recall claimed": ("flows.line.recalling", "write_batch", "before"),
+        "recall staged": ("flows.line.recalling", "write_batch", "after"),
         "recall sealed": ("flows.ledger.publishing", "rename_once", "before"),
         "recall renamed": ("flows.ledger.publishing", "rename_once", "after"),
         "recalled": ("flows.line.forgetting", "_recall", "after"),
