@@ -45,6 +45,7 @@ class Order(_Kept):
         overdue: products that are left out, because their review date has passed.
         targeted: segment -> the dimensions that decide who is in it.
         key_id: of the key that its identifiers are made with.
+        corrects: the batch whose recipients it tells once more, on purpose.
     """
 
     run_id: str
@@ -64,6 +65,12 @@ class Order(_Kept):
     overdue: tuple[str, ...] = ()
     targeted: dict[str, tuple[str, ...]] = {}
     key_id: str = ""
+    corrects: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is about everybody, so that others may be compared with it."""
+        return not self.customers and self.corrects is None
 
     @property
     def moment(self) -> Moment:

@@ -77,7 +77,7 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
 
 def _counts(plan: Plan) -> pl.DataFrame:
     """What the next run compares its own segments with: of a run over everybody, for what it delivers."""
-    compared = () if plan.order.customers else [name for name in plan.order.products if name in plan.open_counts]
+    compared = () if not plan.order.is_whole else [name for name in plan.order.products if name in plan.open_counts]
     rows = [(plan.order.run_id, name, plan.candidates[name], plan.open_counts[name]) for name in compared]
     columns = {"run_id": pl.String, "product": pl.String, "row_count": pl.Int64, "open_count": pl.Int64}
     return pl.DataFrame(rows, columns, orient="row")

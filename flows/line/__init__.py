@@ -24,6 +24,7 @@ from flows.line.carrying import carry, carry_late
 from flows.line.carrying import resolve as resolve_carriage
 from flows.line.checking import check
 from flows.line.comparing import compare
+from flows.line.correcting import begin_correction, plan_correction
 from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
 from flows.line.forgetting import forget, forget_requested
@@ -62,6 +63,7 @@ __all__ = [
     "carry_late",
     "check",
     "compare",
+    "correct",
     "deliver",
     "deliver_again",
     "explain",
@@ -155,6 +157,35 @@ def deliver_again(workspace: Workspace, batch_id: str) -> Published:
         tidy(workspace)
         carry_late(workspace)
         return _delivered_again(workspace, batch_id)
+
+
+def correct(
+    workspace: Workspace, batch_id: str, expected: int | None, progress: Progress = silent
+) -> tuple[Plan, Delivered | None]:
+    """Plan one message more to the recipients of a batch; deliver it where the number of people is the expected one.
+
+    Args:
+        workspace: with the words as they are to be.
+        batch_id: what is corrected.
+        expected: the number of people that was approved; None only plans.
+        progress: is told of each step.
+
+    Raises:
+        StateError: the batch cannot be corrected: see `ledger.corrections.correctable`.
+        PlanError: another number of people was approved.
+        LockedError: a run is going on.
+        JustEnoughError: as `run`.
+    """
+    with run_lock(workspace.settings, f"justenough correct {batch_id}"):
+        recovered = tidy(workspace) + carry_late(workspace, progress)
+        progress("planning", 0, 1)
+        order = begin_correction(workspace, batch_id)
+        planned = settle(workspace, order.run_id, [plan_correction(workspace, order.run_id)])
+        progress("planning", 1, 1)
+        if expected is None:
+            return planned, None
+        done = _delivered(workspace, order.run_id, expected, progress, allow_past=True)  # midnight may pass meanwhile
+        return planned, replace(done, recovered=tuple(recovered))
 
 
 def sample(

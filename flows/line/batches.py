@@ -62,7 +62,8 @@ class Job:
     def header(self) -> Header:
         """What the ledger notes of its batch."""
         order = self.plan.order
-        return Header(order.run_id, self.target.name, self.brand, self.target.channel, self.target.kind, order.as_of)
+        target = self.target
+        return Header(order.run_id, target.name, self.brand, target.channel, target.kind, order.as_of, order.corrects)
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,8 @@ class Staged:
         listed = products.join(numbers.select("product", version="number"), on="product")
         listed = listed.sort("product", "variant", "facts")
         name, digest = self.job.workspace.settings.name, plan_digest(self.job.folder)
-        return header(self.batch, name, digest, self.consent_checked_at, listed.to_dicts())
+        entries = header(self.batch, name, digest, self.consent_checked_at, listed.to_dicts())
+        return {**entries, "corrects": self.job.plan.order.corrects}
 
 
 def publish_batch(

@@ -100,7 +100,7 @@ def _drop_plans(settings: Settings, now: datetime) -> int:
         needed, delivered = {*unfinished_runs(ledger)["run_id"], *recallable_runs(ledger, now)}, delivered_runs(ledger)
     folders = {path.parent.name: path.parent for path in settings.folder("plans").glob(f"*/{_ORDER}")}
     orders = {run_id: read_order(settings, run_id) for run_id in folders}
-    whole = [run_id for run_id in delivered if run_id in orders and not orders[run_id].customers]
+    whole = [run_id for run_id in delivered if run_id in orders and orders[run_id].is_whole]
     dropped = 0
     for run_id, folder in sorted(folders.items()):
         if run_id in needed or orders[run_id].present + settings.plan_expires > now - settings.retention.plans:

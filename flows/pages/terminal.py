@@ -234,6 +234,18 @@ def _called_back(done: Recalled, outbox: Path) -> list[Text]:
     return [*lines, *([Text(f"Called back because of: {why}.")] if why else []), *map(_carried, done.carried)]
 
 
+def corrected(batch: str, planned: Plan, done: Delivered | None, outbox: Path) -> RenderableType:
+    """Whom a correction reaches, and what it published, or how to deliver it."""
+    falls = planned.people.items()
+    people = _waterfall(
+        f"Recipients of {batch}", "are told once more", {kind: fall for kind, fall in falls if fall.base}
+    )
+    if done is not None:
+        return Group(people, delivered(done, outbox))
+    step = f"nothing is delivered yet; to do so: justenough correct {batch} --expect {planned.people_count}"
+    return Group(people, _next(step if planned.people_count else "nobody may be told any more"))
+
+
 def reconciled(found: Compared) -> RenderableType:
     """What a platform's suppression list has, and what it lacks."""
     lines = [
