@@ -9,6 +9,7 @@ import polars as pl
 
 from flows.errors import StateError, nearest
 from flows.ledger.recalls import CALLED_BACK
+from flows.schemas import INSTANT
 
 if TYPE_CHECKING:
     from datetime import date
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
 _TEXTS = ("person_key", "brand", "product", "subject_key", "message_type", "decision_id", "lane", "channel", "variant")
 TOLD = pl.Schema(
-    {**dict.fromkeys(_TEXTS, pl.String()), "attempt": pl.Int32(), "propensity": pl.Float64(), "score": pl.Float64()}
+    {
+        **dict.fromkeys(_TEXTS, pl.String()),
+        "attempt": pl.Int32(),
+        "propensity": pl.Float64(),
+        "score": pl.Float64(),
+        "claimed_at": INSTANT,
+    }
 )
 """A message that is to be corrected, as it was decided; `attempt` is the one of the correction."""
 
@@ -63,7 +70,7 @@ def correctable(ledger: Ledger, batch_id: str) -> Wrong:
     rows = ledger.rows(
         f"""
         SELECT c.person_key, c.brand, c.product, c.subject_key, c.message_type, c.decision_id, c.lane, c.channel, d.variant,
-            c.attempt + 1 AS attempt, coalesce(d.propensity, 1) AS propensity, coalesce(d.score, 0) AS score
+            c.claimed_at, c.attempt + 1 AS attempt, coalesce(d.propensity, 1) AS propensity, coalesce(d.score, 0) AS score
         FROM claim c LEFT JOIN (SELECT DISTINCT ON (decision_id) * FROM decision ORDER BY decision_id) d USING (decision_id)
         WHERE c.batch_id = $batch AND (
             c.message_id NOT IN (SELECT message_id FROM ({CALLED_BACK}) WHERE batch_id = $batch)
@@ -72,7 +79,8 @@ def correctable(ledger: Ledger, batch_id: str) -> Wrong:
         ORDER BY c.message_id
         """,
         {"batch": batch_id},
-    ).cast(dict(TOLD))  # type: ignore[arg-type]
+    )
+    rows = rows.with_columns(pl.col("claimed_at").dt.replace_time_zone("UTC")).cast(dict(TOLD))  # type: ignore[arg-type]
     about = {name: str(batch[name]) for name in ("target", "brand", "channel")}
     return Wrong(batch_id, as_of=batch["as_of"], rows=rows.select(TOLD.names()), **about)  # type: ignore[arg-type]
 

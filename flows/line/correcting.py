@@ -18,6 +18,7 @@ from flows.errors import StateError, nearest
 from flows.keys import load_key, load_keys, recognised
 from flows.ledger.corrections import correctable
 from flows.ledger.store import open_ledger
+from flows.line.ending import ended
 from flows.line.planning import COUNTED_FOLDER, ROUTED_FOLDER, begin, save, source_of
 from flows.line.request import Request
 from flows.line.sources import read_bars, read_segment_rows, read_shared
@@ -86,7 +87,7 @@ def plan_correction(workspace: Workspace, run_id: str) -> dict[str, int]:
     for name in order.products:
         product, mine = workspace.products[name], told.filter(pl.col("product") == name)
         stood, mine = _standing(then, order, product, mine, bars, wrong.channel)
-        decided = _decided(mine, stood, order, wrong.channel)
+        decided = _unless_ended(source, _decided(mine, stood, order, wrong.channel), mine)
         won = decided.filter(pl.col("reason").is_null())
         fields = workspace.fields(product)
         facts = guarded(won, stood, product, fields, workspace.catalogue, bars.consent, order.moment)
@@ -128,6 +129,14 @@ def _standing(
     return standing(about, bars, product, [CHANNELS[channel]], settings.targets, order.present), mine
 
 
+def _unless_ended(source: Source, decided: pl.DataFrame, mine: pl.DataFrame) -> pl.DataFrame:
+    """`decided`, STALE_CONTEXT where an outcome has ended the need since the batch was made."""
+    rows = decided.join(mine.select("decision_id", decided_at="claimed_at"), on="decision_id", maintain_order="left")
+    over = ended(source, rows.rename({"decision_id": "message_id"}))
+    is_over = pl.col("decision_id").is_in(over["message_id"].implode())
+    return decided.with_columns(reason=pl.coalesce("reason", pl.when(is_over).then(pl.lit("STALE_CONTEXT"))))
+
+
 def _decided(mine: pl.DataFrame, stood: pl.DataFrame, order: Order, channel: str) -> pl.DataFrame:
     """`DECISIONS`: each recipient once, with what is in the way.
 
@@ -144,12 +153,11 @@ def _decided(mine: pl.DataFrame, stood: pl.DataFrame, order: Order, channel: str
         .when(is_over)
         .then(pl.lit("STALE_CONTEXT"))
     )
-    nothing = {name: pl.lit(None, dtype=DECISIONS[name]) for name in ("detail",)}
     none_of = {name: pl.lit([], dtype=DECISIONS[name]) for name in ("terms", "closed")}
     return rows.with_columns(
         customer_id=pl.coalesce("customer_id", "person_key"),
         subject_id=pl.coalesce("subject_id", "subject_key"),
         reason=reason,
-        **nothing,
+        detail=pl.lit(None, dtype=DECISIONS["detail"]),
         **none_of,
     ).select(DECISIONS.names())
