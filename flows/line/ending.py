@@ -39,8 +39,8 @@ def ended(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
 def ended_by(rows: pl.DataFrame, found: pl.DataFrame, products: Mapping[str, Product]) -> pl.DataFrame:
     """`message_id` of the messages that an outcome has ended.
 
-    An outcome that names what it is about (an order) ends what is about just that, whenever it was. Any other ends what had been
-    decided when it came to be known: the segment has weighed what was known before.
+    It ends what had been decided when it came to be known: the segment has weighed what was known before. One that names what
+    it is about (an order) leaves alone what is about another.
 
     Args:
         rows: as `ended` takes them.
@@ -51,8 +51,6 @@ def ended_by(rows: pl.DataFrame, found: pl.DataFrame, products: Mapping[str, Pro
     ends = pl.DataFrame(pairs, {"product": pl.String, "outcome": pl.String}, orient="row")
     met = rows.join(ends, on="product").join(found, on=["customer_id", "outcome"], suffix="_then")
     is_of_brand = pl.col("brand_then").is_null() | (pl.col("brand_then") == pl.col("brand"))
-    is_about_it = pl.col("subject_id_then") == pl.col("subject_id")
+    is_about_another = (pl.col("subject_id_then") != pl.col("subject_id")).fill_null(value=False)
     is_new = pl.coalesce("loaded_at", "happened_at") > pl.col("decided_at")
-    # Where one of the two does not say what it is about, only the time can tell.
-    is_over = pl.when(is_about_it.is_null()).then(is_new).otherwise(is_about_it)
-    return met.filter(is_of_brand, is_over).select("message_id").unique()
+    return met.filter(is_of_brand, is_new, ~is_about_another).select("message_id").unique()

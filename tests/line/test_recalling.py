@@ -144,7 +144,7 @@ def test_what_an_outcome_has_ended_is_called_back_once_it_is_known(tiny):
         ('c04', NULL, 'returned', '2026-11-21 12:00', '2026-11-22 20:00'),    -- before, and known later
         ('c13', NULL, 'delivered', '2026-11-22 12:00', NULL),                 -- ends another help
         ('c06', NULL, 'returned', '2026-11-25 12:00', NULL),                  -- has not happened yet
-        ('c08', 'o82', 'delivered', '2026-11-20 12:00', NULL),                -- just this order
+        ('c08', 'o82', 'delivered', '2026-11-22 12:00', NULL),                -- just this order
         ('c07', 'o99', 'delivered', '2026-11-22 12:00', NULL)                 -- another order
         """,
     )
