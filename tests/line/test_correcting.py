@@ -158,7 +158,7 @@ def test_who_leaves_the_segment_later_is_told_what_was_wrong_all_the_same(tiny):
     assert planned.people["marketing"].passed == 3
 
 
-def test_who_says_stop_while_a_correction_is_made_is_left_out(tiny, capsys):
+def test_a_correction_shows_whom_it_would_reach_and_waits_for_their_number(tiny, capsys):
     folder = str(tiny.folder)
     with clock(day(1)):
         assert cli.main(["correct", MAIL, "--workspace", folder]) == 3
