@@ -302,7 +302,8 @@ def _published(settings: Settings, head: Header, rows: pl.DataFrame, drained: in
         "recalls": rows["batch_id"].unique().sort().to_list(),
     }
     # Not the target's own format: it may be given up, and a list of messages is the same for all.
-    form = Target(head.target, head.channel, "message", "csv", MOST_ROWS, rows=lambda rows: rows)
+    key = settings.pgp.get(head.target)
+    form = Target(head.target, head.channel, "message", "csv", MOST_ROWS, rows=lambda rows: rows, certificate=key)
     named = rows.select("message_id", "batch_id", "customer_id", "address").sort("message_id", "batch_id")
     write_batch(staged(settings, batch.batch_id), [Payload("removals", "remove", named)], {}, form, entries)
     publish(settings, batch, _Recalls(rows, batch.batch_id), drained)
