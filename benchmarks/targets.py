@@ -96,6 +96,8 @@ def _worded(to: Target, rows: int) -> pl.DataFrame:
             time_zone=pl.lit("Europe/Berlin"),
             address=address.get(to.channel, pl.lit("+49151") + number),
             valid_until=pl.lit(START + timedelta(days=2)),
+            not_before=pl.lit(START),
+            not_after=pl.lit(START + timedelta(days=2)),
             creative_id=pl.lit("k1"),
             unsubscribe_url=pl.lit("https://north.example.com/u/") + number,
             s1=pl.lit("Person ") + number,

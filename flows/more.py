@@ -256,3 +256,72 @@ def import_strings(file: Path, *, common: Common = HERE) -> int:
     found = line.import_strings(load_workspace(common.workspace), file)
     say(found, lambda: terminal.imported(found), as_json=common.json)
     return 1 if found.wrong else 0
+
+
+@app.command
+def recall(
+    *,
+    batch: str | None = None,
+    product: str | None = None,
+    customer_file: Path | None = None,
+    common: Common = HERE,
+) -> int:
+    """Call back what may be sent still: a batch of kind recall names the messages, for each target and brand.
+
+    Without options it calls back what every run does by itself: messages to people who have said stop since, or whose need an
+    outcome has ended (`ends_when`). With several options a message has to meet all of them. Each is called back once, and only
+    while it is valid and nobody has told that it was sent. It counts as had until the other end tells that it was not sent:
+    `justenough acknowledge BATCH failed --file FILE`.
+
+    Examples:
+        justenough recall
+        justenough recall --product care_guide
+        justenough recall --batch email_file-2026-11-22-1 --customer-file complained.txt
+
+    Args:
+        batch: what is in this batch, as its manifest names it.
+        product: what this product says, whose words were wrong, say.
+        customer_file: the messages to the customers whom this file names, an id a line.
+        common: where, and in which form to answer.
+    """
+    which = line.Which(batch, product, customer_file)
+    settings = load_settings(common.workspace)
+    done = line.recall_now(load_workspace(common.workspace)) if which.is_open else line.recall(settings, which)
+    say(done, lambda: terminal.recalled(done, settings.outbox), as_json=common.json)
+    return EXIT_WAITING if done.is_waiting else 0
+
+
+@app.command
+def correct(
+    batch: str,
+    *,
+    expect: int | None = None,
+    dry_run: Switch = False,
+    common: Common = HERE,
+) -> int:
+    """Correct a batch: one message more to its recipients, once and on purpose, in the words as they are now. Mend these first.
+
+    It shows whom it would reach, and does nothing more unless --expect has that number of people. Whom nobody may speak to any
+    more gets none; caps and `once_every` do not stop it, and count it. What nobody has loaded is called back instead:
+    `justenough recall`. Its manifest names the batch in `corrects`; what has been corrected is not corrected again, but by
+    correcting the correction.
+
+    Examples:
+        justenough correct email_file-2026-11-22-1 --dry-run
+        justenough correct email_file-2026-11-22-1 --expect 731
+
+    Args:
+        batch: that was wrong, as its manifest names it.
+        expect: the number of people that was approved; another number is refused.
+        dry_run: only show whom it would reach.
+        common: where, and in which form to answer.
+    """
+    workspace = load_workspace(common.workspace)
+    if dry_run and expect is not None:
+        raise UsageError("justenough correct", "--dry-run delivers nothing", "leave out one of --dry-run and --expect")
+    planned, done = with_progress(lambda progress: line.correct(workspace, batch, expect, progress))
+    found = {"corrects": batch, "plan": planned, "delivered": done}
+    say(found, lambda: terminal.corrected(batch, planned, done, workspace.settings.outbox), as_json=common.json)
+    if done is None:
+        return 0 if dry_run else EXIT_WAITING
+    return EXIT_WAITING if done.is_waiting else 0

@@ -235,6 +235,9 @@ def _all_parts(folder: Path, order: Order) -> list[dict[str, int]]:
 def _delivered(workspace: Workspace, run_id: str, expect: int | None, *, allow_past: bool) -> Delivered:
     folder, log = workspace.settings.workspace, get_run_logger()
     plan = line.start(workspace, run_id, expected=expect, allow_past=allow_past)
+    recalled = line.recall_outdated(workspace, plan)
+    for folder_name, rows in recalled.batches.items():
+        log.info("called back by %s: %d messages", folder_name, rows)
     waiting = line.pairs(workspace, run_id)
     published = []
     for place, (target, brand) in enumerate(waiting, start=1):
@@ -245,7 +248,7 @@ def _delivered(workspace: Workspace, run_id: str, expect: int | None, *, allow_p
             for each in published[-1].carried:
                 level = logging.INFO if each.state == "carried" else logging.WARNING
                 log.log(level, "batch %s to %s: %s %s", each.batch_id, each.to, each.state, each.reason or "")
-    delivered = Delivered(plan, tuple(published), line.finish(workspace, run_id))
+    delivered = Delivered(plan, tuple(published), line.finish(workspace, run_id), recalled=recalled)
     page = artifacts.delivery_page(delivered, workspace=workspace.settings.name)
     create_markdown_artifact(page, "personalise-delivery", "What was delivered, by target and brand")
     for batch in delivered.held:

@@ -46,6 +46,7 @@ class Order(_Kept):
         seeds: channel -> how many seed addresses get a copy of each kind of message.
         targeted: segment -> the dimensions that decide who is in it.
         key_id: of the key that its identifiers are made with.
+        corrects: the batch whose recipients it tells once more, on purpose.
     """
 
     run_id: str
@@ -66,6 +67,12 @@ class Order(_Kept):
     seeds: dict[str, int] = {}
     targeted: dict[str, tuple[str, ...]] = {}
     key_id: str = ""
+    corrects: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is about everybody, so that others may be compared with it."""
+        return not self.customers and self.corrects is None
 
     @property
     def moment(self) -> Moment:

@@ -279,11 +279,9 @@ class Product(_Strict, Document):
         brands: for which it speaks.
         segment: the query in sql/segments/ that says who may need it.
         when: in which days it runs, and how long a message stays true.
-        locales: the languages that it speaks, or each with the first day on which it does: `[en, de]`, or `{de: 2026-12-01}`; if
-            missing all that it has words in, and the default one to everybody else.
+        locales: the languages that it speaks, `[en, de]`, or each with its first day; if missing all, and the default one to others.
         channels: the ways to the customer.
-        quiet_hours: channel -> hours at which its messages are not sent, where the person is; for marketing those of the settings
-            unless given, for service none.
+        quiet_hours: channel -> hours at which nothing is sent, where the person is; else those of the settings, for service none.
         once_every: how soon the same help may come again.
         ends_when: outcomes that end the need: what is on its way then is called back.
         relevance: how well it fits a customer now; without it everybody in the segment is spoken to.

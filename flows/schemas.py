@@ -107,6 +107,15 @@ SUPPRESSIONS = frame_schema("channel", "address", "brand", "reason", "happened_a
 EXCLUSIONS = frame_schema("customer_id", "brand", "product", "channel", "message_type", "until", "detail")
 SEGMENT = frame_schema("customer_id", "brand", "subject_id", "valid_until", "next_due_on")
 HISTORY = frame_schema("person_key", "brand", "product", "message_type", "subject_key", "as_of")
+OUTCOMES = pl.Schema(
+    {
+        **frame_schema("event_id", "customer_id", "brand", "subject_id", "happened_at"),
+        "outcome": pl.String(),
+        "loaded_at": INSTANT,
+    }
+)
+"""What came of people's needs: `outcome` is its name, `loaded_at` when it came to be known. Neither is a column of the line, so
+that a field may be called so."""
 KEYS = ("customer_id", "brand", "product", "subject_id")
 DECISIONS = frame_schema(
     *KEYS,

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from flows import line
 from flows.errors import SettingError
-from tests.tiny import make
+from tests.tiny import MORNING, clock, make
 
 pytestmark = [pytest.mark.slow, pytest.mark.oracle]
 
@@ -85,3 +86,14 @@ def test_a_key_that_nothing_should_be_encrypted_to_is_refused_before_anything_ru
     with pytest.raises(SettingError) as caught:
         tiny.load()
     assert str(caught.value).startswith(f"pyproject.toml: tool.justenough.pgp.email_file: {said}")
+
+
+def test_what_is_called_back_is_named_for_the_platform_alone(gpg, keys, tmp_path):
+    tiny = make(tmp_path / "tiny", brands=["north"])
+    settings(tiny, keys / "platform.gpg")
+    tiny.run()
+    with clock(MORNING):
+        line.recall(tiny.load().settings, line.Which(batch="email_file-2026-11-22-1"))
+    [file] = tiny.outbox.glob("email_file/*/removals-0001.csv.pgp")
+    assert b"ann@x.example.com" not in file.read_bytes()
+    assert b"ann@x.example.com" in gpg("--decrypt", str(file))

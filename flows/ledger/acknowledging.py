@@ -144,6 +144,8 @@ def lapse(ledger: Ledger, targets: Collection[str]) -> list[str]:
 def failed(ledger: Ledger, batch_id: str) -> tuple[str, str, str, pl.Series]:
     """The run, target and brand of a batch, and the `message_id` of what failed or lapsed in it.
 
+    What was called back is not among it: it was not to be sent.
+
     Raises:
         StateError: there is no such batch, or nothing of it failed.
     """
@@ -152,6 +154,7 @@ def failed(ledger: Ledger, batch_id: str) -> tuple[str, str, str, pl.Series]:
         """
         SELECT DISTINCT d.message_id FROM delivery d JOIN acknowledgement a USING (batch_id)
         WHERE d.batch_id = $batch AND a.state IN ('failed', 'lapsed') AND (a.message_id IS NULL OR a.message_id = d.message_id)
+          AND d.message_id NOT IN (SELECT message_id FROM recall WHERE recalled_batch_id = $batch)
         """,
         {"batch": batch_id},
     )["message_id"].cast(pl.String)

@@ -62,6 +62,7 @@ class Header:
     channel: str
     kind: str
     as_of: date
+    corrects: str | None = None
 
 
 def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
@@ -100,6 +101,7 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
         )
         SELECT w.message_id, CASE
             WHEN EXISTS (SELECT 1 FROM recent c WHERE c.message_id = w.message_id) THEN 'REPEATED'
+            WHEN w.attempt > 1 THEN NULL  -- a correction is on purpose: nothing but itself is in its way
             WHEN EXISTS (
                 SELECT 1 FROM recent c
                 WHERE c.person_key = w.person_key AND c.brand = w.brand AND c.product = w.product
@@ -175,6 +177,7 @@ def claim(
             "state": "claimed",
             "row_count": batch.row_count,
             "valid_until": batch.valid_until,
+            "corrects": header.corrects,
         }
     )
     ledger.append("batch", row.with_columns(claimed_at=stamp))

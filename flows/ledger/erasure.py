@@ -9,36 +9,10 @@ import polars as pl
 from flows.clock import present
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from flows.keys import Key
     from flows.ledger.store import Ledger
 
 TOMBSTONE = "tombstone"
-RECALL = pl.Schema(dict.fromkeys(("target", "brand", "channel", "message_id", "batch_id"), pl.String()))
-
-
-def recallable(ledger: Ledger, people: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """Messages to some people that may be sent still: `RECALL`, and `valid_until` (UTC).
-
-    A batch on hold may have been taken before the machine stopped, so it counts.
-
-    Args:
-        ledger: open.
-        people: `person_key`.
-        now: UTC instant; what is valid until then or earlier is not loaded any more.
-    """
-    rows = ledger.rows(
-        """
-        SELECT b.target, b.brand, b.channel, c.message_id, b.batch_id, b.valid_until
-        FROM claim c JOIN people USING (person_key) JOIN batch b USING (batch_id)
-        WHERE (b.published_at IS NOT NULL OR b.state = 'hold') AND b.state <> 'sent' AND b.valid_until > $now
-        ORDER BY b.target, b.brand, c.message_id
-        """,
-        {"now": now.replace(tzinfo=None)},
-        people=people.select("person_key"),
-    )
-    return rows.cast(dict(RECALL)).with_columns(pl.col("valid_until").dt.replace_time_zone("UTC"))  # type: ignore[arg-type]
 
 
 def bury(ledger: Ledger, people: pl.DataFrame, key: Key) -> int:

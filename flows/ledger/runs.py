@@ -77,7 +77,7 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
 
 def _counts(plan: Plan) -> pl.DataFrame:
     """What the next run compares its own segments with: of a run over everybody, for what it delivers."""
-    compared = () if plan.order.customers else [name for name in plan.order.products if name in plan.open_counts]
+    compared = () if not plan.order.is_whole else [name for name in plan.order.products if name in plan.open_counts]
     rows = [(plan.order.run_id, name, plan.candidates[name], plan.open_counts[name]) for name in compared]
     columns = {"run_id": pl.String, "product": pl.String, "row_count": pl.Int64, "open_count": pl.Int64}
     return pl.DataFrame(rows, columns, orient="row")
@@ -106,6 +106,18 @@ def unfinished_runs(ledger: Ledger) -> pl.DataFrame:
     """`run_id, expires_at` of the runs that were killed while they delivered, the oldest first."""
     rows = ledger.rows("SELECT run_id, expires_at FROM run WHERE state = 'delivering' ORDER BY started_at")
     return rows.with_columns(pl.col("expires_at").dt.replace_time_zone("UTC"))
+
+
+def decided_at(ledger: Ledger, decisions: pl.Series) -> pl.DataFrame:
+    """`decision_id, decided_at` (UTC): when the first run that acted on each of some decisions began to deliver."""
+    rows = ledger.rows(
+        """
+        SELECT decision_id, min(started_at) AS decided_at FROM decision JOIN run USING (run_id)
+        SEMI JOIN asked USING (decision_id) GROUP BY decision_id
+        """,
+        asked=decisions.to_frame("decision_id"),
+    )
+    return rows.with_columns(pl.col("decided_at").dt.replace_time_zone("UTC")).cast({"decision_id": pl.String})
 
 
 def delivered_runs(ledger: Ledger) -> list[str]:

@@ -1,7 +1,7 @@
 """The stages joined, without Prefect: what flows and the command line both call.
 
-A run is `begin`, `plan_part` for each part, `settle`; then `start`, `publish` for each target and brand, `finish`. Between
-them go paths and counts only, so each can be a task of its own.
+A run is `begin`, `plan_part` for each part, `settle`; then `start`, `recall_outdated`, `publish` for each target and brand,
+`finish`. Between them go paths and counts only, so each can be a task of its own.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from flows.line.carrying import carry, carry_late
 from flows.line.carrying import resolve as resolve_carriage
 from flows.line.checking import check
 from flows.line.comparing import compare
+from flows.line.correcting import begin_correction, plan_correction
 from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
 from flows.line.forgetting import forget, forget_requested
@@ -32,7 +33,8 @@ from flows.line.listing import reconcile_list
 from flows.line.planning import begin, plan_part
 from flows.line.previewing import Asked, preview, preview_for
 from flows.line.proving import prove
-from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
+from flows.line.recalling import Which, recall, recall_now, recall_outdated
+from flows.line.request import Delivered, Outcome, Progress, Published, Recalled, Request, silent
 from flows.line.retaining import retain
 from flows.line.rotating import rotate
 from flows.line.settling import settle
@@ -53,14 +55,17 @@ __all__ = [
     "Delivered",
     "Outcome",
     "Published",
+    "Recalled",
     "Request",
     "Way",
+    "Which",
     "acknowledge",
     "begin",
     "carry",
     "carry_late",
     "check",
     "compare",
+    "correct",
     "deliver",
     "deliver_again",
     "explain",
@@ -78,6 +83,9 @@ __all__ = [
     "prove",
     "publish",
     "read_link",
+    "recall",
+    "recall_now",
+    "recall_outdated",
     "reconcile_list",
     "recover_now",
     "resolve_hold",
@@ -155,6 +163,35 @@ def deliver_again(workspace: Workspace, batch_id: str) -> Published:
         tidy(workspace)
         carry_late(workspace)
         return _delivered_again(workspace, batch_id)
+
+
+def correct(
+    workspace: Workspace, batch_id: str, expected: int | None, progress: Progress = silent
+) -> tuple[Plan, Delivered | None]:
+    """Plan one message more to the recipients of a batch; deliver it where the number of people is the expected one.
+
+    Args:
+        workspace: with the words as they are to be.
+        batch_id: what is corrected.
+        expected: the number of people that was approved; None only plans.
+        progress: is told of each step.
+
+    Raises:
+        StateError: the batch cannot be corrected: see `ledger.corrections.correctable`.
+        PlanError: another number of people was approved.
+        LockedError: a run is going on.
+        JustEnoughError: as `run`.
+    """
+    with run_lock(workspace.settings, f"justenough correct {batch_id}"):
+        recovered = tidy(workspace) + carry_late(workspace, progress)
+        progress("planning", 0, 1)
+        order = begin_correction(workspace, batch_id)
+        planned = settle(workspace, order.run_id, [plan_correction(workspace, order.run_id)])
+        progress("planning", 1, 1)
+        if expected is None:
+            return planned, None
+        done = _delivered(workspace, order.run_id, expected, progress, allow_past=True)  # midnight may pass meanwhile
+        return planned, replace(done, recovered=tuple(recovered))
 
 
 def sample(
@@ -284,6 +321,7 @@ def _delivered(
     workspace: Workspace, run_id: str, expected: int | None, progress: Progress, *, allow_past: bool
 ) -> Delivered:
     taken = start(workspace, run_id, expected=expected, allow_past=allow_past)
+    recalled = recall_outdated(workspace, taken)
     waiting = pairs(workspace, run_id)
     published = []
     for place, (target, brand) in enumerate(waiting):
@@ -291,7 +329,7 @@ def _delivered(
         done = publish(workspace, run_id, target, brand)
         published.append(replace(done, carried=carry(workspace, run_id, target, brand, progress)))
     progress("publishing", len(waiting), len(waiting))
-    return Delivered(taken, tuple(published), finish(workspace, run_id))
+    return Delivered(taken, tuple(published), finish(workspace, run_id), recalled=recalled)
 
 
 def _delivered_again(workspace: Workspace, batch_id: str) -> Published:

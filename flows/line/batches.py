@@ -64,7 +64,8 @@ class Job:
     def header(self) -> Header:
         """What the ledger notes of its batch."""
         order = self.plan.order
-        return Header(order.run_id, self.target.name, self.brand, self.target.channel, self.target.kind, order.as_of)
+        target = self.target
+        return Header(order.run_id, target.name, self.brand, target.channel, target.kind, order.as_of, order.corrects)
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,8 @@ class Staged:
         topics = {name: product.topic for name, product in self.job.workspace.products.items()}
         topic = pl.col("product").replace_strict(topics, return_dtype=pl.String)
         names = ("message_id", "person_key", "brand", "channel", "address_match", "product")
-        rows = pl.concat([frame.select(names) for frame in (self.sent, self.seeds) if frame.height])
+        sent = self.sent.select(names)
+        rows = pl.concat([sent, self.seeds.select(names)]) if self.seeds.height else sent
         return rows.select(pl.exclude("product"), topic=topic)
 
     def is_current(self) -> bool:
@@ -228,7 +230,9 @@ class Staged:
         listed = products.join(numbers.select("product", version="number"), on="product")
         listed = listed.sort("product", "variant", "facts")
         name, digest = self.job.workspace.settings.name, plan_digest(self.job.folder)
-        return header(self.batch, name, digest, self.consent_checked_at, listed.to_dicts(), self.seeds["message_id"])
+        seeds = self.seeds["message_id"]
+        entries = header(self.batch, name, digest, self.consent_checked_at, listed.to_dicts(), seeds)
+        return {**entries, "corrects": self.job.plan.order.corrects}
 
 
 def publish_batch(

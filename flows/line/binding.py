@@ -14,7 +14,7 @@ from flows.line.sources import Source, read_shared, segment_rows
 from flows.lineage import Verified, check_shared, shape_of, trace, verify, verify_customers
 from flows.schemas import spoken
 from flows.stages.relevance import check_signals
-from flows.warehouse.queries import consent, customers, exclusions, suppressions
+from flows.warehouse.queries import consent, customers, exclusions, outcomes, suppressions
 from flows.warehouse.scope import Scope, seen
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def bind(workspace: Workspace, path: Path, now: Moment) -> Bound:
         customers(session, queries, now)
         consent(session, queries, now)
         exclusions(session, queries, now)
+        outcomes(session, queries, now)
         for name in workspace.segments:
             _check_segment(workspace, name, segment_rows(source, session, name).schema)
         shape = shape_of(seen(session, path), workspace.catalogue, workspace.queries.customers)

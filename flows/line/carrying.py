@@ -29,7 +29,7 @@ from flows.plan import plan_folder, read_order
 from flows.transports import Parcel, check_way, open_way
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from flows.destinations import Destination
@@ -119,12 +119,11 @@ def carry_recalls(settings: Settings) -> list[Carried]:
     return [_carried(settings, each, silent) for each in waiting]
 
 
-def withdraw(settings: Settings, people: pl.DataFrame) -> list[Carried]:
-    """Give up the messages that wait with some people in them, by `person_key`: they must not leave any more."""
+def withdraw(settings: Settings, batches: Collection[str], reason: str) -> list[Carried]:
+    """Give up those of some batches that wait to be carried, by their ids: something in them must not leave any more."""
     with open_ledger(settings) as ledger:
-        theirs = ledger.rows("SELECT DISTINCT batch_id FROM claim JOIN people USING (person_key)", people=people)
-        waiting = [each for each in carriage.on_their_way(ledger) if each.batch_id in set(theirs["batch_id"])]
-    return [_given_up(settings, each, "failed", "somebody in it was forgotten") for each in waiting]
+        waiting = [each for each in carriage.on_their_way(ledger) if each.batch_id in batches]
+    return [_given_up(settings, each, "failed", reason) for each in waiting]
 
 
 def resolve(settings: Settings, batch_id: str, kind: str, *, is_taken: bool, again: bool) -> None:

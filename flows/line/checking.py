@@ -155,6 +155,10 @@ def _unguarded(workspace: Workspace) -> Iterator[str]:
         yield "sql/consent.sql is missing: nobody has agreed to anything, so there is no marketing"
     if workspace.queries.suppressions is None:
         yield "sql/suppressions.sql is missing: no address is suppressed"
-    for file in sorted((workspace.settings.workspace / "sql" / "exclusions").glob("*")):
-        if file.suffix != ".sql":
-            yield f"sql/exclusions/{file.name} is not read: only files whose names end in .sql are"
+    for folder in ("exclusions", "outcomes"):
+        for file in sorted((workspace.settings.workspace / "sql" / folder).glob("*")):
+            if file.suffix != ".sql":
+                yield f"sql/{folder}/{file.name} is not read: only files whose names end in .sql are"
+    waiting = [product for product in workspace.products.values() if product.ends_when]
+    for product in waiting if not workspace.queries.outcomes else ():
+        yield f"{product.at('ends_when')}: no outcome ends it, since there is no file in sql/outcomes/"

@@ -27,12 +27,12 @@ CROWD_FILE = "crowd.parquet"
 def read_crowd(workspace: Workspace, folder: Path, order: Order) -> pl.DataFrame:
     """The classes of a run, and how much each may be shown: as `stages.crowd.crowded` yields them.
 
-    A run for a few customers is no crowd: what counts is what a whole run has shown, and what is there already.
+    A run for a few customers, or a correction, is no crowd: what counts is what a whole run has shown, and what is there already.
     """
     settings = workspace.settings
     counted = merged(pl.read_parquet(file) for file in sorted((folder / COUNTED_FOLDER).glob("*.parquet")))
     there = _held(settings, folder, order)
-    if order.customers:
+    if not order.is_whole:
         counted = counted.with_columns(people=pl.lit(0, dtype=pl.UInt32))
         there = pl.concat([there, _last_shared(settings)]).group_by(CLASS).agg(pl.col("people").max())
     told = [name for name, channel in CHANNELS.items() if channel.needs_yes]  # somebody else learns who it is about
@@ -92,6 +92,6 @@ def _last_shared(settings: Settings) -> pl.DataFrame:
         delivered = delivered_runs(ledger)
     for run_id in delivered:
         file = settings.folder("plans", run_id, CROWD_FILE)
-        if file.exists() and not read_order(settings, run_id).customers:
+        if file.exists() and read_order(settings, run_id).is_whole:
             return pl.read_parquet(file)
     return HELD.to_frame()

@@ -125,11 +125,13 @@ def _said(workspace: Workspace, customer_id: str) -> dict[str, Row]:
 
 
 def latest_plan(settings: Settings) -> str:
-    """The run that was planned last. Raises PlanError where there is none."""
-    done = list(settings.folder("plans").glob("*/plan.json"))
-    if not done:
+    """The run that was planned last, corrections apart: they decide nothing. Raises PlanError where there is none."""
+    done = sorted(settings.folder("plans").glob("*/plan.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    found = (path.parent.name for path in done if read_order(settings, path.parent.name).corrects is None)
+    run_id = next(found, None)
+    if run_id is None:
         raise PlanError("plans", "there is no plan yet", "make one with: justenough plan")
-    return max(done, key=lambda path: path.stat().st_mtime_ns).parent.name
+    return run_id
 
 
 @dataclass(frozen=True)

@@ -10,39 +10,36 @@ import io
 import shutil
 import time
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.channels import Target
-from flows.clock import moment, present
+from flows.clock import present
 from flows.durable import private_folder, sync_folder, write_bytes
 from flows.errors import DataError, SourceError, UsageError
-from flows.incoming import Shape, read_incoming
+from flows.incoming import read_incoming
 from flows.keys import Key, load_keys
-from flows.ledger.claims import CLAIM, Header, claim
 from flows.ledger.consent import drain
-from flows.ledger.erasure import bury, erase, recallable
+from flows.ledger.erasure import bury, erase
 from flows.ledger.lock import run_lock
 from flows.ledger.membership import forget_older
-from flows.ledger.publishing import Recovered, check_folders, on_hold, publish, recover, staged
+from flows.ledger.publishing import Recovered, check_folders, on_hold, recover
+from flows.ledger.recalls import recallable
 from flows.ledger.restoring import mark, refuse_restored
 from flows.ledger.runs import last_published, note_rewritten
 from flows.ledger.store import open_ledger
-from flows.line.carrying import carry_recalls, withdraw
-from flows.plan import Plan, new_run_id, plan_digest, save_plan, sha256
-from flows.stages.delivery import Payload, header, write_batch
+from flows.line.carrying import withdraw
+from flows.line.recalling import CUSTOMERS, called_back
+from flows.plan import Plan, plan_digest, save_plan, sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from flows.line.request import Carried
+    from flows.line.request import Carried, Recalled
     from flows.settings import Settings
 
 INBOX = ("inbox", "forget")
-MOST_ROWS = 1_000_000
 _MADE_ANEW = ("addresses", "pages", "scratch")
 """In the state folder: what is made again where it is needed."""
 
@@ -110,9 +107,11 @@ def _forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
     people = _keyed(customers, keys)
     with open_ledger(settings) as ledger:
         drained = drain(settings, ledger, keys[0])  # what the inbox says of them goes with the rest
-    withdrawn = withdraw(settings, people)
+        theirs = set(
+            ledger.rows("SELECT DISTINCT batch_id FROM claim JOIN people USING (person_key)", people=people)["batch_id"]
+        )
+    withdrawn = withdraw(settings, theirs, "somebody in it was forgotten")
     recalled = _recall(settings, people, drained)
-    waiting = [each for each in carry_recalls(settings) if each.state != "carried"]
     with open_ledger(settings) as ledger:
         new = bury(ledger, people, keys[0])
         rows = erase(ledger, people)
@@ -126,13 +125,13 @@ def _forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
     return Forgotten(
         people=people["customer_id"].n_unique(),
         new=new,
-        recalled=recalled,
+        recalled=recalled.batches,
         held=held,
         ledger=rows,
         plans=plans,
         caches=caches,
         on_hold=held_back,
-        withdrawn=(*withdrawn, *waiting),
+        withdrawn=(*withdrawn, *(each for each in recalled.carried if each.state != "carried")),
         recovered=tuple(recovered),
     )
 
@@ -164,19 +163,10 @@ def forget_requested(settings: Settings, name: str | None = None) -> Forgotten:
     return replace(done, refused=refused)
 
 
-_REQUEST = Shape(
-    columns={"customer_id": ("customer_id",)},
-    required=("customer_id",),
-    plain="customer_id",
-    hint="write a customer's id a line",
-    is_whole=True,
-)
-
-
 def _requested(path: Path) -> list[str] | None:
     """The ids that a file names; None where it is no whole file of text, or a link to one elsewhere."""
     try:
-        found = read_incoming(path, _REQUEST)
+        found = read_incoming(path, CUSTOMERS)
     except (SourceError, DataError):
         return None
     return None if found.refusal else [name for name in found.values("customer_id") if name]
@@ -190,53 +180,12 @@ def _keyed(customers: Sequence[str], keys: Sequence[Key]) -> pl.DataFrame:
     )
 
 
-def _recall(settings: Settings, people: pl.DataFrame, drained: int) -> dict[str, int]:
-    """Publish for each target and brand a batch that names the messages which must not be sent any more."""
+def _recall(settings: Settings, people: pl.DataFrame, drained: int) -> Recalled:
+    """Call back the messages to people that may be sent still."""
     with open_ledger(settings) as ledger:
-        rows = recallable(ledger, people, present())
-    run_id = new_run_id(moment(None, settings.zone).as_of)
-    found = {}
-    for (name, brand, channel), mine in rows.group_by("target", "brand", "channel", maintain_order=True):
-        head = Header(run_id, str(name), str(brand), str(channel), "recall", moment(None, settings.zone).as_of)
-        folder = _publish_recalls(settings, head, mine, drained)
-        found[f"{folder.parent.name}/{folder.name}"] = mine.height
-    return found
-
-
-class _Recalls:
-    """What the seal has to know of a batch of recalls: it sends nothing, so nobody can bar it."""
-
-    records: Mapping[str, pl.DataFrame] = MappingProxyType({})
-
-    def rows(self) -> pl.DataFrame:
-        """As `Contents.rows`."""
-        names = ("message_id", "person_key", "brand", "channel", "topic", "address_match")
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
-
-    def is_current(self) -> bool:
-        """As `Contents.is_current`."""
-        return True
-
-    def leave_out(self, barred: pl.Series) -> int:
-        """As `Contents.leave_out`."""
-        raise NotImplementedError
-
-
-def _publish_recalls(settings: Settings, head: Header, rows: pl.DataFrame, drained: int) -> Path:
-    nothing = pl.DataFrame(schema=dict.fromkeys(CLAIM, pl.String))
-    with open_ledger(settings) as ledger, ledger.transaction():
-        batch = claim(ledger, head, nothing, rows["valid_until"].max(), row_count=rows.height)  # type: ignore[arg-type]
-    entries = {
-        **header(batch, settings.name, "", present(), []),
-        "plan_digest": None,
-        "recalls": rows["batch_id"].unique().sort().to_list(),
-    }
-    # Not the target's own format: it may be given up, and a list of messages is the same for all.
-    form = Target(head.target, head.channel, "message", "csv", MOST_ROWS, rows=lambda rows: rows)
-    named = rows.select("message_id", "batch_id").unique().sort("message_id")
-    write_batch(staged(settings, batch.batch_id), [Payload("removals", "remove", named)], {}, form, entries)
-    publish(settings, batch, _Recalls(), drained)
-    return settings.outbox / batch.target / batch.folder
+        rows = recallable(ledger, present())
+    theirs = rows.join(people, on="person_key", how="semi", maintain_order="left")
+    return called_back(settings, theirs.with_columns(reason=pl.lit("forgotten")), drained)
 
 
 def _forget_in_plans(settings: Settings, people: pl.DataFrame) -> dict[str, int | None]:

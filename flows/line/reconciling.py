@@ -12,10 +12,11 @@ from flows.clock import present
 from flows.keys import draw
 from flows.ledger.claims import claim
 from flows.ledger.membership import forget_older, read_members, write_members
-from flows.ledger.runs import last_published
+from flows.ledger.runs import decided_at, last_published
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
-from flows.line.planning import read_decisions
+from flows.line.ending import ended
+from flows.line.planning import read_decisions, source_of
 from flows.line.request import Published
 from flows.line.sources import buried, erased
 from flows.stages.claims import MEMBERS, Reach, in_small_audiences, reconciled, without
@@ -102,7 +103,7 @@ def identifiers(members: pl.DataFrame, target: Target) -> pl.DataFrame:
 
 
 def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
-    """`message_id` of what must not be held any more: barred now, held out, or of a product or a target that speaks no more."""
+    """`message_id` of what must not be held any more: barred, held out, ended, or of what speaks no more."""
     workspace, as_of = job.workspace, job.plan.order.as_of
     settings = workspace.settings
     if settings.targets.get(job.brand, {}).get(job.target.channel) != job.target.name:
@@ -112,8 +113,12 @@ def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
     is_held = draw(f"{settings.name}/global_holdout", pl.col("customer_id")) < settings.global_holdout
     held_wins = read_decisions(job.folder).filter(pl.col("reason") == "HOLDOUT")
     live = [product.name for product in workspace.live(as_of)]
+    with open_ledger(settings) as ledger:
+        began = decided_at(ledger, known["decision_id"])
+    source = source_of(workspace, job.plan.order)
     barred = [
         rows.filter(pl.col("reason").is_not_null()),
+        ended(source, known.join(began, on="decision_id", how="left")),
         published.filter((pl.col("message_type") == "marketing") & is_held),
         published.join(held_wins, on=["customer_id", "brand", "product"], how="semi"),
         published.filter(~pl.col("product").is_in(live)),

@@ -60,6 +60,28 @@ class Carried:
 
 
 @dataclass(frozen=True)
+class Recalled:
+    """What was called back, in counts.
+
+    Attributes:
+        batches: the folder of each batch of recalls, below the outbox -> the messages it names.
+        reasons: why -> how many messages.
+        carried: batches that waited to be carried and never will be, or are on hold; recalls on their way, or waiting for it.
+        recovered: what killed runs had left behind.
+    """
+
+    batches: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+    carried: tuple[Carried, ...] = ()
+    recovered: tuple[Recovered, ...] = ()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something of it waits for the other end, or for a person."""
+        return any(each.state in ("waiting", "hold") for each in self.carried)
+
+
+@dataclass(frozen=True)
 class Published:
     """What became of one target and brand of a plan.
 
@@ -97,17 +119,19 @@ class Delivered:
         published: each target and brand.
         held: batches that wait for a person.
         recovered: what killed runs had left behind; told by `Outcome` where it is a whole run's.
+        recalled: what was called back of earlier batches, before anything left.
     """
 
     plan: Plan
     published: tuple[Published, ...]
     held: tuple[str, ...] = ()
     recovered: tuple[Recovered, ...] = ()
+    recalled: Recalled = field(default_factory=Recalled)
 
     @property
     def is_waiting(self) -> bool:
         """Whether a batch waits for a person, or for the other end."""
-        return bool(self.held) or any(batch.is_waiting for batch in self.published)
+        return bool(self.held) or self.recalled.is_waiting or any(batch.is_waiting for batch in self.published)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from flows.durable import private_folder, rename_once, sync_folder, write_bytes
 from flows.ledger.exposure import LONG
 from flows.ledger.lock import run_lock
 from flows.ledger.publishing import check_folders, recover, staged
+from flows.ledger.recalls import recallable_runs
 from flows.ledger.restoring import refuse_restored
 from flows.ledger.runs import delivered_runs, unfinished_runs
 from flows.ledger.store import open_ledger
@@ -91,15 +92,18 @@ def _history_time(workspace: Workspace) -> timedelta:
 
 
 def _drop_plans(settings: Settings, now: datetime) -> int:
-    """Drop old plans, unless a run is to finish them. Of the last whole run that delivered its crowds stay: they name nobody."""
+    """Drop old plans, unless a run is to finish them, or may call something of them back.
+
+    Of the last whole run that delivered its crowds stay: they name nobody.
+    """
     with open_ledger(settings) as ledger:
-        unfinished, delivered = set(unfinished_runs(ledger)["run_id"]), delivered_runs(ledger)
+        needed, delivered = {*unfinished_runs(ledger)["run_id"], *recallable_runs(ledger, now)}, delivered_runs(ledger)
     folders = {path.parent.name: path.parent for path in settings.folder("plans").glob(f"*/{_ORDER}")}
     orders = {run_id: read_order(settings, run_id) for run_id in folders}
-    whole = [run_id for run_id in delivered if run_id in orders and not orders[run_id].customers]
+    whole = [run_id for run_id in delivered if run_id in orders and orders[run_id].is_whole]
     dropped = 0
     for run_id, folder in sorted(folders.items()):
-        if run_id in unfinished or orders[run_id].present + settings.plan_expires > now - settings.retention.plans:
+        if run_id in needed or orders[run_id].present + settings.plan_expires > now - settings.retention.plans:
             continue
         if run_id in whole[:1]:
             dropped += _drop_but(folder, {_ORDER, CROWD_FILE})
@@ -149,6 +153,7 @@ def _drop_history(settings: Settings, oldest: date, now: datetime) -> dict[str, 
     needed = "state = 'delivering' OR started_at >= $oldest"
     conditions = {
         "claim": of_batches,
+        "recall": f"recalled_{of_batches}",
         "delivery": f"{of_batches} AND valid_until < $now",
         "seed": of_batches,
         "receipt": f"{of_batches} AND message_id NOT IN (SELECT message_id FROM delivery WHERE valid_until >= $now)",
@@ -157,7 +162,7 @@ def _drop_history(settings: Settings, oldest: date, now: datetime) -> dict[str, 
     given = {"oldest": oldest, "now": now.replace(tzinfo=None)}
     gone = {}
     with open_ledger(settings) as ledger, ledger.transaction():
-        for table in ("receipt", "delivery", "seed", "claim", "decision"):
+        for table in ("receipt", "delivery", "seed", "recall", "claim", "decision"):
             condition = conditions[table]
             used = {name: value for name, value in given.items() if f"${name}" in condition}
             gone[table] = int(ledger.rows(f"SELECT count(*) FROM {table} WHERE {condition}", used).item())

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SEED_LANE = "seed"
 """The lane of a copy: no message has it."""
 _KIND = ["product", "variant", "spoken", "level"]
+_OWN = ("not_before", "not_after", "attempt")
+"""What a copy has of one of its kind's messages beside `ROUTED`: when it may be sent, and which message of its decision it is."""
 
 
 SEED = frame_schema("brand", "channel", "address", "address_match")
@@ -87,7 +89,7 @@ def seeded(
         product = workspace.products[str(name)]
         copies = pl.DataFrame(
             [copy for kind in mine.iter_rows(named=True) for copy in _copies(workspace, product, kind, seeds)],
-            schema_overrides=ROUTED,
+            schema_overrides={**ROUTED, **{name: leaving.schema[name] for name in _own(leaving)}},
             infer_schema_length=None,
         )
         about = [pl.col(each).cast(pl.String) for each in ("brand", "product", "variant", "locale", "level")]
@@ -114,9 +116,13 @@ def _spoken(creatives: Creatives) -> pl.Expr:
 def _kinds(rows: pl.DataFrame, creatives: Creatives) -> pl.DataFrame:
     """Each kind once, with whose words it is in: a locale and a country that some of its people have."""
     ordered = rows.with_columns(_spoken(creatives)).sort("locale", "country", "message_id")
-    whose = pl.col("message_type", "brand", "channel", "target", "locale", "country").first()
+    whose = pl.col("message_type", "brand", "channel", "target", "locale", "country", *_own(rows)).first()
     kinds = ordered.group_by(_KIND, maintain_order=True).agg(whose, pl.col("valid_until").max())
     return kinds.sort(_KIND, nulls_last=False)
+
+
+def _own(rows: pl.DataFrame) -> list[str]:
+    return [name for name in _OWN if name in rows.columns]
 
 
 def _copies(
@@ -129,7 +135,7 @@ def _copies(
     for address, match in seeds.select("address", "address_match").iter_rows():
         yield {
             **dict.fromkeys((*ROUTED, *fields)),
-            **{name: value for name, value in kind.items() if name in ROUTED},
+            **{name: value for name, value in kind.items() if name in ROUTED or name in _OWN},
             "lane": SEED_LANE,
             "address": address,
             "address_match": match,

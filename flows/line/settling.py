@@ -83,7 +83,10 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     save(shared(classes), folder / CROWD_FILE)
     barred = classes.filter(pl.col("reason").is_not_null())
     with open_ledger(settings) as ledger:
-        dropped = _doubled(folder, barred, claimed_addresses(ledger, order.as_of), key)
+        taken = claimed_addresses(ledger, order.as_of)
+    if order.corrects is not None:  # it goes where a message has gone already, on purpose
+        taken = taken.clear()
+    dropped = _doubled(folder, barred, taken, key)
     creatives: dict[str, dict[str, object]] = {}
     for file in sorted((folder / ROUTED_FOLDER).glob("*.parquet")):
         product = workspace.products[file.stem.partition("-")[2]]
@@ -98,7 +101,7 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     lines = (json.dumps(creatives[name], ensure_ascii=False) + "\n" for name in sorted(creatives))
     write_bytes(folder / "creatives.ndjson", "".join(lines).encode())
     plan = _counted(workspace, folder, order, totals, crowds(settings, classes), present() + settings.plan_expires)
-    if not order.customers:  # a run for a few has nothing to be held against
+    if order.is_whole:  # a run for a few has nothing to be held against
         check_people(workspace, plan)
     save_plan(folder, plan)
     for passing in (ROUTED_FOLDER, COUNTED_FOLDER):  # last, so that a settling that failed half-way can be repeated
@@ -268,10 +271,13 @@ def _waterfalls(rows: pl.DataFrame) -> dict[str, Waterfall]:
 def _wanted(workspace: Workspace, order: Order, decisions: pl.DataFrame) -> dict[str, int]:
     """Message type -> decided x wanted targets, from the decisions and the settings alone.
 
-    A decision wants the target of the first channel of `first_of` that is not closed, and those of all channels of `also`.
+    A decision wants the target of the first channel of `first_of` that is not closed, and those of all channels of `also`;
+    a correction just the one that it went to.
     """
     won = decisions.filter(pl.col("reason").is_null(), pl.col("product").is_in(list(order.products)))
     totals = {"marketing": 0, "service": 0}
+    if order.corrects is not None:
+        return totals | dict(won.group_by("message_type").len().iter_rows())
     routed = carried(won, workspace.products, workspace.settings).partition_by("product", "brand", as_dict=True)
     for (name, brand), rows in routed.items():
         product, ways = workspace.products[name], workspace.settings.targets.get(brand, {})

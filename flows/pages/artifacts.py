@@ -81,9 +81,11 @@ def delivery_page(delivered: Delivered, *, workspace: str) -> str:
     text += markdown_table(columns, rows, numbers={3, 4, 5})
     ways = [
         (f"`{each.batch_id}`", each.to, each.state, each.reason or "")
-        for batch in delivered.published
-        for each in batch.carried
+        for each in (*delivered.recalled.carried, *(each for batch in delivered.published for each in batch.carried))
     ]
+    if delivered.recalled.batches:
+        named = [(f"`{name}`", _number(count)) for name, count in delivered.recalled.batches.items()]
+        text += f"\n\n{markdown_table(('called back by', 'messages'), named, {1})}"
     if ways:
         text += f"\n\n{markdown_table(('batch', 'to', 'is', 'because'), ways, set())}"
     if delivered.held:

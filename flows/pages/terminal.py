@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flows.ledger.publishing import Recovered
     from flows.line.acknowledging import Acknowledged
     from flows.line.listing import Compared
-    from flows.line.request import Carried, Delivered, Outcome, Published
+    from flows.line.request import Carried, Delivered, Outcome, Published, Recalled
     from flows.line.translating import Exported, Imported
     from flows.plan import Capped, Crowd, Held, Missed, Plan, Waterfall
     from flows.starting import Started
@@ -123,6 +123,7 @@ def _overdue(product: str) -> Text:
 def delivered(done: Delivered, outbox: Path) -> RenderableType:
     """What a delivery published, and where it is."""
     found = [Text(f"{batch.batch_id}: {batch.state}, because {batch.reason}") for batch in done.recovered]
+    found += _called_back(done.recalled, outbox)
     if not any(batch.folder for batch in done.published):
         note = [] if done.held else [Text(_nothing(done.plan))]
         return Group(*found, *note, *_held(done), *carried(done.published))
@@ -136,6 +137,7 @@ def delivered(done: Delivered, outbox: Path) -> RenderableType:
     ]
     gone = carried(done.published)
     return Group(
+        *_called_back(done.recalled, outbox),
         table,
         *dropped,
         *_held(done),
@@ -152,6 +154,8 @@ def carried(published: Sequence[Published]) -> list[Text]:
 def _carried(each: Carried) -> Text:
     if each.state == "carried":
         return Text(f"{each.batch_id} is at {each.to}.")
+    if each.state in ("failed", "lapsed"):
+        return Text(f"{each.batch_id} {each.state}, and is not carried any more: {each.reason}.")
     if each.state == "hold":
         step = f"look there, then: justenough recover {each.batch_id} --taken, --publish or --abort"
         return Text(f"{each.batch_id} is on hold on its way to {each.to}: {each.reason}; {step}", style="red")
@@ -237,6 +241,37 @@ def again(done: Published, outbox: Path) -> RenderableType:
     fallen = ", ".join(f"{code} {count:,}" for code, count in sorted(done.dropped.items()))
     less = f" Left out: {fallen}." if fallen else ""
     return Group(Text(f"{done.rows:,} rows are in {done.folder.relative_to(outbox.parent)}.{less}"), *carried([done]))
+
+
+def recalled(done: Recalled, outbox: Path) -> RenderableType:
+    """What was called back, and what is to be done with it."""
+    lines = [Text(f"{each.batch_id}: {each.state}, because {each.reason}") for each in done.recovered]
+    lines += _called_back(done, outbox)
+    if not done.batches and not done.carried:
+        lines.append(Text("There is nothing to call back: it was sent, has run out, or was called back before."))
+    return Group(*lines)
+
+
+def _called_back(done: Recalled, outbox: Path) -> list[Text]:
+    """Each batch of recalls, why, and where it went."""
+    lines = [
+        Text(f"{outbox.name}/{name} calls back {rows:,}: take them out of what is not sent yet.")
+        for name, rows in done.batches.items()
+    ]
+    why = ", ".join(f"{reason} {count:,}" for reason, count in done.reasons.items())
+    return [*lines, *([Text(f"Called back because of: {why}.")] if why else []), *map(_carried, done.carried)]
+
+
+def corrected(batch: str, planned: Plan, done: Delivered | None, outbox: Path) -> RenderableType:
+    """Whom a correction reaches, and what it published, or how to deliver it."""
+    falls = planned.people.items()
+    people = _waterfall(
+        f"Recipients of {batch}", "are told once more", {kind: fall for kind, fall in falls if fall.base}
+    )
+    if done is not None:
+        return Group(people, delivered(done, outbox))
+    step = f"nothing is delivered yet; to do so: justenough correct {batch} --expect {planned.people_count}"
+    return Group(people, _next(step if planned.people_count else "nobody may be told any more"))
 
 
 def reconciled(found: Compared) -> RenderableType:

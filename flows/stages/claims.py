@@ -54,7 +54,7 @@ def claimable(
     """What the ledger has to know of each message to give the right to it.
 
     Args:
-        worded: deliveries of one target and brand, with `message_id`.
+        worded: deliveries of one target and brand, with `message_id`; `attempt` where they correct others.
         products: by name: how often the same help may come, and about what.
         settings: give the caps, and the time zone of people without one.
         key: for `address_key`.
@@ -76,7 +76,7 @@ def claimable(
         windows(settings.caps, worded["time_zone"], at), on="time_zone", how="left", maintain_order="left"
     )
     return worded.with_columns(
-        attempt=pl.lit(1),
+        attempt="attempt" if "attempt" in worded.columns else pl.lit(1),
         as_of=as_of,
         address_key=key.of(pl.col("brand"), pl.col("channel"), pl.col("address_match")),
         repeats_after=(as_of.cast(pl.Datetime("us")) - every).cast(pl.Date),

@@ -60,7 +60,7 @@ def worded(routed: pl.DataFrame, product: Product, workspace: Workspace, key: Ke
     fields = workspace.fields(product)
     check_guarded(routed, product, fields)
     identified = routed.with_columns(
-        message_id=key.of(pl.col("decision_id"), pl.col("lane"), FIRST_ATTEMPT),
+        message_id=key.of(pl.col("decision_id"), pl.col("lane"), _attempt(routed)),
         sender=pl.concat_str(_senders(routed, workspace), "variant", separator="/", ignore_nulls=True),
     )
     known, places = placed(identified, workspace.words[product.name])
@@ -74,6 +74,11 @@ def worded(routed: pl.DataFrame, product: Product, workspace: Workspace, key: Ke
         done.append(some.drop(fields))
         creatives |= made
     return Worded(pl.concat(done, how="diagonal"), creatives)
+
+
+def _attempt(routed: pl.DataFrame) -> pl.Expr:
+    """Which attempt a message is: a correction's rows say it, all others are the first."""
+    return pl.col("attempt").cast(pl.String) if "attempt" in routed.columns else pl.lit(FIRST_ATTEMPT)
 
 
 def _put(

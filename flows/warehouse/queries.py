@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from flows.errors import DataError, StatementError, nearest
-from flows.schemas import CONSENT, CUSTOMERS, EXCLUSIONS, INSTANT, SEGMENT, SUPPRESSIONS, conform, frame_schema
+from flows.schemas import (
+    CONSENT,
+    CUSTOMERS,
+    EXCLUSIONS,
+    INSTANT,
+    OUTCOMES,
+    SEGMENT,
+    SUPPRESSIONS,
+    conform,
+    frame_schema,
+)
 from flows.warehouse.statements import check_statement, columns_of_people, read_statement
 
 if TYPE_CHECKING:
@@ -29,6 +39,7 @@ class Queries:
         exclusions: file name -> statement.
         segments: segment -> statement.
         shared: table -> the statement that yields it, over everybody and once a run.
+        outcomes: file name -> statement.
     """
 
     customers: str
@@ -37,6 +48,7 @@ class Queries:
     exclusions: dict[str, str]
     segments: dict[str, str]
     shared: dict[str, str]
+    outcomes: dict[str, str] = field(default_factory=dict)
 
     @property
     def texts(self) -> dict[str, str]:
@@ -44,7 +56,7 @@ class Queries:
         lists = {name: getattr(self, name) for name in ("customers", "consent", "suppressions")}
         folders = {
             f"{folder}/{name}": text
-            for folder in ("exclusions", "segments", "shared")
+            for folder in ("exclusions", "segments", "shared", "outcomes")
             for name, text in getattr(self, folder).items()
         }
         return {f"sql/{name}.sql": text for name, text in (lists | folders).items() if text is not None}
@@ -75,6 +87,7 @@ def read_queries(sql: Path, segments: Iterable[str], catalogue: Catalogue) -> Qu
         exclusions={file.stem: checked("exclusions", file.name) for file in sorted(sql.glob("exclusions/*.sql"))},
         segments={name: checked("segments", f"{name}.sql") for name in sorted(set(segments))},
         shared={file.stem: checked("shared", file.name, is_shared=True) for file in sorted(sql.glob("shared/*.sql"))},
+        outcomes={file.stem: checked("outcomes", file.name) for file in sorted(sql.glob("outcomes/*.sql"))},
     )
 
 
@@ -151,6 +164,16 @@ def exclusions(session: Session, queries: Queries, moment: Moment) -> pl.DataFra
         rows = _run(session, text, where, moment)
         optional = set(EXCLUSIONS.names()) - {"customer_id"}
         frames.append(conform(rows, EXCLUSIONS, where=where, optional=optional).with_columns(detail=pl.lit(name)))
+    return pl.concat(frames)
+
+
+def outcomes(session: Session, queries: Queries, moment: Moment) -> pl.DataFrame:
+    """What came of people's needs, in the columns of `OUTCOMES`. Raises as `customers`."""
+    frames = [OUTCOMES.to_frame()]
+    for name, text in queries.outcomes.items():
+        where = f"sql/outcomes/{name}.sql"
+        rows = _run(session, text, where, moment)
+        frames.append(conform(rows, OUTCOMES, where=where, optional=("event_id", "brand", "subject_id", "loaded_at")))
     return pl.concat(frames)
 
 

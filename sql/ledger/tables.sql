@@ -86,9 +86,11 @@ CREATE TABLE IF NOT EXISTS batch (
     sealed_at TIMESTAMP,
     published_at TIMESTAMP,
     reason VARCHAR,                         -- why it was aborted or is on hold
-    released_count BIGINT DEFAULT 0         -- claims that are gone: it failed or lapsed, people were forgotten, or it is lost
+    released_count BIGINT DEFAULT 0,        -- claims that are gone: it failed or lapsed, people were forgotten, or it is lost
+    corrects VARCHAR                        -- the batch whose recipients it tells once more, on purpose
 );
 ALTER TABLE batch ADD COLUMN IF NOT EXISTS released_count BIGINT DEFAULT 0;
+ALTER TABLE batch ADD COLUMN IF NOT EXISTS corrects VARCHAR;
 
 -- One row per message in a sealed batch; its state is the batch's until an acknowledgement or an outcome says more.
 CREATE TABLE IF NOT EXISTS delivery (
@@ -101,6 +103,14 @@ CREATE TABLE IF NOT EXISTS delivery (
 
 -- One row per copy for a seed address in a sealed batch: neither claimed nor counted.
 CREATE TABLE IF NOT EXISTS seed (message_id VARCHAR NOT NULL, batch_id VARCHAR NOT NULL);
+
+-- One row per message that was called back, since it must not be sent any more. Its claim stays: nobody knows that it was not.
+CREATE TABLE IF NOT EXISTS recall (
+    message_id VARCHAR NOT NULL,
+    batch_id VARCHAR NOT NULL,              -- that calls it back
+    recalled_batch_id VARCHAR NOT NULL,     -- that it is in; the same where it had not left for its other end yet
+    reason VARCHAR NOT NULL                 -- what bars the person now (reasons.py), ended, forgotten, or by hand
+);
 
 -- One row per message in a sealed batch: which of the person's data it used, and by which right.
 CREATE TABLE IF NOT EXISTS receipt (

@@ -1,4 +1,4 @@
-"""Forgetting, retention and a new key are killed at a named point: repeating finishes them, and the ledger is never lost."""
+"""What looks after messages and history is killed at a named point: repeating finishes it, and the ledger is never lost."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import polars as pl
 import pytest
 
 from flows import line
+from flows.errors import StateError
 from flows.ledger.lock import run_lock
 from tests.crash.killing import ROOT
-from tests.crash.upkeep import POINTS, WHO
+from tests.crash.upkeep import BATCH, POINTS, RECIPIENTS, WHO
 from tests.tiny import clock, day, make
 
 pytestmark = pytest.mark.crash
 
-QUICK = {"erased"}
+QUICK = {"erased", "recall sealed", "correction renamed"}
 THEIRS = ('"c01"', "ann@x.example.com", "4915112345601")
 TABLES = ("claim", "decision", "delivery", "exposure", "receipt", "run")
 
@@ -74,8 +76,10 @@ def test_forgetting_that_was_killed_is_finished_by_repeating_it(first_day, tmp_p
     tiny.run(at=day(1))
     assert holding(tiny) == set()
     rows = [
-        (b.manifest["as_of"], row["_mode"]) for b in tiny.batches() for row in b.rows if row.get("customer_id") == WHO
-    ]
+        (b.manifest["as_of"], row["_mode"])
+        for b in tiny.batches() if b.manifest["kind"] != "recall"
+        for row in b.rows if row.get("customer_id") == WHO
+    ]  # fmt: skip
     assert sorted(rows) == [("2026-11-22", "append"), ("2026-11-22", "append"), ("2026-11-23", "remove")]
     for table in ("delivery", "receipt", "claim"):
         [(rows, ids)] = tiny.history(f"SELECT count(*), count(DISTINCT message_id) FROM {table}")
@@ -114,6 +118,46 @@ def test_a_new_key_that_was_killed_is_followed_by_the_next_run(first_day, tmp_pa
     assert [key for key in old if key in ledger] == []
     with clock(day(1)), run_lock(tiny.load().settings, "test"):
         assert line.tidy(tiny.load()) == []
+
+
+@pytest.mark.parametrize("point", points("recall"))
+def test_a_recall_that_was_killed_is_finished_by_repeating_it_and_names_each_message_once(first_day, tmp_path, point):
+    tiny, unkilled = first_day.copy(tmp_path / "tiny"), first_day.copy(tmp_path / "unkilled")
+    with clock(day(1)):
+        line.recall(unkilled.load().settings, line.Which(product="care"))
+    killed(tiny, "recall", point, day(1))
+    with clock(day(1)):
+        line.recall(tiny.load().settings, line.Which(product="care"))
+    assert called_back(tiny) == called_back(unkilled) == sorted(set(called_back(tiny)))
+    assert [row[2:] for row in tiny.everything()["recall"]] == [row[2:] for row in unkilled.everything()["recall"]]
+    assert list((tiny.state / "staging").iterdir()) == []
+
+
+@pytest.mark.parametrize("point", points("correct"))
+def test_a_correction_that_was_killed_is_finished_by_the_next_run_or_by_repeating_it(first_day, tmp_path, point):
+    tiny = first_day.copy(tmp_path / "tiny")
+    with clock(day(1)):
+        line.acknowledge(tiny.load().settings, BATCH, "sent")
+    killed(tiny, "correct", point, day(1))
+    repeated = tiny.copy(tmp_path / "repeated")
+    tiny.run(at=day(1))
+    for one in (tiny, repeated):
+        with clock(day(1)), suppress(StateError):  # of what has been corrected
+            line.correct(one.load(), BATCH, RECIPIENTS)
+    repeated.run(at=day(1))
+    for one in (tiny, repeated):
+        again = [b for b in one.batches() if b.manifest["corrects"] == BATCH]
+        assert len(again) == 1
+        assert len({row["message_id"] for b in again for row in b.rows}) == again[0].manifest["rows"] == RECIPIENTS
+        assert one.history("SELECT count(*) FROM claim WHERE attempt = 2") == [(RECIPIENTS,)]
+        assert one.history("SELECT DISTINCT state FROM run WHERE state <> 'abandoned'") == [("delivered",)]
+        assert list((one.state / "staging").iterdir()) == []
+
+
+def called_back(tiny):
+    return sorted(
+        (b.target, row["message_id"]) for b in tiny.batches() if b.manifest["kind"] == "recall" for row in b.rows
+    )
 
 
 def told(tiny):

@@ -1,4 +1,4 @@
-"""Forgetting, retention or a new key that kills itself at a named point: `python -m tests.crash.upkeep WORKSPACE POINT`."""
+"""What looks after messages and history, killing itself: `python -m tests.crash.upkeep WORKSPACE ACT POINT`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WHO = "c01"
+BATCH, RECIPIENTS = "email_file-2026-11-22-1", 7
 LAST_STEP = ("flows.line.forgetting", "_drop_made_anew")
 # what is done: point: (module, the name there, before or after which call)
 POINTS = {
     "forget": {
-        "recall claimed": ("flows.line.forgetting", "write_batch", "before"),
-        "recall staged": ("flows.line.forgetting", "write_batch", "after"),
+        "recall claimed": ("flows.line.recalling", "write_batch", "before"),
+        "recall staged": ("flows.line.recalling", "write_batch", "after"),
         "recall sealed": ("flows.ledger.publishing", "rename_once", "before"),
         "recall renamed": ("flows.ledger.publishing", "rename_once", "after"),
         "recalled": ("flows.line.forgetting", "_recall", "after"),
@@ -41,6 +42,21 @@ POINTS = {
         "a batch moved away": ("flows.line.retaining", "rename_once", "after"),
         "history": ("flows.line.retaining", "_drop_history", "before"),
     },
+    "recall": {
+        "recall claimed": ("flows.line.recalling", "write_batch", "before"),
+        "recall staged": ("flows.line.recalling", "write_batch", "after"),
+        "recall sealed": ("flows.ledger.publishing", "rename_once", "before"),
+        "recall renamed": ("flows.ledger.publishing", "rename_once", "after"),
+    },
+    "correct": {
+        "correction ordered": ("flows.line.correcting", "save_order", "after"),
+        "correction planned": ("flows.line", "settle", "after"),
+        "correction begun": ("flows.line", "start", "after"),
+        "correction claimed": ("flows.line.delivering", "publish_batch", "before"),
+        "correction sealed": ("flows.ledger.publishing", "rename_once", "before"),
+        "correction renamed": ("flows.ledger.publishing", "rename_once", "after"),
+        "correction published": ("flows.line", "finish", "before"),
+    },
     "rotate": {
         "key written": ("flows.line.rotating", "rotate_key", "after"),
         "ledger under the new key": ("flows.line.rotating", "rekey", "after"),
@@ -61,7 +77,13 @@ def main(workspace: str, act: str, point: str) -> None:
     from flows.workspace import load_workspace
 
     loaded = load_workspace(Path(workspace))
-    acts = {"retain": line.retain, "rotate": line.rotate, "forget": lambda one: line.forget(one.settings, [WHO])}
+    acts = {
+        "retain": line.retain,
+        "rotate": line.rotate,
+        "forget": lambda one: line.forget(one.settings, [WHO]),
+        "recall": lambda one: line.recall(one.settings, line.Which(product="care")),
+        "correct": lambda one: line.correct(one, BATCH, RECIPIENTS),
+    }
     acts[act](loaded)
     print("alive")  # noqa: T201
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flows.errors import TemplateError
+from flows.errors import DataError, TemplateError
 from flows.line import check
 from flows.line.trying import try_words
 from tests.tiny import MORNING, Tiny, clock, make
@@ -216,3 +216,17 @@ def test_more_than_four_fields_of_one_dimension_in_a_message_are_warned_of_where
         f"templates/care/web.j2:{line}: the message uses 5 fields of last_order, more than 4: item, {', '.join(fields)}"
     )
     assert warnings(tiny) == ([told] if more == 4 else [])
+
+
+def test_a_need_that_no_outcome_can_end_is_told_and_a_query_for_outcomes_is_held_against_what_is_asked_of_it(tiny):
+    tiny.edit("templates/care/product.yaml", "success:", "ends_when: [returned]\nsuccess:")
+    [told] = warnings(tiny)
+    assert told.startswith("templates/care/product.yaml:17: ")
+    assert told.endswith("no outcome ends it, since there is no file in sql/outcomes/")
+    (tiny.folder / "sql/outcomes").mkdir()
+    file = tiny.folder / "sql/outcomes/needs.sql"
+    file.write_text("SELECT customer_id, 'returned' AS outcome FROM needs")
+    with pytest.raises(DataError, match=r"sql/outcomes/needs.sql: the column 'happened_at' is missing"):
+        warnings(tiny)
+    file.write_text("SELECT customer_id, 'returned' AS outcome, since_at AS happened_at FROM needs")
+    assert warnings(tiny) == []

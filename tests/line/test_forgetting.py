@@ -187,7 +187,7 @@ def test_what_was_erased_is_told_in_counts_and_forgetting_again_finds_nothing(sp
     others = tiny.history("SELECT count(*) FROM claim")[0][0]
     done = forget(tiny, ID, at=day(1))
     assert (done.people, done.new) == (1, 1)
-    assert done.ledger == {"claim": 2, "decision": 2, "delivery": 4, "exposure": 2, "receipt": 4}
+    assert done.ledger == {"claim": 2, "decision": 2, "delivery": 4, "exposure": 2, "recall": 2, "receipt": 4}
     assert len(done.plans) == 2
     assert done.caches == 2
     assert tiny.history("SELECT count(*) FROM claim") == [(others - 2,)]

@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from flows import cli
+from flows import cli, line
 from flows.errors import SettingError
 from flows.ledger import inbox
 from flows.ledger.inbox import Notice
@@ -227,3 +227,27 @@ def test_seeds_that_cannot_be_are_refused_without_being_shown(tmp_path, seeds, w
     with pytest.raises(SettingError, match=what) as refused:
         tiny.load()
     assert "x.example.com" not in str(refused.value)
+
+
+def test_copies_of_a_correction_are_messages_of_their_own_on_the_same_day_too(sent):
+    workspace, mail = sent.load(), "email_file-2026-11-22-1"
+    with clock(MORNING):
+        line.acknowledge(workspace.settings, mail, "loaded")
+        people = line.correct(workspace, mail, None)[0].people_count
+        line.correct(workspace, mail, people)
+    wrong, right = [batch for batch in sent.batches() if batch.target == "email_file"]
+    assert right.manifest["corrects"] == mail
+    seen = [{row["message_id"] for row in copies(batch)} for batch in (wrong, right)]
+    assert len(seen[0]) == len(seen[1]) == 4
+    assert not seen[0] & seen[1]
+
+
+def test_a_copy_may_be_sent_when_the_messages_of_its_kind_may(first_day):
+    tiny, _ = first_day
+    times = {
+        (row["not_before"], row["not_after"])
+        for batch in tiny.batches()
+        if batch.target in {"email_file", "sms_file"}
+        for row in copies(batch)
+    }
+    assert all(before and after for before, after in times)

@@ -1,0 +1,310 @@
+"""Calling back what may be sent still: because somebody said stop, a need has ended, or a person asks for it.
+
+Whatever the cause, the messages are named by a batch of `kind` recall, which appears by the same protocol as any other; each
+once, and only while it is valid. What state targets hold needs none: the next run takes it away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.channels import CHANNELS, Target
+from flows.clock import moment, present
+from flows.errors import DataError, StateError, UsageError, nearest
+from flows.incoming import Shape, read_incoming
+from flows.keys import load_key, load_keys
+from flows.ledger.claims import CLAIM, Header, claim
+from flows.ledger.consent import drain
+from flows.ledger.lock import run_lock
+from flows.ledger.publishing import check_folders, publish, recover, staged
+from flows.ledger.recalls import note_withdrawn, recallable, recalled_rows
+from flows.ledger.restoring import mark, refuse_restored
+from flows.ledger.store import open_ledger
+from flows.line.carrying import carry_recalls, withdraw
+from flows.line.ending import ended
+from flows.line.planning import scan_deliveries, source_of
+from flows.line.request import Recalled
+from flows.line.sources import Source, bars_of_deliveries, database, hear, read_shared
+from flows.plan import new_run_id
+from flows.reasons import BARRED
+from flows.schemas import frame_schema
+from flows.stages.delivery import Payload, header, write_batch
+from flows.stages.eligibility import rechecked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from flows.keys import Key
+    from flows.plan import Plan
+    from flows.settings import Settings
+    from flows.workspace import Workspace
+
+MOST_ROWS = 1_000_000
+BY_HAND, ENDED = "by hand", "ended"
+PLANNED = frame_schema(
+    "message_id", "customer_id", "brand", "product", "subject_id", "channel", "address", "address_match", "person_key"
+)
+"""What a plan knows of a message."""
+CUSTOMERS = Shape(
+    columns={"customer_id": ("customer_id",)},
+    required=("customer_id",),
+    plain="customer_id",
+    hint="write a customer's id a line",
+    is_whole=True,
+)
+"""A file that names customers."""
+
+
+@dataclass(frozen=True)
+class Which:
+    """What a person calls back: what meets all of these.
+
+    Attributes:
+        batch: only what is in it.
+        product: only what it says.
+        customers: a file that names those whose messages are meant, an id a line.
+    """
+
+    batch: str | None = None
+    product: str | None = None
+    customers: Path | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is named."""
+        return self.batch is None and self.product is None and self.customers is None
+
+
+def recall(settings: Settings, which: Which) -> Recalled:
+    """Call back by hand what may be sent still. The workspace's products may be broken: that may be why.
+
+    Args:
+        settings: say where everything is.
+        which: what is called back.
+
+    Raises:
+        UsageError: nothing is named, or a product that nobody was sent.
+        StateError: there is no such batch, or it was sent, failed or lapsed; or the ledger is from a backup.
+        SourceError, DataError: the file cannot be read, or is not whole.
+        LockedError: a run is going on.
+        OutboxError: something cannot be written.
+    """
+    if which.is_open:
+        raise UsageError("justenough recall", "nothing is named", "add --batch, --product or --customer-file")
+    customers = None if which.customers is None else read_customers(which.customers)
+    with run_lock(settings, "justenough recall"):
+        check_folders(settings)
+        refuse_restored(settings)
+        recovered = recover(settings)
+        keys = load_keys(settings.key_file)
+        with open_ledger(settings) as ledger:
+            drained = drain(settings, ledger, keys[0])
+            _check_named(ledger.rows("SELECT batch_id, kind, state FROM batch ORDER BY rowid DESC"), which)
+            if which.product is not None:
+                _check_said(ledger.rows("SELECT DISTINCT product FROM claim")["product"], which.product)
+            rows = recallable(ledger, present())
+        done = called_back(settings, _meant(rows, which, customers, keys), drained)
+        mark(settings)
+    return Recalled(done.batches, done.reasons, done.carried, tuple(recovered))
+
+
+def recall_now(workspace: Workspace) -> Recalled:
+    """Call back what is due, without a run: see `recall_due`. Raises as it, and LockedError where a run is going on."""
+    settings = workspace.settings
+    with run_lock(settings, "justenough recall"):
+        check_folders(settings)
+        refuse_restored(settings)
+        recovered = recover(settings)
+        now = moment(None, settings.zone)
+        path = database(settings, now.as_of)
+        done = recall_due(workspace, Source(workspace, path, now, read_shared(workspace, path, now)))
+        mark(settings)
+    return Recalled(done.batches, done.reasons, done.carried, tuple(recovered))
+
+
+def recall_outdated(workspace: Workspace, plan: Plan) -> Recalled:
+    """Call back what is due, as a run does by itself once its sources are known to be healthy. Raises as `recall_due`."""
+    return recall_due(workspace, source_of(workspace, plan.order))
+
+
+def recall_due(workspace: Workspace, source: Source) -> Recalled:
+    """Call back what may be sent still to people to whom nobody may speak any more, or whose need has ended.
+
+    Call it under the run's lock.
+
+    Args:
+        workspace: says what is said to whom, and which outcomes end a need.
+        source: the warehouse, in good health: else an empty table would call everything back.
+
+    Raises:
+        DataError, StatementError: a query does not yield what it should, or the inbox cannot be read.
+        OutboxError: something cannot be written.
+    """
+    settings = workspace.settings
+    heard = hear(settings, draining=True)
+    with open_ledger(settings) as ledger:
+        rows = recallable(ledger, present())
+    known = rows.join(read_planned(settings, rows), on="message_id", how="inner", suffix="_planned")
+    known = known.filter(pl.col("product").is_in(list(workspace.products)))
+    if known.is_empty():
+        return Recalled()
+    bars = bars_of_deliveries(source, known, load_key(settings.key_file), heard)
+    looked = rechecked(known, bars, workspace.products, CHANNELS, settings.targets, present())
+    over = ended(source, known.rename({"claimed_at": "decided_at"})).with_columns(over=pl.lit(ENDED))
+    barred = looked.with_columns(reason=pl.when(pl.col("reason").is_in(BARRED)).then("reason"))
+    barred = barred.join(over, on="message_id", how="left").with_columns(reason=pl.coalesce("reason", "over"))
+    due = rows.join(barred.drop_nulls("reason").select("message_id", "reason"), on="message_id", maintain_order="left")
+    return called_back(settings, due, heard.drain)
+
+
+def called_back(settings: Settings, rows: pl.DataFrame, drained: int) -> Recalled:
+    """Publish for each target and brand a batch that names messages which must not be sent any more.
+
+    What waits to be carried to another end never leaves: its batch fails, and its claims are released.
+
+    Args:
+        settings: say where everything is.
+        rows: `ledger.recalls.OPEN` and `reason`.
+        drained: the number of the latest emptying of the inbox.
+    """
+    if rows.is_empty():
+        return Recalled()
+    given_up = withdraw(settings, set(rows["batch_id"]), "something in it was called back")
+    withdrawn = rows["batch_id"].is_in([each.batch_id for each in given_up if each.state == "failed"])
+    with open_ledger(settings) as ledger:
+        note_withdrawn(ledger, rows.filter(withdrawn))
+    rows = rows.filter(~withdrawn)
+    addressed = rows.join(
+        read_planned(settings, rows).select("message_id", "customer_id", "address"),
+        on="message_id",
+        how="left",
+        maintain_order="left",
+    )
+    as_of = moment(None, settings.zone).as_of
+    run_id, found = new_run_id(as_of), {}
+    for (name, brand, channel), mine in addressed.group_by("target", "brand", "channel", maintain_order=True):
+        head = Header(run_id, str(name), str(brand), str(channel), "recall", as_of)
+        folder = _published(settings, head, mine, drained)
+        found[f"{folder.parent.name}/{folder.name}"] = mine.height
+    reasons = dict(rows.group_by("reason").len().sort("reason").iter_rows())
+    return Recalled(found, reasons, (*given_up, *carry_recalls(settings)))
+
+
+def read_planned(settings: Settings, rows: pl.DataFrame) -> pl.DataFrame:
+    """`PLANNED` of some messages, from those of their plans that are kept, and can be read.
+
+    Args:
+        settings: say where the plans are.
+        rows: `message_id, run_id`.
+    """
+    found = [PLANNED.to_frame()]
+    for run_id in rows["run_id"].unique().sort():
+        mine = rows.lazy().filter(pl.col("run_id") == run_id).select("message_id")
+        try:
+            planned = scan_deliveries(settings.folder("plans", run_id))
+            found.append(planned.join(mine, on="message_id", how="semi").select(PLANNED.names()).collect())
+        except (OSError, pl.exceptions.PolarsError):  # damaged; the message is named by its id alone
+            continue
+    return pl.concat(found).unique("message_id", keep="first", maintain_order=True)
+
+
+def read_customers(file: Path) -> list[str]:
+    """The ids that a file names.
+
+    Raises:
+        SourceError, DataError: it is no whole file of text, a link to one elsewhere, or names nobody.
+    """
+    found = read_incoming(file, CUSTOMERS)
+    if found.refusal:
+        raise found.refusal
+    customers = [name for name in found.values("customer_id") if name]
+    if not customers:
+        raise DataError(file.name, "it names nobody", CUSTOMERS.hint)
+    return customers
+
+
+def _meant(rows: pl.DataFrame, which: Which, customers: Sequence[str] | None, keys: Sequence[Key]) -> pl.DataFrame:
+    """Those of the messages that may be sent still which a person calls back."""
+    if which.batch is not None:
+        rows = rows.filter(pl.col("batch_id") == which.batch)
+    if which.product is not None:
+        rows = rows.filter(pl.col("product") == which.product)
+    if customers is not None:
+        named = pl.DataFrame({"customer_id": customers}, {"customer_id": pl.String})
+        keyed = pl.concat(named.select(person_key=key.of(pl.col("customer_id"))) for key in keys)
+        rows = rows.join(keyed, on="person_key", how="semi", maintain_order="left")
+    return rows.with_columns(reason=pl.lit(BY_HAND))
+
+
+_NOT_ANY_MORE = {
+    "sent": (
+        "this batch was sent",
+        "it cannot be called back; tell its recipients once more with: justenough correct {}",
+    ),
+    "failed": ("this batch failed", "it reached nobody"),
+    "lapsed": ("this batch lapsed", "it reached nobody"),
+    "aborted": ("this batch never left", "it reached nobody"),
+}
+
+
+def _check_named(batches: pl.DataFrame, which: Which) -> None:
+    """Refuse a batch of which nothing can be called back. Raises StateError."""
+    if which.batch is None:
+        return
+    found = batches.filter(pl.col("batch_id") == which.batch).to_dicts()
+    if not found:
+        raise StateError(which.batch, "there is no such batch", nearest(which.batch, batches["batch_id"][:20]))
+    if found[0]["kind"] != "message":
+        what = "nothing of it is sent to anybody, so there is nothing to call back"
+        raise StateError(which.batch, what, "what platforms hold is put right by: justenough run")
+    if found[0]["state"] in _NOT_ANY_MORE:
+        what, hint = _NOT_ANY_MORE[found[0]["state"]]
+        raise StateError(which.batch, what, hint.format(which.batch))
+
+
+def _check_said(known: pl.Series, product: str) -> None:
+    if product not in known:
+        raise UsageError("--product", f"nobody was sent anything of '{product}'", nearest(product, known))
+
+
+class _Recalls:
+    """What the seal has to know of a batch of recalls: it sends nothing, so nobody can bar it."""
+
+    def __init__(self, rows: pl.DataFrame, batch_id: str) -> None:
+        self.records: Mapping[str, pl.DataFrame] = MappingProxyType({"recall": recalled_rows(rows, batch_id)})
+
+    def rows(self) -> pl.DataFrame:
+        """As `Contents.rows`."""
+        names = ("message_id", "person_key", "brand", "channel", "topic", "address_match")
+        return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+
+    def is_current(self) -> bool:
+        """As `Contents.is_current`."""
+        return True
+
+    def leave_out(self, barred: pl.Series) -> int:
+        """As `Contents.leave_out`."""
+        raise NotImplementedError
+
+
+def _published(settings: Settings, head: Header, rows: pl.DataFrame, drained: int) -> Path:
+    nothing = pl.DataFrame(schema=dict.fromkeys(CLAIM, pl.String))
+    with open_ledger(settings) as ledger, ledger.transaction():
+        batch = claim(ledger, head, nothing, rows["valid_until"].max(), row_count=rows.height)  # type: ignore[arg-type]
+    entries = {
+        **header(batch, settings.name, "", present(), []),
+        "plan_digest": None,
+        "recalls": rows["batch_id"].unique().sort().to_list(),
+    }
+    # Not the target's own format: it may be given up, and a list of messages is the same for all.
+    key = settings.pgp.get(head.target)
+    form = Target(head.target, head.channel, "message", "csv", MOST_ROWS, rows=lambda rows: rows, certificate=key)
+    named = rows.select("message_id", "batch_id", "customer_id", "address").sort("message_id", "batch_id")
+    write_batch(staged(settings, batch.batch_id), [Payload("removals", "remove", named)], {}, form, entries)
+    publish(settings, batch, _Recalls(rows, batch.batch_id), drained)
+    return settings.outbox / batch.target / batch.folder
