@@ -7,16 +7,22 @@ change them.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import css_inline
 import polars as pl
+
+from flows.words import GENERIC, MergeLanguage, Slot, pieces
 
 _EOL = "\r\n"
 _LINE = 76  # Source: RFC 2045 §6.8, of base64
 
 _PLAIN = r"^[!-~]([ -~]{0,58}[!-~])?$"
 _ENCODED = "=?"  # how an encoded word begins
+_OPEN, _CLOSE = "\ufdd0", "\ufdd1"  # no characters, so no word has them
+_MARK = re.compile(f"{_OPEN}(\\w+){_CLOSE}")
+_MARKED = MergeLanguage(lambda slot: f"{_OPEN}{slot.name}{_CLOSE}", lambda text, *_: text)
 _BYTES = 36
 """Of an encoded word: so that a header's name, too, fits the 76 characters of its line. Source: RFC 2047 §2."""
 
@@ -58,10 +64,13 @@ def message() -> pl.Expr:
 
 
 @lru_cache(maxsize=1024)
-def inlined(html: str) -> str:
-    """An HTML document with its style sheet at the elements, too, for mail programs that do not read it in the head."""
+def inlined(generic: str) -> str:
+    """The HTML of a creative with its style sheet at the elements, too, for mail programs that do not read it in the head."""
     inliner = css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False)
-    return inliner.inline(html)
+    done = inliner.inline(_MARKED.put(pieces(generic, is_html=True)))
+    words = _MARK.split(done)
+    found = [Slot(piece, is_html=True) if at % 2 else piece for at, piece in enumerate(words)]
+    return GENERIC.put([piece for piece in found if piece])
 
 
 def _domain() -> pl.Expr:

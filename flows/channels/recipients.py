@@ -1,0 +1,54 @@
+"""A row for each recipient of an e-mail, for platforms that fill the slots by themselves: address, creative and slots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.errors import TemplateError
+from flows.words import is_words_slot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def recipients(worded: pl.DataFrame) -> pl.DataFrame:
+    """Worded deliveries -> `message_id, customer_id, email, creative_id, valid_until, unsubscribe_url` and their slots."""
+    return worded.select(
+        "message_id",
+        "customer_id",
+        pl.col("address").alias("email"),
+        "creative_id",
+        pl.col("valid_until").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "unsubscribe_url",
+        *slots_of(worded.columns),  # beside s1 there is s1_html where a layout prints a text part in its HTML
+    )
+
+
+def slots_of(columns: Iterable[str]) -> list[str]:
+    """The columns that hold values of the words."""
+    return [name for name in columns if is_words_slot(name)]
+
+
+def in_rounds(rows: pl.DataFrame) -> pl.DataFrame:
+    """Recipients with `round`: null for the first message to an address, `round-2` for the second.
+
+    A platform that keeps the slots at its contacts has room for one message: the second file is loaded when the first has
+    been sent. Only service messages come to that, as of two orders on a day.
+    """
+    nth = pl.int_range(1, pl.len() + 1).over(pl.col("email").str.to_lowercase())
+    return rows.with_columns(round=pl.when(nth > 1).then(pl.format("round-{}", nth)))
+
+
+def check_lengths(rows: pl.DataFrame, longest: int, platform: str) -> None:
+    """Refuse values that the platform would cut, an entity in its middle perhaps.
+
+    Raises:
+        TemplateError: naming the slot and its length, never the value.
+    """
+    for name in slots_of(rows.columns):
+        length = rows[name].str.len_chars().max()
+        if isinstance(length, int) and length > longest:
+            what = f"a value of the slot '{name}' has {length} characters, and {platform} takes {longest}"
+            raise TemplateError("email.j2", what, "shorten it, as with |truncate, or send it by another target")
