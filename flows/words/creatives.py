@@ -110,29 +110,27 @@ def fill(composed: Composed, part: str, reserved: pl.DataFrame | None = None) ->
     columns = composed.rows if reserved is None else pl.concat([composed.rows, reserved], how="horizontal")
     texts = {key: creative.parts[part] for key, creative in composed.creatives.items()}
     kinds = list(dict.fromkeys(texts.values()))
-    _check_reserved(kinds, columns, part)
     if len(kinds) == 1:
-        return columns.select(_text(kinds[0]).alias(part))[part]
+        return _filled(kinds[0], columns, part)
     kind_of = {key: kinds.index(pieces) for key, pieces in texts.items()}
     kind = columns["key"].replace_strict(list(kind_of), list(kind_of.values()), return_dtype=pl.UInt32)
     at = pl.int_range(len(columns), eager=True)
-    done = [pl.DataFrame({"at": at.head(0), "text": pl.Series([], dtype=pl.String)})]
+    done = [pl.DataFrame({"at": at.head(0), part: pl.Series([], dtype=pl.String)})]
     for number, pieces in enumerate(kinds):
         here = kind == number
-        done.append(
-            columns.filter(here).select(_text(pieces).alias("text")).insert_column(0, at.filter(here).alias("at"))
-        )
-    return pl.concat(done).sort("at")["text"].alias(part)
+        done.append(pl.DataFrame([at.filter(here).alias("at"), _filled(pieces, columns.filter(here), part)]))
+    return pl.concat(done).sort("at")[part]
 
 
-def _text(pieces: Sequence[Piece]) -> pl.Expr:
+def _filled(pieces: Sequence[Piece], columns: pl.DataFrame, part: str) -> pl.Series:
     """The text of some pieces; the empty piece of `key` makes it one per row even where no piece is a column."""
+    _check_reserved(pieces, columns, part)
     parts = [pl.col(piece.name) if isinstance(piece, Slot) else pl.lit(piece) for piece in pieces]
-    return pl.concat_str([pl.col("key").str.slice(0, 0), *parts])
+    return columns.select(pl.concat_str([pl.col("key").str.slice(0, 0), *parts]).alias(part))[part]
 
 
-def _check_reserved(kinds: Sequence[Sequence[Piece]], columns: pl.DataFrame, part: str) -> None:
-    used = {piece for pieces in kinds for piece in pieces if isinstance(piece, Slot)}
+def _check_reserved(pieces: Sequence[Piece], columns: pl.DataFrame, part: str) -> None:
+    used = {piece for piece in pieces if isinstance(piece, Slot)}
     for slot in sorted(used, key=lambda slot: slot.name):
         if slot.name not in columns.columns:
             hint = "give `fill` its column as `reserved`"

@@ -189,7 +189,7 @@ def test_a_mail_server_gets_the_bytes_that_were_written():
 # Style sheets.
 
 
-class _Read(HTMLParser):
+class Read(HTMLParser):
     """Texts, and tags with their attributes but `style`."""
 
     def __init__(self, html: str) -> None:
@@ -219,6 +219,6 @@ p { margin: 0 } .b { color: red }
 
 
 def test_styles_are_put_to_their_elements_and_nothing_else_changes():
-    before, after = _Read(PAGE), _Read(inlined(PAGE))
+    before, after = Read(PAGE), Read(inlined(PAGE))
     assert after.found == before.found
     assert (before.styles, after.styles) == ([], ["margin: 0;", "color: red;"])
