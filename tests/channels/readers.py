@@ -128,7 +128,7 @@ def replaced(text: str, pairs: list[tuple[str, str]]) -> str:
 
 
 @cache
-def _listmonk(built: str) -> Path:
+def listmonk_program(built: str) -> Path:
     source = Path(__file__).with_name("listmonk.go")
     program = Path(built) / "listmonk"
     go = Path(sys.executable).with_name("go")
@@ -143,7 +143,7 @@ def listmonk(folder: Path, built: Path) -> Seen:
     for file in sorted(folder.glob("*.csv")):
         key = file.name.removeprefix("recipients-").rsplit("-", 1)[0]
         done = subprocess.run(
-            [_listmonk(str(built)), file],
+            [listmonk_program(str(built)), file],
             input=json.dumps(creatives(folder)[key]),
             capture_output=True,
             text=True,

@@ -48,11 +48,6 @@ def test_what_the_engine_of_a_platform_makes_of_it_is_what_was_meant(to, tmp_pat
     assert getattr(readers, to)(batch(to, tmp_path)) == said(to)
 
 
-@pytest.mark.slow
-def test_what_go_makes_of_a_campaign_of_listmonk_is_what_was_meant(tmp_path):
-    assert readers.listmonk(batch("listmonk", tmp_path), tmp_path) == said("listmonk")
-
-
 def test_a_file_of_ghost_leads_everybody_to_the_post_that_is_meant_for_them(tmp_path):
     """Ghost fills what it finds between `%%{` and `}%%`, if it knows the name."""
     folder = batch("ghost", tmp_path)
