@@ -4,6 +4,7 @@
 open AMPscript (`%%`) or the Guide Template Language (`{{`) are printed by a function. All fields of the data extension are
 Text, 4000 long, so that leading zeros stay; the file is imported with Overwrite, comma, and double quotes as text qualifier;
 each creative is a send to the rows of its `creative_id`.
+Unverified: nothing but a reader of our own has seen what AMPscript makes of it.
 Source: help.salesforce.com, mc_es_import_file_requirements; developer.salesforce.com, personalization strings.
 """
 
@@ -69,4 +70,5 @@ TARGET = Target(
     rows=_rows,
     lines=_lines,
     file_per="round",
+    unverified=True,
 )

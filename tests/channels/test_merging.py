@@ -104,6 +104,23 @@ WORDS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("to", "wanted"),
+    [
+        ("braze", "Hi {{ '{' }}{{custom_attribute.${s1} | remove_first: '~'}} %% @T {{ '{' }}{ \"a\""),
+        ("klaviyo", "Hi {{ '{' }}{{ person|lookup:'s1'|slice:'1:'|safe }} %% @T {{ '{' }}{ \"a\""),
+        ("sfmc", "Hi %%=Concat('{','')=%%%%s1%% %%=Concat('%','%','')=%% @T %%=Concat('{','{','')=%% \"a\""),
+        (
+            "listmonk",
+            '{{ Safe "Hi \\x7b" }}{{ Safe .Subscriber.Attribs.s1 }}{{ Safe " %% \\x40T \\x7b\\x7b \\"a\\"" }}',
+        ),
+    ],
+)
+def test_a_creative_in_the_language_of_its_platform(to, wanted):
+    pieces = ["Hi {", Slot("s1", is_html=False), ' %% @T {{ "a"']
+    assert target(to).merge.put(pieces) == wanted
+
+
 def held(to: str, engine: Callable[[str, Mapping[str, str]], str], sign: str) -> None:
     """Words of three places with slots between them, as an engine prints them."""
     values = {"s1": "{", "s2": "%"}
