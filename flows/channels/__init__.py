@@ -17,6 +17,7 @@ from flows.words import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import polars as pl
 
@@ -28,7 +29,7 @@ class Channel:
     """A way to a person.
 
     Attributes:
-        name: email, sms, push, web or ads.
+        name: email, sms, push, web, ads or call.
         address: the column of the customers' frame that holds its addresses.
         parts: the parts of the words it carries.
         may_be_blank: the parts without which a message is whole.
@@ -95,6 +96,11 @@ CHANNELS: dict[str, Channel] = {
             needs_yes=True,
             sends=False,
         ),
+        Channel(
+            "call",
+            "phone",
+            (Part("headline", is_html=False, is_one_line=True), Part("body", is_html=False)),
+        ),
     )
 }
 
@@ -158,6 +164,7 @@ class Target:
         most_bytes: the platform's cap on the size of a file whose lines stand for one row each.
         csv: how its CSV is written.
         unverified: whether no judge but our own reading of its documentation has seen its files.
+        certificate: the file with the public key to which its files are encrypted; None leaves them plain.
         options: what a workspace may set of it.
         made: the target with these options.
     """
@@ -181,6 +188,7 @@ class Target:
     most_bytes: int | None = None
     csv: Csv = Csv()
     unverified: bool = False
+    certificate: Path | None = None
     options: type[Options] = Options
     made: Callable[[Any], Target] | None = None
 

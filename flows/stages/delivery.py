@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import io
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -14,6 +15,7 @@ from flows.channels import CHANNELS
 from flows.clock import present
 from flows.durable import create_file, no_space, private_folder, sync_file, sync_folder
 from flows.errors import BalanceError, OutboxError
+from flows.openpgp import encrypted
 from flows.plan import sha256
 from flows.words import Composed, Creative, Slot, fill, is_words_slot, pieces
 
@@ -138,7 +140,7 @@ def leave_out(
                 )
                 if is_left is not None and not is_left.all():
                     path.unlink()
-                    left = replace(part, rows=part.rows.filter(is_left))
+                    left = replace(part, rows=part.rows.filter(is_left), lines=None)
                     entry = _write_part(folder, left, target, creatives) if left.rows.height else None
                 entries += [entry] if entry else []
         if not entries:
@@ -221,12 +223,13 @@ def _slots(texts: Iterable[tuple[Piece, ...]]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Part:
-    """The rows of one file of a payload."""
+    """The rows of one file of a payload, and what is written of them where that is known already."""
 
     name: str
     mode: str
     audience: str | None
     rows: pl.DataFrame
+    lines: pl.DataFrame | None
 
 
 def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_Part]:
@@ -237,24 +240,36 @@ def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_
     for kind in kinds:
         audience = kind[target.file_per][0] if target.file_per else None
         stem = f"{payload.stem}-{audience}" if audience else payload.stem
-        for number, rows in enumerate(_cut(kind, target, creatives), start=1):
-            yield _Part(f"{stem}-{number:04}.{target.file_format}", payload.mode, audience, rows)
+        for number, (rows, lines) in enumerate(_cut(kind, target, creatives), start=1):
+            name = f"{stem}-{number:04}.{target.file_format}{'.pgp' if target.certificate else ''}"
+            yield _Part(name, payload.mode, audience, rows, lines)
 
 
-def _cut(rows: pl.DataFrame, target: Target, creatives: Creatives) -> Iterator[pl.DataFrame]:
-    """Rows in as few pieces, in their order, as the platform's caps allow."""
+def _cut(
+    rows: pl.DataFrame, target: Target, creatives: Creatives
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame | None]]:
+    """Rows in as few pieces, in their order, as the platform's caps allow; with their lines where bytes are capped."""
     if target.most_bytes is None:
-        yield from rows.iter_slices(target.most_rows)
+        yield from ((part, None) for part in rows.iter_slices(target.most_rows))
         return
     lines = target.lines(rows, creatives) if target.lines else rows
+    if _surely_at_most(lines) <= target.most_bytes:
+        yield from zip(rows.iter_slices(target.most_rows), lines.iter_slices(target.most_rows), strict=True)
+        return
     ends, start = _sizes(lines, target).cum_sum(), 0
     room = target.most_bytes - len(_head(lines, target.csv).encode())
     while start < rows.height:
         before = ends[start - 1] if start else 0
         end = int(ends.search_sorted(before + room, side="right"))  # a single row that is too large goes alone
         end = min(max(end, start + 1), start + target.most_rows)
-        yield rows.slice(start, end - start)
+        yield rows.slice(start, end - start), lines.slice(start, end - start)
         start = end
+
+
+def _surely_at_most(lines: pl.DataFrame) -> float:
+    """More bytes than any file of these lines has: each letter escaped, each value with its name and marks around it."""
+    names = sum(len(name.encode()) for name in lines.columns)
+    return 6 * lines.estimated_size() + (lines.height + 1) * (names + 32 * lines.width)
 
 
 def _sizes(lines: pl.DataFrame, target: Target) -> pl.Series:
@@ -274,30 +289,32 @@ def _head(lines: pl.DataFrame, csv: Csv) -> str:
 def _write_part(folder: Path, part: _Part, target: Target, creatives: Creatives) -> dict[str, Any]:
     path = folder / part.name
     create_file(path, b"")
-    lines = target.lines(part.rows, creatives) if target.lines else part.rows
-    _write(lines, path, target)
+    lines = part.lines
+    if lines is None:
+        lines = target.lines(part.rows, creatives) if target.lines else part.rows
+    if target.certificate is None:
+        with path.open("wb") as file:
+            _write(lines, file, target)
+    else:  # never in plain text on the disk
+        content = io.BytesIO()
+        _write(lines, content, target)
+        path.write_bytes(encrypted(content.getvalue(), target.certificate))
     sync_file(path)
     entry = _entry(path, part.mode, part.rows.height, lines.columns)
     return entry | {"audience": part.audience} if part.audience else entry
 
 
-def _write(lines: pl.DataFrame, path: Path, target: Target) -> None:
+def _write(lines: pl.DataFrame, file: IO[bytes], target: Target) -> None:
     if target.file_format == "csv":
-        _write_csv(lines, path, target.csv)
-    elif target.file_format == "parquet":
-        lines.rechunk().write_parquet(path)  # in one piece, or the bytes would tell how the run was cut into parts
-    elif target.file_format == "eml":
-        path.write_bytes(lines["message"].item().encode())
-    else:
-        lines.write_ndjson(path)
-
-
-def _write_csv(lines: pl.DataFrame, path: Path, csv: Csv) -> None:
-    with path.open("wb") as file:
-        if csv.has_bom:
-            file.write(codecs.BOM_UTF8)
-        file.write(csv.preamble.encode())
+        csv = target.csv
+        file.write((codecs.BOM_UTF8 if csv.has_bom else b"") + csv.preamble.encode())
         lines.write_csv(file, separator=csv.separator, quote_style=csv.quotes, line_terminator=csv.line_end)
+    elif target.file_format == "parquet":
+        lines.rechunk().write_parquet(file)  # in one piece, or the bytes would tell how the run was cut into parts
+    elif target.file_format == "eml":
+        file.write(lines["message"].item().encode())
+    else:
+        lines.write_ndjson(file)
 
 
 def _beside(payloads: Iterable[Payload], creatives: Creatives, target: Target) -> dict[str, pl.DataFrame | list[Any]]:
