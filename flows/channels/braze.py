@@ -14,30 +14,23 @@ import polars as pl
 
 from flows.channels import Creatives, Target
 from flows.channels.braces import literal
-from flows.channels.recipients import check_lengths, in_rounds, recipients, slots_of
+from flows.channels.recipients import TEXT, as_texts, check_lengths, contacts
 from flows.words import MergeLanguage, Slot, is_words_slot
 
 LONGEST = 255
 """Characters of an attribute. Source: braze.com/docs, setting custom attributes."""
 
-TEXT = "~"
-"""What each value of the words begins with: with it, it is neither blank nor a number, a date or a truth."""
-
-
-def _rows(worded: pl.DataFrame) -> pl.DataFrame:
-    return in_rounds(recipients(worded))
-
 
 def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
     check_lengths(rows, LONGEST - len(TEXT), "Braze")
     return rows.select(
-        external_id="customer_id",
-        email="email",
-        message_id="message_id",
-        creative=pl.lit("c-") + pl.col("creative_id"),
-        valid_until="valid_until",
-        unsubscribe_url="unsubscribe_url",
-        **{name: pl.lit(TEXT) + pl.col(name) for name in slots_of(rows.columns)},
+        pl.col("customer_id").alias("external_id"),
+        "email",
+        "message_id",
+        (pl.lit("c-") + pl.col("creative_id")).alias("creative"),
+        "valid_until",
+        "unsubscribe_url",
+        *as_texts(rows.columns),
     )
 
 
@@ -54,7 +47,7 @@ TARGET = Target(
     most_rows=10_000_000,  # no limit of Braze's
     most_bytes=500_000_000,  # Source: Braze, CSV import: of attributes
     merge=MergeLanguage(_slot, literal),
-    rows=_rows,
+    rows=contacts,
     lines=_lines,
     file_per="round",
 )

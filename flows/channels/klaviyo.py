@@ -13,15 +13,8 @@ import polars as pl
 
 from flows.channels import Creatives, Target
 from flows.channels.braces import literal
-from flows.channels.recipients import in_rounds, recipients, slots_of
+from flows.channels.recipients import TEXT, as_texts, contacts
 from flows.words import MergeLanguage, Slot, is_words_slot
-
-TEXT = "~"
-"""What each value of the words begins with: with it, it is neither blank nor a number, a date or a truth."""
-
-
-def _rows(worded: pl.DataFrame) -> pl.DataFrame:
-    return in_rounds(recipients(worded))
 
 
 def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
@@ -32,7 +25,7 @@ def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
         (pl.lit("c-") + pl.col("creative_id")).alias("creative"),
         "valid_until",
         "unsubscribe_url",
-        *((pl.lit(TEXT) + pl.col(name)).alias(name) for name in slots_of(rows.columns)),
+        *as_texts(rows.columns),
     )
 
 
@@ -49,7 +42,7 @@ TARGET = Target(
     most_rows=1_000_000,  # no limit of Klaviyo's
     most_bytes=50_000_000,  # Source: help.klaviyo.com 115005078807
     merge=MergeLanguage(_slot, literal),
-    rows=_rows,
+    rows=contacts,
     lines=_lines,
     file_per="round",
 )

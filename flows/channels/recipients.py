@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+TEXT = "~"
+"""What each value begins with for a platform that guesses types and keeps what it had where a value is blank."""
+
+
 def recipients(worded: pl.DataFrame) -> pl.DataFrame:
     """Worded deliveries -> `message_id, customer_id, email, creative_id, valid_until, unsubscribe_url` and their slots."""
     return worded.select(
@@ -31,11 +35,21 @@ def slots_of(columns: Iterable[str]) -> list[str]:
     return [name for name in columns if is_words_slot(name)]
 
 
+def contacts(worded: pl.DataFrame) -> pl.DataFrame:
+    """Worded deliveries -> recipients in rounds, for a platform that keeps the slots at its contacts."""
+    return in_rounds(recipients(worded))
+
+
+def as_texts(columns: Iterable[str]) -> list[pl.Expr]:
+    """The slots, each value of which begins with `TEXT`: it is neither blank nor a number, a date or a truth."""
+    return [(pl.lit(TEXT) + pl.col(name)).alias(name) for name in slots_of(columns)]
+
+
 def in_rounds(rows: pl.DataFrame) -> pl.DataFrame:
     """Recipients with `round`: null for the first message to an address, `round-2` for the second.
 
     A platform that keeps the slots at its contacts has room for one message: the second file is loaded when the first has
-    been sent. Only service messages come to that, as of two orders on a day.
+    been sent. Most who come to that have two orders.
     """
     nth = pl.int_range(1, pl.len() + 1).over(pl.col("email").str.to_lowercase())
     return rows.with_columns(round=pl.when(nth > 1).then(pl.format("round-{}", nth)))

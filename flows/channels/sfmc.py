@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.channels import Creatives, Target
-from flows.channels.recipients import check_lengths, in_rounds, recipients, slots_of
+from flows.channels.recipients import check_lengths, contacts, slots_of
 from flows.words import MergeLanguage, Slot
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 LONGEST = 4_000
 """Characters of a Text field; a row with more is rejected. Source: Marketing Cloud's data extensions."""
-
-
-def _rows(worded: pl.DataFrame) -> pl.DataFrame:
-    return in_rounds(recipients(worded))
 
 
 def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
@@ -67,7 +63,7 @@ TARGET = Target(
     file_format="csv",
     most_rows=1_000_000,  # no limit of Marketing Cloud's: keeps an import within minutes
     merge=MergeLanguage(_slot, _literal),
-    rows=_rows,
+    rows=contacts,
     lines=_lines,
     file_per="round",
     unverified=True,

@@ -30,9 +30,9 @@ GHOST_HEADERS = {
 SENDGRID_KEYS = {"personalizations", "from", "reply_to", "subject", "content", "tracking_settings"}
 
 
-def table(content: bytes) -> tuple[list[str], list[list[str]]]:
+def table(content: bytes, separator: str = ",") -> tuple[list[str], list[list[str]]]:
     text = content.decode("utf-8")
-    rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     if len(rows) < 2 or text.startswith("\ufeff") or any(len(row) != len(rows[0]) for row in rows):
         raise ValueError("no table with a header")
     return rows[0], rows[1:]
@@ -84,6 +84,28 @@ def sfmc(content: bytes) -> Iterator[str]:
         yield "a row that is rejected"
     if not all(map(ADDRESS.fullmatch, column(content, "EmailAddress"))):
         yield "no address"
+
+
+def customerio(content: bytes) -> Iterator[str]:
+    header, rows = table(content)
+    if not {"id", "email"} <= set(header) or len(header) > 100:
+        yield "no identifier, or too many columns"
+        return
+    if len(set(column(content, "id"))) != len(rows):
+        yield "a person twice"
+    if len(content) > 100_000_000:
+        yield "too large"
+
+
+def brevo(content: bytes) -> Iterator[str]:
+    header, rows = table(content, ";")
+    if header[0] != "EMAIL" or any(name != name.upper() for name in header):
+        yield "attributes that are not there"
+        return
+    if len({row[0].lower() for row in rows}) != len(rows) or not all(ADDRESS.fullmatch(row[0]) for row in rows):
+        yield "no address, or one twice"
+    if len(content) > 10_000_000:
+        yield "too large"
 
 
 def listmonk(content: bytes) -> Iterator[str]:
@@ -168,6 +190,8 @@ def eml(content: bytes) -> Iterator[str]:
 
 JUDGES: Mapping[str, Callable[[bytes], Iterator[str]]] = {
     "braze": braze,
+    "brevo": brevo,
+    "customerio": customerio,
     "eml": eml,
     "ghost": ghost,
     "klaviyo": klaviyo,

@@ -25,12 +25,12 @@ PARTS = ("subject", "html", "text")
 Seen = dict[str, dict[str, str]]
 
 
-def table(folder: Path) -> list[dict[str, str]]:
+def table(folder: Path, separator: str = ",") -> list[dict[str, str]]:
     """The rows of all CSV files of a batch, as text."""
     found = []
     for file in sorted(folder.glob("*.csv")):
         with file.open(encoding="utf-8", newline="") as text:
-            found += list(csv.DictReader(text, strict=True))
+            found += list(csv.DictReader(text, delimiter=separator, strict=True))
     return found
 
 
@@ -56,7 +56,7 @@ def _liquid() -> Any:
 def liquid(text: str, row: Mapping[str, str]) -> str:
     """Braze replaces `${s1}` inside its tags by a name before Liquid reads them."""
     named = re.sub(r"custom_attribute\.\$\{(\w+)\}", r"custom_attribute.\1", text)
-    return _liquid().from_string(named).render(custom_attribute=dict(row))
+    return _liquid().from_string(named).render(custom_attribute=dict(row), customer=dict(row))
 
 
 @cache
@@ -76,7 +76,11 @@ def _django() -> Any:
 def django(text: str, row: Mapping[str, str]) -> str:
     from django.template import Context
 
-    return _django().from_string(text).render(Context({"person": dict(row)}))
+    return (
+        _django()
+        .from_string(text)
+        .render(Context({"person": dict(row), "contact": {name.upper(): value for name, value in row.items()}}))
+    )
 
 
 _AMPSCRIPT = re.compile(r"%%=Concat\((?P<signs>'[^']*'(?:,'[^']*')*)\)=%%|%%(?P<field>\w+)%%|(?P<other>%%|\{\{)")
@@ -94,6 +98,18 @@ def ampscript(text: str, row: Mapping[str, str]) -> str:
 
 def braze(folder: Path) -> Seen:
     return _merged(folder, "creative", "c-", liquid)
+
+
+def customerio(folder: Path) -> Seen:
+    return _merged(folder, "creative", "c-", liquid)
+
+
+def brevo(folder: Path) -> Seen:
+    texts = creatives(folder)
+    return {
+        row["MESSAGE_ID"]: {part: django(texts[row["CREATIVE"].removeprefix("c-")][part], row) for part in PARTS}
+        for row in table(folder, ";")
+    }
 
 
 def klaviyo(folder: Path) -> Seen:

@@ -19,7 +19,7 @@ from tests.channels.readers import table
 
 pytestmark = pytest.mark.oracle
 
-CSV = ["braze", "ghost", "klaviyo", "listmonk", "sfmc"]
+CSV = ["braze", "brevo", "customerio", "ghost", "klaviyo", "listmonk", "sfmc"]
 
 
 def contents(folder) -> list[bytes]:
@@ -46,12 +46,13 @@ def test_a_file_for_one_platform_is_refused_by_another(to, batches):
 
 @pytest.mark.parametrize("to", CSV)
 def test_three_readers_find_the_same_texts(to, batches):
+    separator = target(to).csv.separator
     for file in sorted(batches[to].glob("*.csv")):
         with file.open(encoding="utf-8", newline="") as text:
-            header, *rows = csv.reader(text, strict=True)
-        by_polars = pl.read_csv(file, infer_schema=False)
-        query = "FROM read_csv(?, all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"')"
-        by_duckdb = duckdb.execute(query, [str(file)])
+            header, *rows = csv.reader(text, delimiter=separator, strict=True)
+        by_polars = pl.read_csv(file, infer_schema=False, separator=separator)
+        query = "FROM read_csv(?, all_varchar = true, header = true, delim = ?, quote = '\"', escape = '\"')"
+        by_duckdb = duckdb.execute(query, [str(file), separator])
         names = [about[0] for about in by_duckdb.description]
         assert header == by_polars.columns == names
         assert [[cell or "" for cell in row] for row in by_polars.rows()] == rows
@@ -69,14 +70,16 @@ def test_one_row_more_than_a_file_takes_is_in_a_second_part(to, tmp_path):
     assert len(table(tmp_path / "batch")) == len(NAMES)
 
 
-@pytest.mark.parametrize("to", ["braze", "klaviyo"])
+@pytest.mark.parametrize("to", ["braze", "brevo", "customerio", "klaviyo"])
 def test_a_file_stays_within_the_bytes_that_its_platform_takes(to, tmp_path):
     (whole,) = contents(batch(to, tmp_path / "whole"))
     form = replace(target(to), most_bytes=len(whole) - 1)
     parts = contents(batch(form, tmp_path / "cut"))
     assert len(parts) == 2
     assert all(len(part) < len(whole) for part in parts)
-    assert {"braze": 500_000_000, "klaviyo": 50_000_000}[to] == target(to).most_bytes
+    assert {"braze": 500_000_000, "brevo": 8_000_000, "customerio": 100_000_000, "klaviyo": 50_000_000}[to] == target(
+        to
+    ).most_bytes
 
 
 def many(count: int, **columns: str) -> pl.DataFrame:
@@ -139,7 +142,7 @@ def test_a_value_that_a_platform_would_cut_or_refuse_stops_the_batch(to, length,
     assert "ü" not in str(caught.value)
 
 
-@pytest.mark.parametrize("to", ["braze", "klaviyo"])
+@pytest.mark.parametrize("to", ["braze", "customerio", "klaviyo"])
 def test_a_value_is_a_text_for_whoever_guesses_types_and_replaces_the_one_of_yesterday(to, tmp_path):
     values = ["", "0130", "true", "2026-11-22", "1e5", "~", "Ann"]
     rows = many(len(values)).with_columns(s1=pl.Series(values))

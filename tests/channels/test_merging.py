@@ -43,7 +43,7 @@ def test_what_recipients_see_is_what_was_meant(to, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("to", ["braze", "klaviyo"])
+@pytest.mark.parametrize("to", ["braze", "brevo", "customerio", "klaviyo"])
 def test_what_the_engine_of_a_platform_makes_of_it_is_what_was_meant(to, tmp_path):
     assert getattr(readers, to)(batch(to, tmp_path)) == said(to)
 
