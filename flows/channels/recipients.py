@@ -51,8 +51,14 @@ def in_rounds(rows: pl.DataFrame) -> pl.DataFrame:
     A platform that keeps the slots at its contacts has room for one message: the second file is loaded when the first has
     been sent. Most who come to that have two orders.
     """
-    nth = pl.int_range(1, pl.len() + 1).over(pl.col("email").str.to_lowercase())
-    return rows.with_columns(round=pl.when(nth > 1).then(pl.format("round-{}", nth)))
+    address = rows["email"].str.to_lowercase()
+    at = (
+        address.hash().is_duplicated().arg_true()
+    )  # few; numbering everybody would take twice as long as writing the file
+    nth = pl.int_range(1, pl.len() + 1).over("email")
+    later = pl.DataFrame({"email": address.gather(at)}).select(pl.when(nth > 1).then(pl.format("round-{}", nth)))
+    none = pl.repeat(None, rows.height, dtype=pl.String, eager=True)
+    return rows.with_columns(none.scatter(at, later.to_series()).alias("round"))
 
 
 def check_lengths(rows: pl.DataFrame, longest: int, platform: str) -> None:

@@ -236,9 +236,12 @@ def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_
     """A payload cut into files: the same cut for the same rows."""
     if payload.rows.is_empty():
         return
-    kinds = payload.rows.partition_by(target.file_per, maintain_order=True) if target.file_per else [payload.rows]
+    per = target.file_per
+    kinds = [payload.rows]
+    if per is not None and payload.rows[per].n_unique() > 1:  # mostly it is one, and parting costs a copy
+        kinds = payload.rows.partition_by(per, maintain_order=True)
     for kind in kinds:
-        audience = kind[target.file_per][0] if target.file_per else None
+        audience = kind[per][0] if per else None
         stem = f"{payload.stem}-{audience}" if audience else payload.stem
         for number, (rows, lines) in enumerate(_cut(kind, target, creatives), start=1):
             name = f"{stem}-{number:04}.{target.file_format}{'.pgp' if target.certificate else ''}"
