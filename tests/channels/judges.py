@@ -168,6 +168,15 @@ def ses(content: bytes) -> Iterator[str]:
     for request in map(json.loads, content.decode("utf-8").splitlines()):
         if report := ParamValidator().validate(request, _SES).generate_report():
             yield report
+            return
+        entries = request["BulkEmailEntries"]
+        if not 1 <= len(entries) <= 50:
+            yield "too many recipients, which botocore does not count"
+        data = [entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"] for entry in entries]
+        if any(len(text) > 262_144 or not isinstance(json.loads(text), dict) for text in data):
+            yield "data that is too long or no JSON, which botocore does not read"
+        if not all(ADDRESS.fullmatch(to) for entry in entries for to in entry["Destination"]["ToAddresses"]):
+            yield "no address"
 
 
 def eml(content: bytes) -> Iterator[str]:

@@ -8,7 +8,9 @@ import json
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
 import pytest
+from botocore.validate import ParamValidator
 
 from tests.channels import readers
 from tests.channels.dirty import batch
@@ -142,6 +144,44 @@ def test_the_package_of_klaviyo_sees_wrong_kinds_and_no_more(what, mutate, caugh
     query = profile(readers.table(batch("klaviyo", tmp_path))[0])
     mutate(query)
     assert created(query) is not caught
+
+
+# Amazon SES: botocore's validator knows keys and kinds, and no more.
+
+
+def known(request: dict[str, Any]) -> bool:
+    session = botocore.session.get_session().get_service_model("sesv2")
+    shape = session.operation_model("SendBulkEmail").input_shape
+    return not ParamValidator().validate(request, shape).generate_report()
+
+
+def _data(request: dict[str, Any], data: object) -> None:
+    content = request["BulkEmailEntries"][0]["ReplacementEmailContent"]["ReplacementTemplate"]
+    content["ReplacementTemplateData"] = data
+
+
+SES: list[tuple[str, Callable[[Any], object], bool]] = [
+    ("an unknown key", lambda request: request.update(Form="x"), True),
+    ("no content", lambda request: request.pop("DefaultContent"), True),
+    ("data that is an object", lambda request: _data(request, {"s1": "Ann"}), True),
+    ("data that is no JSON", lambda request: _data(request, "{'s1': 1}"), False),
+    ("data that is too long", lambda request: _data(request, json.dumps({"s1": "x" * 262_144})), False),
+    (
+        "too many recipients",
+        lambda request: request["BulkEmailEntries"].extend(request["BulkEmailEntries"] * 50),
+        False,
+    ),
+    ("no address", lambda request: request["BulkEmailEntries"][0]["Destination"].update(ToAddresses=["Ann"]), False),
+]
+
+
+@pytest.mark.parametrize(("what", "mutate", "caught"), SES, ids=[case[0] for case in SES])
+def test_what_botocore_lets_pass_is_seen_by_us(what, mutate, caught, tmp_path):
+    request = json.loads(first(batch("ses", tmp_path)).splitlines()[0])
+    assert known(request)
+    mutate(request)
+    assert known(request) is not caught
+    assert faults("ses", json.dumps(request).encode())
 
 
 # Files that are changed a little, by the judges of ours to which the packages' gaps fall.
