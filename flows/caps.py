@@ -114,11 +114,12 @@ def earliest(caps: Sequence[Cap], at: datetime) -> datetime:
 
 def zone_or(default: str) -> pl.Expr:
     """The column `time_zone`, with the workspace's where a person has none, or one that nobody knows."""
-    return pl.when(pl.col("time_zone").is_in(_known_zones())).then("time_zone").otherwise(pl.lit(default))
+    return pl.when(pl.col("time_zone").is_in(known_zones())).then("time_zone").otherwise(pl.lit(default))
 
 
 @cache
-def _known_zones() -> list[str]:
+def known_zones() -> list[str]:
+    """The names of all time zones of a place."""
     return sorted(
         available_timezones() - {"Factory", "localtime"}
     )  # these two are of no place, and Polars refuses them

@@ -114,6 +114,10 @@ class GuardError(JustEnoughError):
     exit_code = 70
 
 
+class LinkError(JustEnoughError):
+    """Change nothing: a link was cut short or changed on its way, or is not of this brand."""
+
+
 class StateError(JustEnoughError):
     """The state folder or the ledger is damaged, or newer than this program."""
 

@@ -6,6 +6,7 @@ separator, so that nobody without the key can tell whether a known customer is i
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,12 +16,11 @@ import polars_hash  # noqa: F401  (registers the `chash` namespace on expression
 
 from flows.durable import write_bytes
 from flows.errors import SettingError
+from flows.tokens import LETTERS, MAC_BYTES, UNIT_SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-UNIT_SEPARATOR = "\x1f"
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,6 +39,18 @@ class Key:
         joined = pl.concat_str(parts, separator=UNIT_SEPARATOR)
         hashed: pl.Expr = joined.chash.hmac_sha256(key=self.secret)  # type: ignore[attr-defined]
         return hashed
+
+    def for_links(self, workspace: str, brand: str) -> Key:
+        """What signs a brand's links. It can be handed out: nothing leads back from it, or to what else is made of this key."""
+        about = f"{workspace}{UNIT_SEPARATOR}{brand}".encode()
+        return Key(self.key_id, hmac.new(f"links{UNIT_SEPARATOR}{self.secret}".encode(), about, "sha256").hexdigest())
+
+    def token(self, action: str, message_id: pl.Expr) -> pl.Expr:
+        """What stands in a link (see `flows.tokens`), for a key that `for_links` made."""
+        letter = LETTERS[action]
+        signed = pl.concat_str(message_id, self.of(letter, message_id).str.head(2 * MAC_BYTES))
+        text = signed.str.decode("hex").bin.encode("base64")
+        return pl.lit(letter) + text.str.replace_all("+", "-", literal=True).str.replace_all("/", "_", literal=True)
 
 
 def load_key(path: Path) -> Key:

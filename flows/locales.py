@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import date
+from typing import Annotated
 
 import polars as pl
 from babel.core import get_global
+from pydantic import BeforeValidator, WithJsonSchema
 
 LOCALE = re.compile(r"[a-z]{2,3}(-([A-Z]{2}|\d{3}))?")
 """A language, or a language in a region: `de`, `de-AT`, `es-419`."""
@@ -37,3 +40,29 @@ def in_use(locale: str) -> str:
     """A locale by the code that its language has today."""
     language, sign, region = locale.partition("-")
     return f"{_ALIASES.get(language, language)}{sign}{region}"
+
+
+def _locales(given: object) -> object:
+    """Locales with the day from which on each is spoken; a list of them is spoken from the product's first day on."""
+    if isinstance(given, list) and all(isinstance(name, str) for name in given):
+        if len(given) != len(set(given)):
+            raise ValueError("a locale stands twice | name it once")
+        given = dict.fromkeys(given)
+    if not given or not isinstance(given, dict):
+        raise ValueError(
+            "these are no locales | write them as in [en, de], or each with its first day: {de: 2026-12-01}"
+        )
+    for name in given:
+        if not LOCALE.fullmatch(str(name)):
+            raise ValueError(f"'{name}' is no locale | write it as in de or de-AT")
+    return given
+
+
+_LOCALES_SHAPE = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+        {"type": "object", "additionalProperties": {"type": "string", "format": "date"}, "minProperties": 1},
+    ]
+}
+Locales = Annotated[dict[str, date | None], BeforeValidator(_locales), WithJsonSchema(_LOCALES_SHAPE)]
+"""Locale -> the first day on which it is spoken; null is the product's own."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - cyclopts reads the annotations
-from pathlib import Path  # noqa: TC003
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from cyclopts import App
 
 from flows import line
 from flows.answering import say, with_progress
@@ -178,3 +180,79 @@ def reconcile(
     found = line.reconcile_list(load_workspace(common.workspace), target, file, brand, missing)
     say(found, lambda: terminal.reconciled(found), as_json=common.json)
     return 0
+
+
+@app.command(name="link-key")
+def link_key(brand: str, file: Path, *, common: Common = HERE) -> int:
+    """Write the keys with which a preference centre reads a brand's links: nothing else can be told or made with them.
+
+    Give the file to whoever runs the pages behind `unsubscribe_url`, `preferences_url` and `helpful_url`, and anew after
+    `justenough rotate-key`: it has the retired keys, too, for links that are on their way.
+
+    Examples:
+        justenough link-key nordtal nordtal-links.key
+
+    Args:
+        brand: whose links.
+        file: to write, readable by you alone.
+        common: where, and in which form to answer.
+    """
+    keys = line.write_link_keys(load_settings(common.workspace), brand, file)
+    say({"brand": brand, "file": str(file), "keys": keys}, lambda: terminal.link_key(brand, file), as_json=common.json)
+    return 0
+
+
+@app.command
+def verify(token: str, *, common: Common = HERE) -> int:
+    """Say what a link of a recipient is about, by the token in its address, or that it is not ours (exit 1).
+
+    Examples:
+        justenough verify ujm3…
+
+    Args:
+        token: what stands in the address in the place of {token}.
+        common: where, and in which form to answer.
+    """
+    found = line.read_link(load_settings(common.workspace), token)
+    say(found, lambda: terminal.followed(found.action, found.brand, found.message_id), as_json=common.json)
+    return 0
+
+
+strings = App(name="strings", help="The words of products for translators, as gettext catalogues (.po), and back.")
+app.command(strings)
+
+
+@strings.command(name="export")
+def export_strings(*product: str, locale: str, to: Path = Path(), common: Common = HERE) -> int:
+    """Write the words of products for translators: a catalogue for each, `<product>.<locale>.po`.
+
+    A catalogue that is there already keeps what it says; texts whose source has changed since are marked as fuzzy in it.
+
+    Examples:
+        justenough strings export care_guide --locale fr --to translations
+
+    Args:
+        product: whose words; default: of all products.
+        locale: the language to translate into: fr, or pt-BR.
+        to: the folder that they are written to.
+        common: where, and in which form to answer.
+    """
+    found = line.export_strings(load_workspace(common.workspace), product, locale, to)
+    say(found, lambda: terminal.exported(found), as_json=common.json)
+    return 0
+
+
+@strings.command(name="import")
+def import_strings(file: Path, *, common: Common = HERE) -> int:
+    """Take a translated catalogue back: each of its product's files is written in its language, or, where a text is wrong, none.
+
+    Examples:
+        justenough strings import translations/care_guide.fr.po
+
+    Args:
+        file: the catalogue, under the name that it was exported with.
+        common: where, and in which form to answer.
+    """
+    found = line.import_strings(load_workspace(common.workspace), file)
+    say(found, lambda: terminal.imported(found), as_json=common.json)
+    return 1 if found.wrong else 0

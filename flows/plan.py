@@ -43,6 +43,7 @@ class Order(_Kept):
         source_columns: table -> column -> its type then.
         list_ages: target -> how long ago its suppression list was compared with ours.
         overdue: products that are left out, because their review date has passed.
+        seeds: channel -> how many seed addresses get a copy of each kind of message.
         targeted: segment -> the dimensions that decide who is in it.
         key_id: of the key that its identifiers are made with.
     """
@@ -62,6 +63,7 @@ class Order(_Kept):
     source_columns: dict[str, dict[str, str]] = {}
     list_ages: dict[str, str] = {}
     overdue: tuple[str, ...] = ()
+    seeds: dict[str, int] = {}
     targeted: dict[str, tuple[str, ...]] = {}
     key_id: str = ""
 
@@ -143,6 +145,19 @@ class Capped(_Kept):
     until: date
 
 
+class Held(_Kept):
+    """How many messages of a channel wait for the end of quiet hours.
+
+    Attributes:
+        since, until: UTC instants before which the first, and the last, of them may not be sent.
+    """
+
+    channel: str
+    messages: int
+    since: datetime
+    until: datetime
+
+
 class Plan(_Kept):
     """A settled plan.
 
@@ -156,6 +171,8 @@ class Plan(_Kept):
         counts: the deliveries by product, target, brand, variant and facts.
         crowds: by channel, how many people are shown the same.
         capped: the people whom each cap closes the last channel of some help to, the most first.
+        held: the messages of each channel that wait for the end of quiet hours.
+        strange_zones: the people whose time zone nobody knows by its name.
         missed: of products in which most people have no fact at all, what stands in the way, the commonest first.
         files: name in the plan's folder -> SHA-256.
     """
@@ -171,6 +188,8 @@ class Plan(_Kept):
     files: dict[str, str]
     crowds: tuple[Crowd, ...] = ()
     capped: tuple[Capped, ...] = ()
+    held: tuple[Held, ...] = ()
+    strange_zones: int = 0
     missed: tuple[Missed, ...] = ()
 
     @property

@@ -11,19 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchem
 from flows.documents import STRICT, Document, Text, read_document
 from flows.durations import Duration, Share
 from flows.errors import ProductError, nearest
-from flows.locales import LOCALE, chain
+from flows.hours import QuietHours
+from flows.locales import LOCALE, Locales, chain
 from flows.schemas import is_taken
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_DIMENSIONS = 3
-STRENGTHS = {
-    "low": 0.5,
-    "medium": 1.0,
-    "high": 2.0,
-}  # log-odds; Source: CONTRACTS, Relevance without outcomes
+STRENGTHS = {"low": 0.5, "medium": 1.0, "high": 2.0}  # log-odds; Source: CONTRACTS, Relevance without outcomes
 Channel = Literal["email", "sms", "push", "web", "ads", "call"]
+_SENT = ("email", "sms", "push", "call")
 EACH_ONCE: dict[str, Any] = {"uniqueItems": True}
 _URL = r"(/|https://[\w.-]+(/|$))[^\s<>\"'`\\]*"
 _LABEL_SHAPE = {
@@ -82,9 +80,8 @@ class Action(_Strict):
     @classmethod
     def _leads_somewhere(cls, url: str) -> str:
         if not re.fullmatch(_URL, url):
-            raise ValueError(
-                "this leads nowhere | write a path on the brand's site, as in '/care', or an address with https://"
-            )
+            hint = "write a path on the brand's site, as in '/care', or an address with https://"
+            raise ValueError(f"this leads nowhere | {hint}")
         return url
 
 
@@ -278,10 +275,15 @@ class Product(_Strict, Document):
         review_by: the last day on which it speaks before somebody has looked at it again.
         message_type: marketing needs a yes; service, the news of an order, say, does not.
         topic: what a person can leave without leaving everything.
+        campaign: what addresses call it, where its name says too much of those who get it; its name if missing.
         brands: for which it speaks.
         segment: the query in sql/segments/ that says who may need it.
         when: in which days it runs, and how long a message stays true.
+        locales: the languages that it speaks, or each with the first day on which it does: `[en, de]`, or `{de: 2026-12-01}`; if
+            missing all that it has words in, and the default one to everybody else.
         channels: the ways to the customer.
+        quiet_hours: channel -> hours at which its messages are not sent, where the person is; for marketing those of the settings
+            unless given, for service none.
         once_every: how soon the same help may come again.
         ends_when: outcomes that end the need: what is on its way then is called back.
         relevance: how well it fits a customer now; without it everybody in the segment is spoken to.
@@ -299,10 +301,13 @@ class Product(_Strict, Document):
     review_by: date
     message_type: Literal["marketing", "service"]
     topic: Text
+    campaign: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     brands: list[str] = Field(min_length=1, json_schema_extra=EACH_ONCE)
     segment: str
     when: When = When()
+    locales: Locales = {}
     channels: Channels
+    quiet_hours: dict[str, QuietHours] = Field(default={}, json_schema_extra={"propertyNames": {"enum": list(_SENT)}})
     once_every: OnceEvery
     ends_when: list[str] = []
     relevance: Relevance | None = None
@@ -319,6 +324,16 @@ class Product(_Strict, Document):
             if names.count(name) > 1:
                 raise ValueError(f"'{name}' stands twice | name it once")
         return names
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _of_its_channels(cls, hours: dict[str, object], given: ValidationInfo) -> dict[str, object]:
+        for name in hours:
+            if "channels" in given.data and name not in {*given.data["channels"].all} & {*_SENT}:
+                raise ValueError(
+                    f"this product sends nothing by {name} | take it out, or name the channel under channels"
+                )
+        return hours
 
     @field_validator("unseen")
     @classmethod
@@ -337,6 +352,13 @@ class Product(_Strict, Document):
         """Whether the product speaks on that day: not after its review date."""
         return self.is_due(as_of) and as_of <= self.review_by
 
+    def is_spoken(self, locale: str, as_of: date) -> bool:
+        """Whether words in a locale may be used on that day: all may unless `locales` says which."""
+        if not self.locales:
+            return True
+        starts = self.locales.get(locale)
+        return locale in self.locales and (starts is None or starts <= as_of)
+
     @property
     def signals(self) -> tuple[str, ...]:
         """The columns of the segment that the relevance reads."""
@@ -351,11 +373,8 @@ def read_product(folder: Path) -> Product:
     """
     where = f"templates/{folder.name}/product.yaml"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", folder.name):
-        raise ProductError(
-            f"templates/{folder.name}",
-            "this is no name for a product",
-            "use lower-case letters, digits and _",
-        )
+        hint = "use lower-case letters, digits and _"
+        raise ProductError(f"templates/{folder.name}", "this is no name for a product", hint)
     return read_document(folder / "product.yaml", Product, ProductError, name=where, given={"name": folder.name})
 
 

@@ -50,7 +50,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("OVER_BUDGET", ("delivery",), "the channel's budget is spent on better uses"),
     Reason("AUDIENCE_TOO_SMALL", ("delivery",), "the audience is below the platform's minimum"),
     Reason("DUPLICATE_ADDRESS", ("delivery",), "another customer with the same address gets the message"),
-    Reason("LOCALE_MISMATCH", ("delivery",), "there are no words in the person's language, nor default ones"),
+    Reason("LOCALE_MISMATCH", ("candidate", "delivery"), "the help does not speak the person's language, or not yet"),
 )
 
 BARRED: tuple[str, ...] = ("ERASED", "EXCLUDED", "SUPPRESSED", "NO_CONSENT", "BAD_ADDRESS", "UNREACHABLE")

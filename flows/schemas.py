@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.errors import DataError, nearest
+from flows.links import OF_RECIPIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,6 +89,8 @@ COLUMNS: dict[str, Column] = {
     "creative_id": _string("digest of the words of one key, in one brand and country"),
     "shown": _string("HMAC of the facts that a delivery shows, names aside"),
     "message_id": _string("HMAC of decision, lane and attempt"),
+    "not_before": Column(INSTANT, "when the message may be sent at the earliest; null where nothing is sent"),
+    "not_after": Column(INSTANT, "when it may be sent at the latest; null where nothing is sent"),
 }
 
 
@@ -159,7 +162,7 @@ _PASSING = frozenset(
         "sender",
         "words",
         "key",
-        "unsubscribe_url",
+        *OF_RECIPIENTS,
     ]
 )
 _OF_A_CHANNEL = re.compile(r"(email|sms|push|web|ads)_(reason|detail|address|match|fault|event)|s\d+(_html)?|_.*")

@@ -17,6 +17,8 @@ from flows.documents import explained
 from flows.durable import plain_size
 from flows.durations import Duration, Share
 from flows.errors import SettingError
+from flows.hours import QuietHours
+from flows.links import PARAMETERS, wrong_parameter
 
 
 def _zone(name: str) -> str:
@@ -47,8 +49,18 @@ def _caps(given: object) -> object:
     return tuple(cap if isinstance(cap, Cap) else read_cap(cap) for cap in written)
 
 
+def _links(given: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    wrong = (wrong_parameter(name, value) for added in given.values() for name, value in added.items())
+    if complaint := next(filter(None, wrong), None):
+        raise ValueError(complaint)
+    return given
+
+
 class Brand(BaseModel):
-    """A sender's identity in one country: what the layouts wrap around the words. It counts as no customer data."""
+    """A sender's identity in one country: what the layouts wrap around the words. It counts as no customer data.
+
+    `{token}` in an address becomes what `flows.tokens.verify` reads; `{message_id}` the message's id, unsigned.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -60,6 +72,8 @@ class Brand(BaseModel):
     postal_address: str
     privacy_url: str
     unsubscribe_url: str
+    preferences_url: str = ""
+    helpful_url: str = ""
     site_url: str
     logo_url: str = ""
     sms_sender: str = ""
@@ -82,7 +96,7 @@ class Brand(BaseModel):
             )
         return address
 
-    @field_validator("privacy_url", "site_url", "unsubscribe_url", "logo_url")
+    @field_validator("privacy_url", "site_url", "unsubscribe_url", "preferences_url", "helpful_url", "logo_url")
     @classmethod
     def _is_safe(cls, url: str) -> str:
         if url and not re.fullmatch(r"https://[\w.-]+(/[^\s<>\"'`\\&]*)?", url):
@@ -94,8 +108,17 @@ class Brand(BaseModel):
     @field_validator("unsubscribe_url")
     @classmethod
     def _knows_the_message(cls, url: str) -> str:
-        if "{message_id}" not in url:
-            raise ValueError("it does not say who leaves | put {message_id} into it")
+        if "{token}" not in url and "{message_id}" not in url:
+            raise ValueError("it does not say who leaves | put {token} into it")
+        if not url.isascii() or "#" in url:  # Source: RFC 8058: it stands in a header, and is posted to
+            raise ValueError("mail programs cannot post to this | write it in plain letters, without #")
+        return url
+
+    @field_validator("preferences_url", "helpful_url")
+    @classmethod
+    def _knows_the_link(cls, url: str) -> str:
+        if url and "{token}" not in url:
+            raise ValueError("it does not say whose message it stood in | put {token} into it")
         return url
 
 
@@ -154,9 +177,14 @@ class Settings(BaseModel):
         crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
         exposure: how many different dimensions may be shown to a person in 30 and in 90 days.
         caps: how many marketing messages of a brand a person gets within some time (see `caps.read_cap`).
+        quiet_hours: brand (or `default`) -> channel -> hours at which nothing is sent (see `hours.read_quiet`); the rest as in
+            `hours.STANDARD`.
         retention: how long what names people is kept.
+        links: channel (or `default`, for all others) -> what is added to the addresses of actions (see `flows.links`); without
+            an entry nothing is.
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
         creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
+        seeds: channel -> addresses of the workspace's own people, who get a copy of each kind of message.
         memory: what DuckDB may use, as it writes it.
         query_seconds: how long one query may take.
         parts: into how many parts of the customers a run is cut.
@@ -194,9 +222,14 @@ class Settings(BaseModel):
     crowd: dict[str, Annotated[int, Field(ge=0)]] = {}
     exposure: Exposure = Exposure()
     caps: Annotated[tuple[Cap, ...], BeforeValidator(_caps)] = (Cap(3, (), 7, "day"),)
+    quiet_hours: dict[str, dict[str, QuietHours]] = {}
     retention: Retention = Retention()
+    links: Annotated[dict[str, dict[str, str]], AfterValidator(_links)] = {
+        channel: dict(added) for channel, added in PARAMETERS.items()
+    }
     link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
+    seeds: dict[str, tuple[str, ...]] = {}
     memory: str = "4 GiB"
     query_seconds: float = Field(default=3600, gt=0, le=86_400)
     parts: int = Field(default=1, ge=1, le=4096)
@@ -212,6 +245,10 @@ class Settings(BaseModel):
     def zone(self) -> ZoneInfo:
         """The workspace's time zone."""
         return ZoneInfo(self.timezone)
+
+    def link_parameters(self, channel: str) -> dict[str, str]:
+        """What is added to the addresses of actions in a channel."""
+        return self.links.get(channel, self.links.get("default", {}))
 
     def folder(self, *names: str) -> Path:
         """A place in the state folder."""

@@ -13,7 +13,8 @@ from flows.locales import LOCALE, chain, in_use
 from flows.words import Layout, Words, is_spoken, read_layout, read_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import date
     from pathlib import Path
 
     from flows.channels import Channel
@@ -38,13 +39,29 @@ LayoutKey = tuple[str, str | None]
 """A channel, and a locale or the default one."""
 
 
-def fitting(files: Mapping[WordsKey, Words], channel: str, variant: str | None, locale: str | None) -> WordsKey | None:
+def fitting(files: Collection[WordsKey], channel: str, variant: str | None, locale: str | None) -> WordsKey | None:
     """Which words speak to a person's locale: `de-AT`, else `de`, else the default ones; None if there are none.
 
     A variant that has files of its own in the channel uses only those.
     """
     own = variant if any(key.channel == channel and key.variant == variant for key in files) else None
     return next((key for step in chain(locale) if (key := WordsKey(channel, own, step)) in files), None)
+
+
+def speaks(product: Product, files: Collection[WordsKey], locale: str | None, default_locale: str, as_of: date) -> bool:
+    """Whether a product speaks to people of a locale on a day: in every channel, and in words that are live.
+
+    Where `locales` names the languages, the default words are for those of their language alone.
+    """
+    for channel, variant in {(key.channel, key.variant) for key in files}:
+        words = fitting(files, channel, variant, locale)
+        if words is None:
+            return False
+        language = words.locale or default_locale
+        is_theirs = not product.locales or _language(locale or default_locale) == _language(language)
+        if not (is_theirs and product.is_spoken(language, as_of)):
+            return False
+    return True
 
 
 def placed(rows: pl.DataFrame, files: Mapping[WordsKey, Words]) -> tuple[list[WordsKey], pl.Series]:
@@ -88,9 +105,20 @@ def read_product_words(product: Product, templates: Path, default_locale: str) -
         files[key] = read_words(file, parts, templates / "_shared", name=name, locale=locale)
     _check_channels(product, files)
     _check_variants(product, files)
-    _check_locales(product, files)
-    _check_labels(product, {key.locale for key in files})
+    _check_live(product, files, default_locale)
+    listed = listed_words(product, files, default_locale)
+    _check_locales(product, listed)
+    _check_labels(product, {key.locale for key in listed})
     return files
+
+
+def listed_words(product: Product, files: Mapping[WordsKey, Words], default_locale: str) -> dict[WordsKey, Words]:
+    """The words in languages that a product speaks one day; the others may be there in part, as translations under way."""
+    return {
+        key: words
+        for key, words in files.items()
+        if not product.locales or (key.locale or default_locale) in product.locales
+    }
 
 
 def read_layouts(channels: Iterable[str], templates: Path, default_locale: str) -> dict[LayoutKey, Layout]:
@@ -223,6 +251,20 @@ def _check_locales(product: Product, files: Iterable[WordsKey]) -> None:
                 language = f"speaks {locale}" if locale else "has the default words"
                 what = f"this file is missing: {other.file} {language}, so this channel has to as well"
                 raise TemplateError(where, what, f"write it, or take out {other.file}")
+
+
+def _check_live(product: Product, files: Iterable[WordsKey], default_locale: str) -> None:
+    """Refuse a language that is to be spoken without words."""
+    known = {key.locale or default_locale for key in files}
+    for locale in product.locales:
+        if locale not in known:
+            what = f"there are no words in '{locale}', so nobody can be told anything in it"
+            hint = f"write {product.channels.all[0]}.{locale}.j2 and the others, or take it out"
+            raise ProductError(product.at("locales", locale), what, hint)
+
+
+def _language(locale: str) -> str:
+    return locale.partition("-")[0]
 
 
 def _check_labels(product: Product, locales: Iterable[str | None]) -> None:

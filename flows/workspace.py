@@ -14,10 +14,11 @@ from flows.errors import ProductError, SettingError, nearest
 from flows.openpgp import check_certificate
 from flows.plan import digest_of
 from flows.product import Product, product_folders, read_product
+from flows.seeds import check_seeds
 from flows.settings import Settings, load_settings
 from flows.warehouse.queries import Queries, read_queries
 from flows.warehouse.sessions import start_ahead
-from flows.wording import LayoutKey, WordsKey, check_layouts, read_layouts, read_product_words
+from flows.wording import LayoutKey, WordsKey, check_layouts, listed_words, read_layouts, read_product_words
 from flows.words import is_spoken
 
 if TYPE_CHECKING:
@@ -165,7 +166,10 @@ def load_workspace(folder: Path) -> Workspace:
     _check_targets(settings)
     _check_named_targets(settings)
     _check_crowd(settings)
+    _check_links(settings)
+    check_seeds(settings)
     _check_caps(settings)
+    _check_quiet_hours(settings)
     if not is_spoken(settings.locale):
         where = "pyproject.toml: tool.justenough.locale"
         raise SettingError(where, f"'{settings.locale}' is no language", "write it as in en, de or pt-BR")
@@ -192,7 +196,8 @@ def load_workspace(folder: Path) -> Workspace:
     )
     for product in products.values():
         check_product(product, workspace.usages(product).values(), catalogue)
-        check_layouts(workspace.words[product.name].items(), workspace.layouts)
+        listed = listed_words(product, workspace.words[product.name], settings.locale)
+        check_layouts(listed.items(), workspace.layouts)
     return workspace
 
 
@@ -241,6 +246,13 @@ def _check_crowd(settings: Settings) -> None:
             raise SettingError(where, what, f"set {channel.crowd} or more, or take it out")
 
 
+def _check_links(settings: Settings) -> None:
+    for name in settings.links:
+        if name != "default" and name not in CHANNELS:
+            where = f"pyproject.toml: tool.justenough.links.{name}"
+            raise SettingError(where, f"'{name}' is no channel", nearest(name, ["default", *CHANNELS]))
+
+
 def _check_caps(settings: Settings) -> None:
     where, sending = "pyproject.toml: tool.justenough.caps", [name for name, way in CHANNELS.items() if way.sends]
     for cap in settings.caps:
@@ -250,6 +262,20 @@ def _check_caps(settings: Settings) -> None:
             if name not in sending:
                 what = f"nothing is sent by {name}, so nothing of it is capped"
                 raise SettingError(where, what, f"name {', '.join(sending)}, or none for all of them")
+
+
+def _check_quiet_hours(settings: Settings) -> None:
+    where, sending = (
+        "pyproject.toml: tool.justenough.quiet_hours",
+        [name for name, way in CHANNELS.items() if way.sends],
+    )
+    for brand, ways in settings.quiet_hours.items():
+        if brand not in (known := ["default", *settings.brands]):
+            raise SettingError(where, f"'{brand}' is no brand of this workspace", nearest(brand, known))
+        for name in ways:
+            if name not in sending:
+                what = f"nothing is sent by '{name}', so it has no quiet hours"
+                raise SettingError(f"{where}.{brand}", what, f"name {', '.join(sending)}")
 
 
 def _check_segment(product: Product, sql: Path) -> None:

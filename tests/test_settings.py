@@ -182,6 +182,23 @@ def test_a_sender_is_one_that_every_platform_takes(tmp_path, lines, what):
     assert what in error.what
 
 
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        ('unsubscribe_url = "https://x.example.com/u"', "unsubscribe_url: it does not say who leaves"),
+        ('unsubscribe_url = "https://x.example.com/u#{token}"', "unsubscribe_url: mail programs cannot post to this"),
+        ('unsubscribe_url = "https://grüße.example.com/{token}"', "unsubscribe_url: mail programs cannot post to this"),
+        ('unsubscribe_url = "http://x.example.com/{token}"', "unsubscribe_url: this is no address that may stand in a"),
+        ('preferences_url = "https://x.example.com/{message_id}"', "preferences_url: it does not say whose message"),
+        ('helpful_url = "https://x.example.com/"', "helpful_url: it does not say whose message it stood in"),
+        ('helpful_url = "https://x.example.com/?t={token}&a=1"', "helpful_url: this is no address that may stand in a"),
+    ],
+)
+def test_the_addresses_of_recipients_say_whose_they_are_and_can_be_posted_to(tmp_path, lines, what):
+    error = refused(tmp_path, brands=f"{BRAND}\n[tool.justenough.brands.nordtal.AT]\n{lines}\n")
+    assert what in error.what
+
+
 def test_a_country_has_its_own_entries_over_the_default_ones(tmp_path):
     found = load(tmp_path, brands=f'{BRAND}\n[tool.justenough.brands.nordtal.AT]\nlegal_name = "Nordtal Austria"\n')
     assert found.brand("nordtal", "AT").legal_name == "Nordtal Austria"

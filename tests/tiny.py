@@ -49,6 +49,7 @@ name = "tiny"
 database = "warehouse.duckdb"
 global_holdout = 0
 default_region = "DE"
+links = {}
 
 [tool.justenough.crowd]
 web = 0

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from flows.documents import explained
 from flows.errors import SettingError, nearest
+from flows.links import OF_RECIPIENTS
 from flows.words import Part
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ Creatives = Mapping[str, Mapping[str, Any]]
 """What `stages.message` made of the words, by `creative_id`."""
 
 # What a layout may print beside the words: values of the recipient that say nothing about the person.
-RESERVED_SLOTS = ("unsubscribe_url",)
+RESERVED_SLOTS = tuple(OF_RECIPIENTS)
 
 
 @dataclass(frozen=True)

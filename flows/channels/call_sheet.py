@@ -39,7 +39,7 @@ def _rows(options: CallSheetOptions, worded: pl.DataFrame) -> pl.DataFrame:
         text("headline"),
         text("body"),
         pl.col("action_url").alias("url"),
-        pl.col("valid_until").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        pl.col("valid_until", "not_before", "not_after").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
 
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from flows.channels import Creatives, Target
 from flows.channels.braces import literal
-from flows.channels.recipients import TEXT, as_texts, check_lengths, contacts
+from flows.channels.recipients import TEXT, as_texts, check_lengths, contacts, links_of
 from flows.words import MergeLanguage, Slot, is_words_slot
 
 LONGEST = 1_000
@@ -28,7 +28,7 @@ def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
         "message_id",
         (pl.lit("c-") + pl.col("creative_id")).alias("creative"),
         "valid_until",
-        "unsubscribe_url",
+        *links_of(rows.columns),
         *as_texts(rows.columns),
     )
 

@@ -5,9 +5,25 @@ The tool fills `{{{s1}}}` with the recipient's column `s1`; slots are escaped al
 
 from __future__ import annotations
 
+import polars as pl
+
 from flows.channels import Target
-from flows.channels.recipients import recipients
-from flows.words import GENERIC
+from flows.words import GENERIC, is_words_slot
+
+
+def _rows(worded: pl.DataFrame) -> pl.DataFrame:
+    # Beside s1 there is s1_html where a layout prints a text part, such as the subject, in its HTML.
+    slots = [name for name in worded.columns if is_words_slot(name)]
+    return worded.select(
+        "message_id",
+        "customer_id",
+        pl.col("address").alias("email"),
+        "creative_id",
+        pl.col("valid_until", "not_before", "not_after").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "unsubscribe_url",
+        *slots,
+    )
+
 
 TARGET = Target(
     name="email_file",
@@ -16,5 +32,5 @@ TARGET = Target(
     file_format="csv",
     most_rows=1_000_000,  # no platform's limit: what spreadsheet-bred importers still open
     merge=GENERIC,
-    rows=recipients,
+    rows=_rows,
 )

@@ -25,7 +25,7 @@ def _rows(worded: pl.DataFrame) -> pl.DataFrame:
         "customer_id",
         "title",
         "body",
-        pl.col("valid_until").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        pl.col("valid_until", "not_before", "not_after").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
         subscription_id="address",
         url="action_url",
     )
@@ -43,6 +43,8 @@ def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
         je_url="url",
         je_message_id="message_id",
         je_valid_until="valid_until",
+        je_not_before="not_before",
+        je_not_after="not_after",
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.channels import RESERVED_SLOTS
 from flows.errors import TemplateError
 from flows.words import is_words_slot
 
@@ -33,6 +34,11 @@ def recipients(worded: pl.DataFrame) -> pl.DataFrame:
 def slots_of(columns: Iterable[str]) -> list[str]:
     """The columns that hold values of the words."""
     return [name for name in columns if is_words_slot(name)]
+
+
+def links_of(columns: Iterable[str]) -> list[str]:
+    """The columns that hold links of the recipient's own, as to unsubscribe."""
+    return [name for name in columns if name in RESERVED_SLOTS]
 
 
 def contacts(worded: pl.DataFrame) -> pl.DataFrame:

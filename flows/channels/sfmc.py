@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.channels import Creatives, Target
-from flows.channels.recipients import check_lengths, contacts, slots_of
+from flows.channels.recipients import check_lengths, contacts, links_of, slots_of
 from flows.words import MergeLanguage, Slot
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
         "message_id",
         "creative_id",
         "valid_until",
-        "unsubscribe_url",
+        *links_of(rows.columns),
         *slots_of(rows.columns),
     )
 

@@ -39,6 +39,8 @@ def _rows(worded: pl.DataFrame) -> pl.DataFrame:
         number="address",
         body="body",
         valid_until=pl.col("valid_until").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        not_before=pl.col("not_before").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        not_after=pl.col("not_after").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
 
 
@@ -50,6 +52,8 @@ def _lines(options: MobileConnectOptions, rows: pl.DataFrame, _creatives: Creati
         JE_MessageId="message_id",
         JE_Body="body",
         JE_ValidUntil="valid_until",
+        JE_NotBefore="not_before",
+        JE_NotAfter="not_after",
     )
 
 

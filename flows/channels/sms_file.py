@@ -15,7 +15,7 @@ def _rows(worded: pl.DataFrame) -> pl.DataFrame:
         pl.col("address").alias("to"),
         pl.col("sms_sender").alias("sender"),
         "body",
-        pl.col("valid_until").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        pl.col("valid_until", "not_before", "not_after").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
     ).hstack(measure(worded["body"]).select("encoding", "segments"))
 
 

@@ -1,7 +1,7 @@
 """SMS by Twilio: a line for the form of each POST to Messages, ready for `requests.post(url, data=line)`.
 
-The body may have 1,600 characters. A message that waits in Twilio's queue is dropped once it is no longer true, or after the
-longest time that they keep one.
+The body may have 1,600 characters. A message that waits in Twilio's queue is dropped when there is no time left to send it, or
+after the longest time that they keep one.
 Source: Twilio, Message resource (`To`, `From`, `Body`, `ValidityPeriod`: 1 to 36,000 seconds).
 """
 
@@ -22,7 +22,7 @@ LONGEST_WAIT_SECONDS = 36_000
 
 
 def _rows(worded: pl.DataFrame) -> pl.DataFrame:
-    life = (pl.col("valid_until") - pl.col("valid_from")).dt.total_seconds().clip(1, LONGEST_WAIT_SECONDS)
+    life = (pl.col("not_after") - pl.col("not_before")).dt.total_seconds().clip(1, LONGEST_WAIT_SECONDS)
     return worded.select(
         "message_id",
         "customer_id",

@@ -276,7 +276,7 @@ def _undo(ledger: Ledger, batch_id: str, reason: str) -> Recovered:
 
 
 def _unclaim(ledger: Ledger, batch_id: str, reason: str) -> None:
-    for table in ("exposure", "receipt", "delivery", "claim", "carriage"):
+    for table in ("exposure", "receipt", "delivery", "seed", "claim", "carriage"):
         ledger.execute(f"DELETE FROM {table} WHERE batch_id = $batch", {"batch": batch_id})
     _set_state(ledger, batch_id, "aborted", reason)
 

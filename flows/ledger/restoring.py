@@ -166,7 +166,7 @@ def _accept_batches(settings: Settings, ledger: Ledger, batches: tuple[str, ...]
 def _lost(manifest: dict[str, Any]) -> pl.DataFrame:
     """The row of a batch of which the ledger has no claims."""
     row = {name: manifest[name] for name in ("batch_id", "run_id", "target", "brand", "channel", "kind")}
-    number, rows = int(manifest["batch_id"].rpartition("-")[2]), int(manifest["rows"])
+    number, rows = int(manifest["batch_id"].rpartition("-")[2]), int(manifest["rows"]) - int(manifest["seed_rows"])
     return pl.DataFrame(
         {**row, "number": number, "state": "lost", "row_count": rows, "released_count": rows, "claimed_at": present()}
     ).with_columns(

@@ -27,6 +27,7 @@ from flows.line.comparing import compare
 from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
 from flows.line.forgetting import forget, forget_requested
+from flows.line.linking import read_link, write_link_keys
 from flows.line.listing import reconcile_list
 from flows.line.planning import begin, plan_part
 from flows.line.previewing import Asked, preview, preview_for
@@ -37,6 +38,7 @@ from flows.line.rotating import rotate
 from flows.line.settling import settle
 from flows.line.sources import make_sample, scratch_folder
 from flows.line.telling import tell, tell_all
+from flows.line.translating import export_strings, import_strings
 from flows.plan import check_deliverable, read_plan
 
 if TYPE_CHECKING:
@@ -62,9 +64,11 @@ __all__ = [
     "deliver",
     "deliver_again",
     "explain",
+    "export_strings",
     "finish",
     "forget",
     "forget_requested",
+    "import_strings",
     "pairs",
     "plan",
     "plan_part",
@@ -73,6 +77,7 @@ __all__ = [
     "preview_for",
     "prove",
     "publish",
+    "read_link",
     "reconcile_list",
     "recover_now",
     "resolve_hold",
@@ -87,6 +92,7 @@ __all__ = [
     "tell",
     "tell_all",
     "tidy",
+    "write_link_keys",
 ]
 
 Way = Literal["publish", "abort", "taken"]

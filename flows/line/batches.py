@@ -17,12 +17,14 @@ from flows.ledger.publishing import Sealed, publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, sources_known, versions
 from flows.ledger.store import open_ledger
 from flows.line.planning import SOURCES, read_creatives, scan_deliveries, source_of
+from flows.line.seeding import SEED, SEED_LANE, open_seeds, orphans
 from flows.line.sources import bars_of_deliveries, hear
 from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
 from flows.stages.delivery import Payload, header, leave_out, shaped, write_batch
 from flows.stages.eligibility import rechecked
 from flows.stages.exposure import exposed
+from flows.stages.timing import timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,24 +75,35 @@ class Checked:
         rows: with `reason`, and `consent_event`, the consent that they rely on.
         at: UTC instant as of which consent was read.
         drain: the number of the latest drain of the inbox then.
+        seeds: those of some seed addresses that nothing bars.
     """
 
     rows: pl.DataFrame
     at: datetime
     drain: int
+    seeds: pl.DataFrame
 
 
-def checked(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> Checked:
-    """`rows` with what bars each now: never older than the claim. What is in the inbox counts."""
+def checked(workspace: Workspace, plan: Plan, rows: pl.DataFrame, seeds: pl.DataFrame | None = None) -> Checked:
+    """`rows` with what bars each now: never older than the claim. What is in the inbox counts.
+
+    Args:
+        workspace: gives SQL, products and settings.
+        plan: of the run.
+        rows: planned deliveries.
+        seeds: `brand, channel, address, address_match` of seed addresses: they need no consent, and may be suppressed.
+    """
+    seeds = SEED.to_frame() if seeds is None else seeds
     at, heard = present(), hear(workspace.settings, draining=True)
     if rows.is_empty():
         nothing = pl.lit(None, dtype=pl.String)
-        return Checked(rows.with_columns(reason=nothing, consent_event=nothing), at, heard.drain)
+        return Checked(rows.with_columns(reason=nothing, consent_event=nothing), at, heard.drain, seeds.clear())
     source = source_of(workspace, plan.order)
     source = replace(source, moment=replace(source.moment, present=at))
-    bars = bars_of_deliveries(source, rows, load_key(workspace.settings.key_file), heard)
+    addressed = pl.concat([rows, seeds], how="diagonal")
+    bars = bars_of_deliveries(source, addressed, load_key(workspace.settings.key_file), heard)
     looked = rechecked(rows, bars, workspace.products, CHANNELS, workspace.settings.targets, at)
-    return Checked(looked, at, heard.drain)
+    return Checked(looked, at, heard.drain, open_seeds(seeds, bars.suppressed))
 
 
 def within_budget(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
@@ -98,6 +111,11 @@ def within_budget(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.Da
     with open_ledger(workspace.settings) as ledger:
         lately = shown_lately(ledger, plan.order.as_of, workspace.settings.exposure)
     return exposed(rows, lately, workspace.products, workspace.settings.exposure)
+
+
+def within_hours(workspace: Workspace, plan: Plan, rows: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    """Planned deliveries with the instants between which each may be sent: hours may have passed since the plan was made."""
+    return timed(rows, workspace.products, workspace.settings, at, plan.order.starts_at)
 
 
 def claims_wanted(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
@@ -117,6 +135,7 @@ class Staged:
         creatives: of these.
         files: what is written.
         consent_checked_at: UTC instant as of which consent was read.
+        seeds: copies for seed addresses, which are in the files, too.
         when_left_out: is told the `message_id` of what is left out at the seal.
         records: table of the ledger -> rows that become true with the seal.
     """
@@ -127,6 +146,7 @@ class Staged:
     creatives: Creatives
     files: list[Payload]
     consent_checked_at: datetime
+    seeds: pl.DataFrame
     when_left_out: Callable[[pl.Series], None] | None = None
     records: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
@@ -148,18 +168,21 @@ class Staged:
         return staged(self.job.workspace.settings, self.batch.batch_id)
 
     def write(self) -> int:
-        """Archive what its products are made of, stage its files, and return the number of rows."""
+        """Archive what its products are made of, stage its files, and return the number of rows, seeds left aside."""
         workspace = self.job.workspace
         for product, digest in self._digests.items():
             archive(workspace.settings, digest, workspace.product_files(workspace.products[product]))
         self.records = self._records()
-        return write_batch(self._folder, self.files, self.creatives, self.job.target, self._header())
+        rows = write_batch(self._folder, self.files, self.creatives, self.job.target, self._header())
+        return rows - self.seeds.height
 
     def rows(self) -> pl.DataFrame:
         """As `Contents.rows`."""
         topics = {name: product.topic for name, product in self.job.workspace.products.items()}
         topic = pl.col("product").replace_strict(topics, return_dtype=pl.String)
-        return self.sent.select("message_id", "person_key", "brand", "channel", "address_match", topic=topic)
+        names = ("message_id", "person_key", "brand", "channel", "address_match", "product")
+        rows = pl.concat([frame.select(names) for frame in (self.sent, self.seeds) if frame.height])
+        return rows.select(pl.exclude("product"), topic=topic)
 
     def is_current(self) -> bool:
         """As `Contents.is_current`."""
@@ -168,10 +191,14 @@ class Staged:
     def leave_out(self, barred: pl.Series) -> int:
         """As `Contents.leave_out`."""
         self.sent = self.sent.filter(~pl.col("message_id").is_in(barred.implode()))
+        if self.seeds.height:
+            barred = pl.concat([barred, orphans(self.seeds, self.sent, self.creatives)])
+            self.seeds = self.seeds.filter(~pl.col("message_id").is_in(barred.implode()))
         self.records = self._records()
         if self.when_left_out is not None:
             self.when_left_out(barred)
-        return leave_out(self._folder, barred, self.files, self.creatives, self.job.target, self._header())
+        rows = leave_out(self._folder, barred, self.files, self.creatives, self.job.target, self._header())
+        return rows - self.seeds.height
 
     def _records(self) -> dict[str, pl.DataFrame]:
         numbers, known_sources = self._noted
@@ -191,6 +218,7 @@ class Staged:
             "receipt": receipts,
             "product_version": new,
             "exposure": exposures(self.sent, {name: products[name].because for name in self._digests}, self.batch),
+            "seed": self.seeds.select("message_id", batch_id=batch_id),
             "source": _new_sources(sources, receipts["sources_sha256"], known_sources),
         }
 
@@ -200,7 +228,7 @@ class Staged:
         listed = products.join(numbers.select("product", version="number"), on="product")
         listed = listed.sort("product", "variant", "facts")
         name, digest = self.job.workspace.settings.name, plan_digest(self.job.folder)
-        return header(self.batch, name, digest, self.consent_checked_at, listed.to_dicts())
+        return header(self.batch, name, digest, self.consent_checked_at, listed.to_dicts(), self.seeds["message_id"])
 
 
 def publish_batch(
@@ -217,7 +245,8 @@ def publish_batch(
     Args:
         job: its target and brand.
         batch: claimed.
-        rows: the deliveries that get a receipt: those that send or show something.
+        rows: the deliveries that get a receipt: those that send or show something; and copies for seed addresses, which get
+            none, and which nothing counts.
         creatives: of the rows.
         files: what to write.
         look: when consent was read.
@@ -227,7 +256,9 @@ def publish_batch(
         BalanceError: rows, files and manifest are not the same number; nothing is revealed then.
         JustEnoughError: as `ledger.publishing.publish`.
     """
-    contents = Staged(job, batch, rows, creatives, files, look.at, when_left_out)
+    is_seed = pl.col("lane") == SEED_LANE
+    sent, seeds = rows.filter(~is_seed), rows.filter(is_seed)
+    contents = Staged(job, batch, sent, creatives, files, look.at, seeds, when_left_out)
     refuse_unbalanced(batch.batch_id, claims=batch.row_count, rows=contents.write())
     return publish(job.workspace.settings, batch, contents, look.drain)
 

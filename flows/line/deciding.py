@@ -10,6 +10,7 @@ from flows.line.sources import read_bars, read_segment_rows
 from flows.schemas import DECISIONS
 from flows.stages.decision import decided
 from flows.stages.eligibility import eligible
+from flows.stages.language import spoken
 from flows.stages.pressure import burdened, paced
 from flows.stages.relevance import scored
 from flows.stages.segment import candidates
@@ -79,6 +80,7 @@ def decide(source: Source, scope: Scope, past: Past, key: Key) -> Decided:
     for product in live:
         about = candidates(rows[product.segment], product, moment, key)
         open_ones = eligible(about, bars, history, product, workspace.channels(product), settings.targets, moment)
-        frames[product.name] = scored(paced(open_ones, burdens, product, settings.caps), product, moment)
+        likely = scored(paced(open_ones, burdens, product, settings.caps), product, moment)
+        frames[product.name] = spoken(likely, product, workspace.words[product.name], settings.locale, moment.as_of)
     decisions = decided(list(frames.values()), history, live, settings, key, moment) if live else DECISIONS.to_frame()
     return Decided(bars, frames, decisions)

@@ -16,12 +16,22 @@ from flows.ledger.publishing import refuse_unbalanced
 from flows.ledger.restoring import mark
 from flows.ledger.runs import batches_of, claims_of, end_run, is_of_plan, run_state, start_run, states_told
 from flows.ledger.store import open_ledger
-from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
+from flows.line.batches import (
+    Job,
+    checked,
+    claims_wanted,
+    publish_batch,
+    reasons_of,
+    valid_until,
+    within_budget,
+    within_hours,
+)
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
 from flows.line.planning import read_decisions, scan_deliveries
 from flows.line.reconciling import publish_state, published_members
 from flows.line.request import Published
+from flows.line.seeding import addresses, seeded
 from flows.line.sources import database
 from flows.plan import Plan, check_deliverable, plan_digest, plan_folder, read_plan
 from flows.schemas import KEYS
@@ -161,7 +171,8 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> No
     """
     if planned.is_empty():
         return
-    rows = within_budget(workspace, plan, checked(workspace, plan, planned).rows)
+    look = checked(workspace, plan, planned)
+    rows = within_hours(workspace, plan, within_budget(workspace, plan, look.rows), look.at)
     messages = rows.filter(
         pl.col("target").is_in([name for name in plan.order.targets if target(name).kind == "message"])
     )
@@ -178,8 +189,9 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> No
 
 def publish_messages(job: Job, planned: pl.DataFrame) -> Published:
     """Claim what is still free of some planned deliveries, and publish exactly that. Raises as `publish`."""
-    look = checked(job.workspace, job.plan, planned)
-    rows = within_budget(job.workspace, job.plan, look.rows)
+    seeds = addresses(job.workspace, job.brand, job.target.channel)
+    look = checked(job.workspace, job.plan, planned, seeds)
+    rows = within_hours(job.workspace, job.plan, within_budget(job.workspace, job.plan, look.rows), look.at)
     free = rows.filter(pl.col("reason").is_null())
     wanted = claims_wanted(job.workspace, job.plan, free)
     with open_ledger(job.workspace.settings) as ledger, ledger.transaction():
@@ -195,7 +207,11 @@ def publish_messages(job: Job, planned: pl.DataFrame) -> Published:
         mine = wanted.join(leaving, on="message_id", how="semi")
         batch = claim(ledger, job.header(), mine, valid_until(leaving))
     creatives = job.creatives(leaving)
-    files = [Payload("recipients", "append", job.content(leaving, creatives))]
-    sealed = publish_batch(job, batch, leaving, creatives, files, look)
-    dropped = dict(Counter(dropped) + Counter(reasons_of(sealed.barred)))
+    copies = seeded(job.workspace, job.plan.order.as_of, leaving, creatives, look.seeds)
+    creatives = {**creatives, **copies.creatives}
+    whole = pl.concat([leaving, copies.rows], how="diagonal_relaxed")
+    files = [Payload("recipients", "append", job.content(whole, creatives))]
+    sealed = publish_batch(job, batch, whole, creatives, files, look)
+    barred = sealed.barred.join(leaving, on="message_id", how="semi")
+    dropped = dict(Counter(dropped) + Counter(reasons_of(barred)))
     return Published(job.target.name, job.brand, sealed.folder, rows=sealed.rows, dropped=dropped)

@@ -41,14 +41,16 @@ from flows.stages.crowd import shown
 from flows.stages.exposure import spared
 from flows.stages.guard import guarded
 from flows.stages.routing import routed
+from flows.stages.timing import timed
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from flows.line.request import Request
     from flows.product import Product
+    from flows.settings import Settings
     from flows.workspace import Workspace
 
 MOST_PARTS = 4096
@@ -86,6 +88,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     follow_key(Source(workspace, path, moment, {}))
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
+    chosen = _chosen(request.targets, targets, "--target", "target of this workspace")
     order = Order(
         run_id=new_run_id(moment.as_of),
         as_of=moment.as_of,
@@ -94,7 +97,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         starts_at=moment.starts_at,
         parts=request.parts or settings.parts,
         products=_chosen(request.products, live, "--product", "live product"),
-        targets=_chosen(request.targets, targets, "--target", "target of this workspace"),
+        targets=chosen,
         customers=tuple(sorted(set(request.customers))),
         is_narrowed=bool(request.products or request.targets),
         inputs_digest=workspace.inputs_digest,
@@ -102,6 +105,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         list_ages=list_ages,
         source_columns={name: dict(columns) for name, columns in sources.columns.items()},
         overdue=tuple(product.name for product in overdue),
+        seeds=_seeds(settings, chosen),
         targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
         key_id=load_key(settings.key_file).key_id,
     )
@@ -144,6 +148,7 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
         if product.name in order.products:
             open_ones = facts.filter(pl.col("reason").is_null())
             lanes = routed(open_ones, product, settings, fields, order.targeted[product.segment])
+            lanes = timed(lanes, workspace.products, settings, order.present, order.starts_at)
             wanted = lanes.filter(pl.col("target").is_in(list(order.targets)))
             told, counts = shown(wanted, product, workspace.words[product.name], fields, key)
             save(told, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
@@ -221,7 +226,7 @@ def scan_deliveries(folder: Path) -> pl.LazyFrame:
     """All deliveries of a plan: the columns of `message.worded`, and those with a reason without words."""
     files = sorted((folder / "deliveries").glob("*.parquet"))
     if not files:  # no product is live
-        return frame_schema(*ROUTED, "creative_id", "message_id").to_frame().lazy()
+        return frame_schema(*ROUTED, "creative_id", "message_id", "not_before", "not_after").to_frame().lazy()
     return pl.concat([pl.scan_parquet(file) for file in files], how="diagonal")
 
 
@@ -235,6 +240,12 @@ def read_creatives(folder: Path, used: Iterable[str]) -> dict[str, dict[str, Any
 def read_decisions(folder: Path) -> pl.DataFrame:
     """All decisions of a plan: `schemas.DECISIONS`."""
     return pl.concat([pl.read_parquet(file) for file in sorted((folder / "decisions").glob("*.parquet"))])
+
+
+def _seeds(settings: Settings, targets: Collection[str]) -> dict[str, int]:
+    """Channel -> its seed addresses, of the channels that some targets are for."""
+    channels = {channel for ways in settings.targets.values() for channel, name in ways.items() if name in targets}
+    return {channel: len(given) for channel, given in settings.seeds.items() if channel in channels}
 
 
 def _chosen(asked: Sequence[str], known: Sequence[str], option: str, kind: str) -> tuple[str, ...]:

@@ -14,11 +14,12 @@ from flows.keys import Key
 from flows.line.explaining import Explanation, explain
 from flows.line.planning import read_creatives, scan_deliveries
 from flows.line.situations import situations
+from flows.links import of_recipients
 from flows.locales import spelt
 from flows.plan import plan_folder
 from flows.schemas import ROUTED
 from flows.sms_length import measure
-from flows.stages.message import UNSUBSCRIBE, worded
+from flows.stages.message import worded
 from flows.wording import fitting
 from flows.words import is_spoken, is_words_slot, pieces
 
@@ -128,7 +129,7 @@ def preview(workspace: Workspace, name: str, asked: Asked = Asked()) -> Preview:
     made = worded(frame, product, workspace, NOBODY)
     in_order = made.rows.sort(pl.col("decision_id").cast(pl.UInt32)).to_dicts()
     messages = [
-        _message(_without_id(row), made.creatives[row["creative_id"]], files[key])
+        _message({**row, **_addresses(workspace, product, row)}, made.creatives[row["creative_id"]], files[key])
         for row, (key, _) in zip(in_order, examples, strict=True)
     ]
     return _preview(product, _alike(messages))
@@ -237,10 +238,10 @@ def _examples(
             yield key, row
 
 
-def _without_id(row: Mapping[str, Any]) -> dict[str, Any]:
-    """An example has no id of its own for the address to leave at."""
-    address = row[UNSUBSCRIBE]
-    return {**row, UNSUBSCRIBE: address and address.replace(row["message_id"], "{message_id}")}
+def _addresses(workspace: Workspace, product: Product, row: Mapping[str, Any]) -> dict[str, str]:
+    """An example has no id of its own for the addresses of its recipient."""
+    brand = workspace.settings.brand(row["brand"], row["country"]).model_dump()
+    return of_recipients(brand, is_marketing=product.message_type == "marketing")
 
 
 def _message(row: Mapping[str, Any], creative: Mapping[str, Any], variants: tuple[str, ...]) -> Message:

@@ -150,13 +150,14 @@ def _drop_history(settings: Settings, oldest: date, now: datetime) -> dict[str, 
     conditions = {
         "claim": of_batches,
         "delivery": f"{of_batches} AND valid_until < $now",
+        "seed": of_batches,
         "receipt": f"{of_batches} AND message_id NOT IN (SELECT message_id FROM delivery WHERE valid_until >= $now)",
         "decision": f"{old} AND valid_until < $now AND run_id NOT IN (SELECT run_id FROM run WHERE {needed})",
     }
     given = {"oldest": oldest, "now": now.replace(tzinfo=None)}
     gone = {}
     with open_ledger(settings) as ledger, ledger.transaction():
-        for table in ("receipt", "delivery", "claim", "decision"):
+        for table in ("receipt", "delivery", "seed", "claim", "decision"):
             condition = conditions[table]
             used = {name: value for name, value in given.items() if f"${name}" in condition}
             gone[table] = int(ledger.rows(f"SELECT count(*) FROM {table} WHERE {condition}", used).item())

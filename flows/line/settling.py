@@ -23,6 +23,7 @@ from flows.plan import (
     Capped,
     Count,
     Crowd,
+    Held,
     Missed,
     Order,
     Plan,
@@ -34,13 +35,14 @@ from flows.plan import (
     save_plan,
 )
 from flows.reasons import BARRED
-from flows.schemas import KEYS, ROUTED
+from flows.schemas import INSTANT, KEYS, ROUTED
 from flows.stages.claims import Reach, in_small_audiences, reconciled
 from flows.stages.crowd import CLASS, lowered
 from flows.stages.decision import units
 from flows.stages.delivery import shaped
 from flows.stages.message import worded
 from flows.stages.routing import carried
+from flows.stages.timing import strange_zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -183,7 +185,7 @@ def _counted(
     expires_at: datetime,
 ) -> Plan:
     decisions = read_decisions(folder)
-    deliveries = scan_deliveries(folder).select("message_type", *_COUNTED, "reason").collect()
+    deliveries = scan_deliveries(folder).select("message_type", *_COUNTED, *_TIMED, "reason").collect()
     leaving = deliveries.filter(pl.col("reason").is_null())
     counts = leaving.group_by(_COUNTED).len("rows").sort(_COUNTED, nulls_last=False)
     plan = Plan(
@@ -197,6 +199,8 @@ def _counted(
         counts=tuple(Count.model_validate(row) for row in counts.iter_rows(named=True)),
         crowds=crowds,
         capped=_capped(decisions),
+        held=_held(leaving, order.present),
+        strange_zones=strange_zones(leaving, workspace.settings),
         missed=_missed(folder),
         files={name: digest for name, digest in digests(folder).items() if not name.startswith(_PASSING)},
     )
@@ -222,6 +226,13 @@ def _capped(decisions: pl.DataFrame) -> tuple[Capped, ...]:
     return tuple(Capped.model_validate(row) for row in rows.iter_rows(named=True))
 
 
+def _held(leaving: pl.DataFrame, at: datetime) -> tuple[Held, ...]:
+    """What waits for the end of quiet hours, by channel."""
+    waiting = leaving.filter(pl.col("not_before") > pl.lit(at, dtype=INSTANT)).group_by("channel")
+    rows = waiting.agg(messages=pl.len(), since=pl.col("not_before").min(), until=pl.col("not_before").max())
+    return tuple(Held.model_validate(row) for row in rows.sort("channel").iter_rows(named=True))
+
+
 def _missed(folder: Path) -> tuple[Missed, ...]:
     """What stands in the way in products in which most people have no fact, over all parts."""
     files = sorted((folder / MISSED_FOLDER).glob("*.parquet"))
@@ -238,6 +249,7 @@ def _missed(folder: Path) -> tuple[Missed, ...]:
 
 _PASSING = (f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/")
 _COUNTED = ["product", "target", "brand", "variant", "facts"]
+_TIMED = ["customer_id", "channel", "time_zone", "not_before"]
 
 
 def _waterfalls(rows: pl.DataFrame) -> dict[str, Waterfall]:

@@ -34,12 +34,18 @@ def situations(
     """
     for size in range(len(dimensions) + 1):
         for facts in combinations(dimensions, size):
-            known = {name: segment.fields[name].examples for name in fields if _is_known(segment, name, facts)}
-            turns = max(map(len, known.values()), default=1) if every_example else 1
+            known = [segment.fields[name].examples for name in fields if _is_known(segment, name, facts)]
+            turns = max(map(len, known), default=1) if every_example else 1
             for turn in range(max(turns, 1)):
-                given = {name: values[turn % len(values)] for name, values in known.items() if values}
-                yield Situation(facts, {name: given.get(name) for name in fields})
+                yield situation(fields, facts, segment, turn)
 
 
-def _is_known(segment: Segment, field: str, facts: tuple[str, ...]) -> bool:
+def situation(fields: Collection[str], facts: Sequence[str], segment: Segment, turn: int = 0) -> Situation:
+    """A set of facts with an example of each field that shows some of them: the first, unless it is the turn of another."""
+    known = {name: segment.fields[name].examples for name in fields if _is_known(segment, name, facts)}
+    given = {name: values[turn % len(values)] for name, values in known.items() if values}
+    return Situation(tuple(facts), {name: given.get(name) for name in fields})
+
+
+def _is_known(segment: Segment, field: str, facts: Collection[str]) -> bool:
     return set(segment.fields[field].dimensions) <= set(facts)

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.errors import TemplateError
+from flows.links import of_recipients
 from flows.markup.colours import LEAST, pale
 from flows.markup.craft import (
     Owed,
@@ -231,7 +232,7 @@ def _owed(sender: Context) -> Owed | None:
 
 
 def _reserved_values(sender: Context) -> Context:
-    return {"unsubscribe_url": sender["brand"]["unsubscribe_url"]} if sender["is_marketing"] else {}
+    return of_recipients(sender["brand"], is_marketing=sender["is_marketing"])
 
 
 def _refuse(complaints: Iterable[Complaint], sources: Mapping[str, str]) -> None:

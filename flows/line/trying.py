@@ -77,7 +77,11 @@ def try_words(workspace: Workspace) -> tuple[Tried, ...]:
 def _trial(workspace: Workspace, product: Product, key: WordsKey, usage: Usage) -> Trial:
     words, layout = workspace.words[product.name][key], layout_of(workspace.layouts, key)
     brands = workspace.settings.brands
-    senders = [f"{brand}/{country}" for brand in product.brands for country in brands[brand]]
+    longest = max(
+        product.test.variants, key=len, default=None
+    )  # addresses name it, and text messages are paid by length
+    variant = f"/{key.variant or longest}" if longest else ""
+    senders = [f"{brand}/{country}{variant}" for brand in product.brands for country in brands[brand]]
     contexts = tuple(sender_context(sender, product, key, workspace) for sender in senders)
     segment, used = workspace.segments[product.segment], sorted(usage.used)
     return Trial(

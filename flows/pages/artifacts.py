@@ -10,7 +10,7 @@ import shlex
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from flows.pages.terminal import by_caps, without_facts
+from flows.pages.terminal import by_caps, by_hours, to_seeds, without_facts
 from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def plan_page(plan: Plan, *, workspace: str) -> str:
         "## Deliveries",
         waterfalls(plan.deliveries, "can leave"),
         *by_caps(plan.capped),
+        *by_hours(plan),
         *without_facts(plan.missed),
+        *to_seeds(order.seeds),
         "## By product and target",
         counts_table(plan.counts),
     ]

@@ -11,7 +11,7 @@ from rich.text import Text
 from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from rich.console import RenderableType
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from flows.line.acknowledging import Acknowledged
     from flows.line.listing import Compared
     from flows.line.request import Carried, Delivered, Outcome, Published
-    from flows.plan import Capped, Crowd, Missed, Plan, Waterfall
+    from flows.line.translating import Exported, Imported
+    from flows.plan import Capped, Crowd, Held, Missed, Plan, Waterfall
     from flows.starting import Started
 
 
@@ -53,13 +54,40 @@ def _counted(settled: Plan) -> RenderableType:
     fewer = [_crowded(crowd) for crowd in settled.crowds if crowd.lowered]
     bare = [Text(line) for line in without_facts(settled.missed)]
     full = [Text(line) for line in by_caps(settled.capped)]
+    waiting = [Text(line) for line in by_hours(settled)]
     lists = [Text(f"The suppression list of {name} was compared {age} ago.") for name, age in order.list_ages.items()]
-    return Group(title, *map(_overdue, order.overdue), people, wanted, *full, *fewer, *bare, *lists)
+    seeds = [Text(line) for line in to_seeds(order.seeds)]
+    return Group(title, *map(_overdue, order.overdue), people, wanted, *full, *waiting, *fewer, *bare, *seeds, *lists)
+
+
+def to_seeds(seeds: Mapping[str, int]) -> list[str]:
+    """Where copies go that are not counted, if anywhere."""
+    ways = ", ".join(f"{count:,} by {channel}" for channel, count in seeds.items())
+    return (
+        [f"Seed addresses get a copy of each product, variant, language and level, uncounted: {ways}."] if ways else []
+    )
 
 
 def by_caps(capped: Sequence[Capped]) -> list[str]:
     """For each cap how many people it bars, and until when."""
     return [f"Capped by {row.cap}: {row.people:,}, the last of them until {row.until}." for row in capped]
+
+
+def by_hours(settled: Plan) -> list[str]:
+    """How many messages wait for the end of quiet hours, and until when; and whose hours could not be told."""
+    held = [
+        f"{row.messages:,} {row.channel} are held for the quiet hours where people are, until {_told(row)} UTC."
+        for row in settled.held
+    ]
+    strange = (
+        f"{settled.strange_zones:,} people have a time zone that nobody knows; the setting `timezone` holds for them."
+    )
+    return [*held, strange] if settled.strange_zones else held
+
+
+def _told(held: Held) -> str:
+    first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (held.since, held.until))
+    return first if first == last else f"{first} to {last}"
 
 
 def without_facts(missed: Sequence[Missed]) -> list[str]:
@@ -221,10 +249,40 @@ def reconciled(found: Compared) -> RenderableType:
     return Group(*map(Text, lines))
 
 
+def exported(found: Sequence[Exported]) -> RenderableType:
+    """The catalogues that were written."""
+    lines = [
+        f"{each.file}: {each.texts:,} texts, {each.translated:,} of them translated"
+        + (f", {each.stale:,} fuzzy since their source has changed." if each.stale else ".")
+        for each in found
+    ]
+    return Group(*map(Text, lines), _next(f"translate, then: justenough strings import {found[0].file}"))
+
+
+def imported(found: Imported) -> RenderableType:
+    """What became of a catalogue: the files that were written, or what is wrong with it."""
+    if found.wrong:
+        wrong = [Text(f"{where}: {what}\n  hint: {hint}") for where, what, hint in found.wrong]
+        return Group(*wrong, Text("Nothing was written."))
+    label = [Text(f"Put it into product.yaml: label: {{…, {found.locale}: {found.label}}}")] if found.label else []
+    return Group(*map(Text, found.files), *label, _next("justenough check, then read them: justenough preview"))
+
+
 def noted(notices: int) -> RenderableType:
     """What was put into the inbox."""
     said = "1 notice is in the inbox: it holds" if notices == 1 else f"{notices:,} notices are in the inbox: they hold"
     return Text(f"{said} for whatever is sealed from now on.")
+
+
+def link_key(brand: str, file: Path) -> RenderableType:
+    """What a preference centre reads links with."""
+    said = f"{file} reads the links of {brand}, and nothing else; keep it as you keep a password."
+    return Text(said)
+
+
+def followed(action: str, brand: str, message_id: str) -> RenderableType:
+    """What a link is about."""
+    return Text(f"{action}, {brand}, message {message_id}")
 
 
 def sampled(rows: dict[str, int]) -> RenderableType:

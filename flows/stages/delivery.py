@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.channels import CHANNELS
+from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.clock import present
 from flows.durable import create_file, no_space, private_folder, sync_file, sync_folder
 from flows.errors import BalanceError, OutboxError
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 CREATIVES = "creatives.ndjson"
+HOURS = "hours"
+"""The column of a target's rows by which its files are cut where they cannot say when each message may be sent: an ISO 8601
+interval, null where that is as long as the message is true."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +64,28 @@ def shaped(worded: pl.DataFrame, creatives: Creatives, target: Target, starts_at
     )
     rows = rows.join(senders, on="creative_id", how="left", maintain_order="left")
     if target.merge is None:
-        return target.rows(rows.with_columns(_whole(rows, creatives, target)))
+        return _timed(target.rows(rows.with_columns(_whole(rows, creatives, target))), rows, target)
     # Only what the creatives in hand use, in an order of its own: else the columns would tell how the run was cut into parts.
     slots = sorted({slot for creative in creatives.values() for slot in creative["slots"] if is_words_slot(slot)})
     slots.sort(key=len)
     others = [name for name in rows.columns if not is_words_slot(name)]
     shape = target.rows(rows.select(*others, *(slot for slot in slots if slot in rows.columns)))
+    links = {slot for creative in creatives.values() for slot in creative["slots"] if slot in RESERVED_SLOTS}
+    shape = shape.hstack(rows.select(sorted(links - set(shape.columns))))
     if missing := sorted(set(slots) - set(shape.columns)):
         what = f"the slot '{missing[0]}' of a creative has no column in the recipients' file"
         raise BalanceError(f"flows/channels/{target.name}.py", what, "keep every slot's column in rows()")
-    return shape
+    return _timed(shape, rows, target)
+
+
+def _timed(shape: pl.DataFrame, rows: pl.DataFrame, target: Target) -> pl.DataFrame:
+    """The rows of a target's files, with `HOURS` where something is sent and they do not say when themselves."""
+    if target.kind == "state" or "not_before" in shape.columns:
+        return shape
+    begins, ends = (pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for name in ("not_before", "not_after"))
+    is_narrow = (pl.col("not_before") > pl.col("valid_from")) | (pl.col("not_after") < pl.col("valid_until"))
+    hours = rows.select("message_id", pl.when(is_narrow).then(begins + "/" + ends).alias(HOURS))
+    return shape.join(hours, on="message_id", how="left", maintain_order="left")
 
 
 def write_batch(
@@ -175,9 +190,15 @@ def _told(folder: Path) -> Iterator[None]:
 
 
 def header(
-    batch: Batch, workspace: str, plan_digest: str, consent_checked_at: datetime, products: list[dict[str, Any]]
+    batch: Batch,
+    workspace: str,
+    plan_digest: str,
+    consent_checked_at: datetime,
+    products: list[dict[str, Any]],
+    seeds: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """The entries of a manifest that do not depend on the files (DESIGN §8)."""
+    """The entries of a manifest that do not depend on the files (DESIGN §8); `seeds` are the `message_id` of copies."""
+    seeded = sorted(seeds)
     return {
         "batch_id": batch.batch_id,
         "run_id": batch.run_id,
@@ -193,7 +214,8 @@ def header(
         "consent_checked_at": f"{consent_checked_at:%Y-%m-%dT%H:%M:%SZ}",
         "plan_digest": plan_digest,
         "products": products,
-        "seed_rows": 0,
+        "seed_rows": len(seeded),
+        "seeds": seeded,
         "replaces": None,
         "recalls": None,
         "corrects": None,
@@ -228,6 +250,7 @@ class _Part:
     name: str
     mode: str
     audience: str | None
+    hours: str | None
     rows: pl.DataFrame
     lines: pl.DataFrame | None
 
@@ -236,16 +259,17 @@ def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_
     """A payload cut into files: the same cut for the same rows."""
     if payload.rows.is_empty():
         return
-    per = target.file_per
-    kinds = [payload.rows]
-    if per is not None and payload.rows[per].n_unique() > 1:  # mostly it is one, and parting costs a copy
-        kinds = payload.rows.partition_by(per, maintain_order=True)
+    per = [name for name in (target.file_per, HOURS) if name in payload.rows.columns]
+    is_one = not per or payload.rows.select(per).n_unique() == 1  # mostly, and parting costs a copy
+    kinds = [payload.rows] if is_one else payload.rows.partition_by(per, maintain_order=True)
     for kind in kinds:
-        audience = kind[per][0] if per else None
-        stem = f"{payload.stem}-{audience}" if audience else payload.stem
-        for number, (rows, lines) in enumerate(_cut(kind, target, creatives), start=1):
+        audience = kind[target.file_per][0] if target.file_per else None
+        hours = kind[HOURS][0] if HOURS in per else None
+        told = hours.replace(":", "").replace("-", "").replace("/", "-") if hours else None
+        stem = "-".join(text for text in (payload.stem, audience, told) if text)
+        for number, (rows, lines) in enumerate(_cut(kind.drop(HOURS, strict=False), target, creatives), start=1):
             name = f"{stem}-{number:04}.{target.file_format}{'.pgp' if target.certificate else ''}"
-            yield _Part(name, payload.mode, audience, rows, lines)
+            yield _Part(name, payload.mode, audience, hours, rows, lines)
 
 
 def _cut(
@@ -303,8 +327,8 @@ def _write_part(folder: Path, part: _Part, target: Target, creatives: Creatives)
         _write(lines, content, target)
         path.write_bytes(encrypted(content.getvalue(), target.certificate))
     sync_file(path)
-    entry = _entry(path, part.mode, part.rows.height, lines.columns)
-    return entry | {"audience": part.audience} if part.audience else entry
+    told = {name: value for name, value in (("audience", part.audience), (HOURS, part.hours)) if value}
+    return _entry(path, part.mode, part.rows.height, lines.columns) | told
 
 
 def _write(lines: pl.DataFrame, file: IO[bytes], target: Target) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.channels import CHANNELS, RESERVED_SLOTS
+from flows.channels import CHANNELS
 from flows.errors import TemplateError
 from flows.facts import check_guarded
+from flows.links import OF_RECIPIENTS, of_recipients, tracked
 from flows.wording import layout_of, placed
 from flows.words import compose, fill, generic, wrap
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
 
 FIRST_ATTEMPT = "1"
-(UNSUBSCRIBE,) = RESERVED_SLOTS
+UNSUBSCRIBE = "unsubscribe_url"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def worded(routed: pl.DataFrame, product: Product, workspace: Workspace, key: Ke
     check_guarded(routed, product, fields)
     identified = routed.with_columns(
         message_id=key.of(pl.col("decision_id"), pl.col("lane"), FIRST_ATTEMPT),
-        sender=_senders(routed, workspace),
+        sender=pl.concat_str(_senders(routed, workspace), "variant", separator="/", ignore_nulls=True),
     )
     known, places = placed(identified, workspace.words[product.name])
     rows = identified.with_columns(places)
@@ -69,24 +70,24 @@ def worded(routed: pl.DataFrame, product: Product, workspace: Workspace, key: Ke
     creatives: dict[str, dict[str, Any]] = {}
     for place, words_key in enumerate(known):
         mine = rows.filter(pl.col("words") == place).drop("words")
-        some, made = _put(mine, words_key, product, workspace, list(fields))
+        some, made = _put(mine, words_key, product, workspace, key)
         done.append(some.drop(fields))
         creatives |= made
     return Worded(pl.concat(done, how="diagonal"), creatives)
 
 
 def _put(
-    rows: pl.DataFrame, words_key: WordsKey, product: Product, workspace: Workspace, fields: list[str]
+    rows: pl.DataFrame, words_key: WordsKey, product: Product, workspace: Workspace, key: Key
 ) -> tuple[pl.DataFrame, dict[str, dict[str, Any]]]:
     """One template file on its rows: the words composed, wrapped in each sender's layout, and named."""
     words = workspace.words[product.name][words_key]
     locale = words.locale
     contexts = {name: sender_context(name, product, words_key, workspace) for name in sorted(rows["sender"].unique())}
-    composed = compose(words, rows.select(fields))
+    composed = compose(words, rows.select(list(workspace.fields(product))))
     _check_said(composed, CHANNELS[words_key.channel], words.name)
     layout = layout_of(workspace.layouts, words_key)
     if layout is not None:
-        slots = RESERVED_SLOTS if product.message_type == "marketing" else ()
+        slots = {sender: tuple(_addresses(context)) for sender, context in contexts.items()}
         composed = wrap(composed, layout, senders=rows["sender"], contexts=contexts, slots=slots)
     used = list(workspace.usages(product)[words_key].used)
     keyed = rows.with_columns(
@@ -96,10 +97,10 @@ def _put(
     creatives = []
     for creative in composed.creatives.values():
         _check_lines(creative, CHANNELS[words_key.channel], words.name)
-    for key, sender, variant in kinds.iter_rows():
+    for name, sender, variant in kinds.iter_rows():
         about = {"product": product.name, "channel": words_key.channel, "variant": variant, "locale": locale}
-        identity = _digest(*about.values(), sender, key)
-        described = _described(composed.creatives[key], contexts[sender])
+        identity = _digest(*about.values(), sender, name)
+        described = _described(composed.creatives[name], contexts[sender])
         creatives.append({"creative_id": identity, **about, **described, "words_sha256": words.digest})
     identities = pl.Series("creative_id", [creative["creative_id"] for creative in creatives], dtype=pl.String)
     named = keyed.join(
@@ -109,7 +110,9 @@ def _put(
         nulls_equal=True,
         maintain_order="left",
     )
-    finished = named.with_columns(_unsubscribe(contexts).alias(UNSUBSCRIBE)).drop("key", "sender")
+    printed = {slot for creative in creatives for slot in creative["slots"] if slot in OF_RECIPIENTS}
+    links = [_link(slot, contexts, key, workspace.settings.name) for slot in sorted({*printed, UNSUBSCRIBE})]
+    finished = named.with_columns(links).drop("key", "sender")
     return finished.hstack(composed.rows.drop("key")), {creative["creative_id"]: creative for creative in creatives}
 
 
@@ -173,29 +176,54 @@ def _senders(rows: pl.DataFrame, workspace: Workspace) -> pl.Expr:
 
 
 def sender_context(sender: str, product: Product, words_key: WordsKey, workspace: Workspace) -> dict[str, Any]:
-    """What a layout may print: the sender's identity, never anything about the recipient."""
-    name, _, country = sender.partition("/")
-    brand = workspace.settings.brand(name, country)
+    """What a layout may print: the sender's identity, never anything about the recipient.
+
+    Args:
+        sender: `brand/country`, and `/variant` where the product tries some.
+        product: the product.
+        words_key: which of its words.
+        workspace: gives settings and words.
+    """
+    name, _, rest = sender.partition("/")
+    country, _, variant = rest.partition("/")
+    settings = workspace.settings
+    brand = settings.brand(name, country)
     action = product.help.action
     url = f"{brand.site_url.rstrip('/')}{action.url}" if action.url.startswith("/") else action.url
+    named = {
+        "brand": name,
+        "channel": words_key.channel,
+        "campaign": product.campaign or product.name,
+        "variant": variant,
+        "version": workspace.words[product.name][words_key].digest[:8],
+    }
+    url = tracked(url, settings.link_parameters(words_key.channel), named)
     return {
         "brand": brand.model_dump(),
         "brand_name": name,
         "country": country,
-        "locale": words_key.locale or workspace.settings.locale,
+        "locale": words_key.locale or settings.locale,
         "action": {"label": action.label_in(words_key.locale), "url": url},
         "is_marketing": product.message_type == "marketing",
     }
 
 
-def _unsubscribe(contexts: Mapping[str, Mapping[str, Any]]) -> pl.Expr:
-    """Where the recipient leaves the topic: the brand's address with the message's id, which names nobody."""
-    addresses = {
-        sender: context["brand"]["unsubscribe_url"] if context["is_marketing"] else None
-        for sender, context in contexts.items()
-    }
+def _addresses(context: Mapping[str, Any]) -> dict[str, str]:
+    return of_recipients(context["brand"], is_marketing=context["is_marketing"])
+
+
+def _link(slot: str, contexts: Mapping[str, Mapping[str, Any]], key: Key, workspace: str) -> pl.Expr:
+    """A recipient's own address: the brand's, with what says which message it stood in, and names nobody."""
+    addresses = {sender: _addresses(context).get(slot) for sender, context in contexts.items()}
     address = pl.col("sender").replace_strict(addresses, return_dtype=pl.String)
-    return address.str.replace("{message_id}", pl.col("message_id"), literal=True)
+    address = address.str.replace("{message_id}", pl.col("message_id"), literal=True)
+    for brand in sorted(
+        {contexts[sender]["brand_name"] for sender, url in addresses.items() if url and "{token}" in url}
+    ):
+        token = key.for_links(workspace, brand).token(OF_RECIPIENTS[slot][1], pl.col("message_id"))
+        signed = address.str.replace("{token}", token, literal=True)
+        address = pl.when(pl.col("brand") == brand).then(signed).otherwise(address)
+    return address.alias(slot)
 
 
 def _no_words() -> list[pl.Expr]:

@@ -111,22 +111,23 @@ def fill(composed: Composed, part: str, reserved: pl.DataFrame | None = None) ->
     texts = {key: creative.parts[part] for key, creative in composed.creatives.items()}
     kinds = list(dict.fromkeys(texts.values()))
     if len(kinds) == 1:
-        return _filled(kinds[0], columns, part)
+        return _text(kinds[0], columns, part)
     kind_of = {key: kinds.index(pieces) for key, pieces in texts.items()}
     kind = columns["key"].replace_strict(list(kind_of), list(kind_of.values()), return_dtype=pl.UInt32)
     at = pl.int_range(len(columns), eager=True)
-    done = [pl.DataFrame({"at": at.head(0), part: pl.Series([], dtype=pl.String)})]
+    done = [pl.DataFrame({"at": at.head(0), "text": pl.Series([], dtype=pl.String)})]
     for number, pieces in enumerate(kinds):
         here = kind == number
-        done.append(pl.DataFrame([at.filter(here).alias("at"), _filled(pieces, columns.filter(here), part)]))
-    return pl.concat(done).sort("at")[part]
+        text = _text(pieces, columns.filter(here), part)
+        done.append(pl.DataFrame({"at": at.filter(here), "text": text}))
+    return pl.concat(done).sort("at")["text"].alias(part)
 
 
-def _filled(pieces: Sequence[Piece], columns: pl.DataFrame, part: str) -> pl.Series:
+def _text(pieces: Sequence[Piece], rows: pl.DataFrame, part: str) -> pl.Series:
     """The text of some pieces; the empty piece of `key` makes it one per row even where no piece is a column."""
-    _check_reserved(pieces, columns, part)
+    _check_reserved(pieces, rows, part)
     parts = [pl.col(piece.name) if isinstance(piece, Slot) else pl.lit(piece) for piece in pieces]
-    return columns.select(pl.concat_str([pl.col("key").str.slice(0, 0), *parts]).alias(part))[part]
+    return rows.select(pl.concat_str([pl.col("key").str.slice(0, 0), *parts]).alias(part))[part]
 
 
 def _check_reserved(pieces: Sequence[Piece], columns: pl.DataFrame, part: str) -> None:

@@ -1,4 +1,4 @@
-"""Dates and numbers as people of a locale write them, by the patterns of CLDR."""
+"""Dates, numbers and amounts of money as people of a locale write them, by the patterns of CLDR."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal, list_currencies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+CURRENCIES = frozenset(list_currencies())
 STYLES = ("day_month", "weekday", "weekday_day_month", "full", "iso")
 
 
@@ -55,6 +56,18 @@ def number_in(locale: str) -> Callable[..., str]:
         return format_decimal(value, format=pattern, locale=_known(locale))
 
     return number
+
+
+def money_in(locale: str) -> Callable[..., str]:
+    """The filter `money` of a locale."""
+
+    def money(value: float, currency: str) -> str:
+        """An amount: `£1,234.50` for `1234.5|money('GBP')`, in German `1.234,50 £`; each currency with its own decimals."""
+        if isinstance(value, str) or currency not in CURRENCIES:
+            raise TypeError("a text is no amount, or there is no such currency")
+        return format_currency(value, currency, locale=_known(locale))
+
+    return money
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 An absent value (None) stays absent through every filter but `default`, so that `{{ first_name|upper }}` prints nothing for
 a customer without one. No filter depends on whether the part is HTML: escaping comes last, where a value is printed.
-`date` and `number` speak the language of the file that they stand in (`flows.words.dates`).
+`date`, `money` and `number` speak the language of the file that they stand in (`flows.words.dates`).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 from jinja2 import filters as jinja
 
-from flows.words.dates import date_in, number_in
+from flows.words.dates import CURRENCIES, STYLES, date_in, money_in, number_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 LONGEST = 10_000
 """Characters that a filter may return at most: `replace` and `join` in a row could otherwise grow a text without bound."""
@@ -103,12 +103,15 @@ _ON_PRESENT: Mapping[str, Callable[..., object]] = {
 @functools.cache
 def filters(locale: str) -> Mapping[str, Callable[..., object]]:
     """All filters that templates may use, as they come out in the language `locale`."""
-    on_present = {**_ON_PRESENT, "date": date_in(locale), "number": number_in(locale)}
+    on_present = {**_ON_PRESENT, "date": date_in(locale), "money": money_in(locale), "number": number_in(locale)}
     return {
         "default": default,  # by column where it fills a text field; the others once per distinct input
         **{name: _absent_stays(function) for name, function in sorted(on_present.items())},
     }
 
+
+CHOICES: Mapping[tuple[str, str], Collection[str]] = {("date", "style"): STYLES, ("money", "currency"): CURRENCIES}
+"""What an argument of a filter may be, by the names of both."""
 
 TESTS: Mapping[str, Callable[..., bool]] = {
     "none": lambda value: value is None,

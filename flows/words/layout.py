@@ -151,7 +151,7 @@ def wrap(
     *,
     senders: pl.Series,
     contexts: Mapping[str, Mapping[str, Any]],
-    slots: Collection[str] = (),
+    slots: Mapping[str, Collection[str]] | None = None,
 ) -> Composed:
     """Put the layout of its sender around the words of each row; the layout is rendered once per creative and sender.
 
@@ -160,7 +160,7 @@ def wrap(
         layout: the layout; parts it has no block for stay as they are.
         senders: per row of `composed.rows` the name of its sender (`nordtal/DE`).
         contexts: per sender what the layout may print.
-        slots: the reserved slots that the layout may print; they stand as `{{{unsubscribe_url}}}` in generic creatives.
+        slots: per sender the reserved slots that the layout may print: `{{{unsubscribe_url}}}` in generic creatives.
 
     Returns:
         The same rows with new keys, which depend on the words' key, the layout, the sender's name and its context. Slots of
@@ -169,7 +169,10 @@ def wrap(
     Raises:
         TemplateError: a name is not in a context, or a layout is not what the parts need.
     """
-    if taken := [name for name in slots if name in ESCAPES or name == "key" or is_words_slot(name)]:
+    slots = slots or {}
+    if taken := [
+        name for names in slots.values() for name in names if name in ESCAPES or name == "key" or is_words_slot(name)
+    ]:
         raise TemplateError(layout.name, f"the slot name '{taken[0]}' is taken", "choose another name")
     pairs = pl.DataFrame({"key": composed.rows["key"], "sender": senders.cast(pl.String)})
     if unknown := set(pairs["sender"].unique()) - set(contexts):
@@ -182,7 +185,7 @@ def wrap(
     occurring = pairs.unique().sort("key", "sender")
     news = [digest(key, stamps[sender]) for key, sender in occurring.iter_rows()]
     creatives = {
-        new: _wrapped(composed.creatives[key], layout, contexts[sender], slots)
+        new: _wrapped(composed.creatives[key], layout, contexts[sender], slots.get(sender, ()))
         for new, (key, sender) in zip(news, occurring.iter_rows(), strict=True)
     }
     keys = pairs.join(

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from jinja2 import TemplateSyntaxError, nodes
 
 from flows.durable import plain_size
-from flows.errors import TemplateError
+from flows.errors import TemplateError, nearest
 from flows.words.environment import bare_environment
-from flows.words.filters import TESTS, filters
+from flows.words.filters import CHOICES, TESTS, filters
 from flows.words.names import set_too_late
 
 if TYPE_CHECKING:
@@ -290,11 +290,15 @@ def _arguments(node: nodes.Filter | nodes.Test, function: Callable[..., object],
     try:
         constants = [argument.value for argument in node.args]  # type: ignore[attr-defined]
         named = {str(keyword.key): keyword.value.value for keyword in node.kwargs}  # type: ignore[attr-defined]
-        inspect.signature(function).bind(None, *constants, **named)
+        given = inspect.signature(function).bind(None, *constants, **named).arguments
     except TypeError:
         takes = [str(each.replace(annotation=each.empty)) for each in inspect.signature(function).parameters.values()]
         hint = f"it takes ({', '.join(takes[1:])})"
         raise source.error(node.lineno, f"'{node.name}' does not take these arguments", hint) from None
+    for name, value in given.items():
+        known = CHOICES.get((node.name, name))
+        if known is not None and value not in known:
+            raise source.error(node.lineno, f"'{value}' is no {name} of '{node.name}'", nearest(str(value), known))
 
 
 def _listed(name: str, known: Collection[str]) -> str:

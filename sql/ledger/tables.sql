@@ -99,6 +99,9 @@ CREATE TABLE IF NOT EXISTS delivery (
     valid_until TIMESTAMP NOT NULL
 );
 
+-- One row per copy for a seed address in a sealed batch: neither claimed nor counted.
+CREATE TABLE IF NOT EXISTS seed (message_id VARCHAR NOT NULL, batch_id VARCHAR NOT NULL);
+
 -- One row per message in a sealed batch: which of the person's data it used, and by which right.
 CREATE TABLE IF NOT EXISTS receipt (
     message_id VARCHAR NOT NULL,

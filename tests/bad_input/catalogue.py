@@ -142,9 +142,7 @@ CATALOGUE: dict[int, str] = {
     108: "no row of a table is a blank line",
 }
 
-WAITS: dict[int, str] = {
-    38: "nothing has an hour of the day yet: the platform sends when it likes",
-}
+WAITS: dict[int, str] = {}
 """What nothing can prove yet, and why."""
 
 

@@ -158,16 +158,19 @@ def people(to: Target) -> pl.DataFrame:
         pl.format("https://x.example.com/leave/{}", number).alias(LEAVE),
     ).with_columns(s2=escaped(pl.col("s1")), s1_html=escaped(pl.col("s1")))
     base = pl.concat([worded(to).head(1)] * len(NAMES))
-    rows = base.with_columns(found)
+    rows = base.with_columns(found, not_before=pl.lit(MOMENT.starts_at), not_after=pl.col("valid_until"))
     none = pl.when(pl.col("creative_id") == "k1")
     return rows.with_columns(none.then(pl.col(name)).alias(name) for name in ("s1", "s2", "s1_html", LEAVE))
 
 
-def batch(to: str | Target, folder: Path, rows: pl.DataFrame | None = None) -> Path:
-    """A batch of a target, written to a folder."""
-    form = target(to) if isinstance(to, str) else to
-    content = shaped(people(form) if rows is None else rows, creatives(), form, MOMENT.starts_at)
-    write_batch(folder / "batch", [Payload("recipients", "append", content)], creatives(), form, {})
+def batch(to: str | Target, folder: Path, rows: pl.DataFrame | None = None, link: str | None = None) -> Path:
+    """A batch of a target, written to a folder; the creatives have one more link of the recipient's own, if asked."""
+    form, made = target(to) if isinstance(to, str) else to, creatives()
+    if link is not None:
+        made["k1"]["slots"].append(link)
+        made["k1"]["parts"]["text"] += f"{{{{{{{link}}}}}}}"
+    content = shaped(people(form) if rows is None else rows, made, form, MOMENT.starts_at)
+    write_batch(folder / "batch", [Payload("recipients", "append", content)], made, form, {})
     return folder / "batch"
 
 

@@ -156,6 +156,14 @@ def test_a_column_of_another_creative_stays_blank(tmp_path):
     assert {row["s1"] for row in rows if row["creative"] == "c-k2"} == {""}
 
 
+@pytest.mark.parametrize("to", ["braze", "brevo", "customerio", "klaviyo", "listmonk", "sendgrid", "sfmc"])
+def test_each_link_of_a_recipient_that_a_creative_prints_is_in_the_file(to, tmp_path):
+    folder = batch(to, tmp_path, many(2, preferences_url="https://x.example.com/choose"), link="preferences_url")
+    (file,) = contents(folder)
+    assert file.count(b"https://x.example.com/choose") == 2
+    assert b"preferences_url" in file.lower()
+
+
 @pytest.mark.parametrize("to", ["braze", "klaviyo", "sfmc", "ghost", "listmonk"])
 def test_who_gets_two_messages_is_in_two_files(to, tmp_path):
     twice = many(3).with_columns(address=pl.Series(["a@example.com", "A@example.com", "b@example.com"]))

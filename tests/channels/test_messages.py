@@ -86,7 +86,8 @@ def test_mobileconnect_gets_its_own_headers_and_numbers_without_their_plus(tmp_p
     to = target("sfmc_mobileconnect")
     (file,) = files(to, deliveries(to), tmp_path)
     found = read_as_text(file)
-    assert list(found[0]) == ["_MobileNumber", "_Locale", "_ContactKey", "JE_MessageId", "JE_Body", "JE_ValidUntil"]
+    assert list(found[0]) == ["_MobileNumber", "_Locale", "_ContactKey", "JE_MessageId", "JE_Body", "JE_ValidUntil",
+                              "JE_NotBefore", "JE_NotAfter"]  # fmt: skip
     assert found[3] == {
         "_MobileNumber": "4915100000003",
         "_Locale": "DE",
@@ -94,6 +95,8 @@ def test_mobileconnect_gets_its_own_headers_and_numbers_without_their_plus(tmp_p
         "JE_MessageId": "m3",
         "JE_Body": "=1+1",
         "JE_ValidUntil": "2026-11-23T12:00:00Z",
+        "JE_NotBefore": "2026-11-22T08:00:00Z",
+        "JE_NotAfter": "2026-11-22T20:00:00Z",
     }
     assert [row["JE_Body"] for row in found] == NASTY
 
@@ -136,9 +139,9 @@ def test_twilio_gets_a_form_for_each_message(tmp_path):
     assert [line["Body"] for line in found] == NASTY
 
 
-def test_twilio_drops_a_message_once_it_is_no_longer_true(tmp_path):
+def test_twilio_drops_a_message_when_there_is_no_time_left_to_send_it(tmp_path):
     to = target("twilio")
-    soon = deliveries(to, ["a"]).with_columns(valid_until=pl.lit(MOMENT.starts_at + timedelta(hours=2)))
+    soon = deliveries(to, ["a"]).with_columns(not_after=pl.lit(MOMENT.starts_at + timedelta(hours=10)))
     assert lines(to, soon, tmp_path)[0]["ValidityPeriod"] == 7200
 
 
@@ -184,7 +187,8 @@ def test_onesignal_gets_headers_in_lower_case_no_mark_and_nothing_that_cannot_be
     (file,) = files(to, deliveries(to), tmp_path)
     assert not file.read_bytes().startswith(b"\xef\xbb\xbf")
     found = read_as_text(file)
-    assert list(found[0]) == ["subscription_id", "je_title", "je_body", "je_url", "je_message_id", "je_valid_until"]
+    assert list(found[0]) == ["subscription_id", "je_title", "je_body", "je_url", "je_message_id", "je_valid_until",
+                              "je_not_before", "je_not_after"]  # fmt: skip
     bodies = [row["je_body"] for row in found]
     assert all(letter.isprintable() for body in bodies for letter in body)
     assert bodies[:3] == ["O'Brien & Søn", 'the "best", they say', "two lines"]
@@ -252,6 +256,8 @@ def test_a_call_sheet_tells_whom_to_call_in_which_language_and_what_to_say(tmp_p
         "body": NASTY[0],
         "url": "action_url of it",
         "valid_until": "2026-11-23T12:00:00Z",
+        "not_before": "2026-11-22T08:00:00Z",
+        "not_after": "2026-11-22T20:00:00Z",
     }
 
 

@@ -54,6 +54,8 @@ def worded(to: Target) -> pl.DataFrame:
             "score": 0.5,
             "variant": None,
             "valid_until": SOON + timedelta(hours=n),
+            "not_before": MOMENT.starts_at + timedelta(hours=8),
+            "not_after": MOMENT.starts_at + timedelta(hours=20),
             "level": 1,
             "facts": ["name"],
             "country": "DE",
@@ -134,6 +136,16 @@ def test_every_row_says_until_when_it_is_true(to):
     ends = [f"2026-11-23T{9 + n:02}:00:00Z" for n in (1, 2, 3)]
     name = "valid_to" if "valid_to" in content(to).columns else "valid_until"
     assert content(to)[name].to_list() == ends
+
+
+def test_every_row_of_a_message_says_when_it_may_be_sent_or_is_in_a_file_that_does(to):
+    found, begins, ends = content(to), "2026-11-22T08:00:00Z", "2026-11-22T20:00:00Z"
+    if to.kind == "state":
+        assert not {"not_before", "hours"} & set(found.columns)
+    elif "not_before" in found.columns:
+        assert found.select("not_before", "not_after").unique().rows() == [(begins, ends)]
+    else:
+        assert found["hours"].unique().to_list() == [f"{begins}/{ends}"]
 
 
 def test_the_columns_are_the_same_for_nobody(to):

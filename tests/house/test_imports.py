@@ -10,11 +10,11 @@ from tests.house.tree import ROOT, Module, modules, write
 # its place here.
 LEVELS = [
     {"errors"},
-    {"clock", "contained", "documents", "durable", "durations", "incoming", "keys", "openpgp"},
-    {"caps", "destinations", "locales", "reasons", "schemas", "settings", "sms_length"},
+    {"clock", "contained", "documents", "durable", "durations", "incoming", "keys", "links", "openpgp", "tokens"},
+    {"caps", "destinations", "hours", "locales", "reasons", "schemas", "settings", "sms_length"},
     {"warehouse", "words", "product", "catalogue", "addresses", "plan"},
     {"budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup"},
-    {"transports", "sample", "starting"},
+    {"transports", "sample", "seeds", "starting"},
     {"wording"},
     {"workspace"},
     {"stages"},

@@ -342,6 +342,7 @@ def test_the_head_says_what_the_batch_is(monkeypatch):
         "plan_digest": "digest",
         "products": [{"name": "care", "rows": 3}],
         "seed_rows": 0,
+        "seeds": [],
         "replaces": None,
         "recalls": None,
         "corrects": None,
@@ -351,7 +352,7 @@ def test_the_head_says_what_the_batch_is(monkeypatch):
 def test_the_keys_of_a_manifest_are_those_of_the_design(tmp_path):
     names = (
         "schema_version batch_id run_id workspace brand target channel kind as_of created_at valid_until "
-        "consent_checked_at rows files products environment plan_digest seed_rows replaces recalls corrects"
+        "consent_checked_at rows files products environment plan_digest seed_rows seeds replaces recalls corrects"
     )
     assert set(write(tmp_path / "b", Payload("recipients", "append", ROWS), head=head())) == set(names.split())
 
@@ -385,7 +386,7 @@ WORDED = pl.DataFrame(
         "s1": ["tent", None, "rope", "a&b"],
         "s2": ["{x}", None, "y", "z"],
     }
-)
+).with_columns(valid_until=pl.lit(MOMENT.now), not_before=pl.lit(MOMENT.starts_at), not_after=pl.lit(MOMENT.now))
 
 
 def test_rows_are_sorted_by_customer_and_then_by_message():
@@ -436,11 +437,46 @@ def test_nobody_has_no_rows():
 
 
 def test_the_targets_own_columns_are_what_is_written():
+    rows = WORDED.with_columns(address=pl.lit("a@example.com"), unsubscribe_url=pl.lit("u"))
+    columns = ["message_id", "customer_id", "email", "creative_id", "valid_until", "not_before", "not_after"]
+    assert shaped(rows, CREATIVES, EMAIL_FILE, MOMENT.starts_at).columns == [*columns, "unsubscribe_url", "s1", "s2"]
+
+
+def silent(file_format: str = "csv", **given) -> Target:
+    """A target whose rows do not say when they may be sent."""
+    rows = {"rows": lambda frame: frame.select("message_id", "creative_id", "s1", "s2"), "merge": GENERIC}
+    return Target("t", "sms", "message", file_format, 10, **(rows | given))
+
+
+def test_rows_that_do_not_say_when_they_may_be_sent_stand_in_a_file_for_each_opening_that_does(tmp_path):
+    soon, late = (MOMENT.starts_at.replace(hour=hour) for hour in (8, 22))
     rows = WORDED.with_columns(
-        address=pl.lit("a@example.com"), valid_until=pl.lit(MOMENT.now), unsubscribe_url=pl.lit("u")
+        valid_until=pl.lit(late),
+        not_before=pl.Series([soon, MOMENT.starts_at, MOMENT.starts_at, soon]),
+        not_after=pl.Series([late, late, MOMENT.now, late]),
     )
-    columns = ["message_id", "customer_id", "email", "creative_id", "valid_until", "unsubscribe_url", "s1", "s2"]
-    assert shaped(rows, CREATIVES, EMAIL_FILE, MOMENT.starts_at).columns == columns
+    found = shaped(rows, CREATIVES, silent(), MOMENT.starts_at)
+    always, morning, night = (
+        None,
+        "2026-11-22T00:00:00Z/2026-11-22T09:00:00Z",
+        "2026-11-22T08:00:00Z/2026-11-22T22:00:00Z",
+    )
+    assert found.select("message_id", "hours").rows() == [("m1", night), ("m2", always), ("m4", morning), ("m3", night)]
+    files = [Payload("recipients", "append", found)]
+    manifest = write(tmp_path / "b", *files, target=silent())
+    told = [(entry["name"], entry.get("hours"), entry["rows"], entry["columns"]) for entry in manifest["files"]]
+    columns = ["message_id", "creative_id", "s1", "s2"]
+    names = ["-20261122T080000Z-20261122T220000Z", "", "-20261122T000000Z-20261122T090000Z"]
+    assert told == [
+        (f"recipients{name}-0001.csv", hours, count, columns)
+        for name, hours, count in zip(names, (night, always, morning), (2, 1, 1), strict=True)
+    ]
+    assert leave_out(tmp_path / "b", pl.Series(["m1"]), files, {}, silent(), {}) == 3
+    left = json.loads((tmp_path / "b/manifest.json").read_bytes())["files"]
+    assert [(entry["name"], entry.get("hours")) for entry in left] == [row[:2] for row in told]
+    assert read_csv(tmp_path / "b" / told[0][0]) == [
+        {"message_id": "m3", "creative_id": "k1", "s1": "tent", "s2": "{x}"}
+    ]
 
 
 # Written again without some.

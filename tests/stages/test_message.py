@@ -1,15 +1,17 @@
+import base64
 import hmac
 import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import polars as pl
 import pytest
 from markupsafe import Markup
 from polars.testing import assert_frame_equal
 
-from flows.channels import CHANNELS, Target
+from flows.channels import CHANNELS, RESERVED_SLOTS, Target
 from flows.errors import TemplateError
 from flows.schemas import COLUMNS, ROUTED
 from flows.stages.delivery import shaped
@@ -31,7 +33,7 @@ def routed(*rows: dict, fields: dict[str, Any]) -> pl.DataFrame:
         "lane": "first",
         "channel": "email",
         "target": "email_file",
-        "valid_until": SOON,
+        **dict.fromkeys(("valid_until", "not_before", "not_after"), SOON),
         "level": 2,
         "facts": ["last_order", "name"],
     }
@@ -73,6 +75,22 @@ def bodies(workspace: Workspace, product: str, rows: pl.DataFrame) -> pl.DataFra
 # Plain Jinja2, one by one, from the files themselves: what columns have to come to.
 
 
+LINKS = (
+    ("unsubscribe_url", "unsubscribe_url", "u"),
+    ("preferences_url", "preferences_url", "p"),
+    ("helpful_url", "helpful_url", "y"),
+    ("unhelpful_url", "helpful_url", "n"),
+)
+
+
+def signed(url: str, letter: str, workspace: str, brand: str, message_id: str) -> str:
+    """A recipient's address, by Python's own HMAC and base64."""
+    brands = hmac.new(f"links\x1f{KEY.secret}".encode(), f"{workspace}\x1f{brand}".encode(), "sha256").hexdigest()
+    mac = hmac.new(brands.encode(), f"{letter}\x1f{message_id}".encode(), "sha256").digest()[:16]
+    token = letter + base64.urlsafe_b64encode(bytes.fromhex(message_id) + mac).decode()
+    return url.replace("{token}", token).replace("{message_id}", message_id)
+
+
 def one_by_one(
     workspace: Workspace, product: str, row: dict[str, Any], message_id: str, key: WordsKey
 ) -> dict[str, str]:
@@ -94,19 +112,26 @@ def one_by_one(
         shared,
         name=name,
         locale=key.locale or settings.locale,
-        slots=("unsubscribe_url",),
+        slots=RESERVED_SLOTS,
     )
     entries = settings.brands[row["brand"]]
+    named = {"utm_source": row["brand"], "utm_medium": key.channel, "utm_campaign": product, "utm_id": said.digest[:8]}
+    named = {"utm_id": said.digest[:8]} if key.channel == "sms" else named
     own = row["country"] if row["country"] in entries else "default"
-    identity = {"logo_url": "", "sms_sender": "", "sms_stop_word": ""} | entries["default"] | entries[own]
+    blank = dict.fromkeys(("logo_url", "preferences_url", "helpful_url", "sms_sender", "sms_stop_word"), "")
+    identity = blank | entries["default"] | entries[own]
+    url = identity["site_url"] + of.help.action.url
     context = {
         "brand": identity,
         "brand_name": row["brand"],
         "country": own,
         "locale": key.locale or settings.locale,
-        "action": {"label": of.help.action.label_in(key.locale), "url": identity["site_url"] + of.help.action.url},
+        "action": {"label": of.help.action.label_in(key.locale), "url": f"{url}?{urlencode(named)}"},
         "is_marketing": of.message_type == "marketing",
-        "unsubscribe_url": identity["unsubscribe_url"].replace("{message_id}", message_id),
+        **{
+            slot: signed(identity[name], letter, settings.name, row["brand"], message_id)
+            for slot, name, letter in LINKS
+        },
     }
     return {
         **parts,
@@ -361,7 +386,15 @@ def test_marketing_can_be_left_by_its_link_and_service_has_none(tiny):
 def test_no_field_and_no_passing_column_goes_on(tiny):
     done = words(tiny, {}, {"first_name": None})
     slots = [name for name in done.rows.columns if name[0] == "s" and name[1:].isdigit()]
-    assert set(done.rows.columns) == {*ROUTED.names(), "message_id", "creative_id", "unsubscribe_url", *slots}
+    assert set(done.rows.columns) == {
+        *ROUTED.names(),
+        "not_before",
+        "not_after",
+        "message_id",
+        "creative_id",
+        "unsubscribe_url",
+        *slots,
+    }
 
 
 def test_the_order_of_rows_does_not_matter(tiny):

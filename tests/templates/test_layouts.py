@@ -46,6 +46,7 @@ def context(brand: dict[str, Any], *, locale: str | None, is_marketing: bool) ->
         "locale": locale or "en",
         "action": {"label": 'Read <more> & "more"', "url": f"{brand['site_url']}/care"},
         "is_marketing": is_marketing,
+        **{name: f"https://www.example.com/{name}/0123456789abcdef" for name in RESERVED_SLOTS},
         "unsubscribe_url": UNSUBSCRIBE,
         "subject": "Pots & <pans>",
         "preheader": "Three & <four>",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 import pytest
 
@@ -30,6 +31,8 @@ CASES = [
     ("upper", ["straße"], "STRASSE"),
     ("title", ["big o'brien tent"], "Big O'brien Tent"),
     ("trim", [" a "], "a"),
+    ("money", [1234.5, "GBP"], "£1,234.50"),
+    ("money", [Decimal("1234.5"), "JPY"], "JP¥1,234"),
     ("number", [1234567], "1,234,567"),
     ("number", [1234.5, 2], "1,234.50"),
     ("replace", ["a-b-c", "-", " "], "a b c"),
@@ -62,7 +65,14 @@ def test_no_filter_lets_a_text_grow_without_bound() -> None:
 
 
 def test_wrong_types_and_styles_fail() -> None:
-    for name, arguments in [("number", ["12"]), ("date", [DAY, "soon"]), ("date", ["2026"]), ("number", [1.5, 99])]:
+    for name, arguments in [
+        ("number", ["12"]),
+        ("date", [DAY, "soon"]),
+        ("date", ["2026"]),
+        ("number", [1.5, 99]),
+        ("money", ["12", "EUR"]),
+        ("money", [12, "EURO"]),
+    ]:
         with pytest.raises((TypeError, KeyError, AttributeError, ValueError)):
             FILTERS[name](*arguments)
 
@@ -71,11 +81,31 @@ def test_wrong_types_and_styles_fail() -> None:
     ("locale", "dates", "numbers"),
     [
         ("en", ["22 November", "Sunday", "Sunday 22 November", "22 November 2026"], ["1,234.50", "1,234"]),
-        ("en-US", ["November 22", "Sunday", "Sunday, November 22", "November 22, 2026"], ["1,234.50", "1,234"]),
-        ("de", ["22. November", "Sonntag", "Sonntag, 22. November", "22. November 2026"], ["1.234,50", "1.234"]),
-        ("de-AT", ["22. November", "Sonntag", "Sonntag, 22. November", "22. November 2026"], ["1.234,50", "1.234"]),
-        ("sv", ["22 november", "söndag", "söndag 22 november", "22 november 2026"], ["1\xa0234,50", "1\xa0234"]),
-        ("de-XK", ["22. November", "Sonntag", "Sonntag, 22. November", "22. November 2026"], ["1.234,50", "1.234"]),
+        (
+            "en-US",
+            ["November 22", "Sunday", "Sunday, November 22", "November 22, 2026"],
+            ["1,234.50", "1,234"],
+        ),
+        (
+            "de",
+            ["22. November", "Sonntag", "Sonntag, 22. November", "22. November 2026"],
+            ["1.234,50", "1.234"],
+        ),
+        (
+            "de-AT",
+            ["22. November", "Sonntag", "Sonntag, 22. November", "22. November 2026"],
+            ["1.234,50", "1.234"],
+        ),
+        (
+            "sv",
+            ["22 november", "söndag", "söndag 22 november", "22 november 2026"],
+            ["1\xa0234,50", "1\xa0234"],
+        ),
+        (
+            "de-XK",
+            ["22. November", "Sonntag", "Sonntag, 22. November", "22. November 2026"],
+            ["1.234,50", "1.234"],
+        ),
     ],
 )
 def test_dates_and_numbers_are_written_as_in_the_language_of_the_file(locale, dates, numbers) -> None:
@@ -83,6 +113,24 @@ def test_dates_and_numbers_are_written_as_in_the_language_of_the_file(locale, da
     assert [spoken["date"](DAY, style) for style in ("day_month", "weekday", "weekday_day_month", "full")] == dates
     assert [spoken["number"](1234.5, 2), spoken["number"](1234)] == numbers
     assert spoken["date"](DAY, "iso") == "2026-11-22"
+
+
+@pytest.mark.parametrize(
+    ("locale", "euros", "yen"),
+    [
+        ("en", "€1,234.50", "JP¥1,234"),
+        ("en-US", "€1,234.50", "¥1,234"),
+        ("de", "1.234,50\xa0€", "1.234\xa0¥"),
+        ("de-AT", "€\xa01.234,50", "¥\xa01.234"),
+        ("fr", "1\u202f234,50\xa0€", "1\u202f234\xa0JPY"),
+        ("ja", "€1,234.50", "￥1,234"),
+    ],
+)
+def test_an_amount_is_written_as_in_the_language_of_the_file_and_with_its_currency_s_decimals(
+    locale, euros, yen
+) -> None:
+    money = filters(locale)["money"]
+    assert [money(1234.5, "EUR"), money(Decimal("1234.4"), "JPY")] == [euros, yen]
 
 
 def test_the_tests() -> None:

@@ -60,7 +60,9 @@ def wrapped(folder: Path, layout: str = LAYOUT, contexts: dict[str, dict[str, ob
     (folder / "layout.j2").write_text(layout, encoding="utf-8")
     read = read_layout(folder / "layout.j2", PARTS, folder, name="layout.j2", slots=["unsubscribe_url"])
     composed = compose(words_in(folder), FRAME)
-    return wrap(composed, read, senders=SENDERS, contexts=contexts, slots=["unsubscribe_url"])
+    return wrap(
+        composed, read, senders=SENDERS, contexts=contexts, slots={sender: ["unsubscribe_url"] for sender in contexts}
+    )
 
 
 def test_wrapped_words_are_what_the_layout_makes_of_each_row_by_plain_jinja(tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+r"""What the links of one recipient say, signed: `verify` is all that a preference centre calls.
+
+A token is a letter, for what the link is about, and 64 letters of base64url: the 32 bytes of the `message_id`, and the first 16
+of HMAC-SHA256(key, "<letter>\x1f<message_id in hexadecimal>"). It names nobody; the ledger knows whose message it was. The key
+is the brand's own (`justenough link-key`): with it links can be read and made, and nothing can be told of who is a customer.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+from dataclasses import dataclass
+
+from flows.errors import LinkError, SettingError
+
+UNIT_SEPARATOR = "\x1f"
+MAC_BYTES = 16  # Source: RFC 2104, §5: no fewer than half of the hash's
+LETTERS = {"unsubscribe": "u", "preferences": "p", "helpful": "y", "unhelpful": "n"}
+"""What a link is about -> the letter that its token begins with."""
+
+_ACTIONS = {letter: action for action, letter in LETTERS.items()}
+_TOKEN = re.compile(rf"([{''.join(_ACTIONS)}])([A-Za-z0-9_-]{{64}})")
+_KEY = re.compile(r"([^\s:]+):([0-9a-f]{64})")
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What the link says that somebody has followed.
+
+    Attributes:
+        action: unsubscribe, preferences, helpful or unhelpful.
+        message_id: the message that it stood in.
+    """
+
+    action: str
+    message_id: str
+
+
+def verify(token: str, keys: str) -> Followed:
+    """What a link is about, by the token in it.
+
+    Args:
+        token: as it stands in the address.
+        keys: the text of the file that `justenough link-key BRAND FILE` wrote.
+
+    Raises:
+        LinkError: the token was cut short or changed, or is of another brand or workspace.
+        SettingError: there is no key among `keys`.
+    """
+    secrets = [found[2] for line in keys.split() if (found := _KEY.fullmatch(line))]
+    if not secrets or len(secrets) < len(keys.split()):
+        raise SettingError("keys", "this is not a file of link keys", "write it anew: justenough link-key BRAND FILE")
+    if found := _TOKEN.fullmatch(token):
+        letter, raw = found[1], base64.urlsafe_b64decode(found[2])
+        message_id, mac = raw[:-MAC_BYTES].hex(), raw[-MAC_BYTES:]
+        said = f"{letter}{UNIT_SEPARATOR}{message_id}".encode()
+        if any(hmac.compare_digest(mac, hmac.digest(key.encode(), said, "sha256")[:MAC_BYTES]) for key in secrets):
+            return Followed(_ACTIONS[letter], message_id)
+    raise LinkError(
+        "token", "this link is not whole, or is not of this brand", "say that it does not work; change nothing"
+    )
