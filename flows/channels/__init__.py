@@ -150,6 +150,7 @@ class Target:
         most_rows: the platform's cap on rows per file.
         rows: from worded deliveries to one row for each, with `message_id`.
         merge: how a platform that fills the slots by itself wants its creatives; None: whole bodies are filled in by column.
+        prepare: from a creative to one whose slots are filled instead, where they are filled by column.
         holds_words: whether the lines of a platform that merges hold the words, too; else creatives go beside them in a file.
         order: the columns by which the rows are sorted before they are cut into files.
         lines: from the rows of one file, and the creatives by id, to what is written instead: requests, or the platform's
@@ -176,6 +177,7 @@ class Target:
     most_rows: int
     rows: Callable[[pl.DataFrame], pl.DataFrame]
     merge: MergeLanguage | None = None
+    prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     holds_words: bool = False
     order: tuple[str, ...] = ("customer_id", "message_id")
     lines: Callable[[pl.DataFrame, Creatives], pl.DataFrame] | None = None

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from flows.channels import Creatives, Target
-from flows.words import ESCAPES, is_words_slot, marked, pieces
+from flows.channels.recipients import recipients
+from flows.words import ESCAPES, marked, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,19 +25,6 @@ MOST_RECIPIENTS = 50
 """Of a call. Source: SES, SendBulkEmail; botocore does not check it."""
 _LANGUAGE = marked("{{", "}}")
 _PARTS = {"Subject": "subject", "Text": "text", "Html": "html"}
-
-
-def _rows(worded: pl.DataFrame) -> pl.DataFrame:
-    slots = [name for name in worded.columns if is_words_slot(name)]
-    return worded.select(
-        "message_id",
-        "customer_id",
-        pl.col("address").alias("email"),
-        "creative_id",
-        pl.col("valid_until").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "unsubscribe_url",
-        *slots,
-    )
 
 
 def _requests(rows: pl.DataFrame, creatives: Creatives) -> pl.DataFrame:
@@ -114,7 +102,7 @@ TARGET = Target(
     file_format="ndjson",
     most_rows=50_000,  # recipients in a file: a thousand calls; no limit of SES
     merge=_LANGUAGE,
-    rows=_rows,
+    rows=recipients,
     order=("creative_id", "customer_id", "message_id"),
     lines=_requests,
     holds_words=True,

@@ -228,10 +228,11 @@ _OF_CREATIVE = ("creative_id", "sender_name", "sender_email", "reply_to", "sms_s
 def _whole(rows: pl.DataFrame, creatives: Creatives, target: Target) -> list[pl.Series]:
     """The whole text of each part, filled in by column."""
     parts = CHANNELS[target.channel].parts
-    used = rows["creative_id"].unique().sort()
+    used = {key: creatives[key] for key in rows["creative_id"].unique().sort()}
+    made = {key: target.prepare(creative) if target.prepare else creative for key, creative in used.items()}
     read = {
-        key: Creative({part.name: pieces(creatives[key]["parts"][part.name], is_html=part.is_html) for part in parts})
-        for key in used
+        key: Creative({part.name: pieces(creative["parts"][part.name], is_html=part.is_html) for part in parts})
+        for key, creative in made.items()
     }
     slots = {part.name: _slots(creative.parts[part.name] for creative in read.values()) for part in parts}
     composed = Composed(rows.rename({"creative_id": "key"}), read, slots)
@@ -259,7 +260,8 @@ def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_
     if payload.rows.is_empty():
         return
     per = [name for name in (target.file_per, HOURS) if name in payload.rows.columns]
-    kinds = payload.rows.partition_by(per, maintain_order=True) if per else [payload.rows]
+    is_one = not per or payload.rows.select(per).n_unique() == 1  # mostly, and parting costs a copy
+    kinds = [payload.rows] if is_one else payload.rows.partition_by(per, maintain_order=True)
     for kind in kinds:
         audience = kind[target.file_per][0] if target.file_per else None
         hours = kind[HOURS][0] if HOURS in per else None

@@ -19,8 +19,9 @@ from flows.stages.delivery import shaped
 from tests.stages.making import MOMENT, SOON
 
 NAMES = sorted(targets())
-OPTIONAL = {"variant", "unsubscribe_url"}
-"""What a file may leave empty: without a test there is no variant, and a service message has nothing to unsubscribe from."""
+OPTIONAL = {"variant", "unsubscribe_url", "round"}
+"""What a file may leave empty: without a test there is no variant, a service message has nothing to
+unsubscribe from, and what is first to its address is in no later round."""
 ADDRESS = {
     "email": "a{}@example.com",
     "sms": "+49151000000{}",

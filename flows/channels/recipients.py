@@ -1,0 +1,80 @@
+"""A row for each recipient of an e-mail, for platforms that fill the slots by themselves: address, creative and slots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.channels import RESERVED_SLOTS
+from flows.errors import TemplateError
+from flows.words import is_words_slot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+TEXT = "~"
+"""What each value begins with for a platform that guesses types and keeps what it had where a value is blank."""
+
+
+def recipients(worded: pl.DataFrame) -> pl.DataFrame:
+    """Worded deliveries -> `message_id, customer_id, email, creative_id, valid_until, unsubscribe_url` and their slots."""
+    return worded.select(
+        "message_id",
+        "customer_id",
+        pl.col("address").alias("email"),
+        "creative_id",
+        pl.col("valid_until").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "unsubscribe_url",
+        *slots_of(worded.columns),  # beside s1 there is s1_html where a layout prints a text part in its HTML
+    )
+
+
+def slots_of(columns: Iterable[str]) -> list[str]:
+    """The columns that hold values of the words."""
+    return [name for name in columns if is_words_slot(name)]
+
+
+def links_of(columns: Iterable[str]) -> list[str]:
+    """The columns that hold links of the recipient's own, as to unsubscribe."""
+    return [name for name in columns if name in RESERVED_SLOTS]
+
+
+def contacts(worded: pl.DataFrame) -> pl.DataFrame:
+    """Worded deliveries -> recipients in rounds, for a platform that keeps the slots at its contacts."""
+    return in_rounds(recipients(worded))
+
+
+def as_texts(columns: Iterable[str]) -> list[pl.Expr]:
+    """The slots, each value of which begins with `TEXT`: it is neither blank nor a number, a date or a truth."""
+    return [(pl.lit(TEXT) + pl.col(name)).alias(name) for name in slots_of(columns)]
+
+
+def in_rounds(rows: pl.DataFrame) -> pl.DataFrame:
+    """Recipients with `round`: null for the first message to an address, `round-2` for the second.
+
+    A platform that keeps the slots at its contacts has room for one message: the second file is loaded when the first has
+    been sent. Most who come to that have two orders.
+    """
+    address = rows["email"].str.to_lowercase()
+    at = (
+        address.hash().is_duplicated().arg_true()
+    )  # few; numbering everybody would take twice as long as writing the file
+    nth = pl.int_range(1, pl.len() + 1).over("email")
+    later = pl.DataFrame({"email": address.gather(at)}).select(pl.when(nth > 1).then(pl.format("round-{}", nth)))
+    none = pl.repeat(None, rows.height, dtype=pl.String, eager=True)
+    return rows.with_columns(none.scatter(at, later.to_series()).alias("round"))
+
+
+def check_lengths(rows: pl.DataFrame, longest: int, platform: str) -> None:
+    """Refuse values that the platform would cut, an entity in its middle perhaps.
+
+    Raises:
+        TemplateError: naming the slot and its length, never the value.
+    """
+    for name in slots_of(rows.columns):
+        length = rows[name].str.len_chars().max()
+        if isinstance(length, int) and length > longest:
+            what = f"a value of the slot '{name}' has {length} characters, and {platform} takes {longest}"
+            raise TemplateError("email.j2", what, "shorten it, as with |truncate, or send it by another target")
