@@ -1,9 +1,10 @@
 # Two commands to begin with: `make run` and `make test`. They need Python 3.11 or newer, and make; the rest is set up in .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all nightly lint mutants clean setup setup-test
+.PHONY: help run test test-all nightly lint mutants clean setup setup-test setup-all
 SHELL := /bin/sh
 
+, := ,
 VENV := .venv
 BIN := $(VENV)/bin
 # Tests at a time. DuckDB and Polars use every core by themselves, so more than two gains little.
@@ -26,7 +27,7 @@ run: setup  ## set up, then plan and deliver today's messages; the first time on
 test: setup-test  ## set up, then the tests that fit ten minutes on two cores
 	@$(PYTEST) -q -m "not slow"
 
-test-all: setup-test  ## every test, no skip, 500 cases per property (2,000 of the words), branches of the stages covered by 95 % or more
+test-all: setup-all  ## every test, no skip, 500 cases per property (2,000 of the words), branches of the stages covered by 95 % or more
 	@JUSTENOUGH_SKIPS=none HYPOTHESIS_PROFILE=all $(PYTEST) -q -m "not nightly" --cov=flows/stages --cov-branch --cov-report=term-missing:skip-covered
 	@$(BIN)/coverage json -q -o coverage.json
 	@$(BIN)/python -c "$$COVERED" coverage.json 95
@@ -52,6 +53,9 @@ setup:
 setup-test:
 	$(call install,test,.[test])
 
+setup-all:
+	$(call install,all,.[test$(,)judges])
+
 # $(call install,NAME,WHAT): pip-install WHAT into .venv, unless .venv/.set-up-NAME says that just this was installed already.
 # The stamp holds a digest of the requirements rather than a time, so that a changed setting in pyproject.toml,
 # which a workspace shares with them, installs nothing anew, and a moved folder does. pip compiles on one core, compileall
@@ -70,7 +74,8 @@ if [ "$$(cat $(VENV)/.set-up-$(1) 2>/dev/null)" != "$$digest" ]; then \
 		echo "The installation failed; pip says why above. Mend that, then call make again." >&2; exit 1; }; \
 	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib flows || true; \
 	echo "$$digest" > $(VENV)/.set-up-$(1); \
-	$(if $(filter test,$(1)),echo "$$digest" > $(VENV)/.set-up-run;) \
+	$(if $(filter test all,$(1)),echo "$$digest" > $(VENV)/.set-up-run;) \
+	$(if $(filter all,$(1)),echo "$$digest" > $(VENV)/.set-up-test;) \
 fi
 endef
 

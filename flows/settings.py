@@ -163,6 +163,9 @@ class Settings(BaseModel):
         lock_wait_seconds: how long a run waits for another one to end.
         targets: brand -> channel -> target.
         brands: brand -> country (or `default`) -> sender identity.
+        platforms: target -> what is set of it, by the names of its options.
+        unverified: targets that may be used though no judge but our own reading of their platforms' documentation has seen
+            their files.
         transports: target -> where its batches are carried to once they are in the outbox; none stay there.
     """
 
@@ -199,6 +202,8 @@ class Settings(BaseModel):
     lock_wait_seconds: float = Field(default=0, ge=0)
     targets: dict[str, dict[str, str]]
     brands: dict[str, dict[str, dict[str, str]]]
+    platforms: dict[str, dict[str, Any]] = {}
+    unverified: tuple[str, ...] = ()
     transports: dict[str, Destination] = {}
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flows.budget import Usage, check_product, usage
 from flows.catalogue import Catalogue, Segment, read_catalogue, read_segment
-from flows.channels import CHANNELS, Channel, target
+from flows.channels import CHANNELS, Channel, Target, target
 from flows.errors import ProductError, SettingError, nearest
 from flows.plan import digest_of
 from flows.product import Product, product_folders, read_product
@@ -45,7 +45,9 @@ _UNDECIDING = (
     "largest_fall",
     "largest_rise",
     "schema_changes",
+    "unverified",
 )
+_PLATFORMS = "tool.justenough.platforms"
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,10 @@ class Workspace:
     def country(self, brand: str, country: str | None) -> str:
         """The country whose sender identity speaks: the customer's where the brand has one there, else `default`."""
         return country if country in self.settings.brands[brand] else "default"
+
+    def target(self, name: str) -> Target:
+        """The target of that name, as the workspace sets it up."""
+        return target(name).given(self.settings.platforms.get(name, {}), f"pyproject.toml: {_PLATFORMS}.{name}")
 
     @cached_property
     def inputs_digest(self) -> str:
@@ -197,6 +203,9 @@ def _check_targets(settings: Settings) -> None:
             if target(name, where).channel != channel:
                 what = f"the target '{name}' is for {target(name).channel}, not for {channel}"
                 raise SettingError(where, what, "choose another target")
+            if target(name).unverified and name not in settings.unverified:
+                what = f"nobody but ourselves has seen that the platform takes files of '{name}'"
+                raise SettingError(where, what, f"try one by hand, then add '{name}' to `unverified`")
 
 
 def _check_named_targets(settings: Settings) -> None:
@@ -209,6 +218,10 @@ def _check_named_targets(settings: Settings) -> None:
                 raise SettingError(where, f"'{name}' is no target of this workspace", nearest(name, used))
     for name in settings.transports:  # one that no brand uses any more may still have something to take away
         target(name, "pyproject.toml: tool.justenough.transports")
+    for name, table in settings.platforms.items():
+        target(name, f"pyproject.toml: {_PLATFORMS}").given(table, f"pyproject.toml: {_PLATFORMS}.{name}")
+    for name in settings.unverified:
+        target(name, "pyproject.toml: tool.justenough.unverified")
 
 
 def _check_crowd(settings: Settings) -> None:

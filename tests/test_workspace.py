@@ -224,3 +224,15 @@ def test_a_crowd_below_nothing_is_refused(tiny):
 def test_a_crowd_of_a_hundred_or_more_may_be_asked_for_in_ads(tiny):
     tiny.edit("pyproject.toml", "web = 0", "web = 0\nads = 100\nemail = 7")
     assert tiny.load().settings.crowd == {"web": 0, "ads": 100, "email": 7}
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("[tool.justenough.platforms.sms_fil]", "tool.justenough.platforms: there is no target 'sms_fil'"),
+        ("[tool.justenough.platforms.sms_file]\nplus = true", "tool.justenough.platforms.sms_file"),
+    ],
+)
+def test_what_is_set_of_a_platform_that_is_none_or_does_not_know_it_is_refused(tiny, setting, said):
+    tiny.edit("pyproject.toml", "[tool.justenough.crowd]", f"{setting}\n\n[tool.justenough.crowd]")
+    assert said in str(refused(tiny))

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from flows.documents import explained
 from flows.errors import SettingError, nearest
 from flows.words import Part
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import polars as pl
+
+    from flows.words import MergeLanguage
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,31 @@ RESERVED_SLOTS = ("unsubscribe_url",)
 
 
 @dataclass(frozen=True)
+class Csv:
+    """How a platform wants its CSV.
+
+    Attributes:
+        separator: between two values.
+        has_bom: whether the file begins with a byte order mark.
+        preamble: whole lines before the header.
+        quotes: only where a value needs them, or around each.
+        line_end: of every line, the last one, too.
+    """
+
+    separator: str = ","
+    has_bom: bool = False
+    preamble: str = ""
+    quotes: Literal["necessary", "always"] = "necessary"
+    line_end: Literal["\n", "\r\n"] = "\n"
+
+
+class Options(BaseModel):
+    """What a workspace may set of a target, in [tool.justenough.platforms.<target>]; most targets have none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
 class Target:
     """A platform's format for one channel.
 
@@ -109,35 +139,63 @@ class Target:
         name: of the target, and of its folder in the outbox.
         channel: which way it is.
         kind: message (something is sent, and claimed once) or state (something holds, and is reconciled).
-        file_format: csv, ndjson or parquet.
+        file_format: of its files; `eml` has one file for each message.
         most_rows: the platform's cap on rows per file.
-        merges: whether the platform fills the slots itself; if not, whole bodies are filled in by column.
         rows: from worded deliveries to one row for each, with `message_id`.
+        merge: how a platform that fills the slots by itself wants its creatives; None: whole bodies are filled in by column.
+        holds_words: whether the lines of a platform that merges hold the words, too; else creatives go beside them in a file.
         order: the columns by which the rows are sorted before they are cut into files.
-        requests: from the rows of one file, and the creatives by id, to the lines that are written instead, where the
-            platform takes requests; as NDJSON.
+        lines: from the rows of one file, and the creatives by id, to what is written instead: requests, or the platform's
+            own columns alone. What a state target takes away comes with the columns of `identity` only. For `eml`, the
+            column `message` with the whole of it.
+        beside: from the rows of a batch, and their creatives, to further files by their names, as NDJSON: what is said of an
+            audience.
         identity: for state targets: the columns of `rows` that name downstream what is there, and what to take away.
         audience: for state targets that are audiences: the column of `rows` that names the one that a row belongs to.
+        file_per: a column of `rows`, and of `identity`, each value of which has files of its own, named by it.
+        smallest: the least number of people in an audience that the platform takes.
+        most_bytes: the platform's cap on the size of a file whose lines stand for one row each.
+        csv: how its CSV is written.
+        unverified: whether no judge but our own reading of its documentation has seen its files.
+        options: what a workspace may set of it.
+        made: the target with these options.
     """
 
     name: str
     channel: str
     kind: Literal["message", "state"]
-    file_format: Literal["csv", "ndjson", "parquet"]
+    file_format: Literal["csv", "ndjson", "parquet", "eml"]
     most_rows: int
-    merges: bool
     rows: Callable[[pl.DataFrame], pl.DataFrame]
+    merge: MergeLanguage | None = None
+    holds_words: bool = False
     order: tuple[str, ...] = ("customer_id", "message_id")
-    requests: Callable[[pl.DataFrame, Creatives], pl.DataFrame] | None = None
+    lines: Callable[[pl.DataFrame, Creatives], pl.DataFrame] | None = None
+    beside: Callable[[pl.DataFrame, Creatives], Mapping[str, pl.DataFrame]] | None = None
     identity: tuple[str, ...] = ()
     audience: str | None = None
+    file_per: str | None = None
+    smallest: int = 0
+    most_bytes: int | None = None
+    csv: Csv = Csv()
+    unverified: bool = False
+    options: type[Options] = Options
+    made: Callable[[Any], Target] | None = None
+
+    def given(self, table: Mapping[str, Any], where: str) -> Target:
+        """The target as a workspace sets it up. Raises SettingError, naming `where`."""
+        try:
+            options = self.options.model_validate(table)
+        except ValidationError as problems:
+            raise explained(problems, self.options, {}, where, SettingError) from None
+        return self.made(options) if self.made is not None else self
 
 
 @cache
 def targets() -> Mapping[str, Target]:
-    """Every target of this folder by name: each file that defines `TARGET`."""
+    """Every target of this folder by name, with the options that hold unless a workspace sets them: each file with a `TARGET`."""
     modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
-    return {module.TARGET.name: module.TARGET for module in modules}
+    return {module.TARGET.name: module.TARGET for module in modules if hasattr(module, "TARGET")}
 
 
 def target(name: str, where: object = "targets") -> Target:

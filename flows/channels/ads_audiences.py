@@ -36,7 +36,6 @@ TARGET = Target(
     kind="state",
     file_format="csv",
     most_rows=100_000,  # Source: the cap of Google's AddOfflineUserDataJobOperations; others take as many or more
-    merges=False,
     rows=_rows,
     identity=("audience", "email_sha256"),
     audience="audience",

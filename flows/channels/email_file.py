@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from flows.channels import Target
-from flows.words import is_words_slot
+from flows.words import GENERIC, is_words_slot
 
 
 def _rows(worded: pl.DataFrame) -> pl.DataFrame:
@@ -31,6 +31,6 @@ TARGET = Target(
     kind="message",
     file_format="csv",
     most_rows=1_000_000,  # no platform's limit: what spreadsheet-bred importers still open
-    merges=True,
+    merge=GENERIC,
     rows=_rows,
 )

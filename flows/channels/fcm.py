@@ -49,7 +49,6 @@ TARGET = Target(
     kind="message",
     file_format="ndjson",
     most_rows=100_000,  # no limit of FCM's, which takes one message a request
-    merges=False,
     rows=_rows,
-    requests=_requests,
+    lines=_requests,
 )

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from flows.channels import Creatives, Target
-from flows.words import ESCAPES, is_words_slot, rewritten
+from flows.words import ESCAPES, is_words_slot, marked, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOST_RECIPIENTS = 50
 """Of a call. Source: SES, SendBulkEmail; botocore does not check it."""
+_LANGUAGE = marked("{{", "}}")
+_PARTS = {"Subject": "subject", "Text": "text", "Html": "html"}
 
 
 def _rows(worded: pl.DataFrame) -> pl.DataFrame:
@@ -77,8 +79,13 @@ def _data(creatives: Creatives) -> pl.Expr:
 
 def _names(creative: Mapping[str, Any]) -> tuple[str, ...]:
     """What a creative's parts name: slots, and braces of its own words."""
-    escapes = [name for name in ESCAPES if any(f"{{{{{{{name}}}}}}}" in text for text in creative["parts"].values())]
+    escapes = [name for name in ESCAPES if any(f"{{{{{name}}}}}" in text for text in _template(creative).values())]
     return (*sorted(creative["slots"]), *escapes)
+
+
+def _template(creative: Mapping[str, Any]) -> dict[str, str]:
+    parts = creative["parts"]
+    return {key: _LANGUAGE.put(pieces(parts[part], is_html=part == "html")) for key, part in _PARTS.items()}
 
 
 def _contents(creatives: Creatives) -> pl.DataFrame:
@@ -90,11 +97,7 @@ def _contents(creatives: Creatives) -> pl.DataFrame:
             "ReplyToAddresses": [creative["reply_to"]],
             "DefaultContent": {
                 "Template": {
-                    "TemplateContent": {
-                        "Subject": rewritten(creative["parts"]["subject"], "{{", "}}"),
-                        "Text": rewritten(creative["parts"]["text"], "{{", "}}"),
-                        "Html": rewritten(creative["parts"]["html"], "{{", "}}"),
-                    },
+                    "TemplateContent": _template(creative),
                     "TemplateData": json.dumps(dict(ESCAPES)),
                 }
             },
@@ -110,8 +113,9 @@ TARGET = Target(
     kind="message",
     file_format="ndjson",
     most_rows=50_000,  # recipients in a file: a thousand calls; no limit of SES
-    merges=True,
+    merge=_LANGUAGE,
     rows=_rows,
     order=("creative_id", "customer_id", "message_id"),
-    requests=_requests,
+    lines=_requests,
+    holds_words=True,
 )

@@ -25,6 +25,5 @@ TARGET = Target(
     kind="message",
     file_format="csv",
     most_rows=1_000_000,  # no gateway's limit: what spreadsheet-bred importers still open
-    merges=False,
     rows=_rows,
 )

@@ -26,7 +26,6 @@ TARGET = Target(
     kind="state",
     file_format="ndjson",
     most_rows=1_000_000,  # no platform's limit: keeps a file loadable at once
-    merges=False,
     rows=_rows,
     identity=("customer_id", "product", "message_id"),
 )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.channels import target
 from flows.errors import UsageError
 from flows.incoming import Shape, read_incoming
 from flows.keys import load_key
@@ -141,5 +140,5 @@ def deliver_failed(workspace: Workspace, batch_id: str) -> Published:
     plan = read_plan(workspace.settings, run_id)
     check_deliverable(plan, None)
     check_current(workspace, plan)
-    job = Job(workspace, plan, target(target_name), brand)
+    job = Job(workspace, plan, workspace.target(target_name), brand)
     return publish_messages(job, job.planned().filter(pl.col("message_id").is_in(messages.implode())))

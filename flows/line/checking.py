@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.channels import CHANNELS
+from flows.channels import CHANNELS, target
 from flows.clock import moment
 from flows.editors import outdated
 from flows.line.binding import Bound, bind
@@ -68,6 +68,7 @@ def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iter
     yield from _unguarded(workspace)
     yield from _unread(workspace)
     yield from _endless(workspace)
+    yield from _unverified(workspace)
     for file in outdated(workspace.settings.workspace):
         yield f"{file}: editors complete names as they were; write it anew with: justenough schema --write"
     for found in tried:
@@ -132,6 +133,13 @@ def _endless(workspace: Workspace) -> Iterator[str]:
             yield f"{where}: there is no `sms_stop_word`; most countries want marketing by SMS to say how to end it"
         elif any(letter.isalpha() for letter in sender.sms_sender):
             yield f"{where}: nobody can answer {sender.sms_stop_word} to the name '{sender.sms_sender}'; send from a number"
+
+
+def _unverified(workspace: Workspace) -> Iterator[str]:
+    """Targets in use whose files nobody but ourselves has judged."""
+    for name in sorted({name for ways in workspace.settings.targets.values() for name in ways.values()}):
+        if target(name).unverified:
+            yield f"target '{name}' is unverified: load its first batch by hand, and look at what became of it"
 
 
 def _unread(workspace: Workspace) -> Iterator[str]:

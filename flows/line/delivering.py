@@ -125,7 +125,7 @@ def publish(workspace: Workspace, run_id: str, target_name: str, brand: str) -> 
         BalanceError: claims, rows and manifest are not the same number.
         OutboxError: the outbox cannot be written to.
     """
-    job = Job(workspace, read_plan(workspace.settings, run_id), target(target_name), brand)
+    job = Job(workspace, read_plan(workspace.settings, run_id), workspace.target(target_name), brand)
     return publish_state(job) if job.target.kind == "state" else publish_messages(job, job.planned())
 
 

@@ -232,7 +232,7 @@ def _publish_recalls(settings: Settings, head: Header, rows: pl.DataFrame, drain
         "recalls": rows["batch_id"].unique().sort().to_list(),
     }
     # Not the target's own format: it may be given up, and a list of messages is the same for all.
-    form = Target(head.target, head.channel, "message", "csv", MOST_ROWS, merges=False, rows=lambda rows: rows)
+    form = Target(head.target, head.channel, "message", "csv", MOST_ROWS, rows=lambda rows: rows)
     named = rows.select("message_id", "batch_id").unique().sort("message_id")
     write_batch(staged(settings, batch.batch_id), [Payload("removals", "remove", named)], {}, form, entries)
     publish(settings, batch, _Recalls(), drained)

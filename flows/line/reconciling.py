@@ -45,7 +45,7 @@ def publish_state(job: Job) -> Published:
         present(),
     )
     difference = reconciled(published, wanted, barred, reach, now)
-    small = in_small_audiences(difference.members, published, settings.smallest_audience)
+    small = in_small_audiences(difference.members, published, max(settings.smallest_audience, target.smallest))
     if small.height:
         difference = reconciled(published, wanted.join(small, on="message_id", how="anti"), barred, reach, now)
     dropped = reasons_of(rows) | ({"AUDIENCE_TOO_SMALL": small.height} if small.height else {})

@@ -142,7 +142,7 @@ def _drop_small_audiences(workspace: Workspace, folder: Path, order: Order, crea
     """
     ways = {(name, brand) for brand, channels in workspace.settings.targets.items() for name in channels.values()}
     small = [
-        _in_small_audiences(workspace, folder, order, creatives, target(name), brand)
+        _in_small_audiences(workspace, folder, order, creatives, workspace.target(name), brand)
         for name, brand in sorted(ways)
         if name in order.targets and target(name).audience is not None
     ]
@@ -171,7 +171,7 @@ def _in_small_audiences(
     nobody = pl.DataFrame(schema={"message_id": pl.String})
     reach = Reach(set(order.products), order.customers)
     members = reconciled(published, wanted, nobody, reach, order.present).members
-    return in_small_audiences(members, published, workspace.settings.smallest_audience)
+    return in_small_audiences(members, published, max(workspace.settings.smallest_audience, to.smallest))
 
 
 def _counted(

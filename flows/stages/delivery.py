@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from flows.channels import Creatives, Target
+    from flows.channels import Creatives, Csv, Target
     from flows.ledger.claims import Batch
-    from flows.words import Piece
+    from flows.words import MergeLanguage, Piece
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -49,7 +50,7 @@ def shaped(worded: pl.DataFrame, creatives: Creatives, target: Target, starts_at
         starts_at: UTC instant at which the run's day starts: `valid_from`.
 
     Raises:
-        BalanceError: a target that merges leaves out a slot that a creative has.
+        BalanceError: a target whose platform merges leaves out a slot that a creative has.
     """
     rows = worded.sort(target.order).with_columns(valid_from=pl.lit(starts_at))
     senders = pl.DataFrame(
@@ -57,7 +58,7 @@ def shaped(worded: pl.DataFrame, creatives: Creatives, target: Target, starts_at
         schema=dict.fromkeys(_OF_CREATIVE, pl.String),
     )
     rows = rows.join(senders, on="creative_id", how="left", maintain_order="left")
-    if not target.merges:
+    if target.merge is None:
         return target.rows(rows.with_columns(_whole(rows, creatives, target)))
     # Only what the creatives in hand use, in an order of its own: else the columns would tell how the run was cut into parts.
     slots = sorted({slot for creative in creatives.values() for slot in creative["slots"] if is_words_slot(slot)})
@@ -81,9 +82,9 @@ def write_batch(
 
     Args:
         folder: must not exist yet.
-        payloads: what to write; each is split by the target's cap into numbered parts. Empty ones are left out.
-        creatives: of the rows, by id; they go beside the recipients where the target merges by itself.
-        target: gives format and cap.
+        payloads: what to write; each is split by the target's caps into numbered parts. Empty ones are left out.
+        creatives: of the rows, by id; they go beside the recipients where the platform merges by itself.
+        target: gives format and caps.
         header: the manifest's other entries, without personal data.
 
     Raises:
@@ -93,13 +94,12 @@ def write_batch(
         private_folder(folder.parent)
         folder.mkdir(mode=0o700)
         entries = [
-            _write_part(folder, payload, number, part, target, creatives)
+            _write_part(folder, part, target, creatives)
             for payload in payloads
-            for number, part in _parts(payload, target)
+            for part in _parts(payload, target, creatives)
         ]
-        if target.merges and target.requests is None and creatives:
-            entries.append(_write_creatives(folder, [creatives[name] for name in sorted(creatives)]))
-        return _write_manifest(folder, header, entries)
+        others = [_write_lines(folder / name, lines) for name, lines in _beside(payloads, creatives, target).items()]
+        return _write_manifest(folder, header, entries, others)
 
 
 def leave_out(
@@ -130,25 +130,29 @@ def leave_out(
     with _told(folder):
         before = {entry["name"]: entry for entry in json.loads((folder / MANIFEST).read_bytes())["files"]}
         for payload in payloads:
-            for number, part in _parts(payload, target):
-                path = folder / _name(payload, number, target)
+            for part in _parts(payload, target, creatives):
+                path = folder / part.name
                 entry = before.pop(path.name)
-                is_left = ~part["message_id"].is_in(barred.implode()) if "message_id" in part.columns else None
+                is_left = (
+                    ~part.rows["message_id"].is_in(barred.implode()) if "message_id" in part.rows.columns else None
+                )
                 if is_left is not None and not is_left.all():
                     path.unlink()
-                    left = part.filter(is_left)
-                    entry = _write_part(folder, payload, number, left, target, creatives) if left.height else None
+                    left = replace(part, rows=part.rows.filter(is_left))
+                    entry = _write_part(folder, left, target, creatives) if left.rows.height else None
                 entries += [entry] if entry else []
         if not entries:
             return 0
         (folder / MANIFEST).unlink()
-        return _write_manifest(folder, header, [*entries, *before.values()])
+        return _write_manifest(folder, header, entries, before.values())
 
 
-def _write_manifest(folder: Path, header: Mapping[str, Any], entries: list[dict[str, Any]]) -> int:
-    """Write and sync the manifest and the folders; returns the number of rows."""
-    row_count = sum(int(entry["rows"]) for entry in entries if entry["name"] != CREATIVES)
-    manifest = {"schema_version": SCHEMA_VERSION, **header, "rows": row_count, "files": entries}
+def _write_manifest(
+    folder: Path, header: Mapping[str, Any], entries: Iterable[dict[str, Any]], others: Iterable[dict[str, Any]]
+) -> int:
+    """Write and sync the manifest and the folders; returns the number of rows, which the files in `others` do not have."""
+    row_count = sum(int(entry["rows"]) for entry in entries)
+    manifest = {"schema_version": SCHEMA_VERSION, **header, "rows": row_count, "files": [*entries, *others]}
     create_file(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False).encode())
     sync_folder(folder)
     sync_folder(folder.parent)
@@ -214,42 +218,113 @@ def _slots(texts: Iterable[tuple[Piece, ...]]) -> tuple[str, ...]:
     return tuple(sorted({piece.name for text in texts for piece in text if isinstance(piece, Slot)}))
 
 
-def _parts(payload: Payload, target: Target) -> Iterator[tuple[int, pl.DataFrame]]:
-    """The rows of each file of a payload, by its number."""
-    for number, part in enumerate(payload.rows.iter_slices(target.most_rows), start=1):
-        if part.height:
-            yield number, part
+@dataclass(frozen=True)
+class _Part:
+    """The rows of one file of a payload."""
+
+    name: str
+    mode: str
+    audience: str | None
+    rows: pl.DataFrame
 
 
-def _name(payload: Payload, number: int, target: Target) -> str:
-    return f"{payload.stem}-{number:04}.{target.file_format}"
+def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_Part]:
+    """A payload cut into files: the same cut for the same rows."""
+    if payload.rows.is_empty():
+        return
+    kinds = payload.rows.partition_by(target.file_per, maintain_order=True) if target.file_per else [payload.rows]
+    for kind in kinds:
+        audience = kind[target.file_per][0] if target.file_per else None
+        stem = f"{payload.stem}-{audience}" if audience else payload.stem
+        for number, rows in enumerate(_cut(kind, target, creatives), start=1):
+            yield _Part(f"{stem}-{number:04}.{target.file_format}", payload.mode, audience, rows)
 
 
-def _write_part(
-    folder: Path, payload: Payload, number: int, part: pl.DataFrame, target: Target, creatives: Creatives
-) -> dict[str, Any]:
-    path = folder / _name(payload, number, target)
+def _cut(rows: pl.DataFrame, target: Target, creatives: Creatives) -> Iterator[pl.DataFrame]:
+    """Rows in as few pieces, in their order, as the platform's caps allow."""
+    if target.most_bytes is None:
+        yield from rows.iter_slices(target.most_rows)
+        return
+    lines = target.lines(rows, creatives) if target.lines else rows
+    ends, start = _sizes(lines, target).cum_sum(), 0
+    room = target.most_bytes - len(_head(lines, target.csv).encode())
+    while start < rows.height:
+        before = ends[start - 1] if start else 0
+        end = int(ends.search_sorted(before + room, side="right"))  # a single row that is too large goes alone
+        end = min(max(end, start + 1), start + target.most_rows)
+        yield rows.slice(start, end - start)
+        start = end
+
+
+def _sizes(lines: pl.DataFrame, target: Target) -> pl.Series:
+    """How many bytes each line takes at most."""
+    if target.file_format == "ndjson":
+        return lines.select(pl.struct(pl.all()).struct.json_encode().str.len_bytes() + 1).to_series()
+    texts = pl.all().cast(pl.String).fill_null("")
+    quoted = texts.str.len_bytes() + texts.str.count_matches('"', literal=True) + len('"",')
+    return lines.select(pl.sum_horizontal(quoted) + 1).to_series()
+
+
+def _head(lines: pl.DataFrame, csv: Csv) -> str:
+    """What a CSV file has before its rows, with every name in quotes: at most so much."""
+    return csv.preamble + csv.separator.join(f'"{name}"' for name in lines.columns) + csv.line_end
+
+
+def _write_part(folder: Path, part: _Part, target: Target, creatives: Creatives) -> dict[str, Any]:
+    path = folder / part.name
     create_file(path, b"")
-    lines = target.requests(part, creatives) if target.requests else part
-    _write(lines, path, target.file_format)
+    lines = target.lines(part.rows, creatives) if target.lines else part.rows
+    _write(lines, path, target)
     sync_file(path)
-    return _entry(path, payload.mode, part.height, lines.columns)
+    entry = _entry(path, part.mode, part.rows.height, lines.columns)
+    return entry | {"audience": part.audience} if part.audience else entry
 
 
-def _write(lines: pl.DataFrame, path: Path, file_format: str) -> None:
-    if file_format == "csv":
-        lines.write_csv(path, quote_style="necessary", line_terminator="\n")
-    elif file_format == "parquet":
+def _write(lines: pl.DataFrame, path: Path, target: Target) -> None:
+    if target.file_format == "csv":
+        _write_csv(lines, path, target.csv)
+    elif target.file_format == "parquet":
         lines.rechunk().write_parquet(path)  # in one piece, or the bytes would tell how the run was cut into parts
+    elif target.file_format == "eml":
+        path.write_bytes(lines["message"].item().encode())
     else:
         lines.write_ndjson(path)
 
 
-def _write_creatives(folder: Path, creatives: list[Mapping[str, Any]]) -> dict[str, Any]:
-    path = folder / CREATIVES
-    lines = (json.dumps(creative, ensure_ascii=False) for creative in creatives)
-    create_file(path, "".join(f"{line}\n" for line in lines).encode())
-    return _entry(path, "replace", len(creatives), list(creatives[0]))
+def _write_csv(lines: pl.DataFrame, path: Path, csv: Csv) -> None:
+    with path.open("wb") as file:
+        if csv.has_bom:
+            file.write(codecs.BOM_UTF8)
+        file.write(csv.preamble.encode())
+        lines.write_csv(file, separator=csv.separator, quote_style=csv.quotes, line_terminator=csv.line_end)
+
+
+def _beside(payloads: Iterable[Payload], creatives: Creatives, target: Target) -> dict[str, pl.DataFrame | list[Any]]:
+    """The files that hold no row of a person, by their names: creatives, and what is said of audiences."""
+    found: dict[str, pl.DataFrame | list[Any]] = {}
+    if target.merge is not None and not target.holds_words and creatives:
+        found[CREATIVES] = [_merged(creatives[name], target.merge, target.channel) for name in sorted(creatives)]
+    if target.beside is not None:
+        for payload in payloads:
+            if payload.mode == "append" and payload.rows.height:
+                found |= target.beside(payload.rows, creatives)
+    return found
+
+
+def _merged(creative: Mapping[str, Any], language: MergeLanguage, channel: str) -> dict[str, Any]:
+    """A creative in the language of the platform that merges it."""
+    texts = {
+        part.name: language.put(pieces(creative["parts"][part.name], is_html=part.is_html))
+        for part in CHANNELS[channel].parts
+        if part.name in creative["parts"]
+    }
+    return {**creative, "parts": texts}
+
+
+def _write_lines(path: Path, lines: pl.DataFrame | list[dict[str, Any]]) -> dict[str, Any]:
+    rows = lines.to_dicts() if isinstance(lines, pl.DataFrame) else lines
+    create_file(path, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode())
+    return _entry(path, "replace", len(rows), list(rows[0]))
 
 
 def _entry(path: Path, mode: str, rows: int, columns: list[str]) -> dict[str, Any]:

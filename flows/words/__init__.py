@@ -4,16 +4,18 @@ from flows.words.cleaning import clean
 from flows.words.composing import compose
 from flows.words.creatives import (
     ESCAPES,
+    GENERIC,
     Composed,
     Creative,
+    MergeLanguage,
     Piece,
     Slot,
     fill,
     generic,
     is_words_slot,
+    marked,
     pieces,
     restore,
-    rewritten,
 )
 from flows.words.dates import is_spoken
 from flows.words.layout import Layout, read_layout, render_layout, wrap
@@ -23,11 +25,13 @@ from flows.words.reading import Part, Words, check_fields, read_words
 
 __all__ = [
     "ESCAPES",
+    "GENERIC",
     "IDENTITY",
     "VALUE",
     "Composed",
     "Creative",
     "Layout",
+    "MergeLanguage",
     "Part",
     "Piece",
     "Slot",
@@ -39,6 +43,7 @@ __all__ = [
     "generic",
     "is_spoken",
     "is_words_slot",
+    "marked",
     "outlines",
     "pieces",
     "plain",
@@ -46,6 +51,5 @@ __all__ = [
     "read_words",
     "render_layout",
     "restore",
-    "rewritten",
     "wrap",
 ]

@@ -18,7 +18,7 @@ import polars as pl
 from flows.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 ESCAPES: Mapping[str, str] = {"lbrace": "{", "rbrace": "}", "backslash": "\\"}
 """What a reader of generic creatives is given beside the slots."""
@@ -56,6 +56,28 @@ class Creative:
         """The names of the slots it uses, in the order in which they first stand."""
         pieces = (piece for part in self.parts.values() for piece in part)
         return tuple(dict.fromkeys(piece.name for piece in pieces if isinstance(piece, Slot)))
+
+
+@dataclass(frozen=True)
+class MergeLanguage:
+    """How a platform that fills slots by itself wants a creative written.
+
+    Attributes:
+        slot: a slot -> what prints its value as it is: it has been escaped for where it stands.
+        literal: some of the words, whether a slot stands before them, and whether one stands behind them -> what the platform
+            prints as these words, whatever of them it would take for its own language.
+    """
+
+    slot: Callable[[Slot], str]
+    literal: Callable[[str, bool, bool], str]
+
+    def put(self, pieces: Sequence[Piece]) -> str:
+        """Words and slots, which follow each other in turn but for slots side by side, in this language."""
+        slots = [False, *(isinstance(piece, Slot) for piece in pieces), False]
+        return "".join(
+            self.slot(piece) if isinstance(piece, Slot) else self.literal(piece, slots[at], slots[at + 2])
+            for at, piece in enumerate(pieces)
+        )
 
 
 @dataclass(frozen=True)
@@ -132,27 +154,26 @@ def escaped(column: pl.Expr) -> pl.Expr:
     return column.str.replace_many(list(HTML), list(HTML.values()))
 
 
+def marked(opening: str, closing: str) -> MergeLanguage:
+    """The language in which a slot is its name between two marks, and the words' own braces are slots where they touch."""
+
+    def literal(text: str, after_slot: bool, before_slot: bool) -> str:  # noqa: FBT001
+        # A run is escaped whole: of a backslash that has become a mark, the brace before it would touch the mark.
+        runs = r"[{}\\]{2,}"
+        runs += r"|\A[{}\\]" if after_slot else ""
+        runs += r"|[{}\\]\Z" if before_slot else ""
+        return re.sub(runs, lambda run: "".join(f"{opening}{_ESCAPED[letter]}{closing}" for letter in run[0]), text)
+
+    return MergeLanguage(lambda slot: f"{opening}{slot.name}{closing}", literal)
+
+
+GENERIC = marked("{{{", "}}}")
+"""How this program keeps creatives, in plans and in files for tools of any kind."""
+
+
 def generic(creative: Creative, part: str) -> str:
-    """A part of a creative with `{{{s1}}}` for its slots, and the words' own braces escaped where they touch another."""
-    pieces = creative.parts[part]
-    done: list[str] = []
-    for number, piece in enumerate(pieces):
-        if isinstance(piece, Slot):
-            done.append(f"{{{{{{{piece.name}}}}}}}")
-        else:
-            done.append(_escape(piece, after_slot=number > 0, before_slot=number + 1 < len(pieces)))
-    return "".join(done)
-
-
-def _escape(text: str, *, after_slot: bool, before_slot: bool) -> str:
-    """Escape the runs of braces and backslashes in `text` that hold more than one, or stand beside a slot.
-
-    A run is escaped whole: of a backslash that has become a mark, the brace before it would touch the mark.
-    """
-    runs = r"[{}\\]{2,}"
-    runs += r"|\A[{}\\]" if after_slot else ""
-    runs += r"|[{}\\]\Z" if before_slot else ""
-    return re.sub(runs, lambda run: "".join(f"{{{{{{{_ESCAPED[letter]}}}}}}}" for letter in run[0]), text)
+    """A part of a creative in the generic language."""
+    return GENERIC.put(creative.parts[part])
 
 
 def restore(text: str, slots: Mapping[str, str]) -> str:
@@ -161,18 +182,17 @@ def restore(text: str, slots: Mapping[str, str]) -> str:
     return _MARK.sub(lambda mark: values[mark[1]], text)
 
 
-def rewritten(text: str, opening: str, closing: str) -> str:
-    """A part of a generic creative with its marks in another syntax."""
-    return _MARK.sub(lambda mark: f"{opening}{mark[1]}{closing}", text)
-
-
 def pieces(text: str, *, is_html: bool) -> tuple[Piece, ...]:
     """A part of a generic creative as literal text and slots again: the inverse of `generic`, to be filled by column."""
     done: list[Piece] = []
-    at = 0
+    words, at = "", 0
     for mark in _MARK.finditer(text):
-        done.append(text[at : mark.start()])
-        done.append(ESCAPES[mark[1]] if mark[1] in ESCAPES else Slot(mark[1], is_html))
+        words += text[at : mark.start()]
         at = mark.end()
-    done.append(text[at:])
+        if mark[1] in ESCAPES:
+            words += ESCAPES[mark[1]]
+        else:
+            done += [words, Slot(mark[1], is_html)]
+            words = ""
+    done.append(words + text[at:])
     return tuple(piece for piece in done if piece != "")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import importlib
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from flows.channels import CHANNELS, Target, target, targets
+from flows.channels import CHANNELS, Options, Target, target, targets
 from flows.errors import BalanceError, SettingError
 from flows.line.reconciling import identifiers, members_of
 from flows.stages.delivery import shaped
@@ -85,7 +86,7 @@ def to(request) -> Target:
 def test_a_target_is_of_a_known_channel_kind_and_format_and_named_like_its_file(to):
     assert to.channel in CHANNELS
     assert to.kind in {"message", "state"}
-    assert to.file_format in {"csv", "ndjson", "parquet"}
+    assert to.file_format in {"csv", "ndjson", "parquet", "eml"}
     assert to.most_rows > 0
     assert importlib.import_module(f"flows.channels.{to.name}").TARGET is to
 
@@ -115,7 +116,7 @@ def test_the_address_is_in_the_row_that_it_belongs_to(to):
 
 def test_a_target_that_does_not_merge_has_every_part_with_its_slots_filled(to):
     written = content(to).write_ndjson()
-    if to.merges:
+    if to.merge is not None:
         assert "s1" in content(to).columns
         return
     for part in CHANNELS[to.channel].parts:
@@ -188,7 +189,7 @@ def test_an_unknown_target_gets_the_nearest_name():
 
 
 def test_a_target_that_leaves_out_a_slot_of_a_creative_is_our_mistake(to):
-    if not to.merges:
+    if to.merge is None:
         return
     more = {"k1": {**creative(to), "slots": ["s1", "s2"]}}
     with pytest.raises(BalanceError) as caught:
@@ -233,3 +234,31 @@ def test_a_web_profile_holds_the_words_and_where_they_lead():
         "label": "action_label of it",
         "url": "action_url of it",
     }
+
+
+class Phones(Options):
+    """What a made-up platform may be told."""
+
+    plus: bool = True
+
+
+def phones(options: Phones) -> Target:
+    return replace(target("sms_file"), name="phones", most_rows=1 + options.plus, options=Phones, made=phones)
+
+
+def test_a_target_is_made_with_what_the_workspace_sets_of_it():
+    assert phones(Phones()).given({}, "here").most_rows == 2
+    assert phones(Phones()).given({"plus": False}, "here").most_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "said"), [({"plas": False}, "plas"), ({"plus": "perhaps"}, "plus")], ids=["unknown", "of another kind"]
+)
+def test_what_is_set_of_a_target_and_makes_no_sense_is_refused_with_its_place(table, said):
+    with pytest.raises(SettingError, match=f"here.*{said}"):
+        phones(Phones()).given(table, "here")
+
+
+def test_a_target_without_options_takes_none():
+    with pytest.raises(SettingError, match=r"here.*plus"):
+        target("sms_file").given({"plus": True}, "here")

@@ -13,11 +13,12 @@ import pyarrow.parquet
 import pytest
 from polars.testing import assert_frame_equal
 
-from flows.channels import Target
+from flows.channels import Csv, Target
 from flows.channels.email_file import TARGET as EMAIL_FILE
 from flows.errors import BalanceError, OutboxError
 from flows.ledger.claims import Batch
 from flows.stages.delivery import Payload, header, leave_out, shaped, write_batch
+from flows.words import GENERIC, MergeLanguage
 from tests.stages.making import MOMENT
 
 NASTY = [
@@ -42,7 +43,9 @@ ROWS = pl.DataFrame({"customer_id": [f"c{n:02}" for n in range(len(NASTY))], "te
 
 
 def to(file_format: str = "csv", most_rows: int = 10**6, *, merges: bool = True, channel: str = "web") -> Target:
-    return Target("t", channel, "message", file_format, most_rows, merges=merges, rows=lambda frame: frame)
+    return Target(
+        "t", channel, "message", file_format, most_rows, rows=lambda frame: frame, merge=GENERIC if merges else None
+    )
 
 
 def write(folder: Path, *payloads: Payload, target: Target | None = None, creatives=(), head=None) -> dict:
@@ -129,7 +132,7 @@ def test_requests_stand_in_place_of_rows_and_the_rows_are_what_is_counted(tmp_pa
         )
 
     rows = pl.DataFrame({"customer_id": ["c1", "c2", "c3"], "text": ["a", "b", "a"]})
-    asked = replace(to("ndjson"), requests=by_text)
+    asked = replace(to("ndjson"), lines=by_text, holds_words=True)
     creatives = [{"creative_id": "k", "x": "y"}]
     manifest = write(tmp_path / "b", Payload("recipients", "append", rows), target=asked, creatives=creatives)
     assert [(entry["name"], entry["rows"], entry["columns"]) for entry in manifest["files"]] == [
@@ -143,10 +146,100 @@ def test_requests_stand_in_place_of_rows_and_the_rows_are_what_is_counted(tmp_pa
 
 
 def test_creatives_are_one_a_line_in_the_order_of_their_names(tmp_path):
-    creatives = [{"creative_id": "b", "text": "two\nlines ü"}, {"creative_id": "a", "text": "x"}]
+    creatives = [
+        {"creative_id": "b", "text": "two\nlines ü", "parts": {}},
+        {"creative_id": "a", "text": "x", "parts": {"headline": "{{{s1}}}"}},
+    ]
     write(tmp_path / "b", Payload("recipients", "append", ROWS), creatives=creatives)
     lines = (tmp_path / "b/creatives.ndjson").read_text("utf-8").splitlines()
     assert [json.loads(line) for line in lines] == [creatives[1], creatives[0]]
+
+
+def test_creatives_are_in_the_language_of_the_platform_that_fills_their_slots(tmp_path):
+    language = MergeLanguage(
+        lambda slot: f"[{slot.name}]", lambda text, after, before: text.upper() + after * "<" + before * ">"
+    )
+    creatives = [{"creative_id": "a", "parts": {"headline": "for {{{s1}}}{{{s2}}}, {{{lbrace}}}", "body": "all"}}]
+    write(
+        tmp_path / "b", Payload("recipients", "append", ROWS), creatives=creatives, target=replace(to(), merge=language)
+    )
+    assert json.loads((tmp_path / "b/creatives.ndjson").read_text("utf-8")) == {
+        "creative_id": "a",
+        "parts": {"headline": "FOR >[s1][s2], {<", "body": "ALL"},
+    }
+
+
+AUDIENCES = pl.DataFrame(
+    {"message_id": list("abcdef"), "audience": ["x", "y", "x", "x", "y", "x"], "email": list("123456")}
+)
+
+
+def per_audience(**given) -> Target:
+    rows = {"lines": lambda rows, _: rows.select("email"), "audience": "audience", "file_per": "audience"}
+    return replace(to(most_rows=3), merge=None, **{**rows, **given})
+
+
+def test_a_platform_that_loads_one_audience_at_a_time_has_files_of_each_named_by_it(tmp_path):
+    manifest = write(tmp_path / "b", Payload("additions", "append", AUDIENCES), target=per_audience())
+    assert [(entry["name"], entry["audience"], entry["rows"], entry["columns"]) for entry in manifest["files"]] == [
+        ("additions-x-0001.csv", "x", 3, ["email"]),
+        ("additions-x-0002.csv", "x", 1, ["email"]),
+        ("additions-y-0001.csv", "y", 2, ["email"]),
+    ]
+    assert (tmp_path / "b/additions-x-0001.csv").read_text() == "email\n1\n3\n4\n"
+    files = [Payload("additions", "append", AUDIENCES)]
+    assert leave_out(tmp_path / "b", pl.Series(["b", "e", "d"]), files, {}, per_audience(), {}) == 3
+    left = sorted(path.name for path in (tmp_path / "b").glob("*.csv"))
+    assert left == ["additions-x-0001.csv", "additions-x-0002.csv"]
+    assert (tmp_path / "b/additions-x-0001.csv").read_text() == "email\n1\n3\n"
+
+
+def test_what_is_said_of_audiences_stands_beside_them_and_is_no_row(tmp_path):
+    def beside(rows, _):
+        return {"audiences.ndjson": rows.select("audience").unique(maintain_order=True)}
+
+    target = per_audience(beside=beside)
+    payloads = [
+        Payload("removals", "remove", AUDIENCES.select("audience", "email")),
+        Payload("additions", "append", AUDIENCES),
+    ]
+    manifest = write(tmp_path / "b", *payloads, target=target)
+    assert manifest["rows"] == 12
+    assert (tmp_path / "b/audiences.ndjson").read_text() == '{"audience": "x"}\n{"audience": "y"}\n'
+    assert leave_out(tmp_path / "b", pl.Series(["a"]), payloads, {}, target, {}) == 11
+
+
+@pytest.mark.parametrize("file_format", ["csv", "ndjson"])
+@pytest.mark.parametrize("most_bytes", [60, 90, 200, 10_000])
+def test_a_file_is_never_larger_than_the_platform_takes(tmp_path, file_format, most_bytes):
+    rows = pl.DataFrame({"id": [f"c{n}" for n in range(40)], "text": ['"ü",\n' * (n % 4) for n in range(40)]})
+    target = replace(to(file_format, most_rows=30), most_bytes=most_bytes)
+    manifest = write(tmp_path / "b", Payload("recipients", "append", rows), target=target)
+    files = [entry for entry in manifest["files"] if entry["name"].startswith("recipients")]
+    assert all(entry["bytes"] <= most_bytes for entry in files)
+    assert sum(entry["rows"] for entry in files) == 40
+    assert max(entry["rows"] for entry in files) <= 30
+    assert len(files) >= sum(entry["bytes"] for entry in files) / most_bytes
+    if file_format == "csv":
+        assert [row for entry in files for row in read_csv(tmp_path / "b" / entry["name"])] == rows.to_dicts()
+
+
+def test_a_csv_file_is_written_as_its_platform_wants_it(tmp_path):
+    csv = Csv(separator=";", has_bom=True, preamble="Version;6\r\n", quotes="always", line_end="\r\n")
+    rows = pl.DataFrame({"id": ["1", "2"], "text": ["a;b", None]})
+    write(tmp_path / "b", Payload("recipients", "append", rows), target=replace(to(), csv=csv))
+    content = (tmp_path / "b/recipients-0001.csv").read_bytes()
+    assert content == b'\xef\xbb\xbfVersion;6\r\n"id";"text"\r\n"1";"a;b"\r\n"2";""\r\n'
+
+
+def test_whole_mails_are_a_file_each(tmp_path):
+    rows = pl.DataFrame({"message_id": ["a", "b"], "message": ["From: a\r\n\r\nü", "From: b\r\n\r\n"]})
+    manifest = write(tmp_path / "b", Payload("recipients", "append", rows), target=to("eml", most_rows=1))
+    assert [(entry["name"], entry["rows"]) for entry in manifest["files"]] == [
+        ("recipients-0001.eml", 1),
+        ("recipients-0002.eml", 1),
+    ]
+    assert (tmp_path / "b/recipients-0001.eml").read_bytes() == "From: a\r\n\r\nü".encode()
 
 
 def test_a_payload_without_rows_is_no_file(tmp_path):
@@ -157,7 +250,11 @@ def test_a_payload_without_rows_is_no_file(tmp_path):
 def test_the_folder_and_its_files_are_private_whatever_the_umask(tmp_path):
     before = os.umask(0)
     try:
-        write(tmp_path / "staging" / "b", Payload("recipients", "append", ROWS), creatives=[{"creative_id": "a"}])
+        write(
+            tmp_path / "staging" / "b",
+            Payload("recipients", "append", ROWS),
+            creatives=[{"creative_id": "a", "parts": {}}],
+        )
     finally:
         os.umask(before)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "staging").rglob("*")}
@@ -307,7 +404,7 @@ def test_a_target_that_merges_gets_slots_and_one_that_does_not_gets_whole_texts(
 
 
 def test_a_creative_whose_slot_has_no_column_is_refused():
-    forgetful = Target("t", "web", "message", "csv", 10, merges=True, rows=lambda frame: frame.drop("s2"))
+    forgetful = Target("t", "web", "message", "csv", 10, rows=lambda frame: frame.drop("s2"), merge=GENERIC)
     with pytest.raises(BalanceError, match="the slot 's2' of a creative has no column"):
         shaped(WORDED, CREATIVES, forgetful, MOMENT.starts_at)
 
@@ -354,11 +451,13 @@ def test_only_the_files_that_hold_somebody_who_is_left_out_are_written_again(tmp
     gone = pl.DataFrame({"identity": ["x", "y"]})
     files = [Payload("removals", "remove", gone), Payload("recipients", "append", people)]
     batch, target = tmp_path / "b", to(most_rows=3)
-    write(batch, *files, target=target, creatives=[{"creative_id": "k"}])
+    write(batch, *files, target=target, creatives=[{"creative_id": "k", "parts": {}}])
     before = contents(batch)
     for name in before:
         os.utime(batch / name, (1, 1))
-    left = leave_out(batch, pl.Series(["m1", "m6"]), files, {"k": {"creative_id": "k"}}, target, {"products": 1})
+    left = leave_out(
+        batch, pl.Series(["m1", "m6"]), files, {"k": {"creative_id": "k", "parts": {}}}, target, {"products": 1}
+    )
     after = contents(batch)
     manifest = json.loads(after["manifest.json"])
     assert left == manifest["rows"] == 7

@@ -66,7 +66,7 @@ def bodies(workspace: Workspace, product: str, rows: pl.DataFrame) -> pl.DataFra
     """Whole texts, filled by column, as a target gets them that does not merge."""
     done = worded(rows, workspace.products[product], workspace, KEY)
     channel = rows["channel"][0]
-    whole = Target("whole", channel, "message", "csv", 10**6, merges=False, rows=lambda frame: frame)
+    whole = Target("whole", channel, "message", "csv", 10**6, rows=lambda frame: frame)
     return shaped(done.rows, done.creatives, whole, MOMENT.starts_at)
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 
 from flows.errors import TemplateError
-from flows.words import ESCAPES, Creative, Slot, Words, compose, fill, generic, pieces, plain, restore, rewritten
+from flows.words import ESCAPES, GENERIC, Creative, Slot, Words, compose, fill, generic, marked, pieces, plain, restore
 from tests.words.generated import ALL, CONTEXTS, NASTY, PARTS, Example, examples, many
 from tests.words.making import HTML, TEXT, words_from
 
@@ -37,10 +37,12 @@ def rendered(words: Words, row: Mapping[str, object]) -> dict[str, str] | None:
 def read_by_others(text: str, slots: Mapping[str, str], *, is_html: bool) -> dict[str, str]:
     """A generic creative as others read it: a Mustache of other make, in both notations, and our pieces in turn."""
     values = {**ESCAPES, **slots}
-    taken = [values[piece.name] if isinstance(piece, Slot) else piece for piece in pieces(text, is_html=is_html)]
+    read = pieces(text, is_html=is_html)
+    assert GENERIC.put(read) == text
+    taken = [values[piece.name] if isinstance(piece, Slot) else piece for piece in read]
     return {
         "triple braces": chevron.render(text, values),
-        "double braces": chevron.render(rewritten(text, "{{&", "}}"), values),
+        "double braces": chevron.render(marked("{{&", "}}").put(read), values),
         "pieces": "".join(taken),
     }
 
