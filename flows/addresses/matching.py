@@ -17,10 +17,6 @@ from flows.addresses.rules import EDGES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Platform = Literal[
-    "google", "linkedin", "meta", "microsoft", "pinterest", "snapchat", "tiktok", "tiktok_earlier", "uid2", "x"
-]
-
 
 @dataclass(frozen=True)
 class Rules:
@@ -28,18 +24,20 @@ class Rules:
 
     Attributes:
         one_mailbox: domains at which it takes dots, and whatever follows a plus, for nothing.
+        drops_tags: whether it drops what follows a plus before the @ at every domain.
         plus: whether a telephone number keeps its plus.
         least_digits: of a telephone number; one of fewer it refuses.
         encoding: of the digest's 32 bytes.
     """
 
     one_mailbox: tuple[str, ...] = ()
+    drops_tags: bool = False
     plus: bool = False
     least_digits: int = 0
     encoding: Literal["hex", "base64"] = "hex"
 
 
-RULES: Final[Mapping[Platform, Rules]] = {
+RULES: Final[Mapping[str, Rules]] = {
     # Source: google-ads-datamanager-util 0.4, Formatter; Google Ads help 7659867 for the plus.
     "google": Rules(one_mailbox=("gmail.com", "googlemail.com"), plus=True),
     # Source: the templates of LinkedIn, Microsoft, Pinterest and X, which have no telephone numbers.
@@ -48,44 +46,43 @@ RULES: Final[Mapping[Platform, Rules]] = {
     "pinterest": Rules(),
     "x": Rules(),
     # Source: facebook_business 26.0, serverside.normalize.
-    "meta": Rules(plus=False, least_digits=7),
+    "meta": Rules(least_digits=7),
     # Source: developers.snap.com, customer lists, best practices.
-    "snapchat": Rules(plus=False),
-    # Source: ads.tiktok.com. The page of September 2025 leaves addresses at Gmail alone and keeps the plus; earlier ones do
-    # neither, and the sample hash that stands on the newer page is that of a number without its plus.
+    "snapchat": Rules(),
+    # Source: ads.tiktok.com, "List of supported IDs and formats for a customer file": the plus is recommended and may be left
+    # out, as in the sample hash beside it. The page of June 2025 drops what follows a plus in an e-mail address, later ones
+    # leave it.
     "tiktok": Rules(plus=True),
-    "tiktok_earlier": Rules(one_mailbox=("gmail.com", "googlemail.com"), plus=False),
     # Source: IABTechLab/uid2docs, gs-normalization-encoding; uid2-client 2.9, input_util, for the ten digits.
     "uid2": Rules(one_mailbox=("gmail.com",), plus=True, least_digits=10, encoding="base64"),
 }
 
 
-def email_digest(platform: Platform, address: pl.Expr) -> pl.Expr:
+def email_digest(rules: Rules, address: pl.Expr) -> pl.Expr:
     """The digest by which a platform knows an e-mail address.
 
     Args:
-        platform: whose rules hold.
+        rules: the platform's.
         address: as `rules.read_email` leaves it.
     """
-    rules, plain = RULES[platform], trimmed(address)
-    if not rules.one_mailbox:
-        return digest(plain, rules.encoding)
-    domain = plain.str.extract(r"@(.*)$", 1)
-    mailbox = plain.str.replace(r"[+@].*$", "").str.replace_all(".", "", literal=True)
+    plain = trimmed(address)
+    local, domain = plain.str.extract(r"^([^@]*)@", 1), plain.str.extract(r"@(.*)$", 1)
+    untagged = local.str.replace(r"\+.*$", "")
+    mailbox = pl.when(domain.is_in(list(rules.one_mailbox))).then(untagged.str.replace_all(".", "", literal=True))
+    known = pl.coalesce(mailbox, untagged) if rules.drops_tags else mailbox
     # Of '+tag@gmail.com' nothing would be left: it stays as it is.
-    is_one = domain.is_in(list(rules.one_mailbox)) & (mailbox != "")
-    return digest(pl.when(is_one).then(pl.concat_str(mailbox, pl.lit("@"), domain)).otherwise(plain), rules.encoding)
+    known = pl.when(known != "").then(pl.concat_str(known, pl.lit("@"), domain))
+    return digest(pl.coalesce(known, plain) if rules.one_mailbox or rules.drops_tags else plain, rules.encoding)
 
 
-def phone_digest(platform: Platform, number: pl.Expr) -> pl.Expr:
+def phone_digest(rules: Rules, number: pl.Expr) -> pl.Expr:
     """The digest by which a platform knows a telephone number; null where it takes none so short.
 
     Args:
-        platform: whose rules hold.
+        rules: the platform's.
         number: as `rules.read_phone` leaves it: E.164, from the customer's country. Digits without one are no number of
             anybody's, and platforms that are given them put a plus before them.
     """
-    rules = RULES[platform]
     digits = number.str.extract(r"^\+([0-9]{1,15})$", 1)
     taken = pl.when(digits.str.len_bytes() >= rules.least_digits).then(digits)
     return digest(pl.lit("+") + taken if rules.plus else taken, rules.encoding)
