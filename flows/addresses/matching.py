@@ -72,7 +72,7 @@ def email_digest(rules: Rules, address: pl.Expr) -> pl.Expr:
     known = pl.coalesce(mailbox, untagged) if rules.drops_tags else mailbox
     # Of '+tag@gmail.com' nothing would be left: it stays as it is.
     known = pl.when(known != "").then(pl.concat_str(known, pl.lit("@"), domain))
-    return digest(pl.coalesce(known, plain) if rules.one_mailbox or rules.drops_tags else plain, rules.encoding)
+    return _digest(pl.coalesce(known, plain) if rules.one_mailbox or rules.drops_tags else plain, rules)
 
 
 def phone_digest(rules: Rules, number: pl.Expr) -> pl.Expr:
@@ -85,7 +85,7 @@ def phone_digest(rules: Rules, number: pl.Expr) -> pl.Expr:
     """
     digits = number.str.extract(r"^\+([0-9]{1,15})$", 1)
     taken = pl.when(digits.str.len_bytes() >= rules.least_digits).then(digits)
-    return digest(pl.lit("+") + taken if rules.plus else taken, rules.encoding)
+    return _digest(pl.lit("+") + taken if rules.plus else taken, rules)
 
 
 def name_digest(name: pl.Expr) -> pl.Expr:
@@ -93,7 +93,7 @@ def name_digest(name: pl.Expr) -> pl.Expr:
 
     Source: google-ads-datamanager-util 0.4, format_given_name; facebook_business 26.0, serverside.normalize.
     """
-    return digest(trimmed(name), "hex")
+    return sha256(trimmed(name))
 
 
 def postcode(platform: Literal["google", "meta"], code: pl.Expr) -> pl.Expr:
@@ -104,7 +104,7 @@ def postcode(platform: Literal["google", "meta"], code: pl.Expr) -> pl.Expr:
     whole = _none_if_blank(code.str.strip_chars(EDGES))
     if platform == "google":
         return whole
-    return digest(whole.str.to_lowercase().str.replace_all(r"\s", "").str.replace("-.*$", ""), "hex")
+    return sha256(whole.str.to_lowercase().str.replace_all(r"\s", "").str.replace("-.*$", ""))
 
 
 def country(platform: Literal["google", "meta"], code: pl.Expr) -> pl.Expr:
@@ -113,7 +113,7 @@ def country(platform: Literal["google", "meta"], code: pl.Expr) -> pl.Expr:
     Source: as for `name_digest`.
     """
     whole = _none_if_blank(code.str.strip_chars(EDGES))
-    return whole.str.to_uppercase() if platform == "google" else digest(whole.str.to_lowercase(), "hex")
+    return whole.str.to_uppercase() if platform == "google" else sha256(whole.str.to_lowercase())
 
 
 def trimmed(text: pl.Expr) -> pl.Expr:
@@ -121,10 +121,14 @@ def trimmed(text: pl.Expr) -> pl.Expr:
     return _none_if_blank(text.str.strip_chars(EDGES).str.to_lowercase())
 
 
-def digest(text: pl.Expr, encoding: Literal["hex", "base64"]) -> pl.Expr:
-    """SHA-256 of the text, in small hexadecimals or as Base64 of the 32 bytes; null of a blank, and of null."""
-    hashed: pl.Expr = _none_if_blank(text).chash.sha2_256()  # type: ignore[attr-defined]
-    return hashed if encoding == "hex" else hashed.str.decode("hex").bin.encode("base64")
+def sha256(text: pl.Expr) -> pl.Expr:
+    """The digest of a text in small hexadecimals; null of a blank one, and of null."""
+    return _none_if_blank(text).chash.sha2_256()  # type: ignore[attr-defined, no-any-return]
+
+
+def _digest(text: pl.Expr, rules: Rules) -> pl.Expr:
+    hashed = sha256(text)
+    return hashed if rules.encoding == "hex" else hashed.str.decode("hex").bin.encode("base64")
 
 
 def _none_if_blank(text: pl.Expr) -> pl.Expr:

@@ -38,6 +38,7 @@ class Channel:
         crowd: how many people have to be shown the same facts, names aside, unless a setting says otherwise; 0: any number.
         needs_yes: whether even a service message needs a yes, because somebody else learns who it is about.
         sends: whether something is sent by it, which people may get too much of; else something holds there.
+        also_by_phone: whether its platforms know people by a telephone number, too, where one is there that nothing suppresses.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Channel:
     crowd: int = 0
     needs_yes: bool = False
     sends: bool = True
+    also_by_phone: bool = False
 
     @property
     def one_line(self) -> tuple[str, ...]:
@@ -94,6 +96,7 @@ CHANNELS: dict[str, Channel] = {
             crowd=100,  # Source: the minimum of Google's and Meta's lists
             needs_yes=True,
             sends=False,
+            also_by_phone=True,
         ),
     )
 }
@@ -114,6 +117,7 @@ class Csv:
         separator: between two values.
         has_bom: whether the file begins with a byte order mark.
         preamble: whole lines before the header.
+        has_header: whether the columns' names stand above them.
         quotes: only where a value needs them, or around each.
         line_end: of every line, the last one, too.
     """
@@ -121,6 +125,7 @@ class Csv:
     separator: str = ","
     has_bom: bool = False
     preamble: str = ""
+    has_header: bool = True
     quotes: Literal["necessary", "always"] = "necessary"
     line_end: Literal["\n", "\r\n"] = "\n"
 

@@ -17,7 +17,7 @@ from flows.ledger.publishing import Sealed, publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, sources_known, versions
 from flows.ledger.store import open_ledger
 from flows.line.planning import SOURCES, read_creatives, scan_deliveries, source_of
-from flows.line.sources import bars_of_deliveries, hear
+from flows.line.sources import bars_of_deliveries, by_phone, hear
 from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
 from flows.stages.delivery import Payload, header, leave_out, shaped, write_batch
@@ -159,7 +159,11 @@ class Staged:
         """As `Contents.rows`."""
         topics = {name: product.topic for name, product in self.job.workspace.products.items()}
         topic = pl.col("product").replace_strict(topics, return_dtype=pl.String)
-        return self.sent.select("message_id", "person_key", "brand", "channel", "address_match", topic=topic)
+        numbers = by_phone(self.sent).with_columns(
+            person_key=pl.lit(None, pl.String)
+        )  # what was said of texts is not of ads
+        rows = pl.concat([self.sent, numbers])
+        return rows.select("message_id", "person_key", "brand", "channel", "address_match", topic=topic)
 
     def is_current(self) -> bool:
         """As `Contents.is_current`."""

@@ -296,7 +296,13 @@ def _write_csv(lines: pl.DataFrame, path: Path, csv: Csv) -> None:
         if csv.has_bom:
             file.write(codecs.BOM_UTF8)
         file.write(csv.preamble.encode())
-        lines.write_csv(file, separator=csv.separator, quote_style=csv.quotes, line_terminator=csv.line_end)
+        lines.write_csv(
+            file,
+            include_header=csv.has_header,
+            separator=csv.separator,
+            quote_style=csv.quotes,
+            line_terminator=csv.line_end,
+        )
 
 
 def _beside(payloads: Iterable[Payload], creatives: Creatives, target: Target) -> dict[str, pl.DataFrame | list[Any]]:
