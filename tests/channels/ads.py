@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -45,6 +46,7 @@ DIRTY = [
 WORDS = ["Ünï,\"quoted\"; 'x' \u202bעברית\u202c 👩‍🔧", "=1+1 {{s1}} \\ \x0b a"]
 
 
+@cache
 def known() -> pl.DataFrame:
     """`customer_id, address, phone` of those who can be reached."""
     schema = {"email": pl.String, "phone": pl.String, "country": pl.String}

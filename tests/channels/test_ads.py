@@ -57,11 +57,13 @@ def test_each_file_is_of_one_audience_and_the_manifest_says_which_and_what_it_do
     folder = golden(tmp_path, name)
     listed = json.loads((folder / "manifest.json").read_text("utf-8"))["files"]
     names = audiences_of(name)
-    assert [(file["name"], file["mode"], file.get("audience")) for file in listed] == [
-        *((f"removals-{audience}-0001.{target(name).file_format}", "remove", audience) for audience in names),
-        *((f"additions-{audience}-0001.{target(name).file_format}", "append", audience) for audience in names),
-        ("audiences.ndjson", "replace", None),
-    ]
+    assert sorted((file["name"], file["mode"], file.get("audience")) for file in listed) == sorted(
+        [
+            *((f"removals-{audience}-0001.{target(name).file_format}", "remove", audience) for audience in names),
+            *((f"additions-{audience}-0001.{target(name).file_format}", "append", audience) for audience in names),
+            ("audiences.ndjson", "replace", None),
+        ]
+    )
     said = requests(folder / "audiences.ndjson")
     assert [(words["audience"], words["consent"]) for words in said] == [(name, "granted") for name in sorted(names)]
     assert {words["headline"][:9] for words in said} == {"For you: "}
