@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flows.line import batches
 from tests.tiny import Tiny, make
 
 if TYPE_CHECKING:
@@ -43,3 +44,21 @@ def _planned(tmp_path_factory) -> tuple[Tiny, Plan]:
 def planned(_planned, tmp_path) -> tuple[Tiny, Plan]:
     """One brand with a plan for its first day, in a copy of one's own: nothing is delivered yet."""
     return _planned[0].copy(tmp_path / "tiny"), _planned[1]
+
+
+@pytest.fixture
+def while_staged(monkeypatch):
+    """Have something happen once a target's files are staged and before they are sealed."""
+
+    def arrange(target: str, happens) -> None:
+        stage = batches.write_batch
+
+        def staged(folder, files, creatives, to, header):
+            rows = stage(folder, files, creatives, to, header)
+            if to.name == target:
+                happens()
+            return rows
+
+        monkeypatch.setattr(batches, "write_batch", staged)
+
+    return arrange

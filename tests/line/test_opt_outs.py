@@ -13,7 +13,6 @@ import pytest
 from flows import cli, line
 from flows.ledger import inbox
 from flows.ledger.inbox import Notice
-from flows.line import batches
 from tests.line.test_state_target import held
 from tests.tiny import MORNING, clock, day, make
 
@@ -28,24 +27,6 @@ def tiny(tmp_path):
 def say(tiny, *notices: Notice, at=MORNING) -> None:
     with clock(at):
         inbox.write(tiny.load().settings, notices)
-
-
-@pytest.fixture
-def while_staged(monkeypatch):
-    """Have something happen once a target's files are staged and before they are sealed."""
-
-    def arrange(target: str, happens) -> None:
-        stage = batches.write_batch
-
-        def staged(folder, files, creatives, to, header):
-            rows = stage(folder, files, creatives, to, header)
-            if to.name == target:
-                happens()
-            return rows
-
-        monkeypatch.setattr(batches, "write_batch", staged)
-
-    return arrange
 
 
 def reached(tiny, target: str) -> list[str]:
