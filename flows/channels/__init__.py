@@ -33,6 +33,7 @@ class Channel:
         parts: the parts of the words it carries.
         may_be_blank: the parts without which a message is whole.
         longest: part -> the characters that platforms take of it, or show.
+        counts_wide_twice: whether a letter of the width of two, as in Chinese, counts as two of them.
         layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each part of
             more than one line; None where the words stand for themselves.
         crowd: how many people have to be shown the same facts, names aside, unless a setting says otherwise; 0: any number.
@@ -46,6 +47,7 @@ class Channel:
     parts: tuple[Part, ...]
     may_be_blank: tuple[str, ...] = ()
     longest: Mapping[str, int] = field(default_factory=dict)
+    counts_wide_twice: bool = False
     layout: str | None = None
     crowd: int = 0
     needs_yes: bool = False
@@ -92,7 +94,9 @@ CHANNELS: dict[str, Channel] = {
             "ads",
             "email",
             (Part("headline", is_html=False, is_one_line=True), Part("description", is_html=False, is_one_line=True)),
-            longest={"headline": 30, "description": 90},  # Source: Google's responsive search ads
+            # Source: Google's responsive search ads; Meta, LinkedIn and TikTok (whose text is the description) take or show more.
+            longest={"headline": 30, "description": 90},
+            counts_wide_twice=True,  # Source: Google Ads and TikTok, on the lengths of their texts
             crowd=100,  # Source: the minimum of Google's and Meta's lists
             needs_yes=True,
             sends=False,

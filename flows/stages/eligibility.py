@@ -201,22 +201,20 @@ def rechecked(
         rows = deliveries.filter(pl.col("product") == product, pl.col("channel") == channel)
         way = channels[channel]
         people = rows.unique(key).join(known, on=key, how="left")
-        by_phone = ["phone"] if way.also_by_phone else []
         people = people.select(
             "brand",
-            *by_phone,
             "person_key",
             pl.when(pl.col("is_known").is_null()).then(pl.lit("absent")).alias(f"{way.address}_fault"),
-            **{"customer_id": "customer_id", way.address: "address", f"{way.address}_match": "address_match"},
-            **dict.fromkeys(("country", "locale", "time_zone"), nothing),
+            **dict.fromkeys(("country", "locale", "time_zone", "phone"), nothing)
+            | {"customer_id": "customer_id", way.address: "address", f"{way.address}_match": "address_match"},
         )
         own = rows.select("customer_id", "brand").with_row_index("place")
         now = standing(own, replace(bars, people=people), products[product], [way], targets, present)
         stale = pl.when(pl.col("valid_until") <= present).then(pl.lit("STALE_CONTEXT"))
-        # A number that is suppressed by now takes the whole delivery with it: that is in the plan, and in what is held.
-        lost = [rows[name].is_not_null() & now[f"{channel}_{name}"].is_null() for name in by_phone]
-        listed = [pl.when(is_lost).then(pl.lit("SUPPRESSED")) for is_lost in lost]
-        barred = now.select(pl.coalesce("reason", f"{channel}_reason", *listed)).to_series()
+        barred = now.select(pl.coalesce("reason", f"{channel}_reason")).to_series()
+        if way.also_by_phone:  # a number that is suppressed by now takes the whole delivery with it, as it was planned
+            is_listed = _is_suppressed(rows, bars.suppressed, [channel, "sms"], "phone")
+            barred = pl.select(pl.coalesce(barred, pl.when(is_listed).then(pl.lit("SUPPRESSED")))).to_series()
         done.append(
             rows.with_columns(reason=barred, consent_event=now[f"{channel}_event"]).with_columns(
                 reason=pl.coalesce("reason", stale)
