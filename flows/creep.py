@@ -50,9 +50,9 @@ their name is still known, so a declared fact does not age."""
 OLDEST = 6
 """Where the catalogue sets no `fresh_for`: a year, or any time."""
 
-CHANNEL = {"email": 0, "sms": 2, "push": 3, "web": 3, "ads": 5}
+CHANNEL = {"email": 0, "sms": 2, "push": 3, "web": 3, "ads": 5, "call": 4}
 """Per fact: a mailbox is one's own; a text message and a push lie on the locked screen; a web page stands on a screen that
-others see; and of an audience the platform learns what its members have in common."""
+others see; who calls knows it, too; and of an audience the platform learns what its members have in common."""
 
 WATCHING = 12
 """For each way in which the words themselves say that somebody was looking."""

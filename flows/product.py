@@ -23,7 +23,7 @@ STRENGTHS = {
     "medium": 1.0,
     "high": 2.0,
 }  # log-odds; Source: CONTRACTS, Relevance without outcomes
-Channel = Literal["email", "sms", "push", "web", "ads"]
+Channel = Literal["email", "sms", "push", "web", "ads", "call"]
 EACH_ONCE: dict[str, Any] = {"uniqueItems": True}
 _URL = r"(/|https://[\w.-]+(/|$))[^\s<>\"'`\\]*"
 _LABEL_SHAPE = {

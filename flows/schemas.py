@@ -41,7 +41,7 @@ COLUMNS: dict[str, Column] = {
     "push_token": _string("the app's token for push messages"),
     # what may be said
     "event_id": _string("id of an event in the source"),
-    "channel": _string("email, sms, push, web or ads; '*' where all are meant"),
+    "channel": _string("email, sms, push, web, ads or call; '*' where all are meant"),
     "topic": _string("what a person can leave without leaving everything; '*' for all"),
     "state": _string("yes, no, pending or snooze"),
     "happened_at": Column(INSTANT, "when it happened"),

@@ -32,7 +32,7 @@ _FIRST_UNIT = "\x1b"
 
 
 def measure(bodies: pl.Series) -> pl.DataFrame:
-    """The length of each body, in the order given; distinct bodies are looked at once.
+    """The length of each body, in the order given.
 
     One character outside GSM-7 turns the whole message into UCS-2. A two-unit character is never cut between two
     parts, so a part may stay one unit short. An empty body has no segment, a null one has no length.
@@ -43,28 +43,30 @@ def measure(bodies: pl.Series) -> pl.DataFrame:
     Returns:
         One row per body: `encoding` (`GSM-7` or `UCS-2`), `units` (septets or UTF-16 code units) and `segments`.
     """
-    asked = pl.DataFrame({"body": bodies.cast(pl.String)})
-    distinct = asked.unique().with_columns(gsm=~pl.col("body").str.contains(_NOT_GSM))
-    measured = distinct.with_columns(
-        encoding=pl.when("gsm").then(pl.lit(GSM_7)).when(~pl.col("gsm")).then(pl.lit(UCS_2)),
-        wide=pl.when("gsm")
-        .then(pl.col("body").str.count_matches(_TWO_SEPTETS))
-        .otherwise(pl.col("body").str.count_matches(_TWO_CODE_UNITS)),
-    ).with_columns(units=pl.col("body").str.len_chars() + pl.col("wide"))
-    single, part = (pl.col("encoding").replace_strict(table, return_dtype=pl.UInt32) for table in (SINGLE, PART))
-    measured = measured.with_columns(
-        several=pl.col("units") > single,
-        segments=pl.when(pl.col("units") > single)
-        .then((pl.col("units") + part - 1) // part)
-        .otherwise((pl.col("units") > 0).cast(pl.UInt32)),
+    body = pl.col("body")
+    is_gsm = ~body.str.contains(_NOT_GSM)
+    wide = (
+        pl.when("is_gsm").then(body.str.count_matches(_TWO_SEPTETS)).otherwise(body.str.count_matches(_TWO_CODE_UNITS))
     )
-    counted = _counted_exactly(measured.filter(pl.col("several") & (pl.col("wide") > 0)))
-    lengths = (
-        measured.join(counted, on="body", how="left")
-        .with_columns(segments=pl.coalesce("exact", "segments"))
-        .select("body", *(pl.col(name).cast(kind) for name, kind in SCHEMA.items()))
+    single, part = (pl.when("is_gsm").then(room[GSM_7]).otherwise(room[UCS_2]) for room in (SINGLE, PART))
+    units = pl.col("units")
+    measured = (
+        pl.DataFrame({"body": bodies.cast(pl.String)})
+        .with_columns(is_gsm=is_gsm)
+        .with_columns(
+            encoding=pl.when("is_gsm").then(pl.lit(GSM_7)).when(~pl.col("is_gsm")).then(pl.lit(UCS_2)),
+            wide=wide,
+        )
+        .with_columns(units=body.str.len_chars() + pl.col("wide"))
+        .with_columns(segments=pl.when(units > single).then((units + part - 1) // part).otherwise(units > 0))
+        .with_columns(is_cut=(units > single) & (pl.col("wide") > 0))
     )
-    return asked.join(lengths, on="body", how="left", nulls_equal=True, maintain_order="left").drop("body")
+    lengths = measured.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+    if not measured["is_cut"].any():
+        return lengths
+    counted = _counted_exactly(measured.filter("is_cut").unique("body"))
+    exact = measured.join(counted, on="body", how="left", maintain_order="left")["exact"]
+    return lengths.with_columns(segments=pl.coalesce(exact, "segments"))
 
 
 def _counted_exactly(bodies: pl.DataFrame) -> pl.DataFrame:

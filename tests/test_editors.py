@@ -110,6 +110,7 @@ def test_the_names_of_the_workspace_are_offered_with_what_they_are(tiny):
         "push": "no brand has a target for it",
         "web": "north by web_profiles, south by web_profiles",
         "ads": "no brand has a target for it",
+        "call": "no brand has a target for it",
     }
 
 

@@ -28,7 +28,7 @@ class Channel:
     """A way to a person.
 
     Attributes:
-        name: email, sms, push, web or ads.
+        name: email, sms, push, web, ads or call.
         address: the column of the customers' frame that holds its addresses.
         parts: the parts of the words it carries.
         may_be_blank: the parts without which a message is whole.
@@ -102,9 +102,16 @@ CHANNELS: dict[str, Channel] = {
             sends=False,
             also_by_phone=True,
         ),
+        Channel(
+            "call",
+            "phone",
+            (Part("headline", is_html=False, is_one_line=True), Part("body", is_html=False)),
+        ),
     )
 }
 
+BY_PHONE = tuple(channel.name for channel in CHANNELS.values() if channel.address == "phone")
+"""The channels that reach people by their telephone number."""
 
 Creatives = Mapping[str, Mapping[str, Any]]
 """What `stages.message` made of the words, by `creative_id`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.addresses import normalised_customers, suppression_keys
-from flows.channels import CHANNELS
+from flows.channels import BY_PHONE, CHANNELS
 from flows.durable import private_folder
 from flows.errors import DataError, SettingError, SourceError, UsageError, nearest
 from flows.keys import load_key, load_keys, recognised
@@ -276,7 +276,7 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame, key: Key, heard
 def by_phone(deliveries: pl.DataFrame) -> pl.DataFrame:
     """Deliveries once more by the telephone number that goes along with the address, as a list of it might bar them."""
     numbers = deliveries.filter(pl.col("phone").is_not_null()).with_columns(address_match="phone")
-    return pl.concat([numbers, numbers.with_columns(channel=pl.lit("sms"))])
+    return pl.concat([numbers, *(numbers.with_columns(channel=pl.lit(name)) for name in BY_PHONE)])
 
 
 def erased(settings: Settings, people: pl.DataFrame, buried: pl.DataFrame) -> pl.DataFrame:

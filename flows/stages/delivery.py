@@ -138,7 +138,7 @@ def leave_out(
                 )
                 if is_left is not None and not is_left.all():
                     path.unlink()
-                    left = replace(part, rows=part.rows.filter(is_left))
+                    left = replace(part, rows=part.rows.filter(is_left), lines=None)
                     entry = _write_part(folder, left, target, creatives) if left.rows.height else None
                 entries += [entry] if entry else []
         if not entries:
@@ -220,12 +220,13 @@ def _slots(texts: Iterable[tuple[Piece, ...]]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Part:
-    """The rows of one file of a payload."""
+    """The rows of one file of a payload, and what is written of them where that is known already."""
 
     name: str
     mode: str
     audience: str | None
     rows: pl.DataFrame
+    lines: pl.DataFrame | None
 
 
 def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_Part]:
@@ -236,24 +237,35 @@ def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_
     for kind in kinds:
         audience = kind[target.file_per][0] if target.file_per else None
         stem = f"{payload.stem}-{audience}" if audience else payload.stem
-        for number, rows in enumerate(_cut(kind, target, creatives), start=1):
-            yield _Part(f"{stem}-{number:04}.{target.file_format}", payload.mode, audience, rows)
+        for number, (rows, lines) in enumerate(_cut(kind, target, creatives), start=1):
+            yield _Part(f"{stem}-{number:04}.{target.file_format}", payload.mode, audience, rows, lines)
 
 
-def _cut(rows: pl.DataFrame, target: Target, creatives: Creatives) -> Iterator[pl.DataFrame]:
-    """Rows in as few pieces, in their order, as the platform's caps allow."""
+def _cut(
+    rows: pl.DataFrame, target: Target, creatives: Creatives
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame | None]]:
+    """Rows in as few pieces, in their order, as the platform's caps allow; with their lines where bytes are capped."""
     if target.most_bytes is None:
-        yield from rows.iter_slices(target.most_rows)
+        yield from ((part, None) for part in rows.iter_slices(target.most_rows))
         return
     lines = target.lines(rows, creatives) if target.lines else rows
+    if _surely_at_most(lines) <= target.most_bytes:
+        yield from zip(rows.iter_slices(target.most_rows), lines.iter_slices(target.most_rows), strict=True)
+        return
     ends, start = _sizes(lines, target).cum_sum(), 0
     room = target.most_bytes - len(_head(lines, target.csv).encode())
     while start < rows.height:
         before = ends[start - 1] if start else 0
         end = int(ends.search_sorted(before + room, side="right"))  # a single row that is too large goes alone
         end = min(max(end, start + 1), start + target.most_rows)
-        yield rows.slice(start, end - start)
+        yield rows.slice(start, end - start), lines.slice(start, end - start)
         start = end
+
+
+def _surely_at_most(lines: pl.DataFrame) -> float:
+    """More bytes than any file of these lines has: each letter escaped, each value with its name and marks around it."""
+    names = sum(len(name.encode()) for name in lines.columns)
+    return 6 * lines.estimated_size() + (lines.height + 1) * (names + 32 * lines.width)
 
 
 def _sizes(lines: pl.DataFrame, target: Target) -> pl.Series:
@@ -273,7 +285,9 @@ def _head(lines: pl.DataFrame, csv: Csv) -> str:
 def _write_part(folder: Path, part: _Part, target: Target, creatives: Creatives) -> dict[str, Any]:
     path = folder / part.name
     create_file(path, b"")
-    lines = target.lines(part.rows, creatives) if target.lines else part.rows
+    lines = part.lines
+    if lines is None:
+        lines = target.lines(part.rows, creatives) if target.lines else part.rows
     _write(lines, path, target)
     sync_file(path)
     entry = _entry(path, part.mode, part.rows.height, lines.columns)

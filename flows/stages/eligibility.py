@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows import reasons
-from flows.channels import CHANNELS
+from flows.channels import BY_PHONE, CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +113,7 @@ def standing(
         (the files that exclude the person); and for each channel `<channel>_reason` (EXCLUDED, SUPPRESSED, NO_CONSENT,
         BAD_ADDRESS, UNREACHABLE or null), `<channel>_detail`, `<channel>_address`, `<channel>_match` and `<channel>_event` (the
         yes that is relied on; null where none is needed); for one whose platforms know people by their telephones as well
-        `<channel>_phone`, null where it is suppressed there or for text messages.
+        `<channel>_phone`, null where it is suppressed there, or for text messages or calls.
     """
     key = ["customer_id", "brand"]
     contacts = bars.people.select(
@@ -213,7 +213,7 @@ def rechecked(
         stale = pl.when(pl.col("valid_until") <= present).then(pl.lit("STALE_CONTEXT"))
         barred = now.select(pl.coalesce("reason", f"{channel}_reason")).to_series()
         if way.also_by_phone:  # a number that is suppressed by now takes the whole delivery with it, as it was planned
-            is_listed = _is_suppressed(rows, bars.suppressed, [channel, "sms"], "phone")
+            is_listed = _is_suppressed(rows, bars.suppressed, [channel, *BY_PHONE], "phone")
             barred = pl.select(pl.coalesce(barred, pl.when(is_listed).then(pl.lit("SUPPRESSED")))).to_series()
         done.append(
             rows.with_columns(reason=barred, consent_event=now[f"{channel}_event"]).with_columns(
@@ -277,7 +277,7 @@ def _channel_standing(
     )
     event = said["yes_event"] if needs_yes else pl.lit(None, dtype=pl.String)
     if channel.also_by_phone:
-        is_open = ~_is_suppressed(known, bars.suppressed, [name, "sms"], f"{name}_phone")
+        is_open = ~_is_suppressed(known, bars.suppressed, [name, *BY_PHONE], f"{name}_phone")
         known = known.with_columns(pl.when(is_open).then(f"{name}_phone").alias(f"{name}_phone"))
     standing_of = [reason.alias(f"{name}_reason"), excluding.alias(f"{name}_detail"), event.alias(f"{name}_event")]
     return known.with_columns(standing_of).drop(f"{name}_fault")

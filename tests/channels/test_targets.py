@@ -28,6 +28,7 @@ ADDRESS = {
     "push": "token{}",
     "web": "c{}",
     "ads": "a{}@example.com",
+    "call": "+49151000000{}",
 }
 PEOPLE = (3, 1, 2)
 
@@ -176,6 +177,7 @@ def test_the_parts_of_each_channel_are_those_of_the_contract():
         "push": ("title", "body"),
         "web": ("headline", "body"),
         "ads": ("headline", "description"),
+        "call": ("headline", "body"),
     }
     assert [(name, part.name) for name, way in CHANNELS.items() for part in way.parts if part.is_html] == [
         ("email", "html")

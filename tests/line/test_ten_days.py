@@ -132,7 +132,7 @@ def test_ten_days_of_files_leave_at_the_platform_who_should_be_there(tiny):
 
     # One is erased; the one of yesterday is back, without the number.
     with clock(day(4)):
-        line.forget(tiny.load(), ["p00004"])
+        line.forget(tiny.load().settings, ["p00004"])
     wanted.leave("p00004")
     wanted.join(3, phone=False)
     check(4)

@@ -1,5 +1,6 @@
 import csv
 import hashlib
+import io
 import json
 import os
 import resource
@@ -210,10 +211,10 @@ def test_what_is_said_of_audiences_stands_beside_them_and_is_no_row(tmp_path):
 
 
 @pytest.mark.parametrize("file_format", ["csv", "ndjson"])
-@pytest.mark.parametrize("most_bytes", [60, 90, 200, 10_000])
+@pytest.mark.parametrize("most_bytes", [100, 150, 300, 10_000])
 def test_a_file_is_never_larger_than_the_platform_takes(tmp_path, file_format, most_bytes):
-    rows = pl.DataFrame({"id": [f"c{n}" for n in range(40)], "text": ['"ü",\n' * (n % 4) for n in range(40)]})
-    target = replace(to(file_format, most_rows=30), most_bytes=most_bytes)
+    rows = pl.DataFrame({"id": [f"c{n}" for n in range(40)], "text": ['"' * (n % 9) + "ü,\n" for n in range(40)]})
+    target = replace(to(file_format, most_rows=30), most_bytes=most_bytes, csv=Csv(preamble="# a line of theirs\n"))
     manifest = write(tmp_path / "b", Payload("recipients", "append", rows), target=target)
     files = [entry for entry in manifest["files"] if entry["name"].startswith("recipients")]
     assert all(entry["bytes"] <= most_bytes for entry in files)
@@ -221,7 +222,10 @@ def test_a_file_is_never_larger_than_the_platform_takes(tmp_path, file_format, m
     assert max(entry["rows"] for entry in files) <= 30
     assert len(files) >= sum(entry["bytes"] for entry in files) / most_bytes
     if file_format == "csv":
-        assert [row for entry in files for row in read_csv(tmp_path / "b" / entry["name"])] == rows.to_dicts()
+        texts = [(tmp_path / "b" / entry["name"]).read_bytes().decode() for entry in files]
+        assert [
+            row for text in texts for row in csv.DictReader(io.StringIO(text.partition("\n")[2]))
+        ] == rows.to_dicts()
 
 
 def test_a_csv_file_is_written_as_its_platform_wants_it(tmp_path):
