@@ -66,13 +66,14 @@ def email_digest(rules: Rules, address: pl.Expr) -> pl.Expr:
         address: as `rules.read_email` leaves it.
     """
     plain = trimmed(address)
-    local, domain = plain.str.extract(r"^([^@]*)@", 1), plain.str.extract(r"@(.*)$", 1)
-    untagged = local.str.replace(r"\+.*$", "")
+    if not rules.one_mailbox and not rules.drops_tags:
+        return _digest(plain, rules)
+    local, domain = (plain.str.split_exact("@", 1).struct.field(f"field_{half}") for half in (0, 1))
+    untagged = local.str.split_exact("+", 1).struct.field("field_0")
     mailbox = pl.when(domain.is_in(list(rules.one_mailbox))).then(untagged.str.replace_all(".", "", literal=True))
     known = pl.coalesce(mailbox, untagged) if rules.drops_tags else mailbox
     # Of '+tag@gmail.com' nothing would be left: it stays as it is.
-    known = pl.when(known != "").then(pl.concat_str(known, pl.lit("@"), domain))
-    return _digest(pl.coalesce(known, plain) if rules.one_mailbox or rules.drops_tags else plain, rules)
+    return _digest(pl.when(known != "").then(pl.concat_str(known, pl.lit("@"), domain)).otherwise(plain), rules)
 
 
 def phone_digest(rules: Rules, number: pl.Expr) -> pl.Expr:
@@ -83,7 +84,7 @@ def phone_digest(rules: Rules, number: pl.Expr) -> pl.Expr:
         number: as `rules.read_phone` leaves it: E.164, from the customer's country. Digits without one are no number of
             anybody's, and platforms that are given them put a plus before them.
     """
-    digits = number.str.extract(r"^\+([0-9]{1,15})$", 1)
+    digits = pl.when(number.str.contains(r"^\+[0-9]{1,15}$")).then(number.str.strip_prefix("+"))
     taken = pl.when(digits.str.len_bytes() >= rules.least_digits).then(digits)
     return _digest(pl.lit("+") + taken if rules.plus else taken, rules)
 
@@ -122,8 +123,8 @@ def trimmed(text: pl.Expr) -> pl.Expr:
 
 
 def sha256(text: pl.Expr) -> pl.Expr:
-    """The digest of a text in small hexadecimals; null of a blank one, and of null."""
-    return _none_if_blank(text).chash.sha2_256()  # type: ignore[attr-defined, no-any-return]
+    """The digest of a text in small hexadecimals; null of an empty one, and of null."""
+    return pl.when(text != "").then(text).chash.sha2_256()  # type: ignore[attr-defined, no-any-return]
 
 
 def _digest(text: pl.Expr, rules: Rules) -> pl.Expr:

@@ -160,7 +160,7 @@ def test_nothing_is_never_hashed(blank):
         ),
         column(name_digest, of=[blank]),
         *(column(way, platform, of=[blank]) for way in (postcode, country) for platform in ("google", "meta")),
-        column(sha256, of=[blank]),
+        column(sha256, of=[blank and ""]),
     ]
     assert found == [[None]] * len(found)
 
