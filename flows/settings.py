@@ -166,6 +166,7 @@ class Settings(BaseModel):
         platforms: target -> what is set of it, by the names of its options.
         unverified: targets that may be used though no judge but our own reading of their platforms' documentation has seen
             their files.
+        pgp: target -> the file with the public key of its platform, to which its files are encrypted (OpenPGP); others are plain.
         transports: target -> where its batches are carried to once they are in the outbox; none stay there.
     """
 
@@ -204,6 +205,7 @@ class Settings(BaseModel):
     brands: dict[str, dict[str, dict[str, str]]]
     platforms: dict[str, dict[str, Any]] = {}
     unverified: tuple[str, ...] = ()
+    pgp: dict[str, Path] = {}
     transports: dict[str, Destination] = {}
 
     @property
@@ -302,6 +304,7 @@ def _absolute(settings: Settings) -> dict[str, Any]:
         paths[key] = base / getattr(settings, key) if key in settings.model_fields_set else state / default
     if settings.database is not None:
         paths["database"] = base / settings.database
+    paths["pgp"] = {name: base / file for name, file in settings.pgp.items()}
     paths["transports"] = {name: _from(base, destination) for name, destination in settings.transports.items()}
     return paths
 

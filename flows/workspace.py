@@ -11,6 +11,7 @@ from flows.budget import Usage, check_product, usage
 from flows.catalogue import Catalogue, Segment, read_catalogue, read_segment
 from flows.channels import CHANNELS, Channel, Target, target
 from flows.errors import ProductError, SettingError, nearest
+from flows.openpgp import check_certificate
 from flows.plan import digest_of
 from flows.product import Product, product_folders, read_product
 from flows.settings import Settings, load_settings
@@ -108,7 +109,8 @@ class Workspace:
 
     def target(self, name: str) -> Target:
         """The target of that name, as the workspace sets it up."""
-        return target(name).given(self.settings.platforms.get(name, {}), f"pyproject.toml: {_PLATFORMS}.{name}")
+        made = target(name).given(self.settings.platforms.get(name, {}), f"pyproject.toml: {_PLATFORMS}.{name}")
+        return replace(made, certificate=self.settings.pgp.get(name))
 
     @cached_property
     def inputs_digest(self) -> str:
@@ -220,6 +222,10 @@ def _check_named_targets(settings: Settings) -> None:
         target(name, "pyproject.toml: tool.justenough.transports")
     for name, table in settings.platforms.items():
         target(name, f"pyproject.toml: {_PLATFORMS}").given(table, f"pyproject.toml: {_PLATFORMS}.{name}")
+    for name, certificate in settings.pgp.items():
+        where = f"pyproject.toml: tool.justenough.pgp.{name}"
+        target(name, where)
+        check_certificate(certificate, where)
     for name in settings.unverified:
         target(name, "pyproject.toml: tool.justenough.unverified")
 

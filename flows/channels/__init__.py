@@ -17,6 +17,7 @@ from flows.words import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import polars as pl
 
@@ -173,6 +174,7 @@ class Target:
         most_bytes: the platform's cap on the size of a file whose lines stand for one row each.
         csv: how its CSV is written.
         unverified: whether no judge but our own reading of its documentation has seen its files.
+        certificate: the file with the public key to which its files are encrypted; None leaves them plain.
         options: what a workspace may set of it.
         made: the target with these options.
     """
@@ -195,6 +197,7 @@ class Target:
     most_bytes: int | None = None
     csv: Csv = Csv()
     unverified: bool = False
+    certificate: Path | None = None
     options: type[Options] = Options
     made: Callable[[Any], Target] | None = None
 

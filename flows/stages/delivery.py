@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import io
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -14,6 +15,7 @@ from flows.channels import CHANNELS
 from flows.clock import present
 from flows.durable import create_file, no_space, private_folder, sync_file, sync_folder
 from flows.errors import BalanceError, OutboxError
+from flows.openpgp import encrypted
 from flows.plan import sha256
 from flows.words import Composed, Creative, Slot, fill, is_words_slot, pieces
 
@@ -238,7 +240,8 @@ def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_
         audience = kind[target.file_per][0] if target.file_per else None
         stem = f"{payload.stem}-{audience}" if audience else payload.stem
         for number, (rows, lines) in enumerate(_cut(kind, target, creatives), start=1):
-            yield _Part(f"{stem}-{number:04}.{target.file_format}", payload.mode, audience, rows, lines)
+            name = f"{stem}-{number:04}.{target.file_format}{'.pgp' if target.certificate else ''}"
+            yield _Part(name, payload.mode, audience, rows, lines)
 
 
 def _cut(
@@ -288,28 +291,22 @@ def _write_part(folder: Path, part: _Part, target: Target, creatives: Creatives)
     lines = part.lines
     if lines is None:
         lines = target.lines(part.rows, creatives) if target.lines else part.rows
-    _write(lines, path, target)
+    if target.certificate is None:
+        with path.open("wb") as file:
+            _write(lines, file, target)
+    else:  # never in plain text on the disk
+        content = io.BytesIO()
+        _write(lines, content, target)
+        path.write_bytes(encrypted(content.getvalue(), target.certificate))
     sync_file(path)
     entry = _entry(path, part.mode, part.rows.height, lines.columns)
     return entry | {"audience": part.audience} if part.audience else entry
 
 
-def _write(lines: pl.DataFrame, path: Path, target: Target) -> None:
+def _write(lines: pl.DataFrame, file: IO[bytes], target: Target) -> None:
     if target.file_format == "csv":
-        _write_csv(lines, path, target.csv)
-    elif target.file_format == "parquet":
-        lines.rechunk().write_parquet(path)  # in one piece, or the bytes would tell how the run was cut into parts
-    elif target.file_format == "eml":
-        path.write_bytes(lines["message"].item().encode())
-    else:
-        lines.write_ndjson(path)
-
-
-def _write_csv(lines: pl.DataFrame, path: Path, csv: Csv) -> None:
-    with path.open("wb") as file:
-        if csv.has_bom:
-            file.write(codecs.BOM_UTF8)
-        file.write(csv.preamble.encode())
+        csv = target.csv
+        file.write((codecs.BOM_UTF8 if csv.has_bom else b"") + csv.preamble.encode())
         lines.write_csv(
             file,
             include_header=csv.has_header,
@@ -317,6 +314,12 @@ def _write_csv(lines: pl.DataFrame, path: Path, csv: Csv) -> None:
             quote_style=csv.quotes,
             line_terminator=csv.line_end,
         )
+    elif target.file_format == "parquet":
+        lines.rechunk().write_parquet(file)  # in one piece, or the bytes would tell how the run was cut into parts
+    elif target.file_format == "eml":
+        file.write(lines["message"].item().encode())
+    else:
+        lines.write_ndjson(file)
 
 
 def _beside(payloads: Iterable[Payload], creatives: Creatives, target: Target) -> dict[str, pl.DataFrame | list[Any]]:

@@ -10,7 +10,7 @@ from tests.house.tree import ROOT, Module, modules, write
 # its place here.
 LEVELS = [
     {"errors"},
-    {"clock", "contained", "documents", "durable", "durations", "incoming", "keys"},
+    {"clock", "contained", "documents", "durable", "durations", "incoming", "keys", "openpgp"},
     {"caps", "destinations", "locales", "reasons", "schemas", "settings", "sms_length"},
     {"warehouse", "words", "product", "catalogue", "addresses", "plan"},
     {"budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup"},
@@ -43,6 +43,7 @@ DOORS = {
     "yaml": ("flows.documents",),
     "botocore": ("flows.transports.s3",),
     "asyncssh": ("flows.transports.sftp",),
+    "pysequoia": ("flows.openpgp",),
     "prefect": tuple(f"flows.{flow}" for flow in FLOWS),
 }
 
