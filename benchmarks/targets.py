@@ -98,6 +98,7 @@ def _worded(to: Target, rows: int) -> pl.DataFrame:
             locale=pl.lit("de-DE"),
             time_zone=pl.lit("Europe/Berlin"),
             address=address.get(to.channel, pl.lit("+49151") + number),
+            phone=pl.lit("+49151") + number,
             valid_until=pl.lit(START + timedelta(days=2)),
             not_before=pl.lit(START),
             not_after=pl.lit(START + timedelta(days=2)),
@@ -112,9 +113,8 @@ def _worded(to: Target, rows: int) -> pl.DataFrame:
 
 def _creative(to: Target) -> dict[str, object]:
     who = ("sender_name", "sender_email", "reply_to", "sms_sender", "action_label", "action_url")
-    parts = {
-        part.name: "Hello {{{s1}}}, your {{{s2}}} wants to be looked after." for part in CHANNELS[to.channel].parts
-    }
+    greeting = "" if to.audience else "Hello {{{s1}}}, "  # a name would make an audience of everybody
+    parts = {part.name: greeting + "your {{{s2}}} wants to be looked after." for part in CHANNELS[to.channel].parts}
     return {"creative_id": "k1", "slots": ["s1", "s2"], **{name: name for name in who}, "parts": parts}
 
 

@@ -279,7 +279,7 @@ class Product(_Strict, Document):
         brands: for which it speaks.
         segment: the query in sql/segments/ that says who may need it.
         when: in which days it runs, and how long a message stays true.
-        locales: the languages that it speaks, `[en, de]`, or each with its first day; if missing all, and the default one to others.
+        locales: the languages it speaks, `[en, de]`, or each with its first day; if missing all, and the default one to others.
         channels: the ways to the customer.
         quiet_hours: channel -> hours at which nothing is sent, where the person is; else those of the settings, for service none.
         once_every: how soon the same help may come again.

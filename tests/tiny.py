@@ -445,7 +445,7 @@ def read_batch(folder: Path) -> Seen:
         assert len(content) == entry["bytes"], entry["name"]
         found = _parsed(entry["name"], content)
         assert len(found) == entry["rows"], entry["name"]
-        if entry["name"] != "creatives.ndjson":
+        if entry["name"] not in {"creatives.ndjson", "audiences.ndjson"}:
             rows += [{**row, "_mode": entry["mode"]} for row in found]
         payload[entry["name"]] = content
     assert {path.name for path in folder.iterdir()} == {*payload, "manifest.json"}

@@ -35,11 +35,13 @@ class Channel:
         parts: the parts of the words it carries.
         may_be_blank: the parts without which a message is whole.
         longest: part -> the characters that platforms take of it, or show.
+        counts_wide_twice: whether a letter of the width of two, as in Chinese, counts as two of them.
         layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each part of
             more than one line; None where the words stand for themselves.
         crowd: how many people have to be shown the same facts, names aside, unless a setting says otherwise; 0: any number.
         needs_yes: whether even a service message needs a yes, because somebody else learns who it is about.
         sends: whether something is sent by it, which people may get too much of; else something holds there.
+        also_by_phone: whether its platforms know people by a telephone number, too, where one is there that nothing suppresses.
     """
 
     name: str
@@ -47,10 +49,12 @@ class Channel:
     parts: tuple[Part, ...]
     may_be_blank: tuple[str, ...] = ()
     longest: Mapping[str, int] = field(default_factory=dict)
+    counts_wide_twice: bool = False
     layout: str | None = None
     crowd: int = 0
     needs_yes: bool = False
     sends: bool = True
+    also_by_phone: bool = False
 
     @property
     def one_line(self) -> tuple[str, ...]:
@@ -92,10 +96,13 @@ CHANNELS: dict[str, Channel] = {
             "ads",
             "email",
             (Part("headline", is_html=False, is_one_line=True), Part("description", is_html=False, is_one_line=True)),
-            longest={"headline": 30, "description": 90},  # Source: Google's responsive search ads
+            # Source: Google's responsive search ads; Meta, LinkedIn and TikTok (whose text is the description) take or show more.
+            longest={"headline": 30, "description": 90},
+            counts_wide_twice=True,  # Source: Google Ads and TikTok, on the lengths of their texts
             crowd=100,  # Source: the minimum of Google's and Meta's lists
             needs_yes=True,
             sends=False,
+            also_by_phone=True,
         ),
         Channel(
             "call",
@@ -105,6 +112,8 @@ CHANNELS: dict[str, Channel] = {
     )
 }
 
+BY_PHONE = tuple(channel.name for channel in CHANNELS.values() if channel.address == "phone")
+"""The channels that reach people by their telephone number."""
 
 Creatives = Mapping[str, Mapping[str, Any]]
 """What `stages.message` made of the words, by `creative_id`."""
@@ -121,6 +130,7 @@ class Csv:
         separator: between two values.
         has_bom: whether the file begins with a byte order mark.
         preamble: whole lines before the header.
+        has_header: whether the columns' names stand above them.
         quotes: only where a value needs them, or around each.
         line_end: of every line, the last one, too.
     """
@@ -128,6 +138,7 @@ class Csv:
     separator: str = ","
     has_bom: bool = False
     preamble: str = ""
+    has_header: bool = True
     quotes: Literal["necessary", "always"] = "necessary"
     line_end: Literal["\n", "\r\n"] = "\n"
 

@@ -18,7 +18,7 @@ from flows.ledger.runs import archive, sources_known, versions
 from flows.ledger.store import open_ledger
 from flows.line.planning import SOURCES, read_creatives, scan_deliveries, source_of
 from flows.line.seeding import SEED, SEED_LANE, open_seeds, orphans
-from flows.line.sources import bars_of_deliveries, hear
+from flows.line.sources import bars_of_deliveries, by_phone, hear
 from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
 from flows.stages.delivery import Payload, header, leave_out, shaped, write_batch
@@ -182,8 +182,10 @@ class Staged:
         topics = {name: product.topic for name, product in self.job.workspace.products.items()}
         topic = pl.col("product").replace_strict(topics, return_dtype=pl.String)
         names = ("message_id", "person_key", "brand", "channel", "address_match", "product")
-        sent = self.sent.select(names)
-        rows = pl.concat([sent, self.seeds.select(names)]) if self.seeds.height else sent
+        # What was said of texts is not of ads.
+        numbers = by_phone(self.sent).with_columns(person_key=pl.lit(None, pl.String))
+        rows = pl.concat([self.sent.select(names), numbers.select(names)])
+        rows = pl.concat([rows, self.seeds.select(names)]) if self.seeds.height else rows
         return rows.select(pl.exclude("product"), topic=topic)
 
     def is_current(self) -> bool:

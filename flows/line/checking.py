@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from unicodedata import east_asian_width
 
 import polars as pl
 
@@ -22,6 +23,7 @@ from flows.sms_length import measure
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from flows.channels import Channel
     from flows.clock import Moment
     from flows.line.summary import Summary
     from flows.line.trying import Tried
@@ -93,7 +95,7 @@ def _long(tried: Tried) -> Iterator[str]:
     """Texts that platforms cut, and text messages that cost several times their price."""
     channel = CHANNELS[tried.key.channel]
     for part, most in channel.longest.items():
-        longest = max(len(text) for text in tried.texts[part])
+        longest = max(_size(text, channel) for text in tried.texts[part])
         if longest > most:
             yield f"{tried.file}: '{part}' comes to {longest} characters, and platforms take or show {most}"
     if channel.name == "sms":
@@ -101,6 +103,11 @@ def _long(tried: Tried) -> Iterator[str]:
         if worst["segments"] > MOST_SEGMENTS:
             size = f"{worst['segments']} segments ({worst['units']} units of {worst['encoding']})"
             yield f"{tried.file}: a message comes to {size}, and is paid as so many; {MOST_SEGMENTS} are plenty"
+
+
+def _size(text: str, channel: Channel) -> int:
+    wide = sum(east_asian_width(letter) in "WF" for letter in text) if channel.counts_wide_twice else 0
+    return len(text) + wide
 
 
 def _detailed(workspace: Workspace, tried: Tried) -> Iterator[str]:

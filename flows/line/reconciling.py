@@ -19,6 +19,7 @@ from flows.line.ending import ended
 from flows.line.planning import read_decisions, source_of
 from flows.line.request import Published
 from flows.line.sources import buried, erased
+from flows.schemas import KEYS
 from flows.stages.claims import MEMBERS, Reach, in_small_audiences, reconciled, without
 from flows.stages.delivery import Payload
 
@@ -103,7 +104,11 @@ def identifiers(members: pl.DataFrame, target: Target) -> pl.DataFrame:
 
 
 def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
-    """`message_id` of what must not be held any more: barred, held out, ended, or of what speaks no more."""
+    """`message_id` of what must not be held any more.
+
+    That is what is barred now, held out, or ended, or of a product or a target that speaks no more; of an audience also who
+    has left the segment, since being in it says that one is.
+    """
     workspace, as_of = job.workspace, job.plan.order.as_of
     settings = workspace.settings
     if settings.targets.get(job.brand, {}).get(job.target.channel) != job.target.name:
@@ -111,7 +116,9 @@ def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
     known = published.filter(pl.col("product").is_in(list(workspace.products)))
     rows = checked(workspace, job.plan, known).rows
     is_held = draw(f"{settings.name}/global_holdout", pl.col("customer_id")) < settings.global_holdout
-    held_wins = read_decisions(job.folder).filter(pl.col("reason") == "HOLDOUT")
+    decisions = read_decisions(job.folder)
+    held_wins = decisions.filter(pl.col("reason") == "HOLDOUT")
+    left = published.filter(pl.col("audience").is_not_null()).join(decisions, on=KEYS, how="anti", nulls_equal=True)
     live = [product.name for product in workspace.live(as_of)]
     with open_ledger(settings) as ledger:
         began = decided_at(ledger, known["decision_id"])
@@ -120,6 +127,7 @@ def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
         rows.filter(pl.col("reason").is_not_null()),
         ended(source, known.join(began, on="decision_id", how="left")),
         published.filter((pl.col("message_type") == "marketing") & is_held),
+        left,
         published.join(held_wins, on=["customer_id", "brand", "product"], how="semi"),
         published.filter(~pl.col("product").is_in(live)),
     ]

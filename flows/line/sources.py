@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.addresses import normalised_customers, suppression_keys
-from flows.channels import CHANNELS
+from flows.channels import BY_PHONE, CHANNELS
 from flows.durable import private_folder
 from flows.errors import DataError, SettingError, SourceError, UsageError, nearest
 from flows.keys import load_key, load_keys, recognised
@@ -262,14 +262,21 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame, key: Key, heard
     queries, moment = source.workspace.queries, source.moment
     # What a state target holds may have been noted under another key.
     person = key.of(pl.col("customer_id"))
-    planned = deliveries.select("customer_id", "brand", person_key=person, phone_match="address_match")
+    addresses = pl.concat([deliveries, by_phone(deliveries)])
+    planned = addresses.select("customer_id", "brand", person_key=person, phone_match="address_match")
     with source.open(Scope(), moment.present) as session:
         known = customer_keys(session, queries, moment)
         said = _consent(source, session, planned, heard.events)
         excluded = exclusions(session, queries, moment)
     gone = erased(source.workspace.settings, deliveries, heard.buried)
-    listed = _suppressed(source, planned, deliveries.select("brand", "channel", "address_match"), heard.forms)
+    listed = _suppressed(source, planned, addresses.select("brand", "channel", "address_match"), heard.forms)
     return Bars(known, said, listed, excluded, gone)
+
+
+def by_phone(deliveries: pl.DataFrame) -> pl.DataFrame:
+    """Deliveries once more by the telephone number that goes along with the address, as a list of it might bar them."""
+    numbers = deliveries.filter(pl.col("phone").is_not_null()).with_columns(address_match="phone")
+    return pl.concat([numbers, *(numbers.with_columns(channel=pl.lit(name)) for name in BY_PHONE)])
 
 
 def erased(settings: Settings, people: pl.DataFrame, buried: pl.DataFrame) -> pl.DataFrame:

@@ -32,6 +32,7 @@ MEMBERS = pl.Schema(
             "channel",
             "address",
             "address_match",
+            "phone",
             "shown",
         ),
         "payload_sha256": pl.String(),
@@ -40,7 +41,7 @@ MEMBERS = pl.Schema(
     }
 )
 """What a state target holds: beside the delivery a digest of what was published of it, the identifiers as published (JSON; what
-to take away later), and the audience it belongs to, if it is one."""
+to take away later), and the audience it belongs to, if it is one: `identity` names that first."""
 
 
 def claimable(
@@ -90,7 +91,7 @@ class Difference:
 
     Attributes:
         additions: `message_id` of wanted rows that are new, or whose payload has changed.
-        removals: the published `MEMBERS` that hold no longer, and whose identifiers no other member keeps there.
+        removals: the published `MEMBERS` that hold no longer, with those of their identifiers that no other member keeps there.
         members: `MEMBERS` as they are once both have been loaded.
         unchanged: how many of the wanted are there already.
     """
@@ -150,8 +151,8 @@ def reconciled(
     others = published.join(mine, on="message_id", how="anti")
     members = pl.concat([others, kept, wanted]).sort(*KEYS)
     additions = wanted.join(published, on=["message_id", "payload_sha256"], how="anti").select("message_id")
-    gone = mine.join(members, on="message_id", how="anti")
-    removals = gone.join(members, on="identity", how="anti").unique("identity", maintain_order=True).sort(*KEYS)
+    gone = mine.join(members, on=["message_id", "identity"], how="anti", nulls_equal=True)
+    removals = _less_what_is_held(gone, members).unique("identity", maintain_order=True).sort(*KEYS)
     return Difference(additions, removals, members, members.height - others.height - additions.height)
 
 
@@ -167,7 +168,8 @@ def without(members: pl.DataFrame, published: pl.DataFrame, barred: pl.Series) -
     """
     is_barred = pl.col("message_id").is_in(barred.implode())
     left, out = members.filter(~is_barred), members.filter(is_barred)
-    held = published.join(out, on="identity", how="semi").join(left, on="message_id", how="anti")
+    met = _identifiers(published).join(_identifiers(out), on=["within", "identifier"], how="semi")
+    held = published.join(met, on="message_id", how="semi").join(left, on="message_id", how="anti")
     return pl.concat([left, held]).sort(*KEYS)
 
 
@@ -186,6 +188,29 @@ def in_small_audiences(members: pl.DataFrame, published: pl.DataFrame, least: in
     small = sizes.filter(pl.col("audience").is_not_null(), pl.col("people") < least)
     inside = members.join(small, on="audience", how="semi")
     return inside.join(published, on="message_id", how="anti").select("message_id")
+
+
+def _identifiers(members: pl.DataFrame) -> pl.DataFrame:
+    """`message_id, within, identifier` of all that members are held under.
+
+    In an audience each column of `identity` is enough to be found by, so each is an identifier, within the audience, which stands
+    first; there are only digests and names in it. Elsewhere a row is held as a whole.
+    """
+    pairs = pl.col("identity").str.extract_all(r'"[^"]+":"[^"]*"')
+    is_audience = pl.col("audience").is_not_null()
+    each = members.filter(is_audience).select("message_id", within=pairs.list.first(), identifier=pairs.list.slice(1))
+    whole = members.filter(~is_audience).select("message_id", within=pl.lit(""), identifier="identity")
+    return pl.concat([each.explode("identifier"), whole]).drop_nulls()
+
+
+def _less_what_is_held(gone: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """Those of some `MEMBERS` that have an identifier which none of `members` has, with just these in `identity`."""
+    by = ["within", "identifier"]
+    left = _identifiers(gone).join(_identifiers(members), on=by, how="anti", maintain_order="left")
+    rows = left.group_by("message_id", "within", maintain_order=True).agg(pl.col("identifier").str.join(","))
+    several = pl.concat_str(pl.lit("{"), "within", pl.lit(","), "identifier", pl.lit("}"))
+    named = rows.select("message_id", identity=pl.when(within="").then("identifier").otherwise(several))
+    return gone.drop("identity").join(named, on="message_id").select(gone.columns)
 
 
 def _place() -> pl.Expr:

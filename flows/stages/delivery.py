@@ -335,7 +335,13 @@ def _write(lines: pl.DataFrame, file: IO[bytes], target: Target) -> None:
     if target.file_format == "csv":
         csv = target.csv
         file.write((codecs.BOM_UTF8 if csv.has_bom else b"") + csv.preamble.encode())
-        lines.write_csv(file, separator=csv.separator, quote_style=csv.quotes, line_terminator=csv.line_end)
+        lines.write_csv(
+            file,
+            include_header=csv.has_header,
+            separator=csv.separator,
+            quote_style=csv.quotes,
+            line_terminator=csv.line_end,
+        )
     elif target.file_format == "parquet":
         lines.rechunk().write_parquet(file)  # in one piece, or the bytes would tell how the run was cut into parts
     elif target.file_format == "eml":

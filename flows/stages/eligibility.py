@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows import reasons
-from flows.channels import CHANNELS
+from flows.channels import BY_PHONE, CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,7 +112,8 @@ def standing(
         `rows` in their order with `person_key, country, locale, time_zone`; `reason` (ERASED, EXCLUDED or null) and `detail`
         (the files that exclude the person); and for each channel `<channel>_reason` (EXCLUDED, SUPPRESSED, NO_CONSENT,
         BAD_ADDRESS, UNREACHABLE or null), `<channel>_detail`, `<channel>_address`, `<channel>_match` and `<channel>_event` (the
-        yes that is relied on; null where none is needed).
+        yes that is relied on; null where none is needed); for one whose platforms know people by their telephones as well
+        `<channel>_phone`, null where it is suppressed there, or for text messages or calls.
     """
     key = ["customer_id", "brand"]
     contacts = bars.people.select(
@@ -181,7 +182,7 @@ def rechecked(
     """The last look before a claim: what bars each planned delivery now, at the address it was planned for.
 
     Args:
-        deliveries: `customer_id, brand, product, channel, address, address_match, person_key` and anything else.
+        deliveries: `customer_id, brand, product, channel, address, address_match, phone, person_key` and anything else.
         bars: as of the true present; of its `people` only who they are is looked at, since the addresses are those of the plan.
         products: by name.
         channels: by name.
@@ -204,13 +205,16 @@ def rechecked(
             "brand",
             "person_key",
             pl.when(pl.col("is_known").is_null()).then(pl.lit("absent")).alias(f"{way.address}_fault"),
-            **{"customer_id": "customer_id", way.address: "address", f"{way.address}_match": "address_match"},
-            **dict.fromkeys(("country", "locale", "time_zone"), nothing),
+            **dict.fromkeys(("country", "locale", "time_zone", "phone"), nothing)
+            | {"customer_id": "customer_id", way.address: "address", f"{way.address}_match": "address_match"},
         )
         own = rows.select("customer_id", "brand").with_row_index("place")
         now = standing(own, replace(bars, people=people), products[product], [way], targets, present)
         stale = pl.when(pl.col("valid_until") <= present).then(pl.lit("STALE_CONTEXT"))
         barred = now.select(pl.coalesce("reason", f"{channel}_reason")).to_series()
+        if way.also_by_phone:  # a number that is suppressed by now takes the whole delivery with it, as it was planned
+            is_listed = _is_suppressed(rows, bars.suppressed, [channel, *BY_PHONE], "phone")
+            barred = pl.select(pl.coalesce(barred, pl.when(is_listed).then(pl.lit("SUPPRESSED")))).to_series()
         done.append(
             rows.with_columns(reason=barred, consent_event=now[f"{channel}_event"]).with_columns(
                 reason=pl.coalesce("reason", stale)
@@ -220,12 +224,13 @@ def rechecked(
 
 
 def _contact(channel: Channel, people: pl.DataFrame) -> list[pl.Expr]:
-    """`<channel>_address`, `_match` and `_fault` from the column that holds the channel's addresses."""
+    """`<channel>_address`, `_match` and `_fault` from the column that holds the channel's addresses, and maybe `_phone`."""
     address = pl.col(channel.address)
     fault = f"{channel.address}_fault"
     match = f"{channel.address}_match"
     absent = pl.when(address.is_null()).then(pl.lit("absent"))
     return [
+        *([pl.col("phone").alias(f"{channel.name}_phone")] if channel.also_by_phone else []),
         address.alias(f"{channel.name}_address"),
         (pl.col(match) if match in people.columns else address).alias(f"{channel.name}_match"),
         (pl.col(fault) if fault in people.columns else absent).alias(f"{channel.name}_fault"),
@@ -242,7 +247,7 @@ def _channel_standing(
 ) -> pl.DataFrame:
     name = channel.name
     excluding = _excluding(known, exclusions.filter(pl.col("channel") == name))
-    suppressed = _is_suppressed(known, bars.suppressed, name)
+    suppressed = _is_suppressed(known, bars.suppressed, [name], f"{name}_match")
     matching = _matching(bars.consent, name, product.topic)
     agreed = pl.col("event_id").filter(pl.col("state") == "yes").min()
     consent = matching.group_by("customer_id", "brand").agg(has_no=_says("no"), has_yes=_says("yes"), yes_event=agreed)
@@ -271,6 +276,9 @@ def _channel_standing(
         .then(pl.lit("BAD_ADDRESS"))
     )
     event = said["yes_event"] if needs_yes else pl.lit(None, dtype=pl.String)
+    if channel.also_by_phone:
+        is_open = ~_is_suppressed(known, bars.suppressed, [name, *BY_PHONE], f"{name}_phone")
+        known = known.with_columns(pl.when(is_open).then(f"{name}_phone").alias(f"{name}_phone"))
     standing_of = [reason.alias(f"{name}_reason"), excluding.alias(f"{name}_detail"), event.alias(f"{name}_event")]
     return known.with_columns(standing_of).drop(f"{name}_fault")
 
@@ -284,11 +292,10 @@ def _says(state: str) -> pl.Expr:
     return (pl.col("state") == state).any()
 
 
-def _is_suppressed(known: pl.DataFrame, suppressed: pl.DataFrame, channel: str) -> pl.Series:
-    lists = suppressed.filter(pl.col("channel").is_in([channel, "*"])).select("address_match", "brand").unique()
+def _is_suppressed(known: pl.DataFrame, suppressed: pl.DataFrame, channels: Sequence[str], match: str) -> pl.Series:
+    lists = suppressed.filter(pl.col("channel").is_in([*channels, "*"])).select("address_match", "brand").unique()
     every_brand = lists.filter(pl.col("brand") == "*")["address_match"].implode()
     of_brand = lists.filter(pl.col("brand") != "*").with_columns(is_listed=pl.lit(True))  # noqa: FBT003
-    match = f"{channel}_match"
     joined = known.join(
         of_brand, left_on=[match, "brand"], right_on=["address_match", "brand"], how="left", maintain_order="left"
     )

@@ -6,6 +6,8 @@ import hashlib
 
 import pytest
 
+from flows.ledger.inbox import Notice
+from tests.line.test_opt_outs import say
 from tests.tiny import PEOPLE, crowd, day, make
 
 # Of the people of `tests.tiny` with a need, these can be in an audience: c02 and c03 share an address, and so do c04 and c05;
@@ -77,12 +79,12 @@ def test_an_audience_that_falls_below_its_least_size_after_the_plan_is_not_hande
 @pytest.mark.slow
 def test_who_leaves_is_taken_away_and_the_others_stay_though_they_have_become_few(tiny):
     tiny.run()
-    tiny.warehouse("DELETE FROM needs WHERE customer_id IN ('c02', 'c05', 'c07')")
+    tiny.warehouse("DELETE FROM needs WHERE customer_id IN ('c02', 'c05', 'c07', 'p00000')")  # of these one is in it
     tiny.says("c13")
     outcome = tiny.run(at=day(1))
-    assert (ads(outcome).removed, ads(outcome).unchanged) == (1, 99)
+    assert (ads(outcome).removed, ads(outcome).unchanged) == (2, 98)
     (members,) = audiences(tiny).values()
-    assert members == hashed(*CARE[:3], *OTHERS)
+    assert members == hashed(*CARE[:3], *OTHERS[1:])
 
 
 @pytest.mark.slow
@@ -120,6 +122,22 @@ def test_a_run_for_another_product_or_for_a_few_customers_takes_nobody_else_away
     assert list(audiences(tiny).values()) == [hashed(*CARE[1:], *OTHERS)]
     tiny.run(at=day(1))
     assert list(audiences(tiny).values()) == [hashed(*CARE[1:3], *OTHERS)]
+
+
+@pytest.mark.slow
+def test_a_number_that_is_suppressed_while_a_batch_is_made_leaves_it_with_its_owner(tiny, while_staged):
+    """It goes along with the address, so it is looked at wherever an address is: also at the seal."""
+    numbered = "+4915112345601"
+    tiny.edit("pyproject.toml", 'ads = "ads_audiences"', 'ads = "meta_custom_audience"')
+    while_staged("meta_custom_audience", lambda: say(tiny, Notice(address=f"00{numbered[1:]}", channel="sms")))
+    outcome = tiny.run()
+    (published,) = [p for p in outcome.delivered.published if p.target == "meta_custom_audience"]
+    assert (published.rows, published.dropped) == (99, {"SUPPRESSED": 1})
+    (batch,) = [batch for batch in tiny.batches() if batch.target == "meta_custom_audience"]
+    payload = b"".join(batch.payload.values()).decode()
+    assert hashed(numbered[1:])[0] not in payload
+    assert hashed("ann@x.example.com")[0] not in payload
+    assert hashed("mia@x.example.com")[0] in payload
 
 
 def test_a_service_message_is_shown_by_ads_only_to_who_agreed_to_them(tiny):

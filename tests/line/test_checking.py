@@ -97,14 +97,16 @@ def test_a_text_message_is_measured_as_it_is_sent(tiny):
 @pytest.mark.parametrize(
     ("headline", "description", "said"),
     [
-        (30, 90, []),
-        (31, 90, ["'headline' comes to 31 characters, and platforms take or show 30"]),
-        (30, 91, ["'description' comes to 91 characters, and platforms take or show 90"]),
+        ("x" * 30, "x" * 90, []),
+        ("x" * 31, "x" * 90, ["'headline' comes to 31 characters, and platforms take or show 30"]),
+        ("x" * 30, "x" * 91, ["'description' comes to 91 characters, and platforms take or show 90"]),
+        ("字" * 15, "x" * 90, []),
+        ("字" * 15 + "x", "x" * 90, ["'headline' comes to 31 characters, and platforms take or show 30"]),
     ],
 )
 def test_an_advertisement_longer_than_platforms_take_is_told(tiny, headline, description, said):
     tiny.advertise(1)
-    words = ADS.format("x" * headline, "x" * description)
+    words = ADS.format(headline, description)
     (tiny.folder / "templates/care/ads.j2").write_text(words, "utf-8")
     told = [warning for warning in warnings(tiny) if "ads.j2" in warning]
     assert told == [f"templates/care/ads.j2: {what}" for what in said]

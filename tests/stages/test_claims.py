@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of
+from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from flows.caps import WINDOWS
@@ -172,6 +176,87 @@ def test_what_is_no_audience_is_never_too_small():
 def test_who_is_in_an_audience_already_stays_though_it_has_become_small():
     there = audience("a-1", "c1")
     assert too_few([*there, *audience("a-1", "c2")], there) == ["care-c2"]
+
+
+def found_by(customer, email, phone=None, *, audience="a-1", **changes):
+    """A member of an audience, under an e-mail address and maybe a telephone number."""
+    identity = json.dumps({"audience": audience, "Email": email, "Phone": phone}, separators=(",", ":"))
+    return member(customer, audience=audience, identity=identity, phone=phone, **changes)
+
+
+def taken_away(published, wanted, barred=()):
+    barred = pl.DataFrame({"message_id": list(barred)}, {"message_id": pl.String})
+    found = reconciled(members(*published), members(*wanted), barred, Reach(ALL), NOW)
+    return [tuple(json.loads(identity).values()) for identity in found.removals["identity"]]
+
+
+@pytest.mark.parametrize(
+    ("published", "wanted", "gone"),
+    [
+        ([found_by("c1", "e", "p")], [], [("a-1", "e", "p")]),
+        ([found_by("c1", "e", "p"), found_by("c2", "e", "q")], [found_by("c2", "e", "q")], [("a-1", "p")]),
+        ([found_by("c1", "e", "p"), found_by("c2", "f", "p")], [found_by("c2", "f", "p")], [("a-1", "e")]),
+        ([found_by("c1", "e", "p"), found_by("c2", "e", "p")], [found_by("c2", "e", "p")], []),
+        ([found_by("c1", "e"), found_by("c2", "p", "e")], [found_by("c2", "p", "e")], [("a-1", "e")]),
+        ([found_by("c1", "e"), found_by("c2", "e", audience="a-2")], [found_by("c2", "e", audience="a-2")], [("a-1", "e")]),
+        ([found_by("c1", "e", "p")], [found_by("c1", "e", "q", message="new")], [("a-1", "p")]),
+        ([found_by("c1", "e", "p")], [found_by("c1", "e", payload_sha256="other")], [("a-1", "p")]),
+    ],
+    ids=["both", "not the address", "not the number", "neither", "by its column", "by its audience", "new number", "no number"],
+)  # fmt: skip
+def test_whoever_leaves_an_audience_is_taken_away_by_what_nobody_else_in_it_has(published, wanted, gone):
+    barred = {row["message_id"] for row in published} - {row["message_id"] for row in wanted}
+    assert taken_away(published, wanted, barred) == gone
+
+
+def test_what_an_audience_holds_by_a_single_identifier_of_those_left_out_stays_noted():
+    before = members(found_by("c1", "e", "p", message="old"))
+    after = members(found_by("c1", "e", "q"))
+    assert without(after, before, pl.Series(["care-c1"]))["message_id"].to_list() == ["old"]
+
+
+PERSON = st.tuples(st.sampled_from("abc"), st.sampled_from(["p", "q", "r", None]), st.sampled_from(["a-1", "a-2"]))
+DAY = st.tuples(
+    st.dictionaries(st.sampled_from(["c1", "c2", "c3", "c4"]), PERSON),  # who is wanted, and how
+    st.sets(st.sampled_from(["c1", "c2", "c3", "c4"])),  # who has left
+    st.sets(st.sampled_from(["c1", "c2", "c3", "c4"])),  # whom the seal leaves out
+)
+
+
+@pytest.mark.property
+@given(st.lists(DAY, max_size=6))
+@settings_of(max_examples=60, deadline=None)
+def test_after_each_day_a_platform_holds_what_is_noted_for_it(days):
+    """The platform is a set of identifiers, changed by nothing but what it is told: what goes first, then what comes.
+
+    Once the seal has left somebody out, what is noted may be more than what is there; then that is taken away in vain.
+    """
+    platform, published, is_cut = set(), members(), False
+    for number, (people, left, out) in enumerate(days):
+        wanted = members(*(
+            found_by(customer, email, phone, audience=audience, message=f"{customer}-{number}")
+            for customer, (email, phone, audience) in people.items()
+        ))  # fmt: skip
+        barred = published.filter(pl.col("customer_id").is_in(list(left))).select("message_id")
+        found = reconciled(published, wanted, barred, Reach(ALL), NOW)
+        sealed_out = pl.Series([f"{customer}-{number}" for customer in sorted(out)], dtype=pl.String)
+        added = wanted.join(found.additions, on="message_id", how="semi")
+        platform -= held_by(found.removals)
+        platform |= held_by(added.filter(~pl.col("message_id").is_in(sealed_out.implode())))
+        noted = without(found.members, published, sealed_out)
+        is_cut |= bool(set(people) & out)
+        assert platform <= held_by(noted)
+        assert is_cut or platform == held_by(noted)
+        published = noted
+    everybody = published.select("message_id")
+    assert platform <= held_by(reconciled(published, members(), everybody, Reach(ALL), NOW).removals)
+
+
+def held_by(rows):
+    told = [json.loads(identity) for identity in rows["identity"]]
+    return {
+        (row["audience"], name, row[name]) for row in told for name in ("Email", "Phone") if row.get(name) is not None
+    }
 
 
 def test_members_are_sorted_by_customer():

@@ -24,6 +24,7 @@ from tests.stages.making import (
 
 AGO = [NOW - timedelta(days=days) for days in range(10)]
 LATER = NOW + timedelta(days=1)
+ADS = {"nordtal": {"email": "email_file", "ads": "ads_audiences"}}
 SERVICE = {"message_type": "service", "topic": "orders"}
 
 
@@ -64,6 +65,24 @@ def test_a_suppression_bars_whoever_has_the_address():
     found = bars(who, suppressed=[("email", "c1@example.com", "*"), ("email", "c1@example.com", "nordtal")])
     by_mail = product(channels={"first_of": ["email"]})
     assert reasons(found, by_mail) == {"c1": "SUPPRESSED", "c2": "SUPPRESSED", "c3": None}
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (("sms", "+49c1", "*"), None),
+        (("ads", "+49c1", "nordtal"), None),
+        (("*", "+49c1", "*"), None),
+        (("email", "+49c1", "*"), "+49c1"),
+        (("sms", "+49c1", "seewind"), "+49c1"),
+        (("sms", "+49c2", "*"), "+49c1"),
+    ],
+)
+def test_an_ad_platform_knows_people_by_their_number_too_unless_it_is_suppressed_for_texts_or_ads(entry, expected):
+    found = bars(people("c1"), suppressed=[entry])
+    got = standing(candidates({}), found, product(), [CHANNELS["email"], CHANNELS["ads"]], ADS, NOW)
+    assert got.select("ads_reason", "ads_address", "ads_phone").row(0) == (None, "c1@example.com", expected)
+    assert "email_phone" not in got.columns
 
 
 def test_an_address_that_cannot_be_one_and_none_at_all_are_told_apart():
@@ -338,6 +357,17 @@ def test_an_opt_out_since_the_plan_stops_the_message_on_its_channel_only():
     rows = deliveries({}, {"channel": "sms"}, {"channel": "web"})
     found = bars(people("c1"), {}, {"state": "no", "channel": "email", "happened_at": NOW})
     assert checked(rows, found) == ["NO_CONSENT", None, None]
+
+
+@pytest.mark.parametrize(("listed", "expected"), [("+49151", "SUPPRESSED"), ("+49c1", None)])
+def test_a_number_that_is_suppressed_by_now_takes_the_members_of_an_audience_with_it_who_are_known_by_it(
+    listed, expected
+):
+    planned = deliveries({"channel": "ads"}, {"channel": "ads", "customer_id": "c2"})
+    rows = planned.with_columns(phone=pl.when(customer_id="c1").then(pl.lit("+49151")))
+    found = bars(people("c1", "c2"), suppressed=[("sms", listed, "*")])
+    now = rechecked(rows, found, {"care_guide": product()}, CHANNELS, ADS, NOW)
+    assert now.select("customer_id", "reason").rows() == [("c1", expected), ("c2", None)]
 
 
 def test_service_and_marketing_are_each_looked_at_by_their_own_rules():

@@ -126,12 +126,12 @@ def test_in_ads_all_that_people_are_chosen_by_counts():
     )
     rows = guarded({}).with_columns(
         item=pl.lit("tent"), facts=pl.lit(["last_order", "name"]), level=pl.lit(2, pl.Int8),
-        **{f"ads_{part}": pl.lit(None, pl.String) for part in ("reason", "address", "match")},
+        **{f"ads_{part}": pl.lit(None, pl.String) for part in ("reason", "address", "match")}, ads_phone=pl.lit("+4915"),
     )  # fmt: skip
     ways = settings(targets={"nordtal": {"email": "email_file", "ads": "ads_audiences"}})
     fields = {"first_name": ("name",), "item": ("last_order",)}
     found = routed(rows, told, ways, fields, ["age", "last_order", "visits"])
-    assert found.sort("channel").select("channel", "level", "facts", "item", "first_name").rows() == [
-        ("ads", 1, ["last_order"], "tent", None),
-        ("email", 2, ["last_order", "name"], "tent", "Ann"),
+    assert found.sort("channel").select("channel", "phone", "level", "facts", "item", "first_name").rows() == [
+        ("ads", "+4915", 1, ["last_order"], "tent", None),
+        ("email", None, 2, ["last_order", "name"], "tent", "Ann"),
     ]
