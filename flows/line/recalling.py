@@ -151,6 +151,7 @@ def recall_due(workspace: Workspace, source: Source) -> Recalled:
         rows = recallable(ledger, present())
     known = rows.join(read_planned(settings, rows), on="message_id", how="inner", suffix="_planned")
     known = known.filter(pl.col("product").is_in(list(workspace.products)))
+    known = known.with_columns(phone=pl.lit(None, pl.String))  # only ads go by it, and nothing of theirs is called back
     if known.is_empty():
         return Recalled()
     bars = bars_of_deliveries(source, known, load_key(settings.key_file), heard)
