@@ -55,7 +55,7 @@ def test_after_a_restart_of_the_machine_a_sealed_message_batch_waits_for_a_perso
     assert outcome.resumed[0].held == (folder.name,)
     # It is kept, it counts, and nothing of it is sent again, today or later.
     assert folder.is_dir()
-    assert [b.target for b in tiny.batches() if b.manifest["as_of"] == "2026-11-23"] == ["sms_file", WEB]
+    assert [b.target for b in second_batches(tiny)] == ["sms_file", WEB]
     assert tiny.run(at=day(2)).recovered == ()
     assert folder.is_dir()
     held = tiny.history(f"SELECT person_key FROM claim WHERE batch_id = '{folder.name}' ORDER BY 1")
@@ -169,8 +169,13 @@ def recover_by_hand(tiny, *arguments):
         return cli.main(["recover", *arguments, "--workspace", str(tiny.folder)])
 
 
+def second_batches(tiny):
+    """The second day's, but for what it called back of the first."""
+    return [b for b in tiny.batches() if b.manifest["as_of"] == "2026-11-23" and b.manifest["kind"] != "recall"]
+
+
 def second_mails(tiny):
-    return [b for b in tiny.batches() if b.target == MAIL and b.manifest["as_of"] == "2026-11-23"]
+    return [b for b in second_batches(tiny) if b.target == MAIL]
 
 
 @pytest.mark.slow

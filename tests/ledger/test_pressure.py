@@ -208,9 +208,9 @@ def test_the_plan_reads_whom_a_message_by_each_channel_could_be_too_many(setting
         to_bea = [("bea", "sms", HOUR), ("bea", "sms", HOUR), ("bea", "email", 0 * HOUR), ("bea", "push", -DAY)]
         assert found() == []
         assert found("4 in 7 days") == to_ann + to_bea
-        assert found("5 in 7 days", "9 in 6 days") == to_bea
-        assert found("6 in 7 days") == to_bea
-        assert found("7 in 7 days") == []
+        assert found("6 in 7 days", "9 in 6 days") == to_bea
+        assert found("7 in 7 days") == to_bea
+        assert found("8 in 7 days") == []
         assert found("3 in 2 hours", "2 email in 24 hours") == to_ann[1:] + to_bea
 
 

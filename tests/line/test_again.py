@@ -73,12 +73,13 @@ def test_a_product_that_was_not_asked_for_is_neither_claimed_nor_taken_away(tiny
     tiny.warehouse("INSERT INTO people VALUES ('c20', 'north', 'DE', 'en', 'new@x.example.com', NULL, 'New')")
     tiny.warehouse("INSERT INTO needs VALUES ('c20', 'north', 'tent', 4, '2026-11-01')")
     tiny.says("c20", "yes", at=day(-1))
-    tiny.says("c03")  # said no since: yet this run does not look at the care guide
+    tiny.says("c03")  # said no since: called back, yet this run does not look at the care guide
     tiny.run(at=day(1), products=("late",))
     new = [batch for batch in tiny.batches() if batch.name.startswith("2026-11-23")]
-    assert [(b.target, [(row["customer_id"], row["_mode"]) for row in b.rows]) for b in new] == [
-        ("email_file", [("c01", "append")]),
-        ("web_profiles", [("c01", "append")]),
+    assert [(b.target, b.manifest["kind"], [(row["customer_id"], row["_mode"]) for row in b.rows]) for b in new] == [
+        ("email_file", "recall", [("c03", "remove")]),
+        ("email_file", "message", [("c01", "append")]),
+        ("web_profiles", "state", [("c01", "append")]),
     ]
     assert tiny.history("SELECT DISTINCT product FROM claim WHERE as_of = '2026-11-23'") == [("late",)]
 
@@ -89,7 +90,10 @@ def test_a_target_that_was_not_asked_for_is_left_alone(tiny):
     tiny.says("c03")
     tiny.run(at=day(1), targets=("email_file",))
     new = [batch for batch in tiny.batches() if batch.name.startswith("2026-11-23")]
-    assert [(b.target, [row["customer_id"] for row in b.rows]) for b in new] == [("email_file", ["c01"])]
+    assert [(b.target, b.manifest["kind"], [row["customer_id"] for row in b.rows]) for b in new] == [
+        ("email_file", "recall", ["c03"]),
+        ("email_file", "message", ["c01"]),
+    ]
 
 
 @pytest.mark.slow
