@@ -83,7 +83,7 @@ def look(folder: Path) -> Batch:
         told = (entry["sha256"], entry["bytes"], entry["rows"])
         if told != (_sha256(content[entry["name"]]), len(content[entry["name"]]), len(found)):
             raise ValueError(f"{entry['name']} is not as the manifest says")
-        if entry["name"] != "creatives.ndjson":
+        if entry["name"] not in ("creatives.ndjson", "audiences.ndjson", "wordings.ndjson"):
             rows += [{**row, "mode": entry["mode"]} for row in found]
     if content.keys() != {"manifest.json", *(entry["name"] for entry in manifest["files"])}:
         raise ValueError("other files than the manifest says")
