@@ -138,6 +138,7 @@ SLOTS = {
 }
 
 
+@pytest.mark.slow
 def test_each_link_of_every_message_is_read_by_its_brands_key_and_names_that_message(tiny: Tiny):
     tiny.run()
     settings = load_settings(tiny.folder)

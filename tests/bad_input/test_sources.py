@@ -129,6 +129,7 @@ def test_a_source_that_is_another_one_than_before(tiny):
     tiny.run(at=day(1))
 
 
+@pytest.mark.slow
 @pytest.mark.bad_input(46)
 def test_a_source_that_nobody_has_loaded_lately(tiny):
     tiny.edit("sql/dimensions.yaml", "happened_at: since_at}", "happened_at: since_at, stale_after: 2 days}")
@@ -290,6 +291,7 @@ def test_a_query_that_does_not_yield_what_it_should(tiny, name, old, new, kind, 
     assert hint is None or error.hint == hint
 
 
+@pytest.mark.slow
 def test_a_row_without_a_use_is_not_in_the_way_of_the_others(tiny):
     """Rows that cannot be served are no errors: each carries a reason."""
     tiny.warehouse(

@@ -38,6 +38,7 @@ def test_the_same_help_comes_again_only_after_once_every(tiny, number, care, lat
     assert marketing.reasons.get("REPEATED", 0) == 5 - care
 
 
+@pytest.mark.slow
 def test_when_once_every_is_over_the_message_is_delivered_again_under_another_id(tiny):
     first = {row["message_id"] for batch in tiny.batches() for row in batch.rows if row["customer_id"] == "c01"}
     tiny.run(at=day(30))

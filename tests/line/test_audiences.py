@@ -67,6 +67,7 @@ def test_an_audience_of_too_few_is_not_handed_over_and_the_plan_says_why(tiny):
     assert tiny.batches() != []
 
 
+@pytest.mark.slow
 def test_an_audience_that_falls_below_its_least_size_after_the_plan_is_not_handed_over(tiny):
     tiny.set(tolerated_share=1)
     plan = tiny.plan()

@@ -109,6 +109,7 @@ def test_a_full_channel_gives_way_to_the_next_one_that_is_open(tiny):
     assert row["closed"] == [{"channel": "email", "reason": "CAPPED", "detail": detail}]
 
 
+@pytest.mark.slow
 def test_what_left_since_the_plan_is_counted_inside_the_claim(tiny):
     capped(tiny, "1 in 2 days")
     tiny.set(tolerated_share=1)
@@ -123,6 +124,7 @@ def test_what_left_since_the_plan_is_counted_inside_the_claim(tiny):
     assert set(sent(tiny)) == {"c04", "c06"}
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_set_back_a_day_gives_nobody_a_second_message(tiny):
     capped(tiny, "1 in 1 day")
     tiny.warehouse("DELETE FROM late_orders")

@@ -82,6 +82,7 @@ def test_the_recipients_who_may_still_be_spoken_to_are_told_once_more_in_the_wor
     assert len({row["message_id"] for b in mail(tiny) for row in b.rows}) == sum(len(b.rows) for b in mail(tiny))
 
 
+@pytest.mark.slow
 def test_a_batch_is_corrected_once_and_its_correction_may_be_corrected(tiny):
     correct(tiny, expected=7)
     with pytest.raises(
@@ -118,6 +119,7 @@ def test_what_nobody_has_seen_is_not_corrected(tiny):
         correct(tiny, "email_file-2026-11-22-7")
 
 
+@pytest.mark.slow
 def test_who_was_called_back_or_whose_message_failed_is_not_corrected_unless_it_was_sent_all_the_same(tiny):
     names = {row["message_id"]: row["customer_id"] for b in mail(tiny) for row in b.rows}
     care = sorted(name for name, who in names.items() if who in {"c01", "c03", "c04", "c13"})
@@ -132,6 +134,7 @@ def test_who_was_called_back_or_whose_message_failed_is_not_corrected_unless_it_
     assert reached(mail(tiny)[-1]) == sorted(["c07", "c08", "c08", names[care[1]]])
 
 
+@pytest.mark.slow
 def test_neither_a_cap_nor_the_same_help_bars_a_correction_and_both_count_it(tiny):
     tiny.set(caps="1 in 7 days")
     correct(tiny, expected=7)
@@ -158,6 +161,7 @@ def test_who_leaves_the_segment_later_is_told_what_was_wrong_all_the_same(tiny):
     assert planned.people["marketing"].passed == 3
 
 
+@pytest.mark.slow
 def test_a_correction_shows_whom_it_would_reach_and_waits_for_their_number(tiny, capsys):
     folder = str(tiny.folder)
     with clock(day(1)):
@@ -175,6 +179,7 @@ def test_a_correction_shows_whom_it_would_reach_and_waits_for_their_number(tiny,
     assert len(mail(tiny)) == 2
 
 
+@pytest.mark.slow
 def test_a_correction_that_failed_is_delivered_again_and_no_correction_is_explained_as_a_plan(tiny):
     planned = tiny.plan(at=day(1))
     correct(tiny, expected=7)

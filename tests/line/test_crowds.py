@@ -122,6 +122,7 @@ def test_whoever_is_shown_it_no_longer_does_not_count(tiny):
     assert headlines(tiny)["d01"] == "Looking after your new kit"
 
 
+@pytest.mark.slow
 def test_a_run_for_one_customer_goes_by_the_crowds_of_the_last_whole_run(tiny):
     tiny.edit("pyproject.toml", "web = 0", "web = 0\nemail = 3")
     add(tiny, "d01", item="rope")

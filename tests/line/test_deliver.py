@@ -219,6 +219,7 @@ def test_what_a_plan_says_of_itself_names_nobody(planned):
         assert not [word for word in ("c01", "Ann", "ann@", "4915112345601", "tent", "o71") if f'"{word}' in text]
 
 
+@pytest.mark.slow
 def test_a_source_that_breaks_after_the_plan_stops_its_delivery(tmp_path):
     tiny = make(tmp_path / "tiny", brands=["north"])
     tiny.run()

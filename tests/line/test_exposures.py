@@ -57,6 +57,7 @@ def exposures(tiny) -> set[tuple[str, str]]:
     return {(keys[person], dimension) for person, dimension in rows}
 
 
+@pytest.mark.slow
 def test_who_was_shown_much_lately_is_shown_less_or_nothing(tiny):
     was_shown(tiny, "c01", "age")
     was_shown(tiny, "c04", "age", "health")

@@ -92,6 +92,7 @@ def test_a_plan_of_the_day_that_is_delivered_at_night_is_held_by_then(tiny):
     }
 
 
+@pytest.mark.slow
 def test_what_may_not_wait_is_dropped_in_the_plan_and_counted(tiny):
     tiny.edit(
         "templates/care/product.yaml", "once_every:", "quiet_hours: {sms: drop from 20:00 until 08:00}\nonce_every:"

@@ -28,6 +28,7 @@ def reconcile(tiny, capsys, target, content, *more, at=MORNING):
     return json.loads(printed.out) if code == 0 else printed.out + printed.err
 
 
+@pytest.mark.slow
 def test_what_is_on_the_list_gets_nothing_and_what_it_lacks_is_written_for_an_upload(tiny, capsys):
     with clock(MORNING):
         inbox.write(tiny.load().settings, [Notice(customer_id="c03")])

@@ -141,6 +141,7 @@ def test_who_says_stop_while_the_web_is_made_is_not_shown_and_what_was_shown_is_
     assert "c01" not in {customer for customer, _ in held(tiny)}
 
 
+@pytest.mark.slow
 def test_words_that_are_changed_while_a_batch_is_made_stop_it_and_the_next_run_says_the_new_ones(tiny, while_staged):
     changed = []
 

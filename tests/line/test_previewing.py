@@ -176,6 +176,7 @@ def test_a_preview_of_examples_holds_nobody_of_the_warehouse(delivered):
     assert [value for value in values if value in shown] == []
 
 
+@pytest.mark.slow
 def test_what_a_customer_is_shown_is_what_the_delivered_files_hold_for_them(delivered):
     workspace, compared = delivered.load(), 0
     for batch in delivered.batches():

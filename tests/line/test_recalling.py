@@ -155,6 +155,7 @@ def test_what_an_outcome_has_ended_is_called_back_once_it_is_known(tiny):
     assert sorted(customer for _, _, customer, _ in recalls(tiny)) == ["c01", "c04", "c06", "c08"]
 
 
+@pytest.mark.slow
 def test_what_the_web_shows_of_an_ended_need_is_taken_away_by_the_next_run(tiny):
     ends(tiny, "('c01', NULL, 'returned', '2026-11-22 12:00', NULL)")
     tiny.run(at=day(1))

@@ -229,6 +229,7 @@ def test_seeds_that_cannot_be_are_refused_without_being_shown(tmp_path, seeds, w
     assert "x.example.com" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_copies_of_a_correction_are_messages_of_their_own_on_the_same_day_too(sent):
     workspace, mail = sent.load(), "email_file-2026-11-22-1"
     with clock(MORNING):

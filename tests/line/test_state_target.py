@@ -135,6 +135,7 @@ def test_someone_who_is_held_out_from_now_on_is_taken_away(tiny):
     assert changes(tiny, day(1)) == [("remove", customer, "care") for customer in CARE]
 
 
+@pytest.mark.slow
 def test_the_membership_names_what_is_published_and_nothing_older_is_kept(tiny):
     tiny.says("c01")
     tiny.run(at=day(1))

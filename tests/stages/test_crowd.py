@@ -241,6 +241,7 @@ PERSON = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.property
 @given(
     people=st.lists(PERSON, max_size=30),

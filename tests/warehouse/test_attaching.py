@@ -38,6 +38,7 @@ def told(tiny: Tiny) -> dict[tuple[str, str], dict[str, bytes]]:
     return {(batch.target, batch.name): batch.payload for batch in tiny.batches()}
 
 
+@pytest.mark.slow
 def test_the_same_messages_leave_as_from_a_duckdb_file(tmp_path):
     of_a_file = make(tmp_path / "file")
     of_a_folder = of_a_file.copy(tmp_path / "folder")
