@@ -32,6 +32,9 @@ PRODUCTS = ("coupon_ending", "missed_category", "running_low")
 TARGETS = ("email_file", "sms_file", "web_profiles")
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("complete_journey") / "warehouse.duckdb"

@@ -196,6 +196,7 @@ def is_refused(workspace: Workspace, of: Product) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.property
 def test_no_message_tells_a_fourth_dimension_whatever_is_generated(bare):
     """Unguarded at least three in ten of the products would; and as many are shipped with exactly three."""

@@ -29,6 +29,8 @@ NUMBERS = {
     "recursive_for_ever": 48,
     "ten_thousand_columns": 87,
 }
+pytestmark = pytest.mark.slow
+
 MOST_SECONDS, MOST_BYTES = 2.0, 512 * 2**20
 
 

@@ -17,8 +17,6 @@ CASES = [
     *[(point, WEB) for point in OF_A_STATE],
     *[(point, None) for point in LATE],
 ]
-# What a kill proves at its neighbours too; the rest is slow.
-QUICK = {("sealed", WEB)}
 
 
 @pytest.mark.bad_input(102)
@@ -29,9 +27,9 @@ QUICK = {("sealed", WEB)}
             *case,
             greedy,
             id=f"{case[0]}-{case[1] or 'all'}-{'taken' if greedy else 'left'}",
-            marks=[] if case in QUICK and greedy == bool(number % 2) else [pytest.mark.slow],
+            marks=pytest.mark.slow,
         )
-        for number, case in enumerate(CASES)
+        for case in CASES
         for greedy in (False, True)
     ],
 )

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.crash
     ("first", "second"),
     [
         pytest.param("sealed", "undoing", marks=pytest.mark.slow),
-        ("sealed", "undone"),
+        pytest.param("sealed", "undone", marks=pytest.mark.slow),
         pytest.param("sealed", "discarding", marks=pytest.mark.slow),
         pytest.param("batch staged", "discarded", marks=pytest.mark.slow),
         pytest.param("batch staged", "undone", marks=pytest.mark.slow),
