@@ -175,7 +175,9 @@ _PASSING = frozenset(
         *OF_RECIPIENTS,
     ]
 )
-_OF_A_CHANNEL = re.compile(r"(email|sms|push|web|ads|call)_(reason|detail|address|match|phone|fault|event)|s\d+(_html)?|_.*")
+_OF_A_CHANNEL = re.compile(
+    r"(email|sms|push|web|ads|call)_(reason|detail|address|match|phone|fault|event)|s\d+(_html)?|_.*"
+)
 
 
 def is_taken(name: str) -> bool:

@@ -10,12 +10,15 @@ Source: braze.com/docs, user_guide/data/unification/user_data/import_users/csv; 
 
 from __future__ import annotations
 
-import polars as pl
+from typing import TYPE_CHECKING
 
 from flows.channels import Creatives, Target
 from flows.channels.braces import literal
-from flows.channels.recipients import TEXT, as_texts, check_lengths, contacts, links_of
+from flows.channels.recipients import TEXT, attributes, check_lengths, contacts
 from flows.words import MergeLanguage, Slot, is_words_slot
+
+if TYPE_CHECKING:
+    import polars as pl
 
 LONGEST = 255
 """Characters of an attribute. Source: braze.com/docs, setting custom attributes."""
@@ -23,15 +26,7 @@ LONGEST = 255
 
 def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
     check_lengths(rows, LONGEST - len(TEXT), "Braze")
-    return rows.select(
-        pl.col("customer_id").alias("external_id"),
-        "email",
-        "message_id",
-        (pl.lit("c-") + pl.col("creative_id")).alias("creative"),
-        "valid_until",
-        *links_of(rows.columns),
-        *as_texts(rows.columns),
-    )
+    return attributes(rows, "external_id")
 
 
 def _slot(slot: Slot) -> str:

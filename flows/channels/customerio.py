@@ -9,12 +9,15 @@ Source: customer.io/docs, uploading people.
 
 from __future__ import annotations
 
-import polars as pl
+from typing import TYPE_CHECKING
 
 from flows.channels import Creatives, Target
 from flows.channels.braces import literal
-from flows.channels.recipients import TEXT, as_texts, check_lengths, contacts, links_of
+from flows.channels.recipients import TEXT, attributes, check_lengths, contacts
 from flows.words import MergeLanguage, Slot, is_words_slot
+
+if TYPE_CHECKING:
+    import polars as pl
 
 LONGEST = 1_000
 """Characters of an attribute; not confirmed, and rather few than too many."""
@@ -22,15 +25,7 @@ LONGEST = 1_000
 
 def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
     check_lengths(rows, LONGEST - len(TEXT), "Customer.io")
-    return rows.select(
-        pl.col("customer_id").alias("id"),
-        "email",
-        "message_id",
-        (pl.lit("c-") + pl.col("creative_id")).alias("creative"),
-        "valid_until",
-        *links_of(rows.columns),
-        *as_texts(rows.columns),
-    )
+    return attributes(rows, "id")
 
 
 def _slot(slot: Slot) -> str:

@@ -51,6 +51,19 @@ def as_texts(columns: Iterable[str]) -> list[pl.Expr]:
     return [(pl.lit(TEXT) + pl.col(name)).alias(name) for name in slots_of(columns)]
 
 
+def attributes(rows: pl.DataFrame, key: str) -> pl.DataFrame:
+    """Recipients as contacts with attributes, each under its id in the column `key`; the words' values as texts."""
+    return rows.select(
+        pl.col("customer_id").alias(key),
+        "email",
+        "message_id",
+        (pl.lit("c-") + pl.col("creative_id")).alias("creative"),
+        "valid_until",
+        *links_of(rows.columns),
+        *as_texts(rows.columns),
+    )
+
+
 def in_rounds(rows: pl.DataFrame) -> pl.DataFrame:
     """Recipients with `round`: null for the first message to an address, `round-2` for the second.
 

@@ -26,6 +26,7 @@ from flows.ledger.restoring import mark, refuse_restored
 from flows.ledger.store import open_ledger
 from flows.line.carrying import carry_recalls, withdraw
 from flows.line.ending import ended
+from flows.line.health import healthy_sources, sources_before
 from flows.line.planning import scan_deliveries, source_of
 from flows.line.request import Recalled
 from flows.line.sources import Source, bars_of_deliveries, database, hear, read_shared
@@ -114,7 +115,12 @@ def recall(settings: Settings, which: Which) -> Recalled:
 
 
 def recall_now(workspace: Workspace) -> Recalled:
-    """Call back what is due, without a run: see `recall_due`. Raises as it, and LockedError where a run is going on."""
+    """Call back what is due, without a run: see `recall_due`.
+
+    Raises:
+        SourceError: the warehouse is not in good health, as before a run.
+        JustEnoughError: as `recall_due`; LockedError where a run is going on.
+    """
     settings = workspace.settings
     with run_lock(settings, "justenough recall"):
         check_folders(settings)
@@ -122,6 +128,7 @@ def recall_now(workspace: Workspace) -> Recalled:
         recovered = recover(settings)
         now = moment(None, settings.zone)
         path = database(settings, now.as_of)
+        healthy_sources(path, workspace, sources_before(settings), now.present)
         done = recall_due(workspace, Source(workspace, path, now, read_shared(workspace, path, now)))
         mark(settings)
     return Recalled(done.batches, done.reasons, done.carried, tuple(recovered))

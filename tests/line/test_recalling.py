@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flows import cli, line
-from flows.errors import StateError
+from flows.errors import SourceError, StateError
 from flows.ledger import inbox
 from flows.ledger.inbox import Notice
 from flows.line.recalling import Which
@@ -182,3 +182,10 @@ def test_recalling_is_a_command_that_says_what_it_did(tiny, capsys):
         inbox.write(tiny.load().settings, [Notice(customer_id="c01")])  # nobody else has emptied it
         assert cli.main(["recall", "--workspace", folder, "--json"]) == 0
         assert '"NO_CONSENT": 1' in capsys.readouterr().out
+
+
+def test_an_empty_warehouse_calls_nobody_back_by_command_either(tiny):
+    tiny.warehouse("DELETE FROM people")
+    with clock(day(1)), pytest.raises(SourceError, match="people"):
+        line.recall_now(tiny.load())
+    assert recalls(tiny) == []
