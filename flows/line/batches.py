@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.channels import CHANNELS, Creatives, Target
 from flows.clock import present
 from flows.keys import load_key
 from flows.ledger.claims import Batch, Header
@@ -16,13 +15,12 @@ from flows.ledger.exposure import exposures, shown_lately
 from flows.ledger.publishing import Sealed, publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, sources_known, versions
 from flows.ledger.store import open_ledger
-from flows.line.planning import SOURCES, read_creatives, scan_deliveries, source_of
-from flows.line.seeding import SEED, SEED_LANE, open_seeds, orphans
-from flows.line.sources import bars_of_deliveries, by_phone, hear
+from flows.line.planning import SOURCES, read_creatives, scan_deliveries
+from flows.line.seeding import SEED_LANE, orphans
+from flows.line.sources import by_phone
 from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
 from flows.stages.delivery import Payload, header, leave_out, shaped, write_batch
-from flows.stages.eligibility import rechecked
 from flows.stages.exposure import exposed
 from flows.stages.timing import timed
 
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from flows.channels import Creatives, Target
+    from flows.line.looking import Look
     from flows.workspace import Workspace
 
 
@@ -66,45 +66,6 @@ class Job:
         order = self.plan.order
         target = self.target
         return Header(order.run_id, target.name, self.brand, target.channel, target.kind, order.as_of, order.corrects)
-
-
-@dataclass(frozen=True)
-class Checked:
-    """Planned deliveries with what bars each now.
-
-    Attributes:
-        rows: with `reason`, and `consent_event`, the consent that they rely on.
-        at: UTC instant as of which consent was read.
-        drain: the number of the latest drain of the inbox then.
-        seeds: those of some seed addresses that nothing bars.
-    """
-
-    rows: pl.DataFrame
-    at: datetime
-    drain: int
-    seeds: pl.DataFrame
-
-
-def checked(workspace: Workspace, plan: Plan, rows: pl.DataFrame, seeds: pl.DataFrame | None = None) -> Checked:
-    """`rows` with what bars each now: never older than the claim. What is in the inbox counts.
-
-    Args:
-        workspace: gives SQL, products and settings.
-        plan: of the run.
-        rows: planned deliveries.
-        seeds: `brand, channel, address, address_match` of seed addresses: they need no consent, and may be suppressed.
-    """
-    seeds = SEED.to_frame() if seeds is None else seeds
-    at, heard = present(), hear(workspace.settings, draining=True)
-    if rows.is_empty():
-        nothing = pl.lit(None, dtype=pl.String)
-        return Checked(rows.with_columns(reason=nothing, consent_event=nothing), at, heard.drain, seeds.clear())
-    source = source_of(workspace, plan.order)
-    source = replace(source, moment=replace(source.moment, present=at))
-    addressed = pl.concat([rows, seeds], how="diagonal")
-    bars = bars_of_deliveries(source, addressed, load_key(workspace.settings.key_file), heard)
-    looked = rechecked(rows, bars, workspace.products, CHANNELS, workspace.settings.targets, at)
-    return Checked(looked, at, heard.drain, open_seeds(seeds, bars.suppressed))
 
 
 def within_budget(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
@@ -243,7 +204,7 @@ def publish_batch(
     rows: pl.DataFrame,
     creatives: Creatives,
     files: list[Payload],
-    look: Checked,
+    look: Look,
     when_left_out: Callable[[pl.Series], None] | None = None,
 ) -> Sealed:
     """Stage, seal and reveal a claimed batch.
@@ -304,8 +265,6 @@ def _receipts(
     receipts = receipts.join(reasons, on="product", how="left")
     words_key = ["product", "words_sha256"]
     told = receipts.join(sources.select(*words_key, "sources_sha256").unique(), on=words_key, how="left")
-    has_event = pl.col("consent_event").is_not_null()
-    key = load_key(job.workspace.settings.key_file)
     return told.select(
         "message_id",
         "product",
@@ -316,7 +275,7 @@ def _receipts(
         _of_these_facts(rows),
         "words_sha256",
         "sources_sha256",
-        consent_key=pl.when(has_event).then(key.of(pl.col("consent_event"))),
+        "consent_key",
     )
 
 
