@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from flows.clock import present
+from flows.errors import BalanceError
 from flows.keys import load_key
 from flows.ledger.claims import Batch, Header
 from flows.ledger.exposure import exposures, shown_lately
@@ -16,7 +17,7 @@ from flows.ledger.publishing import Sealed, publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, sources_known, versions
 from flows.ledger.store import open_ledger
 from flows.line.planning import SOURCES, read_creatives, scan_deliveries
-from flows.line.seeding import SEED_LANE, orphans
+from flows.line.seeding import SEED_LANE, orphans, seed_key
 from flows.line.sources import by_phone
 from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.channels import Creatives, Target
-    from flows.line.looking import Look
+    from flows.keys import Key
     from flows.workspace import Workspace
 
 
@@ -66,6 +67,38 @@ class Job:
         order = self.plan.order
         target = self.target
         return Header(order.run_id, target.name, self.brand, target.channel, target.kind, order.as_of, order.corrects)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What stood in the way of messages at one instant.
+
+    Attributes:
+        planned: `message_id, reason, consent_key` of planned deliveries: what bars each, see `eligibility.rechecked`, and the yes
+            that it relies on, keyed.
+        held: `message_id` of what state targets hold and may hold no more: barred, or its need has ended.
+        seeds: `seed_key` of the seed addresses that nothing bars.
+        at: UTC instant as of which consent was read.
+        drain: the number of the latest drain of the inbox then.
+    """
+
+    planned: pl.DataFrame
+    held: pl.DataFrame
+    seeds: pl.DataFrame
+    at: datetime
+    drain: int
+
+    def on(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Planned deliveries with `reason` and `consent_key`. Raises BalanceError where one was not looked at."""
+        seen = rows.drop("reason", strict=False).join(self.planned, on="message_id", maintain_order="left")
+        if seen.height != rows.height:
+            what = f"{rows.height} deliveries, and {seen.height} of them were looked at"
+            raise BalanceError("the last look", what, "nothing more was published; please report this")
+        return seen
+
+    def open_seeds(self, seeds: pl.DataFrame, key: Key) -> pl.DataFrame:
+        """`SEED` of those that nothing bars."""
+        return seeds.filter(seed_key(key).is_in(self.seeds["seed_key"].implode()))
 
 
 def within_budget(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from flows.ledger.store import Ledger
-    from flows.line.looking import Look
+    from flows.line.batches import Look
     from flows.workspace import Workspace
 
 

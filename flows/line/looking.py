@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,14 @@ import polars as pl
 from flows.channels import CHANNELS, target
 from flows.clock import present
 from flows.durable import write_bytes
-from flows.errors import BalanceError
 from flows.keys import load_key
 from flows.ledger.runs import decided_at
 from flows.ledger.store import open_ledger
+from flows.line.batches import Look
 from flows.line.ending import ended
 from flows.line.planning import save, scan_deliveries, source_of
 from flows.line.reconciling import published_members
-from flows.line.seeding import SEED, addresses, open_seeds
+from flows.line.seeding import SEED, addresses, open_seeds, seed_key
 from flows.line.sources import bars_of_deliveries, database, hear
 from flows.plan import plan_folder
 from flows.stages.claims import MEMBERS
@@ -29,7 +29,6 @@ from flows.warehouse.attaching import stamp_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.keys import Key
     from flows.plan import Plan
     from flows.workspace import Workspace
 
@@ -37,38 +36,6 @@ HOLDS = timedelta(minutes=15)
 """How long a look may be relied on at most, where nobody writes into the warehouse: consent and exclusions may run out."""
 _NOTED = "look.json"
 _TABLES = ("planned", "held", "seeds")
-
-
-@dataclass(frozen=True)
-class Look:
-    """What stood in the way of messages at one instant.
-
-    Attributes:
-        planned: `message_id, reason, consent_key` of planned deliveries: what bars each, see `eligibility.rechecked`, and the yes
-            that it relies on, keyed.
-        held: `message_id` of what state targets hold and may hold no more: barred, or its need has ended.
-        seeds: `seed_key` of the seed addresses that nothing bars.
-        at: UTC instant as of which consent was read.
-        drain: the number of the latest drain of the inbox then.
-    """
-
-    planned: pl.DataFrame
-    held: pl.DataFrame
-    seeds: pl.DataFrame
-    at: datetime
-    drain: int
-
-    def on(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Planned deliveries with `reason` and `consent_key`. Raises BalanceError where one was not looked at."""
-        seen = rows.drop("reason", strict=False).join(self.planned, on="message_id", maintain_order="left")
-        if seen.height != rows.height:
-            what = f"{rows.height} deliveries, and {seen.height} of them were looked at"
-            raise BalanceError("the last look", what, "nothing more was published; please report this")
-        return seen
-
-    def open_seeds(self, seeds: pl.DataFrame, key: Key) -> pl.DataFrame:
-        """`SEED` of those that nothing bars."""
-        return seeds.filter(_seed_key(key).is_in(self.seeds["seed_key"].implode()))
 
 
 def look_at(workspace: Workspace, plan: Plan, planned: pl.DataFrame, held: pl.DataFrame, seeds: pl.DataFrame) -> Look:
@@ -97,7 +64,7 @@ def look_at(workspace: Workspace, plan: Plan, planned: pl.DataFrame, held: pl.Da
     return Look(
         looked.select("message_id", "reason", consent_key=pl.when(event.is_not_null()).then(key.of(event))),
         pl.concat([standing.filter(pl.col("reason").is_not_null()).select("message_id"), over]).unique(),
-        open_seeds(seeds, bars.suppressed).select(seed_key=_seed_key(key)),
+        open_seeds(seeds, bars.suppressed).select(seed_key=seed_key(key)),
         at,
         heard.drain,
     )
@@ -148,8 +115,3 @@ def latest_look(workspace: Workspace, plan: Plan) -> Look:
 
 def _folder(workspace: Workspace, plan: Plan) -> Path:
     return plan_folder(workspace.settings, plan.order.run_id) / "look"
-
-
-def _seed_key(key: Key) -> pl.Expr:
-    """Nobody's address stands in what is kept."""
-    return key.of("seed", *(pl.col(name) for name in ("brand", "channel", "address_match")))

@@ -24,7 +24,7 @@ from flows.stages.delivery import Payload
 
 if TYPE_CHECKING:
     from flows.channels import Target
-    from flows.line.looking import Look
+    from flows.line.batches import Look
     from flows.settings import Settings
 
 
