@@ -28,7 +28,7 @@ from flows.line.batches import (
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
 from flows.line.looking import latest_look, look_again
-from flows.line.planning import read_decisions, scan_deliveries
+from flows.line.planning import read_decisions, read_leaving, scan_deliveries
 from flows.line.reconciling import publish_state, published_members
 from flows.line.request import Published
 from flows.line.seeding import addresses, seeded
@@ -81,8 +81,8 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         raise PlanError(run_id, what, "look at the clock; then make a new plan")
     look = look_again(workspace, plan)
     if state is None:
-        planned = scan_deliveries(folder).collect()
-        _check_fallen(workspace, plan, look.on(planned.filter(pl.col("reason").is_null())), look.at)
+        _check_fallen(workspace, plan, look.on(read_leaving(folder)), look.at)
+        planned = scan_deliveries(folder).select(KEYS).collect()
         decisions = read_decisions(folder)
         won = decisions.filter(pl.col("reason").is_null())
         # What is wanted by no target of this run was not acted on: a later run of the day may.

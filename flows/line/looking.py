@@ -17,7 +17,7 @@ from flows.ledger.runs import decided_at
 from flows.ledger.store import open_ledger
 from flows.line.batches import Look
 from flows.line.ending import ended
-from flows.line.planning import save, scan_deliveries, source_of
+from flows.line.planning import read_leaving, save, source_of
 from flows.line.reconciling import published_members
 from flows.line.seeding import SEED, addresses, open_seeds, seed_key
 from flows.line.sources import bars_of_deliveries, database, hear
@@ -81,7 +81,7 @@ def look_again(workspace: Workspace, plan: Plan) -> Look:
     ]
     held = [published_members(settings, to, brand) for brand, _, to in ways if to.kind == "state"]
     seeds = [addresses(workspace, brand, channel) for brand, channel, to in ways if to.kind == "message"]
-    planned = scan_deliveries(plan_folder(settings, plan.order.run_id)).filter(pl.col("reason").is_null()).collect()
+    planned = read_leaving(plan_folder(settings, plan.order.run_id))
     stamp = stamp_of(
         database(settings, plan.order.as_of)
     )  # before it is read: what is written meanwhile is looked at again

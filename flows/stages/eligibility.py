@@ -215,8 +215,7 @@ def rechecked(
     done = [deliveries.clear().with_columns(reason=nothing, consent_event=nothing)]
     key = ["customer_id", "brand"]
     known = bars.people.select(*key, is_known=pl.lit(True))  # noqa: FBT003
-    for product, channel in deliveries.select("product", "channel").unique().sort("product", "channel").iter_rows():
-        rows = deliveries.filter(pl.col("product") == product, pl.col("channel") == channel)
+    for (product, channel), rows in deliveries.partition_by("product", "channel", as_dict=True).items():
         way = channels[channel]
         people = rows.unique(key).join(known, on=key, how="left")
         people = people.select(
