@@ -79,12 +79,14 @@ def shaped(worded: pl.DataFrame, creatives: Creatives, target: Target, starts_at
 
 
 def _timed(shape: pl.DataFrame, rows: pl.DataFrame, target: Target) -> pl.DataFrame:
-    """The rows of a target's files, with `HOURS` where something is sent and they do not say when themselves."""
+    """The rows of a target's files, with `HOURS` where not all may be sent at any hour and they do not say when themselves."""
     if target.kind == "state" or "not_before" in shape.columns:
         return shape
     begins, ends = (pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for name in ("not_before", "not_after"))
-    is_narrow = (pl.col("not_before") > pl.col("valid_from")) | (pl.col("not_after") < pl.col("valid_until"))
-    hours = rows.select("message_id", pl.when(is_narrow).then(begins + "/" + ends).alias(HOURS))
+    narrow = rows.filter((pl.col("not_before") > pl.col("valid_from")) | (pl.col("not_after") < pl.col("valid_until")))
+    if narrow.is_empty():  # mostly
+        return shape
+    hours = narrow.select("message_id", (begins + "/" + ends).alias(HOURS))
     return shape.join(hours, on="message_id", how="left", maintain_order="left")
 
 
@@ -260,7 +262,7 @@ def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_
     if payload.rows.is_empty():
         return
     per = [name for name in (target.file_per, HOURS) if name in payload.rows.columns]
-    is_one = not per or payload.rows.select(per).n_unique() == 1  # mostly, and parting costs a copy
+    is_one = all(payload.rows[name].n_unique() == 1 for name in per)  # mostly, and parting costs a copy
     kinds = [payload.rows] if is_one else payload.rows.partition_by(per, maintain_order=True)
     for kind in kinds:
         audience = kind[target.file_per][0] if target.file_per else None
