@@ -60,7 +60,7 @@ def tracked(url: str, parameters: Mapping[str, str], values: Mapping[str, str]) 
         values: what the placeholders stand for.
     """
     page, mark, fragment = url.partition("#")
-    query = page.partition("?")[2]
+    _, has_query, query = page.partition("?")
     taken = {name for name, _ in parse_qsl(query, keep_blank_values=True)}
     added = "&".join(
         f"{name}={quote(_PLACEHOLDER.sub(lambda found: values[found[1]], value), safe='')}"
@@ -69,7 +69,7 @@ def tracked(url: str, parameters: Mapping[str, str], values: Mapping[str, str]) 
     )
     if not added:
         return url
-    joint = "" if page.endswith(("?", "&")) else "&" if "?" in page else "?"
+    joint = "?" if not has_query else "" if query == "" or query.endswith("&") else "&"
     return f"{page}{joint}{added}{mark}{fragment}"
 
 

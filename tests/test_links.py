@@ -88,6 +88,7 @@ PATHS = st.text(st.characters(exclude_categories=["Cs", "Z", "C"], exclude_chara
     query="a=1;b=%zz&&",
     fragment="?#",
 )
+@example(names=dict.fromkeys(PLACEHOLDERS, "x"), path="a&", query=None, fragment=None)
 def test_whatever_names_and_addresses_are_the_parameters_are_read_back(
     names: dict[str, str], path: str, query: str | None, fragment: str | None
 ):
