@@ -115,7 +115,7 @@ def stopped_while_staged(campaign: Campaign) -> None:
 
 def stopped_after_the_plan(campaign: Campaign) -> None:
     campaign.next_day(PEOPLE)
-    run = run_to(campaign, "run noted", None)
+    run = run_to(campaign, "plan settled", None)
     campaign.stopper.stop(0)
     run.go_on()
     _ended(run)
