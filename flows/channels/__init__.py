@@ -150,6 +150,21 @@ class Options(BaseModel):
 
 
 @dataclass(frozen=True)
+class Limit:
+    """How long a message may be for a platform, which would refuse or cut a longer one.
+
+    Attributes:
+        most: so many.
+        unit: of what, for people.
+        sizes: from rows of the target, and their creatives, to how many each has.
+    """
+
+    most: int
+    unit: str
+    sizes: Callable[[pl.DataFrame, Creatives], pl.Series]
+
+
+@dataclass(frozen=True)
 class Target:
     """A platform's format for one channel.
 
@@ -174,6 +189,7 @@ class Target:
         file_per: a column of `rows`, and of `identity`, each value of which has files of its own, named by it.
         smallest: the least number of people in an audience that the platform takes.
         most_bytes: the platform's cap on the size of a file whose lines stand for one row each.
+        limit: how long a message may be.
         csv: how its CSV is written.
         unverified: whether no judge but our own reading of its documentation has seen its files.
         certificate: the file with the public key to which its files are encrypted; None leaves them plain.
@@ -198,6 +214,7 @@ class Target:
     file_per: str | None = None
     smallest: int = 0
     most_bytes: int | None = None
+    limit: Limit | None = None
     csv: Csv = Csv()
     unverified: bool = False
     certificate: Path | None = None
