@@ -79,6 +79,8 @@ def _sizes(lines: pl.DataFrame, target: Target) -> pl.Series:
 
 def _room(lines: pl.DataFrame, target: Target, most_bytes: int) -> int:
     """The bytes that the rows of a file may have: less what a CSV file has before them, with every name in quotes."""
+    if target.file_format != "csv":
+        return most_bytes
     csv = target.csv
     head = (
         "\ufeff" * csv.has_bom + csv.preamble + csv.separator.join(f'"{name}"' for name in lines.columns) + csv.line_end

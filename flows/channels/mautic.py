@@ -38,7 +38,8 @@ def _slot(slot: Slot) -> str:
 
 
 def _literal(text: str, after_slot: bool, before_slot: bool) -> str:  # noqa: ARG001, FBT001 - as `MergeLanguage` has it
-    return re.sub(_NAMED, rf"\1{UNSEEN}\2", text)
+    parted = re.sub(_NAMED, rf"\1{UNSEEN}\2", text)
+    return re.sub(r"\{(?=[A-Za-z_]*(=[^{}]*)?\Z)", f"{{{UNSEEN}", parted) if before_slot else parted
 
 
 TARGET = Target(

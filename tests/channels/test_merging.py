@@ -120,7 +120,7 @@ WORDS = [
             '{{ Safe "Hi \\x7b" }}{{ Safe .Subscriber.Attribs.s1 }}{{ Safe " %% \\x40T \\x7b\\x7b \\"a\\"" }}',
         ),
         ("mailchimp", 'Hi {*|S1|* %% @T {{ "a"'),
-        ("mautic", 'Hi {{contactfield=s1} %% @T {{ "a"'),
+        ("mautic", 'Hi {\u2060{contactfield=s1} %% @T {{ "a"'),
     ],
 )
 def test_a_creative_in_the_language_of_its_platform(to, wanted):
