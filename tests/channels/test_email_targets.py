@@ -133,7 +133,7 @@ def test_marketing_by_sendgrid_can_be_left_with_one_click_and_service_has_no_suc
     ("to", "length", "said"),
     [
         ("braze", 255, "braze takes 254"),
-        ("mailchimp", 510, "mailchimp takes 255"),
+        ("mailchimp", 128, "mailchimp takes 255"),
         ("sfmc", 4_001, "sfmc takes 4000"),
         ("sendgrid", MOST_BYTES, "sendgrid takes 10000"),
     ],
