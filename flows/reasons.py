@@ -33,7 +33,11 @@ REASONS: tuple[Reason, ...] = (
         "there is no consent for this topic on this channel, or it was withdrawn",
     ),
     Reason("BAD_ADDRESS", ("candidate", "delivery"), "the address cannot be one"),
-    Reason("UNREACHABLE", ("candidate", "delivery"), "there is no address on the channels that are left"),
+    Reason(
+        "UNREACHABLE",
+        ("candidate", "delivery"),
+        "there is no address on the channels that are left, or the message is longer than the platform takes",
+    ),
     Reason("SILENCED_BY_SERVICE", ("candidate", "delivery"), "a service message goes to this person today"),
     Reason("STALE_CONTEXT", ("candidate", "delivery"), "the occasion is over"),
     Reason(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,7 +34,7 @@ class Channel:
         address: the column of the customers' frame that holds its addresses.
         parts: the parts of the words it carries.
         may_be_blank: the parts without which a message is whole.
-        longest: part -> the characters that platforms take of it, or show.
+        longest: part -> the characters that platforms take of it, or show, unless a target knows better.
         counts_wide_twice: whether a letter of the width of two, as in Chinese, counts as two of them.
         layout: the file in templates/_shared/ that wraps the words in the brand's identity, with a block for each part of
             more than one line; None where the words stand for themselves.
@@ -96,7 +96,7 @@ CHANNELS: dict[str, Channel] = {
             "ads",
             "email",
             (Part("headline", is_html=False, is_one_line=True), Part("description", is_html=False, is_one_line=True)),
-            # Source: Google's responsive search ads; Meta, LinkedIn and TikTok (whose text is the description) take or show more.
+            # Source: Google's responsive search ads, the shortest of those that we know.
             longest={"headline": 30, "description": 90},
             counts_wide_twice=True,  # Source: Google Ads and TikTok, on the lengths of their texts
             crowd=100,  # Source: the minimum of Google's and Meta's lists
@@ -148,6 +148,26 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @property
+    def longest(self) -> Mapping[str, int]:
+        """As `Target.longest`, where it may be set."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How long a message may be for a platform, which would refuse or cut a longer one.
+
+    Attributes:
+        most: so many.
+        unit: of what, for people.
+        sizes: from rows of the target, and their creatives, to how many each has.
+    """
+
+    most: int
+    unit: str
+    sizes: Callable[[pl.DataFrame, Creatives], pl.Series]
+
 
 @dataclass(frozen=True)
 class Target:
@@ -174,6 +194,8 @@ class Target:
         file_per: a column of `rows`, and of `identity`, each value of which has files of its own, named by it.
         smallest: the least number of people in an audience that the platform takes.
         most_bytes: the platform's cap on the size of a file whose lines stand for one row each.
+        limit: how long a message may be.
+        longest: part of the words -> the characters that the platform takes of it, or shows; `check` tells of longer ones.
         csv: how its CSV is written.
         unverified: whether no judge but our own reading of its documentation has seen its files.
         certificate: the file with the public key to which its files are encrypted; None leaves them plain.
@@ -198,6 +220,8 @@ class Target:
     file_per: str | None = None
     smallest: int = 0
     most_bytes: int | None = None
+    limit: Limit | None = None
+    longest: Mapping[str, int] = field(default_factory=dict)
     csv: Csv = Csv()
     unverified: bool = False
     certificate: Path | None = None
@@ -210,7 +234,8 @@ class Target:
             options = self.options.model_validate(table)
         except ValidationError as problems:
             raise explained(problems, self.options, {}, where, SettingError) from None
-        return self.made(options) if self.made is not None else self
+        made = self.made(options) if self.made is not None else self
+        return replace(made, longest=options.longest or made.longest or CHANNELS[made.channel].longest)
 
 
 @cache

@@ -6,7 +6,7 @@ import polars as pl
 
 from flows.addresses import sha256, trimmed
 from flows.channels import Target
-from flows.channels.audiences import members
+from flows.channels.audiences import Lengths, members
 
 TARGET = Target(
     name="ads_audiences",
@@ -18,4 +18,5 @@ TARGET = Target(
     rows=members(email_sha256=sha256(trimmed(pl.col("address")))),
     identity=("audience", "email_sha256"),
     audience="audience",
+    options=Lengths,
 )

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.channels import Options, Target
-from flows.errors import TemplateError
+from flows.channels import Limit, Options, Target
 
 if TYPE_CHECKING:
     from flows.channels import Creatives
@@ -53,10 +52,6 @@ def _rows(options: ApnsOptions, worded: pl.DataFrame) -> pl.DataFrame:
 
 
 def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
-    size = rows["payload"].struct.json_encode().str.len_bytes().max()
-    if isinstance(size, int) and size > MOST_BYTES:
-        what = f"a push message has {size} bytes, and APNs takes {MOST_BYTES}"
-        raise TemplateError("push.j2", what, "shorten the words of the longest push message: see `justenough preview`")
     return rows.select("device_token", "headers", "payload")
 
 
@@ -67,6 +62,7 @@ def _target(options: ApnsOptions) -> Target:
         kind="message",
         file_format="ndjson",
         most_rows=100_000,  # no limit of Apple's, which takes one message a request
+        limit=Limit(MOST_BYTES, "bytes", lambda rows, _: rows["payload"].struct.json_encode().str.len_bytes()),
         rows=partial(_rows, options),
         lines=_lines,
         unverified=True,

@@ -2,8 +2,8 @@
 
 An audience is a creative and what its slots say, so everybody in it is told the same. Its name is a digest: platforms refuse
 names that hint at health or money. It stays the same from day to day; whoever edits the words begins another audience, so the
-results of two wordings never mix. The words stand beside the members, in `audiences.ndjson`, and are as short as the shortest of
-the platforms takes them (`CHANNELS`).
+results of two wordings never mix. The words stand beside the members, in `audiences.ndjson`; `check` tells where they are longer
+than a platform in use takes or shows.
 
 Each identifier is enough to be found by, so each is taken away by itself (`stages.claims`).
 """
@@ -13,8 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import polars as pl
+from pydantic import Field
 
 from flows.addresses import sha256
+from flows.channels import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +24,23 @@ if TYPE_CHECKING:
     from flows.channels import Creatives
 
 AUDIENCES = "audiences.ndjson"
+
+
+class Lengths(Options):
+    """What a workspace may set of a platform whose lengths of ads we have from others, or not at all: then the shortest we know.
+
+    Attributes:
+        headline: the characters of a headline that it takes, or shows.
+        description: those of a description, which some platforms call the text.
+    """
+
+    headline: int = Field(default=30, ge=1)
+    description: int = Field(default=90, ge=1)
+
+    @property
+    def longest(self) -> Mapping[str, int]:
+        """As `Target.longest`."""
+        return {"headline": self.headline, "description": self.description}
 
 
 def members(**identifiers: pl.Expr) -> Callable[[pl.DataFrame], pl.DataFrame]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from flows.channels import Creatives, Target
 from flows.channels.braces import literal
-from flows.channels.recipients import TEXT, attributes, check_lengths, contacts
+from flows.channels.recipients import TEXT, attributes, contacts, longest_value
 from flows.words import MergeLanguage, Slot, is_words_slot
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ LONGEST = 255
 
 
 def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
-    check_lengths(rows, LONGEST - len(TEXT), "Braze")
     return attributes(rows, "external_id")
 
 
@@ -41,6 +40,7 @@ TARGET = Target(
     file_format="csv",
     most_rows=10_000_000,  # no limit of Braze's
     most_bytes=500_000_000,  # Source: Braze, CSV import: of attributes
+    limit=longest_value(LONGEST - len(TEXT)),
     merge=MergeLanguage(_slot, literal),
     rows=contacts,
     lines=_lines,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flows.channels import Creatives, Target
 from flows.channels.braces import literal
-from flows.channels.recipients import TEXT, attributes, check_lengths, contacts
+from flows.channels.recipients import TEXT, attributes, contacts, longest_value
 from flows.words import MergeLanguage, Slot, is_words_slot
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ LONGEST = 1_000
 
 
 def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
-    check_lengths(rows, LONGEST - len(TEXT), "Customer.io")
     return attributes(rows, "id")
 
 
@@ -40,6 +39,7 @@ TARGET = Target(
     file_format="csv",
     most_rows=1_000_000,  # no limit of Customer.io's
     most_bytes=100_000_000,  # Source: Customer.io, uploading people
+    limit=longest_value(LONGEST - len(TEXT)),
     merge=MergeLanguage(_slot, literal),
     rows=contacts,
     lines=_lines,

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from flows.channels import Creatives, Target
-from flows.errors import TemplateError
+from flows.channels import Creatives, Limit, Target
 
 MOST_BYTES = 4096
 """Of a message in all. Source: FCM, set-message-type; APNs, generating a remote notification, says the same."""
@@ -35,12 +34,7 @@ def _rows(worded: pl.DataFrame) -> pl.DataFrame:
 
 
 def _requests(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
-    bodies = rows.select("message")
-    size = bodies["message"].struct.json_encode().str.len_bytes().max()
-    if isinstance(size, int) and size > MOST_BYTES:
-        what = f"a push message has {size} bytes, and FCM takes {MOST_BYTES}"
-        raise TemplateError("push.j2", what, "shorten the words of the longest push message: see `justenough preview`")
-    return bodies
+    return rows.select("message")
 
 
 TARGET = Target(
@@ -49,6 +43,7 @@ TARGET = Target(
     kind="message",
     file_format="ndjson",
     most_rows=100_000,  # no limit of FCM's, which takes one message a request
+    limit=Limit(MOST_BYTES, "bytes", lambda rows, _: rows["message"].struct.json_encode().str.len_bytes()),
     rows=_rows,
     lines=_requests,
 )

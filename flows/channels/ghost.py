@@ -4,8 +4,7 @@ Ghost has no slots. So whoever is told the same has one label, `je-` and a diges
 sent to its label: the `html` goes into an HTML card, and Ghost makes the plain text of it. A product for Ghost names nobody, and
 its brand has no other links of the recipient's own, or there is a post for each person. Ghost fills `%%{…}%%`, by which it
 unsubscribes; where the words or a name have the like, it is shown as it is. A file holds a member once; whether they get mail
-stays as it is in Ghost.
-Unverified: no software of its makers has read these files.
+stays as it is in Ghost. Ghost's own reader of members is the judge of these files.
 Source: github.com/TryGhost/Ghost, members-csv and email-renderer (replacements).
 """
 
@@ -71,5 +70,4 @@ TARGET = Target(
     lines=_lines,
     beside=_wordings,
     file_per="round",
-    unverified=True,
 )

@@ -1,7 +1,8 @@
 """Google Ads, Customer Match: a CSV for each audience, with hashed e-mail addresses and telephone numbers.
 
 Source: support.google.com/google-ads/answer/7659867 and 7475964 for the header, in English whatever the account's language, and
-UTF-8 without more; the Data Manager API takes 10,000 members in a request; an audience shows nothing below 100 active users.
+UTF-8 without more; the Data Manager API takes 10,000 members in a request; an audience shows nothing below 100 active users;
+a responsive search ad is refused whose headline has more than 30 characters, or whose description has more than 90.
 Name, country and postcode are matched only together, and are not given away.
 """
 
@@ -28,4 +29,5 @@ TARGET = Target(
     audience="audience",
     file_per="audience",
     smallest=100,
+    longest={"headline": 30, "description": 90},
 )

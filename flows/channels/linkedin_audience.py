@@ -7,10 +7,19 @@ stay empty; at most 300,000 rows and 20 MB; no audience serves below 300 members
 from __future__ import annotations
 
 import polars as pl
+from pydantic import Field
 
 from flows.addresses import RULES, email_digest
 from flows.channels import Target
-from flows.channels.audiences import columns, described, members
+from flows.channels.audiences import Lengths, columns, described, members
+
+
+class LinkedIn(Lengths):
+    """What a workspace may set of LinkedIn: so much is seen of a headline and of the text above the picture."""
+
+    headline: int = Field(default=70, ge=1)
+    description: int = Field(default=150, ge=1)
+
 
 TARGET = Target(
     name="linkedin_audience",
@@ -26,4 +35,5 @@ TARGET = Target(
     audience="audience",
     file_per="audience",
     smallest=300,
+    options=LinkedIn,
 )

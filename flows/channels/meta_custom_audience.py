@@ -8,10 +8,19 @@ people are not to be used. An audience whose name hints at health or money is re
 from __future__ import annotations
 
 import polars as pl
+from pydantic import Field
 
 from flows.addresses import RULES, email_digest, phone_digest
 from flows.channels import Target
-from flows.channels.audiences import columns, described, members
+from flows.channels.audiences import Lengths, columns, described, members
+
+
+class Meta(Lengths):
+    """What a workspace may set of Meta: of a headline 27 to 40 characters are seen, of the text above the picture 125."""
+
+    headline: int = Field(default=27, ge=1)
+    description: int = Field(default=125, ge=1)
+
 
 _RULES = RULES["meta"]
 
@@ -28,4 +37,5 @@ TARGET = Target(
     audience="audience",
     file_per="audience",
     smallest=100,
+    options=Meta,
 )

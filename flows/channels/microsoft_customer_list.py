@@ -14,8 +14,8 @@ import polars as pl
 from pydantic import Field
 
 from flows.addresses import RULES, email_digest
-from flows.channels import Csv, Options, Target
-from flows.channels.audiences import described, members
+from flows.channels import Csv, Target
+from flows.channels.audiences import Lengths, described, members
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ _NEW = -1
 _WORDS = "headline"  # what is added comes with its words, what is taken away with its identifiers only
 
 
-class Microsoft(Options):
+class Microsoft(Lengths):
     """What a workspace may set of Microsoft's files.
 
     Attributes:

@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.channels import RESERVED_SLOTS
-from flows.errors import TemplateError
+from flows.channels import RESERVED_SLOTS, Limit
 from flows.words import is_words_slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from flows.channels import Creatives
+
 
 TEXT = "~"
 """What each value begins with for a platform that guesses types and keeps what it had where a value is blank."""
+
+
+UNSEEN = "\u2060"
+"""A word joiner: it takes a cell, and no room on a screen. It is the blank of a platform that keeps what it had where a value is
+blank, and has nothing to take `TEXT` off again; and it parts what such a platform would take for its own language."""
 
 
 def recipients(worded: pl.DataFrame) -> pl.DataFrame:
@@ -80,14 +86,11 @@ def in_rounds(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(none.scatter(at, later.to_series()).alias("round"))
 
 
-def check_lengths(rows: pl.DataFrame, longest: int, platform: str) -> None:
-    """Refuse values that the platform would cut, an entity in its middle perhaps.
+def longest_value(most: int) -> Limit:
+    """A value of the words, or a link, has so many characters at most: of a longer one a platform would cut off the end."""
 
-    Raises:
-        TemplateError: naming the slot and its length, never the value.
-    """
-    for name in slots_of(rows.columns):
-        length = rows[name].str.len_chars().max()
-        if isinstance(length, int) and length > longest:
-            what = f"a value of the slot '{name}' has {length} characters, and {platform} takes {longest}"
-            raise TemplateError("email.j2", what, "shorten it, as with |truncate, or send it by another target")
+    def sizes(rows: pl.DataFrame, _: Creatives) -> pl.Series:
+        values = [pl.col(name).str.len_chars() for name in (*slots_of(rows.columns), *links_of(rows.columns))]
+        return rows.select(pl.max_horizontal(pl.repeat(0, pl.len()), *values)).to_series()
+
+    return Limit(most, "characters in one value", sizes)

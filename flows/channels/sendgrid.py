@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.channels import Creatives, Target
+from flows.channels import Creatives, Limit, Target
 from flows.channels.recipients import recipients
-from flows.errors import TemplateError
 from flows.words import MergeLanguage, pieces
 
 if TYPE_CHECKING:
@@ -44,9 +43,7 @@ def _personalization(creative: Mapping[str, Any], rows: pl.DataFrame) -> pl.Expr
     """A recipient: address, slots, and the headers by which mail programs offer to unsubscribe (RFC 8058)."""
     said = [pl.concat_list(pl.struct("email")).alias("to"), pl.struct("message_id").alias("custom_args")]
     if creative["slots"]:
-        filled = pl.struct([pl.col(slot).alias(_tag(creative["creative_id"], slot)) for slot in creative["slots"]])
-        _check_size(rows.select(filled.struct.json_encode().str.len_bytes().max()).item())
-        said.append(filled.alias("substitutions"))
+        said.append(_substitutions(creative).alias("substitutions"))
     if not rows["unsubscribe_url"].has_nulls():
         leave = pl.concat_str(pl.lit("<"), "unsubscribe_url", pl.lit(">"))
         one_click = pl.lit("List-Unsubscribe=One-Click")
@@ -55,10 +52,18 @@ def _personalization(creative: Mapping[str, Any], rows: pl.DataFrame) -> pl.Expr
     return pl.struct(said)
 
 
-def _check_size(size: int) -> None:
-    if size > MOST_BYTES:
-        what = f"what is filled in for one recipient has {size} bytes, and SendGrid takes {MOST_BYTES}"
-        raise TemplateError("email.j2", what, "print less of what is listed: see `justenough preview`")
+def _substitutions(creative: Mapping[str, Any]) -> pl.Expr:
+    return pl.struct([pl.col(slot).alias(_tag(creative["creative_id"], slot)) for slot in creative["slots"]])
+
+
+def _sizes(rows: pl.DataFrame, creatives: Creatives) -> pl.Series:
+    """The bytes that are filled in for each recipient."""
+    used = [creatives[key] for key in rows["creative_id"].unique().sort() if creatives[key]["slots"]]
+    each = [
+        pl.when(creative_id=creative["creative_id"]).then(_substitutions(creative).struct.json_encode().str.len_bytes())
+        for creative in used
+    ]
+    return rows.select(pl.coalesce(*each, pl.repeat(0, pl.len()))).to_series()
 
 
 def _head(creative: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +97,7 @@ TARGET = Target(
     file_format="ndjson",
     most_rows=50_000,  # recipients in a file: fifty requests; no limit of SendGrid's
     merge=_language("creative_id"),
+    limit=Limit(MOST_BYTES, "bytes filled in", _sizes),
     rows=recipients,
     lines=_requests,
     holds_words=True,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.channels import Creatives, Target
-from flows.channels.recipients import check_lengths, contacts, links_of, slots_of
+from flows.channels.recipients import contacts, links_of, longest_value, slots_of
 from flows.words import MergeLanguage, Slot
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ LONGEST = 4_000
 
 
 def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
-    check_lengths(rows, LONGEST, "Marketing Cloud")
     return rows.select(
         pl.col("customer_id").alias("SubscriberKey"),
         pl.col("email").alias("EmailAddress"),
@@ -62,6 +61,7 @@ TARGET = Target(
     kind="message",
     file_format="csv",
     most_rows=1_000_000,  # no limit of Marketing Cloud's: keeps an import within minutes
+    limit=longest_value(LONGEST),
     merge=MergeLanguage(_slot, _literal),
     rows=contacts,
     lines=_lines,

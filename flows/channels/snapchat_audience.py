@@ -10,7 +10,7 @@ import polars as pl
 
 from flows.addresses import RULES, email_digest
 from flows.channels import Target
-from flows.channels.audiences import columns, described, members
+from flows.channels.audiences import Lengths, columns, described, members
 
 TARGET = Target(
     name="snapchat_audience",
@@ -26,4 +26,5 @@ TARGET = Target(
     file_per="audience",
     smallest=1_000,
     unverified=True,
+    options=Lengths,
 )

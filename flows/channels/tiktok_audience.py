@@ -11,19 +11,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 import polars as pl
+from pydantic import Field
 
 from flows.addresses import RULES, email_digest, phone_digest
-from flows.channels import Options, Target
-from flows.channels.audiences import columns, described, members
+from flows.channels import Target
+from flows.channels.audiences import Lengths, columns, described, members
 
 
-class TikTok(Options):
+class TikTok(Lengths):
     """What a workspace may set of TikTok's files.
 
     Attributes:
         phone_plus: whether a telephone number is hashed with its plus.
         email_tags: whether an e-mail address is hashed with what follows a plus before its @.
+        headline, description: their characters; the text of an ad, which is the description, has 100 at most.
     """
+
+    headline: int = Field(default=40, ge=1)
+    description: int = Field(default=100, ge=1)
 
     phone_plus: bool = True
     email_tags: bool = True

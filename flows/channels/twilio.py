@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.channels import Target
-from flows.errors import TemplateError
+from flows.channels import Limit, Target
 
 if TYPE_CHECKING:
     from flows.channels import Creatives
@@ -35,10 +34,6 @@ def _rows(worded: pl.DataFrame) -> pl.DataFrame:
 
 
 def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
-    longest = rows["Body"].str.len_chars().max()
-    if isinstance(longest, int) and longest > MOST_CHARACTERS:
-        what = f"a text message has {longest} characters, and Twilio takes {MOST_CHARACTERS}"
-        raise TemplateError("sms.j2", what, "shorten the words of the longest text message: see `justenough preview`")
     return rows.select("To", "From", "Body", "ValidityPeriod", "message_id")
 
 
@@ -48,6 +43,7 @@ TARGET = Target(
     kind="message",
     file_format="ndjson",
     most_rows=100_000,  # no limit of Twilio's, which takes one message a request
+    limit=Limit(MOST_CHARACTERS, "characters", lambda rows, _: rows["Body"].str.len_chars()),
     rows=_rows,
     lines=_lines,
 )

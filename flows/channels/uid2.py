@@ -15,7 +15,7 @@ import polars as pl
 
 from flows.addresses import RULES, email_digest, phone_digest
 from flows.channels import Target
-from flows.channels.audiences import described, members
+from flows.channels.audiences import Lengths, described, members
 
 if TYPE_CHECKING:
     from flows.channels import Creatives
@@ -45,4 +45,5 @@ TARGET = Target(
     identity=("audience", "email_hash", "phone_hash"),
     audience="audience",
     file_per="audience",
+    options=Lengths,
 )

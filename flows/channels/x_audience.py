@@ -10,7 +10,7 @@ import polars as pl
 
 from flows.addresses import RULES, email_digest
 from flows.channels import Csv, Target
-from flows.channels.audiences import columns, described, members
+from flows.channels.audiences import Lengths, columns, described, members
 
 TARGET = Target(
     name="x_audience",
@@ -27,4 +27,5 @@ TARGET = Target(
     smallest=100,
     csv=Csv(has_header=False),
     unverified=True,
+    options=Lengths,
 )

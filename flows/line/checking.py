@@ -75,7 +75,7 @@ def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iter
         yield f"{file}: editors complete names as they were; write it anew with: justenough schema --write"
     for found in tried:
         yield from found.warnings
-        yield from _long(found)
+        yield from _long(workspace, found)
         yield from _detailed(workspace, found)
     if not workspace.live(now.as_of):
         yield f"templates/: no product is live on {now.as_of}, so nobody gets anything; drafts wait for status: live"
@@ -91,13 +91,15 @@ def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iter
                 yield f"{where}: brand '{brand}' has no target for {', '.join(missing)}; nobody is reached there"
 
 
-def _long(tried: Tried) -> Iterator[str]:
-    """Texts that platforms cut, and text messages that cost several times their price."""
+def _long(workspace: Workspace, tried: Tried) -> Iterator[str]:
+    """Texts that the platforms in use refuse or cut, and text messages that cost several times their price."""
     channel = CHANNELS[tried.key.channel]
-    for part, most in channel.longest.items():
-        longest = max(_size(text, channel) for text in tried.texts[part])
-        if longest > most:
-            yield f"{tried.file}: '{part}' comes to {longest} characters, and platforms take or show {most}"
+    ways = (workspace.settings.targets.get(brand, {}) for brand in tried.product.brands)
+    for name in sorted({way[channel.name] for way in ways if channel.name in way}):
+        for part, most in workspace.target(name).longest.items():
+            longest = max(_size(text, channel) for text in tried.texts[part])
+            if longest > most:
+                yield f"{tried.file}: '{part}' comes to {longest} characters, and {name} takes or shows {most}"
     if channel.name == "sms":
         worst = measure(pl.Series(sorted(tried.texts["body"]))).sort("segments", "units").row(-1, named=True)
         if worst["segments"] > MOST_SEGMENTS:

@@ -44,7 +44,7 @@ class Explanation:
         products, targets: those that the plan delivers.
         candidates: per help that was considered: `schemas.DECISIONS` as a mapping, and what `_Telling` adds.
         elsewhere: the live products whose segments do not have this customer today.
-        deliveries: per wanted delivery: product, brand, subject, channel, target, facts, reason.
+        deliveries: per wanted delivery: product, brand, subject, channel, target, facts, reason, detail.
         messages: what the ledger has of the past: `history.messages_to`, with `agreed`: the consent event that a message
             relied on, as the warehouse has it: `happened_at, source, wording`; none where nothing was needed, or it is gone.
         phrases: dimension -> what completes "they know …".
@@ -77,7 +77,7 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
     candidates = read_decisions(folder).filter(pl.col("customer_id") == customer_id).to_dicts()
     wanted = scan_deliveries(folder).filter(pl.col("customer_id") == customer_id)
     deliveries = wanted.select(
-        "product", "brand", "subject_id", "channel", "target", "level", "facts", "reason", "valid_until"
+        "product", "brand", "subject_id", "channel", "target", "level", "facts", "reason", "detail", "valid_until"
     ).collect()
     persons = [pl.select(key.of(customer_id)).item() for key in load_keys(settings.key_file)]
     with open_ledger(settings, read_only=True) as ledger:

@@ -227,7 +227,7 @@ def scan_deliveries(folder: Path) -> pl.LazyFrame:
     """All deliveries of a plan: the columns of `message.worded`, and those with a reason without words."""
     files = sorted((folder / "deliveries").glob("*.parquet"))
     # There is none where no product is live; and an earlier version of the program may have written fewer columns.
-    known = frame_schema(*ROUTED, "creative_id", "message_id", "not_before", "not_after").to_frame().lazy()
+    known = frame_schema(*ROUTED, "creative_id", "message_id", "not_before", "not_after", "detail").to_frame().lazy()
     return pl.concat([known, *(pl.scan_parquet(file) for file in files)], how="diagonal")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.channels import target
+from flows.channels.cutting import too_long
 from flows.clock import present
 from flows.durable import write_bytes
 from flows.errors import BalanceError, SourceError
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.channels import Creatives, Target
+    from flows.stages.message import Worded
     from flows.workspace import Workspace
 
 _LANE = (*KEYS, "lane")
@@ -95,7 +97,8 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
         rows = rows.with_columns(pl.coalesce("reason", "dropped").alias("reason")).drop("dropped")
         words = worded(rows.filter(pl.col("reason").is_null()), product, workspace, key)
         others = rows.filter(pl.col("reason").is_not_null()).select(ROUTED.names())
-        save(pl.concat([words.rows, others], how="diagonal"), folder / "deliveries" / file.name)
+        told = _within_limits(words, workspace, order)
+        save(pl.concat([told, others], how="diagonal"), folder / "deliveries" / file.name)
         creatives |= words.creatives
     _drop_small_audiences(workspace, folder, order, creatives)
     lines = (json.dumps(creatives[name], ensure_ascii=False) + "\n" for name in sorted(creatives))
@@ -138,6 +141,23 @@ def _doubled(folder: Path, barred: pl.DataFrame, taken: pl.DataFrame, key: Key) 
     is_second = pl.int_range(pl.len()).over(shared) > 0
     losers = pl.concat([ranked.filter(is_second), ranked.join(taken, on=shared, how="semi", nulls_equal=True)])
     return losers.select(*_LANE, dropped=pl.lit("DUPLICATE_ADDRESS")).unique()
+
+
+def _within_limits(words: Worded, workspace: Workspace, order: Order) -> pl.DataFrame:
+    """Deliveries with their words, UNREACHABLE where the platform would refuse or cut what the person is told."""
+    rows = words.rows.with_columns(detail=pl.lit(None, dtype=pl.String))
+    for name in rows["target"].unique().sort():
+        to = workspace.target(name)
+        mine = rows.filter(pl.col("target") == name, pl.col("reason").is_null())
+        if to.kind == "message" and (to.limit or to.most_bytes) and mine.height:  # what holds is of a fixed width
+            used = {key: words.creatives[key] for key in mine["creative_id"].unique()}
+            long = too_long(shaped(mine, used, to, order.starts_at), used, to)
+            is_long = pl.col("message_id").is_in(long.implode())
+            rows = rows.with_columns(
+                reason=pl.when(is_long).then(pl.lit("UNREACHABLE")).otherwise("reason"),
+                detail=pl.when(is_long).then(pl.lit(f"the message is longer than {name} takes")).otherwise("detail"),
+            )
+    return rows
 
 
 def _drop_small_audiences(workspace: Workspace, folder: Path, order: Order, creatives: Creatives) -> None:

@@ -106,7 +106,9 @@ def _help(row: Mapping[str, Any]) -> str:
 
 def _not_by(way: Row, row: Row) -> str:
     """Why a channel is not used."""
-    if way["reason"] == "UNREACHABLE" and row["unserved"] is not None:
+    if way["reason"] == "UNREACHABLE" and way.get("detail"):
+        why = way["detail"]
+    elif way["reason"] == "UNREACHABLE" and row["unserved"] is not None:
         why = "the brand has no target for it" if way["channel"] in row["unserved"] else "there is no address for it"
     elif way["reason"] == "CAPPED" and way.get("detail"):
         why = f"capped {_until(way['detail'])}"

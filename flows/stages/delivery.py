@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import polars as pl
 
 from flows.channels import CHANNELS, RESERVED_SLOTS
+from flows.channels.cutting import cut, refuse_longer
 from flows.clock import present
 from flows.durable import create_file, no_space, private_folder, sync_file, sync_folder
 from flows.errors import BalanceError, OutboxError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from flows.channels import Creatives, Csv, Target
+    from flows.channels import Creatives, Target
     from flows.ledger.claims import Batch
     from flows.words import MergeLanguage, Piece
 
@@ -108,6 +109,7 @@ def write_batch(
 
     Raises:
         OutboxError: the disk is full, or the folder cannot be written to.
+        TemplateError: a message is longer than the platform takes.
     """
     with _told(folder):
         private_folder(folder.parent)
@@ -261,6 +263,7 @@ def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_
     """A payload cut into files: the same cut for the same rows."""
     if payload.rows.is_empty():
         return
+    refuse_longer(payload.rows, creatives, target)
     per = [name for name in (target.file_per, HOURS) if name in payload.rows.columns]
     is_one = all(payload.rows[name].n_unique() == 1 for name in per)  # mostly, and parting costs a copy
     kinds = [payload.rows] if is_one else payload.rows.partition_by(per, maintain_order=True)
@@ -269,50 +272,9 @@ def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_
         hours = kind[HOURS][0] if HOURS in per else None
         told = hours.replace(":", "").replace("-", "").replace("/", "-") if hours else None
         stem = "-".join(text for text in (payload.stem, audience, told) if text)
-        for number, (rows, lines) in enumerate(_cut(kind.drop(HOURS, strict=False), target, creatives), start=1):
+        for number, (rows, lines) in enumerate(cut(kind.drop(HOURS, strict=False), target, creatives), start=1):
             name = f"{stem}-{number:04}.{target.file_format}{'.pgp' if target.certificate else ''}"
             yield _Part(name, payload.mode, audience, hours, rows, lines)
-
-
-def _cut(
-    rows: pl.DataFrame, target: Target, creatives: Creatives
-) -> Iterator[tuple[pl.DataFrame, pl.DataFrame | None]]:
-    """Rows in as few pieces, in their order, as the platform's caps allow; with their lines where bytes are capped."""
-    if target.most_bytes is None:
-        yield from ((part, None) for part in rows.iter_slices(target.most_rows))
-        return
-    lines = target.lines(rows, creatives) if target.lines else rows
-    if _surely_at_most(lines) <= target.most_bytes:
-        yield from zip(rows.iter_slices(target.most_rows), lines.iter_slices(target.most_rows), strict=True)
-        return
-    ends, start = _sizes(lines, target).cum_sum(), 0
-    room = target.most_bytes - len(_head(lines, target.csv).encode())
-    while start < rows.height:
-        before = ends[start - 1] if start else 0
-        end = int(ends.search_sorted(before + room, side="right"))  # a single row that is too large goes alone
-        end = min(max(end, start + 1), start + target.most_rows)
-        yield rows.slice(start, end - start), lines.slice(start, end - start)
-        start = end
-
-
-def _surely_at_most(lines: pl.DataFrame) -> float:
-    """More bytes than any file of these lines has: each letter escaped, each value with its name and marks around it."""
-    names = sum(len(name.encode()) for name in lines.columns)
-    return 6 * lines.estimated_size() + (lines.height + 1) * (names + 32 * lines.width)
-
-
-def _sizes(lines: pl.DataFrame, target: Target) -> pl.Series:
-    """How many bytes each line takes at most."""
-    if target.file_format == "ndjson":
-        return lines.select(pl.struct(pl.all()).struct.json_encode().str.len_bytes() + 1).to_series()
-    texts = pl.all().cast(pl.String).fill_null("")
-    quoted = texts.str.len_bytes() + texts.str.count_matches('"', literal=True) + len('"",')
-    return lines.select(pl.sum_horizontal(quoted) + 1).to_series()
-
-
-def _head(lines: pl.DataFrame, csv: Csv) -> str:
-    """What a CSV file has before its rows, with every name in quotes: at most so much."""
-    return csv.preamble + csv.separator.join(f'"{name}"' for name in lines.columns) + csv.line_end
 
 
 def _write_part(folder: Path, part: _Part, target: Target, creatives: Creatives) -> dict[str, Any]:

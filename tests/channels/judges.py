@@ -108,6 +108,40 @@ def brevo(content: bytes) -> Iterator[str]:
         yield "too large"
 
 
+def mailchimp(content: bytes) -> Iterator[str]:
+    header, rows = table(content)
+    if header[0] != "Email Address" or any(not re.fullmatch(r"[A-Z0-9_]{1,10}", name) for name in header[1:]):
+        yield "a header that is no tag"
+        return
+    if len({row[0].lower() for row in rows}) != len(rows) or not all(ADDRESS.fullmatch(row[0]) for row in rows):
+        yield "no address, or one twice"
+    if not all(row[0].split("@")[0].isascii() for row in rows):
+        yield "letters beyond ASCII before the @"
+    if any(len(cell.encode()) > 255 for row in rows for cell in row):
+        yield "a value that is cut"
+    if any("*|" in cell for row in rows for cell in row):
+        yield "a value that is taken for a tag"
+    slots = [at for at, name in enumerate(header) if re.fullmatch(r"S\d+(_HTML)?", name)]
+    if any(row[at] == "" for row in rows for at in slots if row[header.index("CREATIVE")] == "c-k1"):
+        yield "a blank that does not replace the old value"
+
+
+def mautic(content: bytes) -> Iterator[str]:
+    header, rows = table(content)
+    if "email" not in header or any(not re.fullmatch(r"[a-z0-9_]{1,25}", name) for name in header):
+        yield "a header that is no alias of a field"
+        return
+    if len({row[header.index("email")].lower() for row in rows}) != len(rows) or len(rows) > 1_000:
+        yield "an address twice, or too many rows"
+    if not all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", time) for time in column(content, "valid_until")):
+        yield "a time that is not read"
+    slots = [at for at, name in enumerate(header) if re.fullmatch(r"s\d+(_html)?", name)]
+    if any(row[at] in {"", "0"} for row in rows for at in slots if row[header.index("creative")] == "c-k1"):
+        yield "a blank that does not replace the old value"
+    if any(re.search(r"\{[A-Za-z_]+(=[^{}]*)?\}", cell) for row in rows for cell in row):
+        yield "a value that is taken for a token"
+
+
 def listmonk(content: bytes) -> Iterator[str]:
     header, _ = table(content)
     if "email" not in header or not set(header) <= {"email", "name", "attributes"}:
@@ -205,6 +239,8 @@ JUDGES: Mapping[str, Callable[[bytes], Iterator[str]]] = {
     "ghost": ghost,
     "klaviyo": klaviyo,
     "listmonk": listmonk,
+    "mailchimp": mailchimp,
+    "mautic": mautic,
     "sendgrid": sendgrid,
     "ses": ses,
     "sfmc": sfmc,

@@ -1,7 +1,8 @@
 """What recipients see of a batch: each platform's templates filled by an engine that is not ours, where there is one.
 
 Braze's Liquid by python-liquid, Klaviyo's templates by Django's own engine, listmonk's by Go's standard library. SendGrid's
-substitutions are plain replacements, here in both orders. Of AMPscript there is a reader of the small part that is used: ours.
+substitutions are plain replacements, here in both orders, and so are Mautic's tokens and Mailchimp's tags. Of AMPscript there is
+a reader of the small part that is used: ours.
 """
 
 from __future__ import annotations
@@ -118,6 +119,49 @@ def klaviyo(folder: Path) -> Seen:
 
 def sfmc(folder: Path) -> Seen:
     return _merged(folder, "creative_id", "", ampscript)
+
+
+_UNSEEN = "\u2060"
+"""Shown as nothing, by any screen."""
+
+
+def mailchimp_tags(text: str, row: Mapping[str, str]) -> str:
+    """Each tag in its place, and whatever looks like one then: no value and no word may."""
+
+    def put(found: re.Match[str]) -> str:
+        return row[found[1]]
+
+    for _ in range(3):
+        text = re.sub(r"\*\|(.*?)\|\*", put, text, flags=re.DOTALL)
+    return text.replace(_UNSEEN, "")
+
+
+def mautic_tokens(text: str, row: Mapping[str, str]) -> str:
+    """The tokens that stand in the text, one after the other, wherever they stand by then; in either order."""
+    names = re.findall(r"\{contactfield=(.*?)\}", text)
+    shown = set()
+    for order in (names, names[::-1]):
+        said = text
+        for name in order:
+            said = said.replace(f"{{contactfield={name}}}", row[name])
+        assert re.search(r"\{[a-z_]+(=[^{}]*)?\}", said) is None, said
+        shown.add(said.replace(_UNSEEN, ""))
+    (only,) = shown
+    return only
+
+
+def mailchimp(folder: Path) -> Seen:
+    texts = creatives(folder)
+    return {
+        row["MESSAGE_ID"]: {
+            part: mailchimp_tags(texts[row["CREATIVE"].removeprefix("c-")][part], row) for part in PARTS
+        }
+        for row in table(folder)
+    }
+
+
+def mautic(folder: Path) -> Seen:
+    return _merged(folder, "creative", "c-", mautic_tokens)
 
 
 def sendgrid(folder: Path) -> Seen:

@@ -17,6 +17,7 @@ from flows.channels import target, targets
 from flows.channels.microsoft_customer_list import Microsoft
 from flows.channels.tiktok_audience import TikTok
 from flows.channels.uid2 import MOST_ITEMS
+from flows.errors import SettingError
 from tests.channels.ads import ADS, DIRTY, batch, content, golden, hexed, known, many, requests
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -135,7 +136,7 @@ def test_tiktok_hashes_numbers_as_the_workspace_says(tmp_path):
 
     assert hashed() == (hexed("ann.b+x@gmail.com"), hexed("+447911123456"))
     assert hashed(phone_plus=False, email_tags=False) == (hexed("ann.b@gmail.com"), hexed("447911123456"))
-    assert set(TikTok.model_fields) == {"phone_plus", "email_tags"}
+    assert set(TikTok.model_fields) == {"phone_plus", "email_tags", "headline", "description"}
 
 
 def test_microsoft_has_a_mark_its_format_and_the_list_that_the_items_belong_to(tmp_path):
@@ -163,7 +164,7 @@ def test_microsoft_has_a_mark_its_format_and_the_list_that_the_items_belong_to(t
     ]
     new = table(folder / f"additions-{audiences_of('microsoft_customer_list')[1]}-0001.csv", "utf-8-sig")
     assert (told(new[2])["Id"], told(new[2])["Action Type"], told(new[3])["Parent Id"]) == ("-1", "Add", "-1")
-    assert set(Microsoft.model_fields) == {"lists"}
+    assert set(Microsoft.model_fields) == {"lists", "headline", "description"}
 
 
 def test_uid2_takes_5_000_digests_in_a_request_as_base64(tmp_path):
@@ -200,6 +201,19 @@ def test_the_least_size_is_each_platforms_own():
         "snapchat_audience": 1_000,
         "x_audience": 100,
     }
+
+
+def test_each_platform_has_the_lengths_of_its_own_ads_which_may_be_set_where_we_have_them_from_others():
+    lengths = {name: tuple(target(name).given({}, "here").longest.values()) for name in (*ADS, "ads_audiences")}
+    known = {"meta_custom_audience": (27, 125), "linkedin_audience": (70, 150), "tiktok_audience": (40, 100)}
+    assert lengths == dict.fromkeys(lengths, (30, 90)) | known
+    for name in lengths:
+        if name == "google_customer_match":  # it refuses longer ones, and says so itself
+            with pytest.raises(SettingError, match=r"here.*headline"):
+                target(name).given({"headline": 40}, "here")
+        else:
+            set_up = target(name).given({"headline": 40}, "here")
+            assert set_up.longest == {"headline": 40, "description": lengths[name][1]}
 
 
 def audiences_of(name):

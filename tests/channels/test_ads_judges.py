@@ -10,6 +10,7 @@ import csv
 import io
 import json
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ def cells(folder, kind="additions", encoding="utf-8"):
     return found
 
 
+AGREED = "granted"  # as audiences.ndjson says it
+
 # Each judge is given what a loader would make of a row, raises where it does not take it, and gives back what it understood.
 
 
@@ -45,6 +48,23 @@ def google(row):
     )
     read = type(request).from_json(type(request).to_json(request))
     return [each.email_address or each.phone_number for each in read.audience_members[0].user_data.user_identifiers]
+
+
+def google_ads(row):
+    """Google's other interface: the same members as its upload of Customer Match has them, each with the consent to it."""
+    from google.ads.googleads.v26.common.types.consent import Consent
+    from google.ads.googleads.v26.common.types.offline_user_data import UserData, UserIdentifier
+    from google.ads.googleads.v26.enums.types.consent_status import ConsentStatusEnum
+
+    names = {"Email": "hashed_email", "Phone": "hashed_phone_number"}
+    listed = [
+        UserIdentifier(**{names.get(name, name): value}) for name, value in row.items() if value not in ("", AGREED)
+    ]
+    agreed = ConsentStatusEnum.ConsentStatus[row.get("consent", AGREED).upper()]
+    data = UserData(user_identifiers=listed, consent=Consent(ad_user_data=agreed, ad_personalization=agreed))
+    read = UserData.from_json(UserData.to_json(data))
+    assert read.consent.ad_user_data == ConsentStatusEnum.ConsentStatus.GRANTED
+    return [each.hashed_email or each.hashed_phone_number for each in read.user_identifiers]
 
 
 def meta(row):
@@ -94,6 +114,13 @@ def test_google_takes_every_row_and_finds_in_it_what_its_own_package_makes_of_th
         digests = digests or [hexed(address)]
         expected.add((*digests, *([Formatter().process_phone_number(phone, Encoding.HEX)] if phone else [])))
     assert found == expected
+
+
+def test_googles_other_interface_finds_the_same_in_every_row_with_consent(tmp_path):
+    folder = golden(tmp_path, "google_customer_match")
+    rows = cells(folder)
+    (consent,) = {words["consent"] for words in requests(folder / "audiences.ndjson")}
+    assert [google_ads({**row, "consent": consent}) for row in rows] == [google(row) for row in rows]
 
 
 def test_meta_takes_every_row_and_finds_in_it_what_its_own_package_makes_of_the_addresses(tmp_path):
@@ -149,6 +176,17 @@ def wrong_rows(row):
     }
 
 
+def without_consent(row):
+    email, phone, _ = list(row)
+    return {
+        "in clear": row | {email: "ann@example.com"},
+        "the digest of nothing": row | {email: hexed("")},
+        "cut short": row | {phone: row[phone][:40]},
+        "an unknown column": row | {"Emial": "x"},
+        "consent denied": row | {"consent": "denied"},
+    }
+
+
 def wrong_requests(body):
     digest = body["email_hash"][0]
     return {
@@ -174,6 +212,11 @@ UNSEEN = {
     "google": {
         "in clear": "test_no_address_stands_in_a_file_in_clear",
         "in capitals": "test_a_batch_of_badly_noted_people_is_the_golden_one_byte_for_byte",
+        "the digest of nothing": "test_a_batch_of_badly_noted_people_is_the_golden_one_byte_for_byte",
+        "cut short": "test_a_batch_of_badly_noted_people_is_the_golden_one_byte_for_byte",
+    },
+    "google_ads": {
+        "in clear": "test_no_address_stands_in_a_file_in_clear",
         "the digest of nothing": "test_a_batch_of_badly_noted_people_is_the_golden_one_byte_for_byte",
         "cut short": "test_a_batch_of_badly_noted_people_is_the_golden_one_byte_for_byte",
     },
@@ -204,6 +247,7 @@ def takes(judge, given):
 
 
 def test_what_each_judge_does_not_see_is_seen_by_a_test_of_ours(tmp_path):
+    @cache
     def good(name):
         return next(row for row in cells(golden(tmp_path / name, name)) if all(row.values()))
 
@@ -216,6 +260,7 @@ def test_what_each_judge_does_not_see_is_seen_by_a_test_of_ours(tmp_path):
         assert text != file.read_bytes().decode()
     tried = {
         "google": (google, good("google_customer_match"), wrong_rows),
+        "google_ads": (google_ads, good("google_customer_match") | {"consent": AGREED}, without_consent),
         "meta": (meta, good("meta_custom_audience"), wrong_rows),
         "uid2": (uid2, body, wrong_requests),
         "microsoft": (microsoft, file, lambda _: changed),

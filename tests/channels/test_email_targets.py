@@ -10,16 +10,18 @@ import duckdb
 import polars as pl
 import pytest
 
-from flows.channels import target
+from flows.channels import mailchimp, target
 from flows.channels.sendgrid import MOST_BYTES, MOST_RECIPIENTS
 from flows.errors import TemplateError
+from flows.links import OF_RECIPIENTS
+from tests.channels import readers
 from tests.channels.dirty import NAMES, batch, lines, people
 from tests.channels.judges import JUDGES, column, faults
 from tests.channels.readers import table
 
 pytestmark = pytest.mark.oracle
 
-CSV = ["braze", "brevo", "customerio", "ghost", "klaviyo", "listmonk", "sfmc"]
+CSV = ["braze", "brevo", "customerio", "ghost", "klaviyo", "listmonk", "mailchimp", "mautic", "sfmc"]
 
 
 def contents(folder) -> list[bytes]:
@@ -41,7 +43,8 @@ def test_a_batch_of_dirty_people_has_no_fault_for_its_own_platform(to, batches):
 @pytest.mark.parametrize("to", sorted(JUDGES))
 def test_a_file_for_one_platform_is_refused_by_another(to, batches):
     file = contents(batches[to])[0]
-    assert [name for name in JUDGES if name != to and faults(name, file)] == sorted(set(JUDGES) - {to})
+    takes_it = {to, "klaviyo"} if to == "mailchimp" else {to}  # Klaviyo knows an "Email Address", too
+    assert [name for name in JUDGES if faults(name, file)] == sorted(set(JUDGES) - takes_it)
 
 
 @pytest.mark.parametrize("to", CSV)
@@ -62,7 +65,7 @@ def test_three_readers_find_the_same_texts(to, batches):
 # Limits.
 
 
-@pytest.mark.parametrize("to", ["braze", "klaviyo", "sfmc", "ghost"])
+@pytest.mark.parametrize("to", ["braze", "klaviyo", "sfmc", "ghost", "mailchimp"])
 def test_one_row_more_than_a_file_takes_is_in_a_second_part(to, tmp_path):
     form = replace(target(to), most_rows=len(NAMES) - 1)
     files = sorted(file.name for file in batch(form, tmp_path).glob("recipients*"))
@@ -129,13 +132,14 @@ def test_marketing_by_sendgrid_can_be_left_with_one_click_and_service_has_no_suc
 @pytest.mark.parametrize(
     ("to", "length", "said"),
     [
-        ("braze", 255, "Braze takes 254"),
-        ("sfmc", 4_001, "takes 4000"),
-        ("sendgrid", MOST_BYTES, "SendGrid takes 10000"),
+        ("braze", 255, "braze takes 254"),
+        ("mailchimp", 128, "mailchimp takes 255"),
+        ("sfmc", 4_001, "sfmc takes 4000"),
+        ("sendgrid", MOST_BYTES, "sendgrid takes 10000"),
     ],
 )
 def test_a_value_that_a_platform_would_cut_or_refuse_stops_the_batch(to, length, said, tmp_path):
-    batch(to, tmp_path / "short", many(2, s2="ü" * 254))
+    batch(to, tmp_path / "short", many(2, s2="u" * 254))
     with pytest.raises(TemplateError) as caught:
         batch(to, tmp_path / "long", many(2, s2="ü" * length))
     assert said in caught.value.what
@@ -151,12 +155,42 @@ def test_a_value_is_a_text_for_whoever_guesses_types_and_replaces_the_one_of_yes
     assert set(column(file, "creative")) == {"c-k1"}
 
 
+@pytest.mark.parametrize(("to", "name"), [("mailchimp", "S1"), ("mautic", "s1")])
+def test_a_blank_replaces_the_value_of_yesterday_though_nothing_is_seen_of_it(to, name, tmp_path):
+    values = ["", "0", "Ann", "*|S2|*", "{contactfield=s2}", "{ a: b }"]
+    rows = many(len(values)).with_columns(s1=pl.Series(values))
+    (file,) = contents(batch(to, tmp_path, rows))
+    shown = column(file, name)
+    assert [value.replace("\u2060", "") for value in shown] == values
+    assert "" not in shown
+    assert ("0" in shown, "{contactfield=s2}" in shown) == ((to == "mailchimp",) * 2)
+    assert ("*|S2|*" in shown, "Ann" in shown, "{ a: b }" in shown) == (to == "mautic", True, True)
+
+
+def test_each_link_is_printed_by_mailchimp_under_a_tag_of_ten_letters(tmp_path):
+    folder = batch(
+        "mailchimp", tmp_path, many(2, preferences_url="https://x.example.com/choose"), link="preferences_url"
+    )
+    (file,) = contents(folder)
+    assert column(file, "CHOOSE_URL") == ["https://x.example.com/choose"] * 2
+    assert "*|CHOOSE_URL|*" in readers.creatives(folder)["k1"]["text"]
+    assert set(mailchimp._TAGS) == set(OF_RECIPIENTS)
+    assert {len(tag) <= 10 for tag in mailchimp._TAGS.values()} == {True}
+
+
+def test_mautic_gets_a_thousand_rows_at_a_time_and_its_own_form_of_times(tmp_path):
+    files = sorted(batch("mautic", tmp_path, many(1_001)).glob("recipients*"))
+    assert [file.name for file in files] == ["recipients-0001.csv", "recipients-0002.csv"]
+    assert [len(column(file.read_bytes(), "email")) for file in files] == [1_000, 1]
+    assert column(files[1].read_bytes(), "valid_until") == ["2026-11-23 12:00:00"]
+
+
 def test_a_column_of_another_creative_stays_blank(tmp_path):
     rows = table(batch("braze", tmp_path))
     assert {row["s1"] for row in rows if row["creative"] == "c-k2"} == {""}
 
 
-@pytest.mark.parametrize("to", ["braze", "brevo", "customerio", "klaviyo", "listmonk", "sendgrid", "sfmc"])
+@pytest.mark.parametrize("to", ["braze", "brevo", "customerio", "klaviyo", "listmonk", "mautic", "sendgrid", "sfmc"])
 def test_each_link_of_a_recipient_that_a_creative_prints_is_in_the_file(to, tmp_path):
     folder = batch(to, tmp_path, many(2, preferences_url="https://x.example.com/choose"), link="preferences_url")
     (file,) = contents(folder)
@@ -164,13 +198,13 @@ def test_each_link_of_a_recipient_that_a_creative_prints_is_in_the_file(to, tmp_
     assert b"preferences_url" in file.lower()
 
 
-@pytest.mark.parametrize("to", ["braze", "klaviyo", "sfmc", "ghost", "listmonk"])
+@pytest.mark.parametrize("to", ["braze", "klaviyo", "sfmc", "ghost", "listmonk", "mailchimp", "mautic"])
 def test_who_gets_two_messages_is_in_two_files(to, tmp_path):
     twice = many(3).with_columns(address=pl.Series(["a@example.com", "A@example.com", "b@example.com"]))
     files = sorted(batch(to, tmp_path, twice).glob("recipients*"))
     stem = "recipients-k1" if to == "listmonk" else "recipients"
     assert [file.name for file in files] == [f"{stem}-0001.csv", f"{stem}-round-2-0001.csv"]
-    name = {"klaviyo": "Email", "sfmc": "EmailAddress"}.get(to, "email")
+    name = {"klaviyo": "Email", "mailchimp": "Email Address", "sfmc": "EmailAddress"}.get(to, "email")
     assert [column(file.read_bytes(), name) for file in files] == [
         ["a@example.com", "b@example.com"],
         ["A@example.com"],

@@ -37,7 +37,7 @@ def test_whole_bodies_by_column_are_what_the_reference_reader_makes_of_a_creativ
     assert len(found) == len(NAMES) >= 12
 
 
-@pytest.mark.parametrize("to", ["sfmc", "sendgrid"])
+@pytest.mark.parametrize("to", ["mailchimp", "mautic", "sfmc", "sendgrid"])
 def test_what_recipients_see_is_what_was_meant(to, tmp_path):
     assert getattr(readers, to)(batch(to, tmp_path)) == said(to)
 
@@ -101,6 +101,11 @@ WORDS = [
     "~",
     "<b>",
     "<!-- {{ -->",
+    "*",
+    "|",
+    "*|S1|*",
+    "{x}",
+    "{contactfield=s2}",
 ]
 
 
@@ -114,6 +119,8 @@ WORDS = [
             "listmonk",
             '{{ Safe "Hi \\x7b" }}{{ Safe .Subscriber.Attribs.s1 }}{{ Safe " %% \\x40T \\x7b\\x7b \\"a\\"" }}',
         ),
+        ("mailchimp", 'Hi {*|S1|* %% @T {{ "a"'),
+        ("mautic", 'Hi {\u2060{contactfield=s1} %% @T {{ "a"'),
     ],
 )
 def test_a_creative_in_the_language_of_its_platform(to, wanted):
@@ -133,6 +140,11 @@ def held(to: str, engine: Callable[[str, Mapping[str, str]], str], sign: str) ->
 
 def test_words_before_between_and_behind_slots_stay_as_they_are():
     held("sfmc", readers.ampscript, "")
+
+
+@pytest.mark.parametrize(("to", "engine"), [("mailchimp", readers.mailchimp_tags), ("mautic", readers.mautic_tokens)])
+def test_words_that_look_like_tags_stay_as_they_are(to, engine):
+    held(to, lambda text, row: engine(text, {**row, **{name.upper(): value for name, value in row.items()}}), "")
 
 
 @pytest.mark.slow

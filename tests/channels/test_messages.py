@@ -150,7 +150,7 @@ def test_twilio_is_not_given_a_text_longer_than_it_takes(tmp_path):
     assert len(lines(to, deliveries(to, ["ü" * 1600]), tmp_path)) == 1
     with pytest.raises(TemplateError) as caught:
         lines(to, deliveries(to, ["ü" * 1601]), tmp_path / "more")
-    assert "Twilio takes 1600" in caught.value.what
+    assert "twilio takes 1600" in caught.value.what
     assert "ü" not in str(caught.value)
 
 
@@ -233,7 +233,7 @@ def test_apns_is_not_given_more_bytes_than_it_takes(tmp_path):
     to = target("apns")
     with pytest.raises(TemplateError) as caught:
         lines(to, deliveries(to, ["ü" * 1100]), tmp_path)
-    assert "APNs takes 4096" in caught.value.what
+    assert "apns takes 4096" in caught.value.what
     assert "ü" not in str(caught.value)
     assert len(lines(to, deliveries(to, ["ü" * 900]), tmp_path / "less")) == 1
 

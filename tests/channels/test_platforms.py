@@ -226,7 +226,7 @@ def test_a_push_message_that_fcm_would_refuse_is_told_before_anything_is_staged(
     rows = people("fcm", 1).with_columns(s1=pl.lit("ü" * (MOST_BYTES // 2)))
     with pytest.raises(TemplateError) as caught:
         written("fcm", rows, pushed(), tmp_path)
-    assert "FCM takes 4096" in caught.value.what
+    assert "fcm takes 4096" in caught.value.what
     assert "ü" not in str(caught.value)
 
 

@@ -98,18 +98,41 @@ def test_a_text_message_is_measured_as_it_is_sent(tiny):
     ("headline", "description", "said"),
     [
         ("x" * 30, "x" * 90, []),
-        ("x" * 31, "x" * 90, ["'headline' comes to 31 characters, and platforms take or show 30"]),
-        ("x" * 30, "x" * 91, ["'description' comes to 91 characters, and platforms take or show 90"]),
+        ("x" * 31, "x" * 90, ["'headline' comes to 31 characters, and ads_audiences takes or shows 30"]),
+        ("x" * 30, "x" * 91, ["'description' comes to 91 characters, and ads_audiences takes or shows 90"]),
         ("字" * 15, "x" * 90, []),
-        ("字" * 15 + "x", "x" * 90, ["'headline' comes to 31 characters, and platforms take or show 30"]),
+        ("字" * 15 + "x", "x" * 90, ["'headline' comes to 31 characters, and ads_audiences takes or shows 30"]),
     ],
 )
-def test_an_advertisement_longer_than_platforms_take_is_told(tiny, headline, description, said):
+def test_an_advertisement_longer_than_its_platform_takes_is_told(tiny, headline, description, said):
     tiny.advertise(1)
     words = ADS.format(headline, description)
     (tiny.folder / "templates/care/ads.j2").write_text(words, "utf-8")
     told = [warning for warning in warnings(tiny) if "ads.j2" in warning]
     assert told == [f"templates/care/ads.j2: {what}" for what in said]
+
+
+def test_an_advertisement_is_judged_by_the_platforms_that_are_set_up_and_no_others(tiny):
+    tiny.advertise(1)
+    south = "\n\n[tool.justenough.targets.south]"
+    tiny.edit("pyproject.toml", f'"ads_audiences"{south}', f'"meta_custom_audience"{south}')
+    tiny.edit("pyproject.toml", '"ads_audiences"', '"linkedin_audience"')
+    words = "{% block headline %}Dry your {% if item %}{{ item }}{% else %}kit{% endif %} first, and well{% endblock %}"
+    (tiny.folder / "templates/care/ads.j2").write_text(
+        f"{words}{{% block description %}}{'x' * 126}{{% endblock %}}", "utf-8"
+    )
+    tiny.edit(YAML, "examples: [tent]", "examples: [tent, hammock]")
+
+    def told():
+        return [warning.partition("ads.j2: ")[2] for warning in warnings(tiny) if "ads.j2" in warning]
+
+    assert told() == [
+        "'headline' comes to 32 characters, and meta_custom_audience takes or shows 27",
+        "'description' comes to 126 characters, and meta_custom_audience takes or shows 125",
+    ]
+    with (tiny.folder / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[tool.justenough.platforms.meta_custom_audience]\nheadline = 32\ndescription = 126\n")
+    assert told() == []
 
 
 def test_the_files_that_were_bound_are_named_and_none_where_there_is_no_warehouse_yet(tiny):
