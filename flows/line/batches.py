@@ -293,35 +293,34 @@ def _receipts(
     words = {name: creative["words_sha256"] for name, creative in creatives.items()}
     because = {name: list(product.because) for name, product in job.workspace.products.items()}
     reasons = pl.DataFrame({"product": list(because), "because": list(because.values())}, _BECAUSE)
-    numbered = rows.with_columns(words_sha256=pl.col("creative_id").replace_strict(words, return_dtype=pl.String))
-    receipts = numbered.join(numbers.select("product", product_version="number"), on="product", how="left")
-    receipts = receipts.join(reasons, on="product", how="left")
-    words_key = ["product", "words_sha256"]
-    told = receipts.join(sources.select(*words_key, "sources_sha256").unique(), on=words_key, how="left")
-    return told.select(
+    receipts = rows.select(
         "message_id",
         "product",
-        "product_version",
         "level",
         "facts",
-        "because",
-        _of_these_facts(rows),
-        "words_sha256",
-        "sources_sha256",
         "consent_key",
+        facts_at=_of_these_facts(rows),
+        words_sha256=pl.col("creative_id").replace_strict(words, return_dtype=pl.String),
     )
+    receipts = receipts.join(numbers.select("product", product_version="number"), on="product", how="left")
+    receipts = receipts.join(reasons, on="product", how="left")
+    words_key = ["product", "words_sha256"]
+    return receipts.join(sources.select(*words_key, "sources_sha256").unique(), on=words_key, how="left")
 
 
-def _of_these_facts(rows: pl.DataFrame) -> pl.Expr:
+def _of_these_facts(rows: pl.DataFrame) -> pl.Series:
     """`facts_at` of the facts that the delivery's own words use: a channel may show fewer than were decided."""
-    known = pl.element().struct.field("dimension")
-    each = [
-        pl.when(pl.col("facts").list.contains(name)).then(
-            pl.col("facts_at").list.eval(pl.element().filter(known == name)).list.first()
-        )
-        for name in rows["facts"].explode().drop_nulls().unique().sort()
-    ]
-    return (pl.concat_list(each).list.drop_nulls() if each else pl.col("facts_at").list.head(0)).alias("facts_at")
+    decided = pl.col("facts_at").list.eval(pl.element().struct.field("dimension"))
+    is_fewer = decided.list.set_difference("facts").list.len() > 0
+    numbered = rows.select("facts", "facts_at", is_fewer=is_fewer).with_row_index("place")
+    is_used = pl.col("facts").list.contains(pl.col("facts_at").struct.field("dimension"))
+    used = numbered.filter("is_fewer").explode("facts_at").filter(is_used)
+    fewer = used.group_by("place", maintain_order=True).agg(used="facts_at")
+    seen = numbered.join(fewer, on="place", how="left", maintain_order="left")
+    nothing = pl.col("facts_at").list.head(0)
+    return seen.select(
+        pl.when("is_fewer").then(pl.coalesce("used", nothing)).otherwise("facts_at").alias("facts_at")
+    ).to_series()
 
 
 _BECAUSE: dict[str, pl.DataType | type[pl.DataType]] = {"product": pl.String, "because": pl.List(pl.String)}

@@ -215,10 +215,10 @@ def rechecked(
     done = [deliveries.clear().with_columns(reason=nothing, consent_event=nothing)]
     key = ["customer_id", "brand"]
     known = bars.people.select(*key, is_known=pl.lit(True))  # noqa: FBT003
-    for (product, channel), rows in deliveries.partition_by("product", "channel", as_dict=True).items():
-        way = channels[channel]
-        people = rows.unique(key).join(known, on=key, how="left")
-        people = people.select(
+    deliveries = deliveries.join(known, on=key, how="left", maintain_order="left")
+    for (product, channel), those in deliveries.partition_by("product", "channel", as_dict=True).items():
+        way, rows = channels[channel], those.drop("is_known")
+        people = those.unique(key).select(
             "brand",
             "person_key",
             pl.when(pl.col("is_known").is_null()).then(pl.lit("absent")).alias(f"{way.address}_fault"),

@@ -31,12 +31,12 @@ def scored(paced: pl.DataFrame, product: Product, moment: Moment) -> pl.DataFram
         none = pl.lit([], dtype=COLUMNS["terms"].type)
         return paced.with_columns(score=pl.lit(1.0), terms=none)
     check_signals(product, paced.schema)
-    return (
-        paced.with_columns(terms=_terms(paced, relevance, moment))
-        .with_columns(score=_logistic(pl.col("terms").list.eval(pl.element().struct.field("log_odds")).list.sum()))
-        .with_columns(
-            reason=pl.coalesce("reason", pl.when(pl.col("score") < relevance.threshold).then(pl.lit("BELOW_THRESHOLD")))
-        )
+    addends = _addends(paced, relevance, moment)
+    terms = [pl.struct(name=pl.lit(name), log_odds=addend) for name, addend in addends.items()]
+    return paced.with_columns(
+        terms=pl.concat_list(terms), score=_logistic(pl.sum_horizontal(addends.values()))
+    ).with_columns(
+        reason=pl.coalesce("reason", pl.when(pl.col("score") < relevance.threshold).then(pl.lit("BELOW_THRESHOLD")))
     )
 
 
@@ -47,12 +47,12 @@ def check_signals(product: Product, schema: pl.Schema) -> None:
         _check(schema[name], name, term, where)
 
 
-def _terms(paced: pl.DataFrame, relevance: Relevance, moment: Moment) -> pl.Expr:
+def _addends(paced: pl.DataFrame, relevance: Relevance, moment: Moment) -> dict[str, pl.Expr]:
+    """Each term's log-odds, which add up."""
     addends = {"base": pl.lit(relevance.base)}
     for name, term in relevance.terms.items():
         addends[name] = term.size * _strength(name, paced.schema[name], term, moment)
-    named = [pl.struct(name=pl.lit(name), log_odds=addend.cast(pl.Float64)) for name, addend in addends.items()]
-    return pl.concat_list(named)
+    return {name: addend.cast(pl.Float64) for name, addend in addends.items()}
 
 
 def _strength(name: str, kind: pl.DataType, term: Term, moment: Moment) -> pl.Expr:
