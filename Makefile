@@ -40,7 +40,7 @@ lint: setup-test  ## style, format and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-mutants: setup-test  ## break the code on purpose, and see that a test notices
+mutants: setup-all  ## break the code on purpose, and see that a test notices
 	@$(BIN)/python tests/mutants/run.py
 
 clean:  ## remove what set-up and tests made; outbox/, .justenough/ and warehouses stay
