@@ -1,7 +1,8 @@
 """The workspace's SQL sees views of the tables, narrowed to the customers and the time of a run.
 
 What is outside the scope can neither be seen nor break a run: each view reads its table through a materialised CTE, which is
-an optimisation barrier (without it a filter of the segment may run on rows of others first, and fail on them).
+an optimisation barrier (without it a filter of the segment may run on rows of others first, and fail on them). It costs a half
+more than the query itself, so a view that hides no row of its table, as of everybody's mostly, is the table.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ _WAREHOUSE = "warehouse"
 _OURS = f"database_name = '{_WAREHOUSE}' AND schema_name = 'main'"
 _OWN_MEMORY = "4 GiB"
 """For statements of our own: they read definitions, and count."""
+
+
+_hiding: dict[tuple[Path, tuple[tuple[str, int, int], ...]], dict[str, bool]] = {}
+"""Warehouse as it stood -> question whether a row is hidden -> answer."""
 
 
 @dataclass(frozen=True)
@@ -188,18 +193,20 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
         LockedError: another process has it open for writing.
         StatementError: the catalogue names a table or column that the database does not have.
     """
-    held = definitions(database)
+    held, stamp = definitions(database), stamp_of(database)
     session = Session(memory=memory, seconds=seconds, scratch=scratch, looking=looking)
     try:
         attach(session, database, _WAREHOUSE)
-        narrow(session, held, catalogue, scope, until, lists=lists, shared=shared)
+        is_as_stamped = stamp == stamp_of(database)  # else something was put in the file's place meanwhile
+        known = _hiding.setdefault((database, stamp), {}) if is_as_stamped and not looking else None
+        narrow(session, held, catalogue, scope, until, lists=lists, shared=shared, known=known)
     except BaseException:
         session.close()
         raise
     return session
 
 
-def narrow(
+def narrow(  # noqa: PLR0913  (what may be seen)
     session: Session,
     held: Definitions,
     catalogue: Catalogue,
@@ -208,8 +215,12 @@ def narrow(
     *,
     lists: bool = False,
     shared: Mapping[str, pl.DataFrame] | None = None,
+    known: dict[str, bool] | None = None,
 ) -> None:
-    """Make the views of `open_scoped` over what is attached as `warehouse` (see `held`), and its macros; then lock it."""
+    """Make the views of `open_scoped` over what is attached as `warehouse` (see `held`), and its macros; then lock it.
+
+    `known` remembers of views whether they hide a row, for as long as the warehouse stays as it is; without it none is looked at.
+    """
     _check_columns(catalogue.without(shared or {}), held.names)
     for name, rows in (shared or {}).items():
         session.load(identifier(name), rows)
@@ -217,7 +228,7 @@ def narrow(
         if table.personal and (table.address is not None) != lists:
             continue
         with translated(catalogue.at("tables", name)):
-            session.execute(_view(name, catalogue, scope, until))
+            session.execute(_view(session, name, _condition(table, catalogue, scope, until), scope, known))
     for name, macro in held.macros.items():
         given = ", ".join(map(identifier, macro.parameters))
         with suppress(StatementError), translated(f"the macro {name}"):  # one that reads what is not shown is not there
@@ -279,8 +290,15 @@ def _named(table: Table) -> list[str]:
     return ["*", *filter(None, (person, table.address, table.happened_at, table.loaded_at))]
 
 
-def _view(name: str, catalogue: Catalogue, scope: Scope, until: datetime) -> str:
-    rows = f"SELECT * FROM {_WAREHOUSE}.{identifier(name)} WHERE {_condition(catalogue.tables[name], catalogue, scope, until)}"
+def _view(session: Session, name: str, condition: str, scope: Scope, known: dict[str, bool] | None) -> str:
+    table = f"{_WAREHOUSE}.{identifier(name)}"
+    if scope == Scope() and known is not None:
+        asked = f"SELECT EXISTS (FROM {table} WHERE ({condition}) IS NOT TRUE)"
+        if asked not in known:
+            known[asked] = session.execute(asked)[0][0]
+        if not known[asked]:
+            return f"CREATE VIEW {identifier(name)} AS FROM {table}"
+    rows = f"SELECT * FROM {table} WHERE {condition}"
     return f"CREATE VIEW {identifier(name)} AS WITH in_scope AS MATERIALIZED ({rows}) FROM in_scope"
 
 
