@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CUSTOMER: Final = pl.Schema({"email": pl.String(), "phone": pl.String(), "country": pl.String()})
-READ: Final = ("email_fault", "phone_fault", "email_match", "phone_match")
-"""The columns that `normalised_customers` adds."""
 
 _CALLING_CODES: Final = "|".join(str(code) for code in sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 _IN_TEXT: Final = r"[^\s,;:|<>()\[\]\"]+@[^\s,;:|<>()\[\]\"]+"
@@ -37,29 +35,15 @@ def normalised_customers(customers: pl.DataFrame, cache: Path | None) -> pl.Data
         `email_match`, `phone_match`: what tells one address from another, null where there is none.
     """
     listed = customers.with_columns(pl.col(name).cast(kind) for name, kind in CUSTOMER.items())
-    emails = listed.select(kind=pl.lit("email"), raw="email", region=pl.lit(None, pl.String))
-    phones = listed.select(kind=pl.lit("phone"), raw="phone", region="country")
-    read = normalise(pl.concat([emails, phones]).unique(), cache)
-    email = read.filter(kind="email").select("raw", "address", "fault")
-    phone = read.filter(kind="phone").select("raw", "region", "address", "fault")
-    return (
-        listed.join(
-            email.select(email="raw", _email="address", email_fault="fault"),
-            on="email",
-            how="left",
-            nulls_equal=True,
-            maintain_order="left",
-        )
-        .join(
-            phone.select(phone="raw", country="region", _phone="address", phone_fault="fault"),
-            on=["phone", "country"],
-            how="left",
-            nulls_equal=True,
-            maintain_order="left",
-        )
-        .with_columns(email="_email", phone="_phone")
-        .with_columns(email_match=email_form(pl.col("email")), phone_match="phone")
-        .select(*customers.columns, *READ)
+    email = normalise(listed.select(kind=pl.lit("email"), raw="email", region=pl.lit(None, pl.String)), cache)
+    phone = normalise(listed.select(kind=pl.lit("phone"), raw="phone", region="country"), cache)
+    return customers.with_columns(
+        email=email["address"],
+        phone=phone["address"],
+        email_fault=email["fault"],
+        phone_fault=phone["fault"],
+        email_match=email.select(email_form(pl.col("address"))).to_series(),
+        phone_match=phone["address"],
     )
 
 

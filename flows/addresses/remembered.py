@@ -50,37 +50,33 @@ def normalise(frame: pl.DataFrame, cache: Path | None, *, workers: int | None = 
         OutboxError: the cache cannot be written.
     """
     workers = workers or len(os.sched_getaffinity(0))
-    asked = frame.with_columns(_region=pl.when(pl.col("kind") == "phone").then(pl.col("region").cast(pl.String)))
-    read = [
-        _known(kind, asked.filter(pl.col("kind") == kind), cache, workers).with_columns(kind=pl.lit(kind))
-        for kind in rules.VERSIONS
-    ]
-    return asked.join(
-        pl.concat(read).rename({"region": "_region"}),
-        on=["kind", "raw", "_region"],
-        how="left",
-        nulls_equal=True,
-        maintain_order="left",
-    ).drop("_region")
-
-
-def _known(kind: rules.Kind, asked: pl.DataFrame, cache: Path | None, workers: int) -> pl.DataFrame:
-    """A reading of every distinct value asked for: from the cache, or made now and put there."""
-    wanted = asked.select(pl.col("raw").cast(pl.String), region=pl.col("_region")).unique()
-    absent = wanted.filter(pl.col("raw").is_null()).with_columns(
-        address=pl.lit(None, pl.String), fault=pl.lit("absent")
+    asked = frame.with_row_index("_place").with_columns(
+        pl.col("raw").cast(pl.String), _region=pl.when(pl.col("kind") == "phone").then(pl.col("region").cast(pl.String))
     )
-    wanted = wanted.filter(pl.col("raw").is_not_null())
-    if wanted.is_empty():
-        return absent
-    kept = _load(kind, cache) if cache else KEPT.to_frame()
-    new = wanted.join(kept, on=KEY, how="anti", nulls_equal=True)
-    if new.is_empty():
-        return pl.concat([absent, kept.join(wanted, on=KEY, how="semi", nulls_equal=True)])
-    read = _read_emails(new, workers) if kind == "email" else _read_each(kind, new, workers)
-    if cache:
-        _store(kind, cache, read)
-    return pl.concat([absent, read, kept.join(wanted, on=KEY, how="semi", nulls_equal=True)])
+    read = [_answered(kind, asked.filter(pl.col("kind") == kind), cache, workers) for kind in rules.VERSIONS]
+    found = pl.concat(read).sort("_place")  # of one kind they are in order
+    return frame.with_columns(found.select("address", "fault"))
+
+
+def _answered(kind: rules.Kind, asked: pl.DataFrame, cache: Path | None, workers: int) -> pl.DataFrame:
+    """`_place, address, fault` of what is asked of one kind: from the cache, or read now and put there."""
+    kept = _load(kind, cache) if cache and asked.height else KEPT.to_frame()
+    answered = _looked_up(asked, kept)
+    is_new = pl.col("raw").is_not_null() & pl.col("address").is_null() & pl.col("fault").is_null()
+    new = answered.filter(is_new).select("raw", region="_region").unique()
+    if new.height:
+        read = _read_emails(new, workers) if kind == "email" else _read_each(kind, new, workers)
+        if cache:
+            _store(kind, cache, read)
+        answered = _looked_up(asked, pl.concat([kept, read]))
+    absent = pl.when(pl.col("raw").is_null()).then(pl.lit("absent"))
+    return answered.select("_place", "address", fault=pl.coalesce(absent, "fault"))
+
+
+def _looked_up(asked: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    return asked.join(
+        kept.rename({"region": "_region"}), on=["raw", "_region"], how="left", nulls_equal=True, maintain_order="left"
+    )
 
 
 # ---- reading
