@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
@@ -19,6 +19,22 @@ if TYPE_CHECKING:
     from flows.product import Product
 
 _NEITHER = "neither"
+
+
+class Purpose(Protocol):
+    """What people are spoken to, or handed over, for: a product, or an audience."""
+
+    @property
+    def name(self) -> str:
+        """By which exclusions mean it."""
+
+    @property
+    def topic(self) -> str:
+        """What a person can leave without leaving everything; '*' is everything."""
+
+    @property
+    def message_type(self) -> str:
+        """Marketing or service."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +109,7 @@ def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
 def standing(
     rows: pl.DataFrame,
     bars: Bars,
-    product: Product,
+    product: Purpose,
     channels: Sequence[Channel],
     targets: Mapping[str, Mapping[str, str]],
     present: datetime,
@@ -174,7 +190,7 @@ def eligible(
 def rechecked(
     deliveries: pl.DataFrame,
     bars: Bars,
-    products: Mapping[str, Product],
+    products: Mapping[str, Purpose],
     channels: Mapping[str, Channel],
     targets: Mapping[str, Mapping[str, str]],
     present: datetime,
@@ -240,7 +256,7 @@ def _contact(channel: Channel, people: pl.DataFrame) -> list[pl.Expr]:
 def _channel_standing(
     known: pl.DataFrame,
     bars: Bars,
-    product: Product,
+    product: Purpose,
     channel: Channel,
     exclusions: pl.DataFrame,
     targets: Mapping[str, Mapping[str, str]],
@@ -303,7 +319,7 @@ def _is_suppressed(known: pl.DataFrame, suppressed: pl.DataFrame, channels: Sequ
     return listed | known.select(pl.col(match).is_in(every_brand).fill_null(value=False)).to_series()
 
 
-def _exclusions(exclusions: pl.DataFrame, product: Product, present: datetime) -> pl.DataFrame:
+def _exclusions(exclusions: pl.DataFrame, product: Purpose, present: datetime) -> pl.DataFrame:
     """Those in force that mean this product; '*' means all, as does a channel that nobody knows."""
     stars = [pl.when(pl.col(name) != "*").then(name).alias(name) for name in ("brand", "product", "message_type")]
     exclusions = exclusions.with_columns(*stars, channel=pl.when(pl.col("channel").is_in([*CHANNELS])).then("channel"))
