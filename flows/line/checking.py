@@ -59,7 +59,7 @@ def check(workspace: Workspace) -> Report:
     rated = [(found, ratings(workspace, found)) for found in tried]
     check_creep(workspace, rated)
     path = existing_database(workspace.settings, now.as_of)
-    bound = bind(workspace, path, now) if path is not None else Bound((), {})
+    bound = bind(workspace, path, now) if path is not None else Bound((), {}, {})
     for product in workspace.overdue(now.as_of):
         raise review_is_due(product)
     warnings = (*_warnings(workspace, tried, now), *creepy(workspace, rated))

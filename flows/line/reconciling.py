@@ -8,24 +8,28 @@ from typing import TYPE_CHECKING
 import polars as pl
 import polars_hash  # noqa: F401  (registers the `chash` namespace on expressions)
 
+from flows.audience import is_excluding
 from flows.clock import present
-from flows.keys import draw
 from flows.ledger.claims import claim
 from flows.ledger.membership import forget_older, read_members, write_members
 from flows.ledger.runs import decided_at, last_published
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
 from flows.line.ending import ended
+from flows.line.excluding import is_held_out
 from flows.line.planning import read_decisions, source_of
 from flows.line.request import Published
 from flows.line.sources import buried, erased
 from flows.schemas import KEYS
+from flows.stages.audience import told
 from flows.stages.claims import MEMBERS, Reach, in_small_audiences, reconciled, without
-from flows.stages.delivery import Payload
+from flows.stages.crowd import floors
+from flows.stages.delivery import EXCLUDE, Payload
 
 if TYPE_CHECKING:
     from flows.channels import Target
     from flows.settings import Settings
+    from flows.stages.claims import Difference
 
 
 def publish_state(job: Job) -> Published:
@@ -36,10 +40,11 @@ def publish_state(job: Job) -> Published:
     """
     settings, target = job.workspace.settings, job.target
     published = published_members(settings, target, job.brand)
-    look = checked(job.workspace, job.plan, job.planned())
-    rows = within_budget(job.workspace, job.plan, look.rows)
+    look = checked(job.workspace, job.plan, pl.concat([job.planned(), job.left_out()], how="diagonal"))
+    said = within_budget(job.workspace, job.plan, look.rows.filter(~is_excluding()))
+    rows = pl.concat([said, look.rows.filter(is_excluding())], how="diagonal")
     free = rows.filter(pl.col("reason").is_null())
-    content = job.content(free, job.creatives(free))
+    content = _content(job, free)
     wanted, barred, reach, now = (
         members_of(free, content, target),
         _barred(job, published),
@@ -47,21 +52,21 @@ def publish_state(job: Job) -> Published:
         present(),
     )
     difference = reconciled(published, wanted, barred, reach, now)
-    small = in_small_audiences(difference.members, published, max(settings.smallest_audience, target.smallest))
+    small = in_too_small(difference.members, published, target, settings)
     if small.height:
         difference = reconciled(published, wanted.join(small, on="message_id", how="anti"), barred, reach, now)
     dropped = reasons_of(rows) | ({"AUDIENCE_TOO_SMALL": small.height} if small.height else {})
-    added = content.join(difference.additions, on="message_id", how="semi", maintain_order="left")
-    removed = identifiers(difference.removals, target)
-    unchanged = difference.unchanged
-    if added.is_empty() and removed.is_empty():
-        return Published(target.name, job.brand, None, unchanged=unchanged, dropped=dropped)
     new = free.join(difference.additions, on="message_id", how="semi")
+    files, unchanged = _files(difference, content, new, target), difference.unchanged
+    changes, removed = sum(file.rows.height for file in files), difference.removals.height
+    if not changes:
+        return Published(target.name, job.brand, None, unchanged=unchanged, dropped=dropped)
     with open_ledger(settings) as ledger, ledger.transaction():
-        nothing = claims_wanted(job.workspace, job.plan, new.clear())
-        changes = added.height + removed.height
+        nothing = claims_wanted(job.workspace, job.plan, said.clear())
         ends_at = valid_until(difference.members)
-        if removed.height:  # what is taken away stays so: such a batch must be loaded though nobody may be left
+        if removed or any(
+            file.use for file in files
+        ):  # such a batch must be loaded though nothing may be shown to anybody
             ends_at = max(ends_at, present() + settings.plan_expires)
         batch = claim(ledger, job.header(), nothing, ends_at, row_count=changes)
 
@@ -70,12 +75,48 @@ def publish_state(job: Job) -> Published:
         write_members(settings, target.name, job.brand, batch.batch_id, members)
 
     keep(pl.Series(dtype=pl.String))
-    files = [Payload("removals", "remove", removed), Payload("additions", "append", added)]
     sealed = publish_batch(job, batch, new, job.creatives(new), files, look, keep)
     if sealed.folder is not None:
         forget_older(settings, target.name, job.brand, batch.batch_id)
     dropped = dict(Counter(dropped) + Counter(reasons_of(sealed.barred)))
-    return Published(target.name, job.brand, sealed.folder, sealed.rows, removed.height, unchanged, dropped)
+    return Published(target.name, job.brand, sealed.folder, sealed.rows, removed, unchanged, dropped)
+
+
+def _content(job: Job, free: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the target's files, of those that say something, and of those that do not."""
+    said, unsaid = free.filter(~is_excluding()), free.filter(is_excluding())
+    content = job.content(said, job.creatives(said))
+    if unsaid.is_empty():
+        return content
+    return pl.concat([content, told(unsaid, job.target, job.workspace.settings.name)], how="diagonal")
+
+
+def _files(difference: Difference, content: pl.DataFrame, new: pl.DataFrame, target: Target) -> list[Payload]:
+    """What is taken away and added; apart, and by its identifiers alone, what is of people whom campaigns leave out."""
+    out = is_excluding()
+    said, unsaid = (
+        content.join(new.filter(which), on="message_id", how="semi", maintain_order="left") for which in (~out, out)
+    )
+    plain = dict.fromkeys(("message_id", *target.identity))
+    gone, gone_unsaid = (identifiers(difference.removals.filter(which), target) for which in (~out, out))
+    files = [
+        Payload("removals", "remove", gone),
+        Payload("exclude-removals", "remove", gone_unsaid, EXCLUDE),
+        Payload("additions", "append", said),
+        Payload("exclude-additions", "append", unsaid.select(*plain), EXCLUDE),
+    ]
+    return [file for file in files if file.rows.height]
+
+
+def in_too_small(members: pl.DataFrame, published: pl.DataFrame, target: Target, settings: Settings) -> pl.DataFrame:
+    """`message_id` of new `MEMBERS` of audiences that have too few people for the platform, or for the workspace.
+
+    Who is shown an ad was counted with the crowd before; of those whom campaigns leave out the audience itself is the crowd.
+    """
+    least, out = max(settings.smallest_audience, target.smallest), is_excluding()
+    shown = in_small_audiences(members.filter(~out), published, least)
+    hidden = in_small_audiences(members.filter(out), published, max(least, floors(settings)[target.channel]))
+    return pl.concat([shown, hidden])
 
 
 def published_members(settings: Settings, target: Target, brand: str) -> pl.DataFrame:
@@ -115,7 +156,6 @@ def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
         return published.select("message_id")
     known = published.filter(pl.col("product").is_in(list(workspace.products)))
     rows = checked(workspace, job.plan, known).rows
-    is_held = draw(f"{settings.name}/global_holdout", pl.col("customer_id")) < settings.global_holdout
     decisions = read_decisions(job.folder)
     held_wins = decisions.filter(pl.col("reason") == "HOLDOUT")
     left = published.filter(pl.col("audience").is_not_null()).join(decisions, on=KEYS, how="anti", nulls_equal=True)
@@ -126,7 +166,7 @@ def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
     barred = [
         rows.filter(pl.col("reason").is_not_null()),
         ended(source, known.join(began, on="decision_id", how="left")),
-        published.filter((pl.col("message_type") == "marketing") & is_held),
+        published.filter((pl.col("message_type") == "marketing") & is_held_out(settings)),
         left,
         published.join(held_wins, on=["customer_id", "brand", "product"], how="semi"),
         published.filter(~pl.col("product").is_in(live)),
@@ -137,7 +177,8 @@ def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
 def _reach(job: Job, published: pl.DataFrame) -> Reach:
     """What a run looks at: a whole run everything that is held, a narrowed one only what, and whom, it is about."""
     order = job.plan.order
-    products = order.products if order.is_narrowed else {*job.workspace.products, *published["product"].unique()}
+    mine = {*order.products, *order.audiences}
+    products = mine if order.is_narrowed else {*job.workspace.products, *published["product"].unique()}
     settings = job.workspace.settings
     gone = erased(settings, published, buried(settings))
     return Reach(products, order.customers, gone["person_key"].to_list())
