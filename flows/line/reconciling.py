@@ -79,7 +79,9 @@ def publish_state(job: Job) -> Published:
     if sealed.folder is not None:
         forget_older(settings, target.name, job.brand, batch.batch_id)
     dropped = dict(Counter(dropped) + Counter(reasons_of(sealed.barred)))
-    return Published(target.name, job.brand, sealed.folder, sealed.rows, removed, unchanged, dropped)
+    about = difference.removals.filter(is_excluding()).height
+    about += new.filter(is_excluding()).join(sealed.barred, on="message_id", how="anti").height
+    return Published(target.name, job.brand, sealed.folder, sealed.rows, removed, unchanged, about, dropped)
 
 
 def _content(job: Job, free: pl.DataFrame) -> pl.DataFrame:
