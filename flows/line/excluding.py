@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -31,6 +32,23 @@ if TYPE_CHECKING:
 
 LEFT_OUT_FILE = "left_out.parquet"
 """In a plan's folder: `stages.audience.LEFT_OUT`."""
+
+
+@dataclass(frozen=True)
+class LeftOutBy:
+    """What `check` tells of an audience.
+
+    Attributes:
+        audience: its name.
+        why: what it is good for that campaigns leave these people out.
+        because: the dimensions by which they are chosen.
+        codes: brand -> target -> what the platform calls it.
+    """
+
+    audience: str
+    why: str
+    because: tuple[str, ...]
+    codes: Mapping[str, Mapping[str, str]]
 
 
 def is_held_out(settings: Settings) -> pl.Expr:
@@ -89,6 +107,20 @@ def counted(workspace: Workspace, order: Order, rows: pl.DataFrame) -> tuple[Lef
                 )
             )
     return tuple(found)
+
+
+def left_out_by(workspace: Workspace) -> tuple[LeftOutBy, ...]:
+    """What `check` tells of each audience."""
+    ways = {brand: ways[CHANNEL] for brand, ways in workspace.settings.targets.items() if CHANNEL in ways}
+    return tuple(
+        LeftOutBy(
+            audience=audience.name,
+            why=audience.why,
+            because=tuple(audience.because),
+            codes={brand: {to: code(workspace, audience, brand, to)} for brand, to in sorted(ways.items())},
+        )
+        for audience in workspace.audiences.values()
+    )
 
 
 def code(workspace: Workspace, audience: Audience, brand: str, target: str) -> str:

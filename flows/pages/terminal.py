@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flows.line.listing import Compared
     from flows.line.request import Carried, Delivered, Outcome, Published, Recalled
     from flows.line.translating import Exported, Imported
-    from flows.plan import Capped, Crowd, Held, Missed, Plan, Waterfall
+    from flows.plan import Capped, Crowd, Held, LeftOut, Missed, Plan, Waterfall
     from flows.starting import Started
 
 
@@ -55,9 +55,22 @@ def _counted(settled: Plan) -> RenderableType:
     bare = [Text(line) for line in without_facts(settled.missed)]
     full = [Text(line) for line in by_caps(settled.capped)]
     waiting = [Text(line) for line in by_hours(settled)]
+    audiences = left_out(settled.left_out)
     lists = [Text(f"The suppression list of {name} was compared {age} ago.") for name, age in order.list_ages.items()]
     seeds = [Text(line) for line in to_seeds(order.seeds)]
-    return Group(title, *map(_overdue, order.overdue), people, wanted, *full, *waiting, *fewer, *bare, *seeds, *lists)
+    said = (*full, *waiting, *fewer, *bare, *seeds, *lists)
+    return Group(title, *map(_overdue, order.overdue), people, wanted, *audiences, *said)
+
+
+def left_out(found: Sequence[LeftOut]) -> list[RenderableType]:
+    """Whom campaigns that run anyway are to leave out, and what a platform calls them; nothing where nobody is."""
+    if not found:
+        return []
+    table = _table("Left out of other campaigns", "brand", "named", "handed over", "to", "as", "the others")
+    for row in found:
+        fallen = ", ".join(f"{reason} {count:,}" for reason, count in row.reasons.items())
+        table.add_row(row.audience, row.brand, f"{row.base:,}", f"{row.passed:,}", row.target, row.code, fallen)
+    return [table]
 
 
 def to_seeds(seeds: Mapping[str, int]) -> list[str]:
@@ -135,10 +148,15 @@ def delivered(done: Delivered, outbox: Path) -> RenderableType:
     dropped = [
         Text(f"{count:,} fell away since the plan: {MEANING[code]} ({code})") for code, count in fallen.items() if count
     ]
+    out = sum(batch.to_leave_out for batch in done.published)
+    about = (
+        [Text(f"{out:,} of these rows are of people to leave out of other campaigns: `use` is exclude.")] if out else []
+    )
     gone = carried(done.published)
     return Group(
         *_called_back(done.recalled, outbox),
         table,
+        *about,
         *dropped,
         *_held(done),
         *gone,
@@ -364,4 +382,4 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-_NUMBERS = {"marketing", "service", "rows", "removed", "unchanged"}
+_NUMBERS = {"marketing", "service", "rows", "removed", "unchanged", "named", "handed over"}

@@ -164,6 +164,7 @@ def test_nothing_is_claimed_or_said_and_no_receipt_is_written_for_who_is_left_ou
     assert {"exclude:buyers"}.isdisjoint({count.product for count in outcome.plan.counts})
 
 
+@pytest.mark.slow
 def test_what_a_platform_is_told_hints_at_nothing_and_stays_when_the_query_is_mended(first_day, later):
     tiny, _ = first_day
     (folder,) = batches(tiny)
