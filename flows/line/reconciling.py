@@ -64,9 +64,8 @@ def publish_state(job: Job) -> Published:
     with open_ledger(settings) as ledger, ledger.transaction():
         nothing = claims_wanted(job.workspace, job.plan, said.clear())
         ends_at = valid_until(difference.members)
-        if removed or any(
-            file.use for file in files
-        ):  # such a batch must be loaded though nothing may be shown to anybody
+        # What is taken away, or left out, stays so: it must be loaded though nothing may be shown to anybody.
+        if removed or any(file.use for file in files):
             ends_at = max(ends_at, present() + settings.plan_expires)
         batch = claim(ledger, job.header(), nothing, ends_at, row_count=changes)
 

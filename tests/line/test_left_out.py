@@ -306,6 +306,11 @@ def test_fewer_people_than_make_a_crowd_are_not_told_and_the_plan_says_so(tiny):
     assert (counted.base, counted.passed, counted.reasons) == (1, 0, {"AUDIENCE_TOO_SMALL": 1})
 
 
+def test_a_run_for_a_product_looks_at_no_audience(tiny):
+    plan = tiny.plan(products=("care",))
+    assert (plan.order.audiences, plan.left_out) == ({}, ())
+
+
 def test_a_consent_for_one_topic_is_none_for_ads_as_a_whole(tiny):
     tiny.warehouse("UPDATE consents SET topic = 'care' WHERE customer_id = 'c01'")
     (counted,) = tiny.plan().left_out

@@ -48,13 +48,8 @@ def test_who_may_be_told_has_an_address_and_an_id_that_is_the_same_on_every_day(
 
 
 def test_of_who_may_not_be_told_no_address_is_kept_and_of_who_was_forgotten_no_name():
-    found = named(
-        "c1",
-        "c2",
-        {"customer_id": "c3", "email": None, "email_fault": "absent"},
-        erased=["c2"],
-        suppressed=[("ads", "c1@example.com", "*")],
-    )
+    nowhere = {"customer_id": "c3", "email": None, "email_match": None, "email_fault": "absent"}
+    found = named("c1", "c2", nowhere, erased=["c2"], suppressed=[("ads", "c1@example.com", "*")])
     key = pl.select(KEY.of(pl.lit("c2"))).item()
     reasons = found.select("customer_id", "reason", "address", "address_match", "phone").rows()
     assert reasons == [
