@@ -301,6 +301,7 @@ def test_who_is_held_out_is_told_to_nobody_unless_it_is_asked_for(tiny):
 
 
 def test_fewer_people_than_make_a_crowd_are_not_told_and_the_plan_says_so(tiny):
+    tiny.edit("pyproject.toml", TARGET, "ads_audiences")  # which has no least size of its own
     tiny.set(smallest_audience=1)
     (counted,) = tiny.plan().left_out
     assert (counted.base, counted.passed, counted.reasons) == (1, 0, {"AUDIENCE_TOO_SMALL": 1})
