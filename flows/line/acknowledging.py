@@ -16,7 +16,10 @@ from flows.ledger.inbox import Notice, write
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job
 from flows.line.delivering import check_current, publish_messages
+from flows.line.looking import look_at
+from flows.line.seeding import addresses
 from flows.plan import check_deliverable, read_plan
+from flows.stages.claims import MEMBERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,4 +144,6 @@ def deliver_failed(workspace: Workspace, batch_id: str) -> Published:
     check_deliverable(plan, None)
     check_current(workspace, plan)
     job = Job(workspace, plan, workspace.target(target_name), brand)
-    return publish_messages(job, job.planned().filter(pl.col("message_id").is_in(messages.implode())))
+    rows = job.planned().filter(pl.col("message_id").is_in(messages.implode()))
+    seeds = addresses(workspace, brand, job.target.channel)
+    return publish_messages(job, rows, look_at(workspace, plan, rows, MEMBERS.to_frame(), seeds))

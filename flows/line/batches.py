@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from flows.audience import is_excluding
-from flows.channels import CHANNELS, Creatives, Target
 from flows.clock import present
+from flows.errors import BalanceError
 from flows.keys import load_key
 from flows.ledger.claims import Batch, Header
 from flows.ledger.exposure import exposures, shown_lately
@@ -18,13 +18,12 @@ from flows.ledger.publishing import Sealed, publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, sources_known, versions
 from flows.ledger.store import open_ledger
 from flows.line.excluding import read_all_left_out
-from flows.line.planning import SOURCES, read_creatives, scan_deliveries, source_of
-from flows.line.seeding import SEED, SEED_LANE, open_seeds, orphans
-from flows.line.sources import bars_of_deliveries, by_phone, hear
+from flows.line.planning import SOURCES, read_creatives, scan_deliveries
+from flows.line.seeding import SEED_LANE, orphans, seed_key
+from flows.line.sources import by_phone
 from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
 from flows.stages.delivery import Payload, header, leave_out, shaped, write_batch
-from flows.stages.eligibility import rechecked
 from flows.stages.exposure import exposed
 from flows.stages.timing import timed
 
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from flows.channels import Creatives, Target
+    from flows.keys import Key
     from flows.workspace import Workspace
 
 
@@ -76,42 +77,35 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """Planned deliveries with what bars each now.
+class Look:
+    """What stood in the way of messages at one instant.
 
     Attributes:
-        rows: with `reason`, and `consent_event`, the consent that they rely on.
+        planned: `message_id, reason, consent_key` of planned deliveries: what bars each, see `eligibility.rechecked`, and the yes
+            that it relies on, keyed.
+        held: `message_id` of what state targets hold and may hold no more: barred, or its need has ended.
+        seeds: `seed_key` of the seed addresses that nothing bars.
         at: UTC instant as of which consent was read.
         drain: the number of the latest drain of the inbox then.
-        seeds: those of some seed addresses that nothing bars.
     """
 
-    rows: pl.DataFrame
+    planned: pl.DataFrame
+    held: pl.DataFrame
+    seeds: pl.DataFrame
     at: datetime
     drain: int
-    seeds: pl.DataFrame
 
+    def on(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Planned deliveries with `reason` and `consent_key`. Raises BalanceError where one was not looked at."""
+        seen = rows.drop("reason", strict=False).join(self.planned, on="message_id", maintain_order="left")
+        if seen.height != rows.height:
+            what = f"{rows.height} deliveries, and {seen.height} of them were looked at"
+            raise BalanceError("the last look", what, "nothing more was published; please report this")
+        return seen
 
-def checked(workspace: Workspace, plan: Plan, rows: pl.DataFrame, seeds: pl.DataFrame | None = None) -> Checked:
-    """`rows` with what bars each now: never older than the claim. What is in the inbox counts.
-
-    Args:
-        workspace: gives SQL, products and settings.
-        plan: of the run.
-        rows: planned deliveries.
-        seeds: `brand, channel, address, address_match` of seed addresses: they need no consent, and may be suppressed.
-    """
-    seeds = SEED.to_frame() if seeds is None else seeds
-    at, heard = present(), hear(workspace.settings, draining=True)
-    if rows.is_empty():
-        nothing = pl.lit(None, dtype=pl.String)
-        return Checked(rows.with_columns(reason=nothing, consent_event=nothing), at, heard.drain, seeds.clear())
-    source = source_of(workspace, plan.order)
-    source = replace(source, moment=replace(source.moment, present=at))
-    addressed = pl.concat([rows, seeds], how="diagonal")
-    bars = bars_of_deliveries(source, addressed, load_key(workspace.settings.key_file), heard)
-    looked = rechecked(rows, bars, workspace.purposes, CHANNELS, workspace.settings.targets, at)
-    return Checked(looked, at, heard.drain, open_seeds(seeds, bars.suppressed))
+    def open_seeds(self, seeds: pl.DataFrame, key: Key) -> pl.DataFrame:
+        """`SEED` of those that nothing bars."""
+        return seeds.filter(seed_key(key).is_in(self.seeds["seed_key"].implode()))
 
 
 def within_budget(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
@@ -254,7 +248,7 @@ def publish_batch(
     rows: pl.DataFrame,
     creatives: Creatives,
     files: list[Payload],
-    look: Checked,
+    look: Look,
     when_left_out: Callable[[pl.Series], None] | None = None,
 ) -> Sealed:
     """Stage, seal and reveal a claimed batch.
@@ -315,8 +309,6 @@ def _receipts(
     receipts = receipts.join(reasons, on="product", how="left")
     words_key = ["product", "words_sha256"]
     told = receipts.join(sources.select(*words_key, "sources_sha256").unique(), on=words_key, how="left")
-    has_event = pl.col("consent_event").is_not_null()
-    key = load_key(job.workspace.settings.key_file)
     return told.select(
         "message_id",
         "product",
@@ -327,7 +319,7 @@ def _receipts(
         _of_these_facts(rows),
         "words_sha256",
         "sources_sha256",
-        consent_key=pl.when(has_event).then(key.of(pl.col("consent_event"))),
+        "consent_key",
     )
 
 

@@ -18,7 +18,6 @@ from flows.ledger.runs import batches_of, claims_of, end_run, is_of_plan, run_st
 from flows.ledger.store import open_ledger
 from flows.line.batches import (
     Job,
-    checked,
     claims_wanted,
     publish_batch,
     reasons_of,
@@ -28,7 +27,8 @@ from flows.line.batches import (
 )
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
-from flows.line.planning import read_decisions, scan_deliveries
+from flows.line.looking import latest_look, look_again
+from flows.line.planning import read_decisions, read_leaving, scan_deliveries
 from flows.line.reconciling import publish_state, published_members
 from flows.line.request import Published
 from flows.line.seeding import addresses, seeded
@@ -39,9 +39,10 @@ from flows.stages.delivery import Payload
 from flows.stages.routing import FIRST, carried
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
     from flows.ledger.store import Ledger
+    from flows.line.batches import Look
     from flows.workspace import Workspace
 
 
@@ -78,9 +79,10 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     if state is None and plan.order.as_of > _today(workspace):
         what = f"{plan.order.as_of} has not begun yet by this machine's clock"
         raise PlanError(run_id, what, "look at the clock; then make a new plan")
+    look = look_again(workspace, plan)
     if state is None:
-        planned = scan_deliveries(folder).collect()
-        _check_fallen(workspace, plan, planned.filter(pl.col("reason").is_null()))
+        _check_fallen(workspace, plan, look.on(read_leaving(folder)), look.at)
+        planned = scan_deliveries(folder).select(KEYS).collect()
         decisions = read_decisions(folder)
         won = decisions.filter(pl.col("reason").is_null())
         # What is wanted by no target of this run was not acted on: a later run of the day may.
@@ -136,7 +138,8 @@ def publish(workspace: Workspace, run_id: str, target_name: str, brand: str) -> 
         OutboxError: the outbox cannot be written to.
     """
     job = Job(workspace, read_plan(workspace.settings, run_id), workspace.target(target_name), brand)
-    return publish_state(job) if job.target.kind == "state" else publish_messages(job, job.planned())
+    look = latest_look(workspace, job.plan)
+    return publish_state(job, look) if job.target.kind == "state" else publish_messages(job, job.planned(), look)
 
 
 def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
@@ -164,15 +167,14 @@ def _today(workspace: Workspace) -> date:
     return present().astimezone(workspace.settings.zone).date()
 
 
-def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> None:
+def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame, at: datetime) -> None:
     """Refuse a plan of which more than the tolerated share has fallen away since: it is not what was looked at.
 
     What a plan for a past day has lost to the time since then is no surprise, and does not count.
     """
     if planned.is_empty():
         return
-    look = checked(workspace, plan, planned)
-    rows = within_hours(workspace, plan, within_budget(workspace, plan, look.rows), look.at)
+    rows = within_hours(workspace, plan, within_budget(workspace, plan, planned), at)
     messages = rows.filter(
         pl.col("target").is_in([name for name in plan.order.targets if target(name).kind == "message"])
     )
@@ -187,11 +189,10 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame) -> No
         raise PlanError(plan.order.run_id, what, "make a new plan and look at it")
 
 
-def publish_messages(job: Job, planned: pl.DataFrame) -> Published:
+def publish_messages(job: Job, planned: pl.DataFrame, look: Look) -> Published:
     """Claim what is still free of some planned deliveries, and publish exactly that. Raises as `publish`."""
-    seeds = addresses(job.workspace, job.brand, job.target.channel)
-    look = checked(job.workspace, job.plan, planned, seeds)
-    rows = within_hours(job.workspace, job.plan, within_budget(job.workspace, job.plan, look.rows), look.at)
+    rows = within_budget(job.workspace, job.plan, look.on(planned))
+    rows = within_hours(job.workspace, job.plan, rows, look.at)
     free = rows.filter(pl.col("reason").is_null())
     wanted = claims_wanted(job.workspace, job.plan, free)
     with open_ledger(job.workspace.settings) as ledger, ledger.transaction():
@@ -207,7 +208,9 @@ def publish_messages(job: Job, planned: pl.DataFrame) -> Published:
         mine = wanted.join(leaving, on="message_id", how="semi")
         batch = claim(ledger, job.header(), mine, valid_until(leaving))
     creatives = job.creatives(leaving)
-    copies = seeded(job.workspace, job.plan.order.as_of, leaving, creatives, look.seeds)
+    seeds = addresses(job.workspace, job.brand, job.target.channel)
+    seeds = look.open_seeds(seeds, load_key(job.workspace.settings.key_file))
+    copies = seeded(job.workspace, job.plan.order.as_of, leaving, creatives, seeds)
     creatives = {**creatives, **copies.creatives}
     whole = pl.concat([leaving, copies.rows], how="diagonal_relaxed")
     files = [Payload("recipients", "append", job.content(whole, creatives))]

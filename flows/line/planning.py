@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from polars import selectors
 
 from flows.clock import moment as moment_of
 from flows.durable import private_folder, sync_file
@@ -236,6 +237,12 @@ def scan_deliveries(folder: Path) -> pl.LazyFrame:
     # There is none where no product is live; and an earlier version of the program may have written fewer columns.
     known = frame_schema(*ROUTED, "creative_id", "message_id", "not_before", "not_after").to_frame().lazy()
     return pl.concat([known, *(pl.scan_parquet(file) for file in files)], how="diagonal")
+
+
+def read_leaving(folder: Path) -> pl.DataFrame:
+    """The deliveries of a plan that may leave, without their words: `schemas.ROUTED`, `message_id`, of corrections `attempt`."""
+    found = scan_deliveries(folder).filter(pl.col("reason").is_null())
+    return found.select(selectors.by_name(*ROUTED.names(), "message_id", "attempt", require_all=False)).collect()
 
 
 def read_creatives(folder: Path, used: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -12,12 +12,11 @@ from flows.audience import is_excluding
 from flows.clock import present
 from flows.ledger.claims import claim
 from flows.ledger.membership import forget_older, read_members, write_members
-from flows.ledger.runs import decided_at, last_published
+from flows.ledger.runs import last_published
 from flows.ledger.store import open_ledger
-from flows.line.batches import Job, checked, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
-from flows.line.ending import ended
+from flows.line.batches import Job, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
 from flows.line.excluding import is_held_out
-from flows.line.planning import read_decisions, source_of
+from flows.line.planning import read_decisions
 from flows.line.request import Published
 from flows.line.sources import buried, erased
 from flows.schemas import KEYS
@@ -28,11 +27,12 @@ from flows.stages.delivery import EXCLUDE, Payload
 
 if TYPE_CHECKING:
     from flows.channels import Target
+    from flows.line.batches import Look
     from flows.settings import Settings
     from flows.stages.claims import Difference
 
 
-def publish_state(job: Job) -> Published:
+def publish_state(job: Job, look: Look) -> Published:
     """Publish additions and removals of one state target and brand; nothing where it holds already what it should.
 
     Raises:
@@ -40,14 +40,14 @@ def publish_state(job: Job) -> Published:
     """
     settings, target = job.workspace.settings, job.target
     published = published_members(settings, target, job.brand)
-    look = checked(job.workspace, job.plan, pl.concat([job.planned(), job.left_out()], how="diagonal"))
-    said = within_budget(job.workspace, job.plan, look.rows.filter(~is_excluding()))
-    rows = pl.concat([said, look.rows.filter(is_excluding())], how="diagonal")
+    looked = look.on(pl.concat([job.planned(), job.left_out()], how="diagonal"))
+    said = within_budget(job.workspace, job.plan, looked.filter(~is_excluding()))
+    rows = pl.concat([said, looked.filter(is_excluding())], how="diagonal")
     free = rows.filter(pl.col("reason").is_null())
     content = _content(job, free)
     wanted, barred, reach, now = (
         members_of(free, content, target),
-        _barred(job, published),
+        _barred(job, published, look),
         _reach(job, published),
         present(),
     )
@@ -145,7 +145,7 @@ def identifiers(members: pl.DataFrame, target: Target) -> pl.DataFrame:
     return members.select(pl.col("identity").str.json_decode(kind)).unnest("identity")
 
 
-def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
+def _barred(job: Job, published: pl.DataFrame, look: Look) -> pl.DataFrame:
     """`message_id` of what must not be held any more.
 
     That is what is barred now, held out, or ended, or of a product or a target that speaks no more; of an audience also who
@@ -155,18 +155,12 @@ def _barred(job: Job, published: pl.DataFrame) -> pl.DataFrame:
     settings = workspace.settings
     if settings.targets.get(job.brand, {}).get(job.target.channel) != job.target.name:
         return published.select("message_id")
-    known = published.filter(pl.col("product").is_in(list(workspace.products)))
-    rows = checked(workspace, job.plan, known).rows
     decisions = read_decisions(job.folder)
     held_wins = decisions.filter(pl.col("reason") == "HOLDOUT")
     left = published.filter(pl.col("audience").is_not_null()).join(decisions, on=KEYS, how="anti", nulls_equal=True)
     live = [product.name for product in workspace.live(as_of)]
-    with open_ledger(settings) as ledger:
-        began = decided_at(ledger, known["decision_id"])
-    source = source_of(workspace, job.plan.order)
     barred = [
-        rows.filter(pl.col("reason").is_not_null()),
-        ended(source, known.join(began, on="decision_id", how="left")),
+        look.held,
         published.filter((pl.col("message_type") == "marketing") & is_held_out(settings)),
         left,
         published.join(held_wins, on=["customer_id", "brand", "product"], how="semi"),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from flows.channels import Creatives
+    from flows.keys import Key
     from flows.product import Product
     from flows.workspace import Workspace
 
@@ -53,6 +54,11 @@ def open_seeds(seeds: pl.DataFrame, suppressed: pl.DataFrame) -> pl.DataFrame:
         for name in ("brand", "channel")
     ]
     return seeds.join(met.filter(*meant), on=list(SEED), how="anti", maintain_order="left")
+
+
+def seed_key(key: Key) -> pl.Expr:
+    """What tells one of `SEED` from another where nobody's address may stand."""
+    return key.of(SEED_LANE, *(pl.col(name) for name in ("brand", "channel", "address_match")))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
@@ -57,6 +58,17 @@ class Bars:
     exclusions: pl.DataFrame
     erased: pl.DataFrame
 
+    def said(self, channel: str, topic: str) -> pl.DataFrame:
+        """`customer_id, brand, state, event_id` of what was said in every scope that matches a channel and a topic."""
+        scopes = {(c, t) for c in (channel, "*") for t in (topic.lower(), "*")}
+        found = [self._scopes[scope] for scope in sorted(scopes & self._scopes.keys())]
+        return pl.concat([self.consent.clear().drop("channel", "topic"), *found])
+
+    @cached_property
+    def _scopes(self) -> dict[tuple[object, ...], pl.DataFrame]:
+        """Channel and topic -> what was said of them: looked at for every product and channel."""
+        return self.consent.partition_by("channel", "topic", as_dict=True, include_key=False)
+
 
 def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
     """The latest state per person, brand, channel and topic; ties between states are a no.
@@ -93,17 +105,23 @@ def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
     # A no that is ahead of the clock, which may have been set back, counts from now on; a yes has not been said yet.
     soonest = pl.min_horizontal(pl.col("happened_at").fill_null(present), pl.lit(present))
     happened_at = pl.when(state == "no").then(soonest).otherwise("happened_at")
-    return (
+    said = (
         events.filter(~is_over_snooze)
         .with_columns(state=state, happened_at=happened_at, channel=channel, topic=topic)
         .filter(pl.col("happened_at") <= present)
-        .filter(pl.col("happened_at") == pl.col("happened_at").max().over(scope))
+    )
+    # Most scopes have one event, and a digest tells which: two scopes of one digest are looked at as if they had several.
+    is_alone = said.select(pl.struct(scope).hash().is_unique()).to_series()
+    among_others = said.filter(~is_alone)
+    latest = (
+        among_others.filter(pl.col("happened_at") == pl.col("happened_at").max().over(scope))
         .group_by(scope)
         .agg(
             state=pl.when(pl.col("state").n_unique() > 1).then(pl.lit("no")).otherwise(pl.col("state").first()),
             event_id=pl.col("event_id").min(),
         )
     )
+    return pl.concat([said.filter(is_alone).select(latest.columns), latest])
 
 
 def standing(
@@ -213,8 +231,7 @@ def rechecked(
     done = [deliveries.clear().with_columns(reason=nothing, consent_event=nothing)]
     key = ["customer_id", "brand"]
     known = bars.people.select(*key, is_known=pl.lit(True))  # noqa: FBT003
-    for product, channel in deliveries.select("product", "channel").unique().sort("product", "channel").iter_rows():
-        rows = deliveries.filter(pl.col("product") == product, pl.col("channel") == channel)
+    for (product, channel), rows in deliveries.partition_by("product", "channel", as_dict=True).items():
         way = channels[channel]
         people = rows.unique(key).join(known, on=key, how="left")
         people = people.select(
@@ -264,7 +281,7 @@ def _channel_standing(
     name = channel.name
     excluding = _excluding(known, exclusions.filter(pl.col("channel") == name))
     suppressed = _is_suppressed(known, bars.suppressed, [name], f"{name}_match")
-    matching = _matching(bars.consent, name, product.topic)
+    matching = bars.said(name, product.topic).join(known, on="customer_id", how="semi")
     agreed = pl.col("event_id").filter(pl.col("state") == "yes").min()
     consent = matching.group_by("customer_id", "brand").agg(has_no=_says("no"), has_yes=_says("yes"), yes_event=agreed)
     said = known.join(consent, on=["customer_id", "brand"], how="left", maintain_order="left")
@@ -297,11 +314,6 @@ def _channel_standing(
         known = known.with_columns(pl.when(is_open).then(f"{name}_phone").alias(f"{name}_phone"))
     standing_of = [reason.alias(f"{name}_reason"), excluding.alias(f"{name}_detail"), event.alias(f"{name}_event")]
     return known.with_columns(standing_of).drop(f"{name}_fault")
-
-
-def _matching(latest: pl.DataFrame, channel: str, topic: str) -> pl.DataFrame:
-    """What was said in every scope that matches the channel and the topic."""
-    return latest.filter(pl.col("channel").is_in([channel, "*"]) & pl.col("topic").is_in([topic.lower(), "*"]))
 
 
 def _says(state: str) -> pl.Expr:

@@ -37,6 +37,16 @@ def files_of(database: Path) -> tuple[Path, ...]:
     return (database,) if database.is_file() else ()
 
 
+def stamp_of(database: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, time (ns) and bytes of every file of a warehouse: who writes into it changes them."""
+    files = files_of(database)
+    log = database.with_name(f"{database.name}.wal")  # what DuckDB has not put into the file yet
+    stats = [
+        (str(file.relative_to(database.parent)), file.stat()) for file in (*files, *([log] if log.exists() else []))
+    ]
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+
+
 def parquet_tables(folder: Path) -> Mapping[str, tuple[Path, ...]]:
     """Table -> its files: `<table>.parquet`, or all that is below `<table>/`. Links are left alone: they may lead anywhere."""
     found: dict[str, tuple[Path, ...]] = {}

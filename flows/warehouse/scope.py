@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from flows.catalogue import Catalogue, Table, Via
 from flows.errors import StatementError, nearest
-from flows.warehouse.attaching import attach, files_of
+from flows.warehouse.attaching import attach, stamp_of
 from flows.warehouse.connection import identifier, quote, translated
 from flows.warehouse.sessions import Session
 from flows.warehouse.statements import is_no_function
@@ -116,12 +116,11 @@ class Definitions:
 
 def definitions(database: Path) -> Definitions:
     """The definitions of a warehouse; read once for as long as its files stay as they are."""
-    known = [(file, file.stat()) for file in files_of(database)]  # what is wrong with it is told where it is attached
-    return _read_definitions(database, tuple((file, stat.st_mtime_ns, stat.st_size) for file, stat in known))
+    return _read_definitions(database, stamp_of(database))
 
 
 @lru_cache(maxsize=4)
-def _read_definitions(database: Path, _: tuple[tuple[Path, int, int], ...]) -> Definitions:
+def _read_definitions(database: Path, _: tuple[tuple[str, int, int], ...]) -> Definitions:
     with _attached(database) as session:
         listed = (
             "SELECT table_name, list([column_name, data_type] ORDER BY column_index) FROM duckdb_columns() "

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.clock import present
 from flows.ledger import claims, publishing
-from flows.line import batches, delivering, reconciling
-from flows.line.sources import hear
+from flows.line import batches, delivering, looking
 from tests.crash.driver import wrap
 
 if TYPE_CHECKING:
@@ -131,13 +129,11 @@ def _seals_do_not_drain() -> None:
 def _consent_of_the_plan() -> None:
     """What barred nobody when the plan was made bars nobody when it is claimed."""
 
-    def unchecked(workspace: Any, _plan: Any, rows: pl.DataFrame) -> Any:
+    def unchecked(rows: pl.DataFrame, *_given: Any) -> pl.DataFrame:
         nothing = pl.lit(None, dtype=pl.String)
-        rows = rows.with_columns(reason=nothing, consent_event=nothing)
-        return batches.Checked(rows, present(), hear(workspace.settings, draining=True).drain)
+        return rows.with_columns(reason=nothing, consent_event=nothing)
 
-    for module in (delivering, reconciling):
-        module.checked = unchecked
+    looking.rechecked = unchecked
 
 
 def _no_fence() -> None:

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from flows.errors import JustEnoughError, SourceError
-from flows.warehouse.attaching import attach, parquet_tables
+from flows.warehouse.attaching import attach, parquet_tables, stamp_of
 from flows.warehouse.scope import definitions
 from flows.warehouse.sessions import Session
 from tests.tiny import Tiny, make
@@ -107,3 +107,16 @@ def test_a_folder_without_parquet_and_a_file_that_is_none_are_named(tmp_path, co
     assert what in caught.value.what
     if not content:
         assert isinstance(caught.value, SourceError)
+
+
+def test_what_is_in_the_log_only_changes_the_stamp(tmp_path):
+    """DuckDB puts what was written into the file itself now and then; until then it stands in a log beside it."""
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE people (customer_id VARCHAR)")
+        connection.execute("CHECKPOINT")
+        before = stamp_of(path)
+        connection.execute("INSERT INTO people VALUES ('c1')")
+        written = stamp_of(path)
+    assert written[0] == before[0]
+    assert written != before
