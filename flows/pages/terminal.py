@@ -55,22 +55,25 @@ def _counted(settled: Plan) -> RenderableType:
     bare = [Text(line) for line in without_facts(settled.missed)]
     full = [Text(line) for line in by_caps(settled.capped)]
     waiting = [Text(line) for line in by_hours(settled)]
-    audiences = left_out(settled.left_out)
+    audiences = [Text(line) for line in left_out(settled.left_out)]
     lists = [Text(f"The suppression list of {name} was compared {age} ago.") for name, age in order.list_ages.items()]
     seeds = [Text(line) for line in to_seeds(order.seeds)]
-    said = (*full, *waiting, *fewer, *bare, *seeds, *lists)
-    return Group(title, *map(_overdue, order.overdue), people, wanted, *audiences, *said)
+    said = (*audiences, *full, *waiting, *fewer, *bare, *seeds, *lists)
+    return Group(title, *map(_overdue, order.overdue), people, wanted, *said)
 
 
-def left_out(found: Sequence[LeftOut]) -> list[RenderableType]:
-    """Whom campaigns that run anyway are to leave out, and what a platform calls them; nothing where nobody is."""
-    if not found:
-        return []
-    table = _table("Left out of other campaigns", "brand", "named", "handed over", "to", "as", "the others")
-    for row in found:
-        fallen = ", ".join(f"{reason} {count:,}" for reason, count in row.reasons.items())
-        table.add_row(row.audience, row.brand, f"{row.base:,}", f"{row.passed:,}", row.target, row.code, fallen)
-    return [table]
+def left_out(found: Sequence[LeftOut]) -> list[str]:
+    """Whom campaigns that run anyway are to leave out, what a platform calls them, and why not the others."""
+    return [
+        f"To be left out of other campaigns: {row.passed:,} of {row.base:,} {row.audience} of {row.brand}, "
+        f"as {row.code} at {row.target}{_others(row.reasons)}."
+        for row in found
+    ]
+
+
+def _others(reasons: Mapping[str, int]) -> str:
+    told = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+    return f" ({told})" if told else ""
 
 
 def to_seeds(seeds: Mapping[str, int]) -> list[str]:
@@ -382,4 +385,4 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-_NUMBERS = {"marketing", "service", "rows", "removed", "unchanged", "named", "handed over"}
+_NUMBERS = {"marketing", "service", "rows", "removed", "unchanged"}

@@ -163,7 +163,7 @@ def test_there_was_something_to_compare(happened: Happened):
     payload = _payload(happened.folders["command_line"])
     targets = {name.partition("/")[0] for name in payload}
     assert targets == {"ads_audiences", "email_file", "fcm", "ses", "sms_file", "web_profiles", "web_profiles_parquet"}
-    # Four thousand customers are too few to be shown ads: no audience has the hundred that share what it tells. But enough of them
+    # Four thousand customers are too few to be shown ads: no audience has the hundred that share what it tells. Enough of them
     # have bought lately to be left out of other campaigns.
     assert {name.split("/")[-1] for name in payload if name.startswith("ads_audiences/")} == {
         "exclude-additions-0001.csv"

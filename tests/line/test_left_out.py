@@ -16,6 +16,8 @@ import pytest
 from flows import line
 from flows.errors import CatalogueError, DataError, DimensionLimitError, SourceError, StatementError
 from flows.line.health import check_people
+from flows.pages.artifacts import plan_page
+from flows.pages.terminal import left_out
 from tests.line.test_opt_outs import Notice, say
 from tests.tiny import MORNING, PEOPLE, clock, day, make, read_batch
 
@@ -150,6 +152,19 @@ def test_whoever_the_query_names_and_has_agreed_to_ads_is_told_as_somebody_to_le
     }
     (published,) = [found for found in outcome.delivered.published if found.target == TARGET]
     assert (published.rows, published.removed, published.to_leave_out) == (118, 0, 118)
+
+
+def test_plan_check_and_the_page_tell_who_is_left_out_and_as_what(first_day):
+    tiny, outcome = first_day
+    (name,) = replayed(tiny)
+    said = f"To be left out of other campaigns: 118 of 126 buyers of north, as {name} at {TARGET} (NO_CONSENT 3, "
+    (row,) = left_out(outcome.plan.left_out)
+    assert row.startswith(said)
+    assert row.endswith(" 1).")
+    assert f"| buyers | north | {TARGET} | `{name}` | 126 | 118 |" in plan_page(outcome.plan, workspace="tiny")
+    with clock(MORNING):
+        (known,) = line.check(tiny.load()).audiences
+    assert (known.audience, known.because, known.codes) == ("buyers", ("last_order",), {"north": {TARGET: name}})
 
 
 def test_nothing_is_claimed_or_said_and_no_receipt_is_written_for_who_is_left_out(first_day):
