@@ -16,6 +16,7 @@ from flows.words import Words, check_fields
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from flows.audience import Audience
     from flows.catalogue import Catalogue, Segment
     from flows.lineage import Verified
 
@@ -115,6 +116,46 @@ def check_targeting(product: Product, ads: Mapping[str, Usage], segment: Verifie
         hint = "target by less, or leave ads out: an audience tells the platform what its members have in common"
         told = [*file.used, *product.because, *segment.targeted]
         _check_count(f"templates/{product.name}/{name}", "the audience has", told, hint)
+
+
+def check_audience(audience: Audience, catalogue: Catalogue) -> None:
+    """Refuse an audience that campaigns leave out whose members have too much in common, or what nobody may use.
+
+    Raises:
+        DimensionLimitError: more than three dimensions.
+        CatalogueError: a dimension is unknown, or sensitive and without a lawful basis.
+    """
+    for place, dimension in enumerate(audience.because):
+        _check_dimension(dimension, audience.at("because", place), catalogue)
+    _check_common(audience.at("because"), audience.because)
+
+
+def check_choosing(audience: Audience, targeted: Mapping[str, str]) -> None:
+    """Refuse an audience that does not say what its query chooses people by, which is what it tells a platform.
+
+    Args:
+        audience: says so under `because`.
+        targeted: the dimensions that decide who is in it, each with the place, `file:line`, that reads it.
+
+    Raises:
+        DimensionLimitError: more than three dimensions.
+        CatalogueError: one stands not under `because`, or decides nothing.
+    """
+    _check_common(f"sql/audiences/{audience.name}.sql", [*targeted, *audience.because])
+    for dimension, place in targeted.items():
+        if dimension not in audience.because:
+            what = f"'{dimension}' decides who is in this audience ({place}), and does not stand under because"
+            hint = "add it, if the platform may be told; else choose people without it"
+            raise CatalogueError(audience.at("because"), what, hint)
+    for at, dimension in enumerate(audience.because):
+        if dimension not in targeted:
+            what = f"sql/audiences/{audience.name}.sql reads nothing of '{dimension}', so nobody is chosen by it"
+            raise CatalogueError(audience.at("because", at), what, "take it out here, or have the query choose by it")
+
+
+def _check_common(where: str, dimensions: list[str]) -> None:
+    hint = "choose by less: an audience tells the platform what its members have in common"
+    _check_count(where, "the audience has", dimensions, hint)
 
 
 def _cheapest(used: Iterable[str], product: Product) -> str | None:

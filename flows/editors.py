@@ -11,6 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flows.audience import Audience
 from flows.catalogue import Catalogue, Segment
 from flows.documents import keys_under
 from flows.errors import OutboxError, SettingError
@@ -26,6 +27,7 @@ KINDS: Mapping[str, tuple[type[BaseModel], str]] = {
     "product": (Product, "templates/*/product.yaml"),
     "dimensions": (Catalogue, "sql/dimensions.yaml"),
     "segment": (Segment, "sql/segments/*.yaml"),
+    "audience": (Audience, "sql/audiences/*.yaml"),
 }
 """Kind of file -> what it holds, and which files are of it."""
 
@@ -61,8 +63,10 @@ def schemas(workspace: Path) -> dict[str, dict[str, Any]]:
     names = _names(workspace)
     found = {kind: _written_out(model) for kind, (model, _) in KINDS.items()}
     product, field = found["product"]["properties"], found["segment"]["properties"]["fields"]["additionalProperties"]
-    del product["name"]
-    found["product"]["required"].remove("name")
+    audience = found["audience"]["properties"]
+    for kind in ("product", "audience"):  # it is that of the folder, or of the file
+        del found[kind]["properties"]["name"]
+        found[kind]["required"].remove("name")
     _choose(product["segment"], names.segments)
     _choose(product["brands"]["items"], names.brands)
     for key in ("first_of", "also"):
@@ -70,8 +74,8 @@ def schemas(workspace: Path) -> dict[str, dict[str, Any]]:
         told = [", ".join(names.targets.get(way, ())) or "no brand has a target for it" for way in ways["enum"]]
         ways["enumDescriptions"] = told
     if names.dimensions:
-        for key in ("because", "dimensions"):
-            _choose(product[key]["items"], names.dimensions, names.dimensions.values())
+        for chosen in (product["because"], product["dimensions"], audience["because"]):
+            _choose(chosen["items"], names.dimensions, names.dimensions.values())
         product["unseen"]["properties"] = {
             name: {**product["unseen"]["additionalProperties"], "description": f"why people cannot tell {my}"}
             for name, my in names.dimensions.items()

@@ -82,16 +82,20 @@ def check_guarded(rows: pl.DataFrame, product: Product, fields: Mapping[str, Col
         raise GuardError(where, f"fields that are not among the facts would be shown: {', '.join(leaked)}", REPORT)
 
 
-def check_audience(product: Product, targeted: Collection[str]) -> None:
+def check_audience(where: str, told: Collection[str]) -> None:
     """Refuse an audience whose members have more than three dimensions in common; what is shown comes on top.
+
+    Args:
+        where: whose audience it is.
+        told: the dimensions by which its members are chosen.
 
     Raises:
         GuardError: naming the dimensions.
     """
-    told = sorted({*product.because, *targeted})
+    told = sorted(set(told))
     if len(told) > MOST_DIMENSIONS:
         what = f"an audience would have {len(told)} dimensions in common: {', '.join(told)}"
-        raise GuardError(f"templates/{product.name}", what, REPORT)
+        raise GuardError(where, what, REPORT)
 
 
 def facts_of(kept: Mapping[str, pl.Expr]) -> pl.Expr:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from flows.audience import key_of
 from flows.clock import Moment, present
 from flows.durable import write_bytes
 from flows.errors import PlanError, nearest
+from flows.reasons import BARRED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +47,7 @@ class Order(_Kept):
         overdue: products that are left out, because their review date has passed.
         seeds: channel -> how many seed addresses get a copy of each kind of message.
         targeted: segment -> the dimensions that decide who is in it.
+        audiences: those that campaigns leave out and that the run looks at -> the dimensions that decide who is in each.
         key_id: of the key that its identifiers are made with.
         corrects: the batch whose recipients it tells once more, on purpose.
     """
@@ -66,6 +69,7 @@ class Order(_Kept):
     overdue: tuple[str, ...] = ()
     seeds: dict[str, int] = {}
     targeted: dict[str, tuple[str, ...]] = {}
+    audiences: dict[str, tuple[str, ...]] = {}
     key_id: str = ""
     corrects: str | None = None
 
@@ -91,6 +95,31 @@ class Waterfall(_Kept):
     def is_balanced(self) -> bool:
         """Whether it adds up."""
         return self.base == self.passed + sum(self.reasons.values())
+
+
+class LeftOut(Waterfall):
+    """How many people of a brand an audience names, whom its campaigns leave out, and how many of them a platform is told of.
+
+    Attributes:
+        audience: its name.
+        target: of the brand's ads.
+        code: what the platform calls it.
+    """
+
+    audience: str
+    brand: str
+    target: str
+    code: str
+
+    @property
+    def counted_as(self) -> str:
+        """Under what the history counts it beside the products."""
+        return f"{key_of(self.audience)} for {self.brand}"
+
+    @property
+    def open_count(self) -> int:
+        """How many the platform may be told of, were there enough of them."""
+        return self.base - sum(count for reason, count in self.reasons.items() if reason in BARRED)
 
 
 class Count(_Kept):
@@ -177,6 +206,7 @@ class Plan(_Kept):
         open_counts: product -> those of them whom consent, suppressions, exclusions and addresses let speak to.
         counts: the deliveries by product, target, brand, variant and facts.
         crowds: by channel, how many people are shown the same.
+        left_out: by audience and brand, whom campaigns that run anyway leave out.
         capped: the people whom each cap closes the last channel of some help to, the most first.
         held: the messages of each channel that wait for the end of quiet hours.
         strange_zones: the people whose time zone nobody knows by its name.
@@ -194,6 +224,7 @@ class Plan(_Kept):
     counts: tuple[Count, ...]
     files: dict[str, str]
     crowds: tuple[Crowd, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     capped: tuple[Capped, ...] = ()
     held: tuple[Held, ...] = ()
     strange_zones: int = 0

@@ -54,7 +54,9 @@ COLUMNS: dict[str, Column] = {
     "detail": _string("what brought the reason about: a file's name, never data"),
     "message_type": _string("marketing or service"),
     # a help for somebody
-    "product": _string("name of the product"),
+    "product": _string(
+        "name of the product; `exclude:` and that of an audience where campaigns are to leave people out"
+    ),
     "subject_id": _string("what the help is about (an order); null where it is about the person"),
     "subject_key": _string("HMAC of subject_id; null without one"),
     "valid_until": Column(INSTANT, "until when the message is true"),
@@ -105,6 +107,7 @@ CONSENT = frame_schema(
 )
 SUPPRESSIONS = frame_schema("channel", "address", "brand", "reason", "happened_at")
 EXCLUSIONS = frame_schema("customer_id", "brand", "product", "channel", "message_type", "until", "detail")
+AUDIENCE = frame_schema("customer_id", "brand", "until")
 SEGMENT = frame_schema("customer_id", "brand", "subject_id", "valid_until", "next_due_on")
 HISTORY = frame_schema("person_key", "brand", "product", "message_type", "subject_key", "as_of")
 OUTCOMES = pl.Schema(

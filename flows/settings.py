@@ -164,6 +164,8 @@ class Settings(BaseModel):
         locale: the language of words without a locale in their file name.
         default_region: ISO country for telephone numbers of customers without a country.
         global_holdout: share of people who get no marketing, so that effects can be measured.
+        exclude_held_out: whether ad platforms are told who of those that agreed to ads is held out, so that campaigns that
+            run anyway can leave them out.
         largest_fall: a source that lost more than this share of its rows since the last run stops the run; so does a product
             of a segment that lost so many people.
         largest_rise: one that has 1,000 rows or people and more, and gained more than this share of them, stops it too.
@@ -211,6 +213,7 @@ class Settings(BaseModel):
     locale: str = "en"
     default_region: str | None = None
     global_holdout: Share = 0.05
+    exclude_held_out: bool = False  # nobody is handed over, and no new kind of file comes, unless somebody asks for it
     largest_fall: Share = 0.5
     largest_rise: float = Field(default=1.0, ge=0)
     schema_changes: Literal["stop", "take"] = "stop"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from flows.budget import Usage, check_product, usage
+from flows.audience import Audience, read_audiences
+from flows.budget import Usage, check_audience, check_product, usage
 from flows.catalogue import Catalogue, Segment, read_catalogue, read_segment
 from flows.channels import CHANNELS, Channel, Target, target
 from flows.errors import ProductError, SettingError, nearest
@@ -62,6 +63,7 @@ class Workspace:
         words: product -> its template files.
         layouts: channel and locale (None: the default one) -> what wraps the words in the brand's identity.
         queries: the SQL of the segments of all products.
+        audiences: key -> people whom ad campaigns that run anyway leave out.
     """
 
     settings: Settings
@@ -71,6 +73,12 @@ class Workspace:
     words: Mapping[str, Mapping[WordsKey, Words]]
     layouts: Mapping[LayoutKey, Layout]
     queries: Queries
+    audiences: Mapping[str, Audience] = field(default_factory=dict)
+
+    @property
+    def purposes(self) -> dict[str, Product | Audience]:
+        """All that people are spoken to, or handed over, for, by what stands in `product`."""
+        return {**self.products, **self.audiences}
 
     def live(self, as_of: date) -> list[Product]:
         """The products that speak on a day, by name."""
@@ -193,7 +201,10 @@ def load_workspace(folder: Path) -> Workspace:
             {name for product in products.values() for name in product.channels.all}, templates, settings.locale
         ),
         queries=read_queries(sql, segments, catalogue),
+        audiences=read_audiences(sql, held_out=settings.exclude_held_out),
     )
+    for audience in workspace.audiences.values():
+        check_audience(audience, catalogue)
     for product in products.values():
         check_product(product, workspace.usages(product).values(), catalogue)
         listed = listed_words(product, workspace.words[product.name], settings.locale)

@@ -473,7 +473,7 @@ def test_check_compares_with_another_version_of_the_workspace(je, tiny, tmp_path
 
 def test_schema_prints_one_or_all_and_writes_what_editors_read(je, tiny):
     assert json.loads(je("schema", "segment")[1])["properties"]["fields"]["type"] == "object"
-    assert set(json.loads(je("schema")[1])) == {"product", "dimensions", "segment"}
+    assert set(json.loads(je("schema")[1])) == {"product", "dimensions", "segment", "audience"}
     assert not (tiny.folder / ".vscode").exists()
     code, out, _ = je("schema", "--write")
     assert (code, ".vscode/schemas/product.json" in out) == (0, True)

@@ -124,13 +124,14 @@ def test_while_the_catalogue_cannot_be_read_any_dimension_may_be_written(tiny, b
 
 def test_what_is_written_is_found_by_an_editor_and_matches_its_files(tiny):
     assert editors.write(tiny.folder) == (
+        ".vscode/schemas/audience.json",
         ".vscode/schemas/dimensions.json",
         ".vscode/schemas/product.json",
         ".vscode/schemas/segment.json",
         ".vscode/settings.json",
     )
     globs = json.loads((tiny.folder / ".vscode/settings.json").read_text("utf-8"))["yaml.schemas"]
-    kinds = {"product": 2, "dimensions": 1, "segment": 2}
+    kinds = {"product": 2, "dimensions": 1, "segment": 2, "audience": 0}
     for kind, count in kinds.items():
         (schema,) = [schema for schema in globs if schema.endswith(f"/{kind}.json")]
         assert json.loads((tiny.folder / schema).read_text("utf-8")) == editors.schemas(tiny.folder)[kind]
@@ -145,7 +146,7 @@ def test_an_editors_other_settings_stay(tiny):
     found = json.loads(path.read_text("utf-8"))
     assert found["editor.rulers"] == [120]
     assert found["yaml.schemas"]["a.json"] == "b.yaml"
-    assert len(found["yaml.schemas"]) == 4
+    assert len(found["yaml.schemas"]) == 5
 
 
 @pytest.mark.parametrize("text", ['{"a": 1, // a comment\n}', "[]", '{"yaml.schemas": 3}'])
@@ -180,7 +181,7 @@ def test_check_tells_when_an_editor_would_complete_names_as_they_were(tiny):
     tiny.edit("sql/dimensions.yaml", "my: my name", "my: my first name")
     assert told() == [
         f".vscode/schemas/{kind}.json: editors complete names as they were; write it anew with: justenough schema --write"
-        for kind in ("product", "segment")
+        for kind in ("product", "segment", "audience")
     ]
 
 

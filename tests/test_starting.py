@@ -53,7 +53,7 @@ def test_the_sample_is_copied_whole_under_a_name_of_its_own(tmp_path):
         for file in (ROOT / top).rglob("*.*")
         if not file.is_relative_to(ROOT / "sql" / "ledger")
     }
-    editors = {f".vscode/schemas/{kind}.json" for kind in ("product", "dimensions", "segment")} | {
+    editors = {f".vscode/schemas/{kind}.json" for kind in ("product", "dimensions", "segment", "audience")} | {
         ".vscode/settings.json"
     }
     assert set(started.files) == shipped | {"pyproject.toml", ".gitignore"} | editors

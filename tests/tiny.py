@@ -251,7 +251,7 @@ class Seen:
     """A batch as a consumer finds it in the outbox: its manifest, and its payload files as bytes and as rows.
 
     Attributes:
-        rows: of all payload files, each a dictionary with the file's `mode` as `_mode`.
+        rows: of all payload files, each a dictionary with the file's `mode` as `_mode`, and its `use`, if it says one, as `_use`.
     """
 
     target: str
@@ -446,7 +446,8 @@ def read_batch(folder: Path) -> Seen:
         found = _parsed(entry["name"], content)
         assert len(found) == entry["rows"], entry["name"]
         if entry["name"] not in {"creatives.ndjson", "audiences.ndjson"}:
-            rows += [{**row, "_mode": entry["mode"]} for row in found]
+            use = {"_use": entry["use"]} if "use" in entry else {}
+            rows += [{**row, "_mode": entry["mode"], **use} for row in found]
         payload[entry["name"]] = content
     assert {path.name for path in folder.iterdir()} == {*payload, "manifest.json"}
     assert manifest["rows"] == len(rows)

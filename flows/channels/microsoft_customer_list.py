@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _HEADER = ("Type", "Status", "Id", "Parent Id", "Scope", "Name", "Audience", "Action Type", "Sub Type", "Text")
 _NEW = -1
-_WORDS = "headline"  # what is added comes with its words, what is taken away with its identifiers only
+_ADDED = "message_id"  # what is added comes with it, what is taken away with its identifiers only
 
 
 class Microsoft(Lengths):
@@ -49,7 +49,7 @@ def _lines(lists: dict[str, int]) -> Callable[[pl.DataFrame, Creatives], pl.Data
                 "Id": number,
                 "Scope": "Customer",
                 "Audience": audience,
-                "Action Type": "Add" if _WORDS in rows.columns else "Remove",
+                "Action Type": "Add" if _ADDED in rows.columns else "Remove",
             },
         ]
         kind = pl.Schema(dict.fromkeys(_HEADER, pl.String()))

@@ -79,6 +79,8 @@ def _counts(plan: Plan) -> pl.DataFrame:
     """What the next run compares its own segments with: of a run over everybody, for what it delivers."""
     compared = () if not plan.order.is_whole else [name for name in plan.order.products if name in plan.open_counts]
     rows = [(plan.order.run_id, name, plan.candidates[name], plan.open_counts[name]) for name in compared]
+    audiences = plan.left_out if plan.order.is_whole else ()
+    rows += [(plan.order.run_id, found.counted_as, found.base, found.open_count) for found in audiences]
     columns = {"run_id": pl.String, "product": pl.String, "row_count": pl.Int64, "open_count": pl.Int64}
     return pl.DataFrame(rows, columns, orient="row")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from flows.audience import is_excluding
 from flows.clock import present
 from flows.errors import BalanceError
 from flows.keys import load_key
@@ -16,6 +17,7 @@ from flows.ledger.exposure import exposures, shown_lately
 from flows.ledger.publishing import Sealed, publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, sources_known, versions
 from flows.ledger.store import open_ledger
+from flows.line.excluding import read_all_left_out
 from flows.line.planning import SOURCES, read_creatives, scan_deliveries
 from flows.line.seeding import SEED_LANE, orphans, seed_key
 from flows.line.sources import by_phone
@@ -53,6 +55,11 @@ class Job:
         """The deliveries that the plan has for it, with their words."""
         mine = (pl.col("target") == self.target.name) & (pl.col("brand") == self.brand) & pl.col("reason").is_null()
         return scan_deliveries(self.folder).filter(mine).collect()
+
+    def left_out(self) -> pl.DataFrame:
+        """Whom the plan has for it in audiences that campaigns leave out: `stages.audience.LEFT_OUT`."""
+        mine = (pl.col("target") == self.target.name) & (pl.col("brand") == self.brand) & pl.col("reason").is_null()
+        return read_all_left_out(self.folder).filter(mine)
 
     def creatives(self, rows: pl.DataFrame) -> Creatives:
         """The creatives that some rows use, by their ids."""
@@ -131,6 +138,7 @@ class Staged:
         files: what is written.
         consent_checked_at: UTC instant as of which consent was read.
         seeds: copies for seed addresses, which are in the files, too.
+        unsaid: additions that say nothing to anybody: people whom campaigns are to leave out.
         when_left_out: is told the `message_id` of what is left out at the seal.
         records: table of the ledger -> rows that become true with the seal.
     """
@@ -142,6 +150,7 @@ class Staged:
     files: list[Payload]
     consent_checked_at: datetime
     seeds: pl.DataFrame
+    unsaid: pl.DataFrame
     when_left_out: Callable[[pl.Series], None] | None = None
     records: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
@@ -173,12 +182,13 @@ class Staged:
 
     def rows(self) -> pl.DataFrame:
         """As `Contents.rows`."""
-        topics = {name: product.topic for name, product in self.job.workspace.products.items()}
+        topics = {name: purpose.topic for name, purpose in self.job.workspace.purposes.items()}
         topic = pl.col("product").replace_strict(topics, return_dtype=pl.String)
         names = ("message_id", "person_key", "brand", "channel", "address_match", "product")
+        going = pl.concat([part.select(*names, "phone") for part in (self.sent, self.unsaid)])
         # What was said of texts is not of ads.
-        numbers = by_phone(self.sent).with_columns(person_key=pl.lit(None, pl.String))
-        rows = pl.concat([self.sent.select(names), numbers.select(names)])
+        numbers = by_phone(going).with_columns(person_key=pl.lit(None, pl.String))
+        rows = pl.concat([going.select(names), numbers.select(names)])
         rows = pl.concat([rows, self.seeds.select(names)]) if self.seeds.height else rows
         return rows.select(pl.exclude("product"), topic=topic)
 
@@ -188,7 +198,8 @@ class Staged:
 
     def leave_out(self, barred: pl.Series) -> int:
         """As `Contents.leave_out`."""
-        self.sent = self.sent.filter(~pl.col("message_id").is_in(barred.implode()))
+        is_left = ~pl.col("message_id").is_in(barred.implode())
+        self.sent, self.unsaid = self.sent.filter(is_left), self.unsaid.filter(is_left)
         if self.seeds.height:
             barred = pl.concat([barred, orphans(self.seeds, self.sent, self.creatives)])
             self.seeds = self.seeds.filter(~pl.col("message_id").is_in(barred.implode()))
@@ -245,8 +256,8 @@ def publish_batch(
     Args:
         job: its target and brand.
         batch: claimed.
-        rows: the deliveries that get a receipt: those that send or show something; and copies for seed addresses, which get
-            none, and which nothing counts.
+        rows: the deliveries that get a receipt: those that send or show something; and people whom campaigns
+            are to leave out, and copies for seed addresses, which nothing counts: both get none.
         creatives: of the rows.
         files: what to write.
         look: when consent was read.
@@ -256,9 +267,9 @@ def publish_batch(
         BalanceError: rows, files and manifest are not the same number; nothing is revealed then.
         JustEnoughError: as `ledger.publishing.publish`.
     """
-    is_seed = pl.col("lane") == SEED_LANE
-    sent, seeds = rows.filter(~is_seed), rows.filter(is_seed)
-    contents = Staged(job, batch, sent, creatives, files, look.at, seeds, when_left_out)
+    is_seed, is_unsaid = pl.col("lane").eq_missing(SEED_LANE), is_excluding()
+    sent, seeds, unsaid = rows.filter(~is_seed, ~is_unsaid), rows.filter(is_seed), rows.filter(is_unsaid)
+    contents = Staged(job, batch, sent, creatives, files, look.at, seeds, unsaid, when_left_out)
     refuse_unbalanced(batch.batch_id, claims=batch.row_count, rows=contents.write())
     return publish(job.workspace.settings, batch, contents, look.drain)
 

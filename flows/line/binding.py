@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.budget import check_targeting
+from flows.budget import check_choosing, check_targeting
 from flows.errors import CatalogueError
 from flows.line.sources import Source, read_shared, segment_rows
-from flows.lineage import Verified, check_shared, shape_of, trace, verify, verify_customers
+from flows.lineage import Verified, check_shared, shape_of, trace, verify, verify_audience, verify_customers
 from flows.schemas import spoken
 from flows.stages.relevance import check_signals
-from flows.warehouse.queries import consent, customers, exclusions, outcomes, suppressions
+from flows.warehouse.queries import audience, consent, customers, exclusions, outcomes, suppressions
 from flows.warehouse.scope import Scope, seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from flows.audience import Audience
     from flows.clock import Moment
     from flows.lineage import Shape
     from flows.workspace import Workspace
@@ -33,10 +34,12 @@ class Bound:
     Attributes:
         files: the names of the files that were bound.
         segments: segment -> what its SQL uses of people.
+        audiences: key of an audience -> the dimensions that decide who is in it.
     """
 
     files: tuple[str, ...]
     segments: Mapping[str, Verified]
+    audiences: Mapping[str, tuple[str, ...]]
 
 
 def bind(workspace: Workspace, path: Path, now: Moment) -> Bound:
@@ -48,7 +51,8 @@ def bind(workspace: Workspace, path: Path, now: Moment) -> Bound:
         SourceError, LockedError: the warehouse cannot be read.
         StatementError: a query, or the catalogue, names what the warehouse does not have.
         DataError: a query does not yield a column that is asked of it, or one of another kind.
-        CatalogueError: an example is of another kind than its field; or a field depends on more than it declares.
+        CatalogueError: an example is of another kind than its field; or a field, or who is in an audience, depends on more than
+            is declared.
         ProductError, DimensionLimitError: a product does not say why, or not for how many dimensions, people get it.
     """
     queries = workspace.queries
@@ -58,6 +62,8 @@ def bind(workspace: Workspace, path: Path, now: Moment) -> Bound:
         consent(session, queries, now)
         exclusions(session, queries, now)
         outcomes(session, queries, now)
+        for name in queries.audiences:
+            audience(session, queries, name, now)
         for name in workspace.segments:
             _check_segment(workspace, name, segment_rows(source, session, name).schema)
         shape = shape_of(seen(session, path), workspace.catalogue, workspace.queries.customers)
@@ -70,7 +76,19 @@ def bind(workspace: Workspace, path: Path, now: Moment) -> Bound:
     for product in workspace.products.values():
         ads = {key.file: usage for key, usage in workspace.usages(product).items() if key.channel == "ads"}
         check_targeting(product, ads, found[product.segment])
-    return Bound(workspace.queries.files, found)
+    chosen = {key: _chosen(workspace, asked, shape) for key, asked in workspace.audiences.items()}
+    return Bound(workspace.queries.files, found, chosen)
+
+
+def _chosen(workspace: Workspace, asked: Audience, shape: Shape) -> tuple[str, ...]:
+    """The dimensions that decide who is in an audience; none where a draw does."""
+    if not asked.has_query:
+        return ()
+    where = f"sql/audiences/{asked.name}.sql"
+    traced = trace(workspace.queries.audiences[asked.name], where, shape)
+    targeted = verify_audience(traced, asked.name, workspace.catalogue)
+    check_choosing(asked, targeted)
+    return tuple(sorted(targeted))
 
 
 def _verified(workspace: Workspace, name: str, shape: Shape) -> Verified:

@@ -8,11 +8,13 @@ from unicodedata import east_asian_width
 
 import polars as pl
 
+from flows.audience import CHANNEL
 from flows.channels import CHANNELS, target
 from flows.clock import moment
 from flows.editors import outdated
 from flows.line.binding import Bound, bind
 from flows.line.carrying import check_ways
+from flows.line.excluding import left_out_by
 from flows.line.rating import check_creep, creepy, ratings
 from flows.line.sources import existing_database
 from flows.line.summary import summaries
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from flows.channels import Channel
     from flows.clock import Moment
+    from flows.line.excluding import LeftOutBy
     from flows.line.summary import Summary
     from flows.line.trying import Tried
     from flows.workspace import Workspace
@@ -36,9 +39,17 @@ MOST_FIELDS = 4  # of one dimension in a message. Source: DESIGN §6, rule 7
 
 @dataclass(frozen=True)
 class Report:
-    """What `check` found: a row per product and channel, warnings, and the files of SQL that were bound to a warehouse."""
+    """What `check` found.
+
+    Attributes:
+        messages: a row per product and channel.
+        audiences: those that campaigns leave out.
+        warnings: what does not stop anything.
+        bound: the files of SQL that were bound to a warehouse.
+    """
 
     messages: tuple[Summary, ...]
+    audiences: tuple[LeftOutBy, ...]
     warnings: tuple[str, ...]
     bound: tuple[str, ...]
 
@@ -59,11 +70,11 @@ def check(workspace: Workspace) -> Report:
     rated = [(found, ratings(workspace, found)) for found in tried]
     check_creep(workspace, rated)
     path = existing_database(workspace.settings, now.as_of)
-    bound = bind(workspace, path, now) if path is not None else Bound((), {})
+    bound = bind(workspace, path, now) if path is not None else Bound((), {}, {})
     for product in workspace.overdue(now.as_of):
         raise review_is_due(product)
     warnings = (*_warnings(workspace, tried, now), *creepy(workspace, rated))
-    return Report(summaries(workspace, rated, bound.segments), warnings, bound.files)
+    return Report(summaries(workspace, rated, bound.segments), left_out_by(workspace), warnings, bound.files)
 
 
 def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iterator[str]:
@@ -71,6 +82,7 @@ def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iter
     yield from _unread(workspace)
     yield from _endless(workspace)
     yield from _unverified(workspace)
+    yield from _unheard(workspace)
     for file in outdated(workspace.settings.workspace):
         yield f"{file}: editors complete names as they were; write it anew with: justenough schema --write"
     for found in tried:
@@ -151,6 +163,13 @@ def _unverified(workspace: Workspace) -> Iterator[str]:
             yield f"target '{name}' is unverified: load its first batch by hand, and look at what became of it"
 
 
+def _unheard(workspace: Workspace) -> Iterator[str]:
+    """Audiences that no platform is told of."""
+    if workspace.audiences and not any(CHANNEL in ways for ways in workspace.settings.targets.values()):
+        names = ", ".join(audience.name for audience in workspace.audiences.values())
+        yield f"no brand has a target for ads, so nobody is told whom campaigns are to leave out: {names}"
+
+
 def _unread(workspace: Workspace) -> Iterator[str]:
     """Segments that nothing uses: they are not looked at."""
     segments = workspace.settings.workspace / "sql" / "segments"
@@ -164,10 +183,10 @@ def _unguarded(workspace: Workspace) -> Iterator[str]:
         yield "sql/consent.sql is missing: nobody has agreed to anything, so there is no marketing"
     if workspace.queries.suppressions is None:
         yield "sql/suppressions.sql is missing: no address is suppressed"
-    for folder in ("exclusions", "outcomes"):
+    for folder, suffixes in (("exclusions", [".sql"]), ("outcomes", [".sql"]), ("audiences", [".sql", ".yaml"])):
         for file in sorted((workspace.settings.workspace / "sql" / folder).glob("*")):
-            if file.suffix != ".sql":
-                yield f"sql/{folder}/{file.name} is not read: only files whose names end in .sql are"
+            if file.suffix not in suffixes:
+                yield f"sql/{folder}/{file.name} is not read: only files whose names end in {' or '.join(suffixes)} are"
     waiting = [product for product in workspace.products.values() if product.ends_when]
     for product in waiting if not workspace.queries.outcomes else ():
         yield f"{product.at('ends_when')}: no outcome ends it, since there is no file in sql/outcomes/"

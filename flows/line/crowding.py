@@ -13,7 +13,7 @@ from flows.line.planning import COUNTED_FOLDER, ROUTED_FOLDER
 from flows.line.reconciling import published_members
 from flows.plan import Crowd, Order, read_order
 from flows.schemas import INSTANT
-from flows.stages.crowd import CLASS, HELD, crowded, merged
+from flows.stages.crowd import CLASS, HELD, crowded, floors, merged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,15 +56,6 @@ def crowds(settings: Settings, classes: pl.DataFrame) -> tuple[Crowd, ...]:
     )
     least = floors(settings)
     return tuple(Crowd(floor=least[row["channel"]], **row) for row in by_channel.sort("channel").iter_rows(named=True))
-
-
-def floors(settings: Settings) -> dict[str, int]:
-    """Channel -> how many people have to be shown the same; for ads as many at least as an audience has to have."""
-    least = {name: settings.crowd.get(name, channel.crowd) for name, channel in CHANNELS.items()}
-    audiences = {name for name, channel in CHANNELS.items() if channel.needs_yes}
-    return {
-        name: max(count, settings.smallest_audience) if name in audiences else count for name, count in least.items()
-    }
 
 
 def _held(settings: Settings, folder: Path, order: Order) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from flows.audience import key_of
 from flows.durations import spoken
 from flows.errors import SourceError
 from flows.ledger.history import last_counts, last_sources
@@ -90,17 +91,44 @@ def check_people(workspace: Workspace, plan: Plan) -> None:
         rows = plan.candidates[name]
         if rows >= rows_before or not workspace.segments[segment].comes_and_goes:
             hint = f"look at its query; if it may, say `comes_and_goes: true` in sql/segments/{segment}.yaml"
-            _check_count(name, "rows of its segment", rows_before, rows, hint, workspace.settings)
+            _check_count(f"product {name}", "rows of its segment", rows_before, rows, hint, workspace.settings)
         expected = open_before * min(rows, rows_before) // max(rows_before, 1)
-        hint = "look at sql/consent.sql, sql/suppressions.sql, sql/exclusions/ and the addresses in sql/customers.sql"
-        _check_count(name, "people who may be spoken to", expected, plan.open_counts[name], hint, workspace.settings)
+        _check_count(f"product {name}", _OPEN, expected, plan.open_counts[name], _LOOK, workspace.settings)
+    _check_audiences(workspace, plan, before)
 
 
-def _check_count(name: str, whom: str, before: int, count: int, look: str, settings: Settings) -> None:
+_OPEN = "people who may be spoken to"
+_LOOK = "look at sql/consent.sql, sql/suppressions.sql, sql/exclusions/ and the addresses in sql/customers.sql"
+
+
+def _check_audiences(workspace: Workspace, plan: Plan, before: Mapping[str, tuple[int, int]]) -> None:
+    """The same for the audiences that campaigns leave out; one that names nobody would be emptied, whatever it was before."""
+    hint = "look at its query; if it may, say `comes_and_goes: true` in sql/audiences/{}.yaml"
+    named = {found.audience: 0 for found in plan.left_out}
+    for found in plan.left_out:
+        named[found.audience] += found.base
+    for audience in workspace.audiences.values():
+        if named.get(audience.name) == 0 and audience.has_query and not audience.comes_and_goes:
+            where = f"sql/audiences/{audience.name}.sql"
+            raise SourceError(where, "this query names nobody", hint.format(audience.name))
+    for found in plan.left_out:
+        audience = workspace.audiences[key_of(found.audience)]
+        if found.counted_as not in before:
+            continue
+        rows_before, open_before = before[found.counted_as]
+        where = f"audience {found.audience} of {found.brand}"
+        if audience.has_query and (found.base >= rows_before or not audience.comes_and_goes):
+            look = hint.format(found.audience)
+            _check_count(where, "people that it names", rows_before, found.base, look, workspace.settings)
+        expected = open_before * min(found.base, rows_before) // max(rows_before, 1)
+        _check_count(where, _OPEN, expected, found.open_count, _LOOK, workspace.settings)
+
+
+def _check_count(where: str, whom: str, before: int, count: int, look: str, settings: Settings) -> None:
     if before >= FALL_FROM and (moved := _moved(before, count, settings)):
         way, limit = moved
         what = f"the {whom} {way} from {before} to {count} since it was last delivered"
-        raise SourceError(f"product {name}", what, f"{look}; or raise the setting `{limit}` for one run")
+        raise SourceError(where, what, f"{look}; or raise the setting `{limit}` for one run")
 
 
 def _check_size(name: str, before: int, count: int, settings: Settings) -> None:

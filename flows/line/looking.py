@@ -17,6 +17,7 @@ from flows.ledger.runs import decided_at
 from flows.ledger.store import open_ledger
 from flows.line.batches import Look
 from flows.line.ending import ended
+from flows.line.excluding import read_all_left_out
 from flows.line.planning import read_leaving, save, source_of
 from flows.line.reconciling import published_members
 from flows.line.seeding import SEED, addresses, open_seeds, seed_key
@@ -44,7 +45,7 @@ def look_at(workspace: Workspace, plan: Plan, planned: pl.DataFrame, held: pl.Da
     Args:
         workspace: gives SQL, products and settings.
         plan: of the run.
-        planned: deliveries of it.
+        planned: deliveries of it, and whom campaigns are to leave out.
         held: `MEMBERS` of state targets.
         seeds: `SEED` of addresses that need no consent, and may be suppressed.
     """
@@ -55,7 +56,7 @@ def look_at(workspace: Workspace, plan: Plan, planned: pl.DataFrame, held: pl.Da
     known = held.filter(pl.col("product").is_in(list(workspace.products)))
     bars = bars_of_deliveries(source, pl.concat([planned, known, seeds], how="diagonal"), key, heard)
     looked, standing = (
-        rechecked(rows, bars, workspace.products, CHANNELS, settings.targets, at) for rows in (planned, known)
+        rechecked(rows, bars, workspace.purposes, CHANNELS, settings.targets, at) for rows in (planned, known)
     )
     with open_ledger(settings) as ledger:
         began = decided_at(ledger, known["decision_id"])
@@ -81,7 +82,9 @@ def look_again(workspace: Workspace, plan: Plan) -> Look:
     ]
     held = [published_members(settings, to, brand) for brand, _, to in ways if to.kind == "state"]
     seeds = [addresses(workspace, brand, channel) for brand, channel, to in ways if to.kind == "message"]
-    planned = read_leaving(plan_folder(settings, plan.order.run_id))
+    of_plan = plan_folder(settings, plan.order.run_id)
+    unsaid = read_all_left_out(of_plan).filter(pl.col("reason").is_null())
+    planned = pl.concat([read_leaving(of_plan), unsaid], how="diagonal")
     stamp = stamp_of(
         database(settings, plan.order.as_of)
     )  # before it is read: what is written meanwhile is looked at again

@@ -15,6 +15,7 @@ from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
 from flows.line.binding import Bound, bind
 from flows.line.deciding import Past, decide
+from flows.line.excluding import read_left_out
 from flows.line.health import healthy_sources, sources_before
 from flows.line.listing import check_lists
 from flows.line.rating import check_creep, ratings
@@ -59,6 +60,8 @@ SOURCES = "sources.parquet"
 MISSED_FOLDER = "missed"
 ROUTED_FOLDER = "routed"
 """In a plan's folder: what is not worded yet."""
+LEFT_OUT_FOLDER = "left_out"
+"""In a plan's folder: whom audiences name, before all are brought together."""
 COUNTED_FOLDER = "counted"
 """In a plan's folder: how many people of each part are shown the same."""
 
@@ -108,6 +111,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         overdue=tuple(product.name for product in overdue),
         seeds=_seeds(settings, chosen),
         targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
+        audiences={} if request.products else dict(bound.audiences),
         key_id=load_key(settings.key_file).key_id,
     )
     shared = read_shared(workspace, path, moment)
@@ -125,7 +129,8 @@ def begin(workspace: Workspace, request: Request) -> Order:
 def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     """Decide for one part of the customers, and route what was decided.
 
-    Writes `decisions/<part>.parquet`, and `routed/` and `counted/<part>-<product>.parquet`, into the plan's folder.
+    Writes `decisions/` and `left_out/<part>.parquet`, and `routed/` and `counted/<part>-<product>.parquet`, into the plan's
+    folder.
 
     Returns:
         Product -> candidates of this part.
@@ -154,6 +159,9 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
             told, counts = shown(wanted, product, workspace.words[product.name], fields, key)
             save(told, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
             save(counts, folder / COUNTED_FOLDER / f"{part:04}-{product.name}.parquet")
+    if order.audiences:
+        rows = read_left_out(source_of(workspace, order), scope, order, made.bars, key)
+        save(rows, folder / LEFT_OUT_FOLDER / f"{part:04}.parquet")
     is_exposed = pl.col("decision_id").is_in(pl.concat(exposed)["decision_id"].implode()).fill_null(value=False)
     reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")
     save(_nameless(decisions.with_columns(reason=reason)), folder / "decisions" / f"{part:04}.parquet")

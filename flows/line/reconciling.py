@@ -8,24 +8,28 @@ from typing import TYPE_CHECKING
 import polars as pl
 import polars_hash  # noqa: F401  (registers the `chash` namespace on expressions)
 
+from flows.audience import is_excluding
 from flows.clock import present
-from flows.keys import draw
 from flows.ledger.claims import claim
 from flows.ledger.membership import forget_older, read_members, write_members
 from flows.ledger.runs import last_published
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
+from flows.line.excluding import is_held_out
 from flows.line.planning import read_decisions
 from flows.line.request import Published
 from flows.line.sources import buried, erased
 from flows.schemas import KEYS
+from flows.stages.audience import told
 from flows.stages.claims import MEMBERS, Reach, in_small_audiences, reconciled, without
-from flows.stages.delivery import Payload
+from flows.stages.crowd import floors
+from flows.stages.delivery import EXCLUDE, Payload
 
 if TYPE_CHECKING:
     from flows.channels import Target
     from flows.line.batches import Look
     from flows.settings import Settings
+    from flows.stages.claims import Difference
 
 
 def publish_state(job: Job, look: Look) -> Published:
@@ -36,9 +40,11 @@ def publish_state(job: Job, look: Look) -> Published:
     """
     settings, target = job.workspace.settings, job.target
     published = published_members(settings, target, job.brand)
-    rows = within_budget(job.workspace, job.plan, look.on(job.planned()))
+    looked = look.on(pl.concat([job.planned(), job.left_out()], how="diagonal"))
+    said = within_budget(job.workspace, job.plan, looked.filter(~is_excluding()))
+    rows = pl.concat([said, looked.filter(is_excluding())], how="diagonal")
     free = rows.filter(pl.col("reason").is_null())
-    content = job.content(free, job.creatives(free))
+    content = _content(job, free)
     wanted, barred, reach, now = (
         members_of(free, content, target),
         _barred(job, published, look),
@@ -46,21 +52,20 @@ def publish_state(job: Job, look: Look) -> Published:
         present(),
     )
     difference = reconciled(published, wanted, barred, reach, now)
-    small = in_small_audiences(difference.members, published, max(settings.smallest_audience, target.smallest))
+    small = in_too_small(difference.members, published, target, settings)
     if small.height:
         difference = reconciled(published, wanted.join(small, on="message_id", how="anti"), barred, reach, now)
     dropped = reasons_of(rows) | ({"AUDIENCE_TOO_SMALL": small.height} if small.height else {})
-    added = content.join(difference.additions, on="message_id", how="semi", maintain_order="left")
-    removed = identifiers(difference.removals, target)
-    unchanged = difference.unchanged
-    if added.is_empty() and removed.is_empty():
-        return Published(target.name, job.brand, None, unchanged=unchanged, dropped=dropped)
     new = free.join(difference.additions, on="message_id", how="semi")
+    files, unchanged = _files(difference, content, new, target), difference.unchanged
+    changes, removed = sum(file.rows.height for file in files), difference.removals.height
+    if not changes:
+        return Published(target.name, job.brand, None, unchanged=unchanged, dropped=dropped)
     with open_ledger(settings) as ledger, ledger.transaction():
-        nothing = claims_wanted(job.workspace, job.plan, new.clear())
-        changes = added.height + removed.height
+        nothing = claims_wanted(job.workspace, job.plan, said.clear())
         ends_at = valid_until(difference.members)
-        if removed.height:  # what is taken away stays so: such a batch must be loaded though nobody may be left
+        # What is taken away, or left out, stays so: it must be loaded though nothing may be shown to anybody.
+        if removed or any(file.use for file in files):
             ends_at = max(ends_at, present() + settings.plan_expires)
         batch = claim(ledger, job.header(), nothing, ends_at, row_count=changes)
 
@@ -69,12 +74,50 @@ def publish_state(job: Job, look: Look) -> Published:
         write_members(settings, target.name, job.brand, batch.batch_id, members)
 
     keep(pl.Series(dtype=pl.String))
-    files = [Payload("removals", "remove", removed), Payload("additions", "append", added)]
     sealed = publish_batch(job, batch, new, job.creatives(new), files, look, keep)
     if sealed.folder is not None:
         forget_older(settings, target.name, job.brand, batch.batch_id)
     dropped = dict(Counter(dropped) + Counter(reasons_of(sealed.barred)))
-    return Published(target.name, job.brand, sealed.folder, sealed.rows, removed.height, unchanged, dropped)
+    about = difference.removals.filter(is_excluding()).height
+    about += new.filter(is_excluding()).join(sealed.barred, on="message_id", how="anti").height
+    return Published(target.name, job.brand, sealed.folder, sealed.rows, removed, unchanged, about, dropped)
+
+
+def _content(job: Job, free: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the target's files, of those that say something, and of those that do not."""
+    said, unsaid = free.filter(~is_excluding()), free.filter(is_excluding())
+    content = job.content(said, job.creatives(said))
+    if unsaid.is_empty():
+        return content
+    return pl.concat([content, told(unsaid, job.target, job.workspace.settings.name)], how="diagonal")
+
+
+def _files(difference: Difference, content: pl.DataFrame, new: pl.DataFrame, target: Target) -> list[Payload]:
+    """What is taken away and added; apart, and by its identifiers alone, what is of people whom campaigns leave out."""
+    out = is_excluding()
+    said, unsaid = (
+        content.join(new.filter(which), on="message_id", how="semi", maintain_order="left") for which in (~out, out)
+    )
+    plain = dict.fromkeys(("message_id", *target.identity))
+    gone, gone_unsaid = (identifiers(difference.removals.filter(which), target) for which in (~out, out))
+    files = [
+        Payload("removals", "remove", gone),
+        Payload("exclude-removals", "remove", gone_unsaid, EXCLUDE),
+        Payload("additions", "append", said),
+        Payload("exclude-additions", "append", unsaid.select(*plain), EXCLUDE),
+    ]
+    return [file for file in files if file.rows.height]
+
+
+def in_too_small(members: pl.DataFrame, published: pl.DataFrame, target: Target, settings: Settings) -> pl.DataFrame:
+    """`message_id` of new `MEMBERS` of audiences that have too few people for the platform, or for the workspace.
+
+    Who is shown an ad was counted with the crowd before; of those whom campaigns leave out the audience itself is the crowd.
+    """
+    least, out = max(settings.smallest_audience, target.smallest), is_excluding()
+    shown = in_small_audiences(members.filter(~out), published, least)
+    hidden = in_small_audiences(members.filter(out), published, max(least, floors(settings)[target.channel]))
+    return pl.concat([shown, hidden])
 
 
 def published_members(settings: Settings, target: Target, brand: str) -> pl.DataFrame:
@@ -112,14 +155,13 @@ def _barred(job: Job, published: pl.DataFrame, look: Look) -> pl.DataFrame:
     settings = workspace.settings
     if settings.targets.get(job.brand, {}).get(job.target.channel) != job.target.name:
         return published.select("message_id")
-    is_held = draw(f"{settings.name}/global_holdout", pl.col("customer_id")) < settings.global_holdout
     decisions = read_decisions(job.folder)
     held_wins = decisions.filter(pl.col("reason") == "HOLDOUT")
     left = published.filter(pl.col("audience").is_not_null()).join(decisions, on=KEYS, how="anti", nulls_equal=True)
     live = [product.name for product in workspace.live(as_of)]
     barred = [
         look.held,
-        published.filter((pl.col("message_type") == "marketing") & is_held),
+        published.filter((pl.col("message_type") == "marketing") & is_held_out(settings)),
         left,
         published.join(held_wins, on=["customer_id", "brand", "product"], how="semi"),
         published.filter(~pl.col("product").is_in(live)),
@@ -130,7 +172,8 @@ def _barred(job: Job, published: pl.DataFrame, look: Look) -> pl.DataFrame:
 def _reach(job: Job, published: pl.DataFrame) -> Reach:
     """What a run looks at: a whole run everything that is held, a narrowed one only what, and whom, it is about."""
     order = job.plan.order
-    products = order.products if order.is_narrowed else {*job.workspace.products, *published["product"].unique()}
+    mine = {*order.products, *order.audiences}
+    products = mine if order.is_narrowed else {*job.workspace.products, *published["product"].unique()}
     settings = job.workspace.settings
     gone = erased(settings, published, buried(settings))
     return Reach(products, order.customers, gone["person_key"].to_list())

@@ -91,6 +91,7 @@ class Published:
         rows: rows in its payload files.
         removed: of these, rows that take something away (state targets).
         unchanged: wanted rows that were there already (state targets).
+        to_leave_out: of these rows, those about people whom campaigns that run anyway are to leave out.
         dropped: reason -> planned deliveries that fell away since the plan.
         carried: where its batch went from the outbox, after earlier ones that had to wait for it; none where it stays.
     """
@@ -101,6 +102,7 @@ class Published:
     rows: int = 0
     removed: int = 0
     unchanged: int = 0
+    to_leave_out: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     carried: tuple[Carried, ...] = ()
 

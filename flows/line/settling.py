@@ -17,9 +17,18 @@ from flows.keys import Key, load_key
 from flows.ledger.claims import claimed_addresses
 from flows.ledger.store import open_ledger
 from flows.line.crowding import CROWD_FILE, crowds, read_crowd, shared
+from flows.line.excluding import LEFT_OUT_FILE, counted
 from flows.line.health import check_people
-from flows.line.planning import COUNTED_FOLDER, MISSED_FOLDER, ROUTED_FOLDER, read_decisions, save, scan_deliveries
-from flows.line.reconciling import members_of, published_members
+from flows.line.planning import (
+    COUNTED_FOLDER,
+    LEFT_OUT_FOLDER,
+    MISSED_FOLDER,
+    ROUTED_FOLDER,
+    read_decisions,
+    save,
+    scan_deliveries,
+)
+from flows.line.reconciling import in_too_small, members_of, published_members
 from flows.plan import (
     Capped,
     Count,
@@ -37,7 +46,8 @@ from flows.plan import (
 )
 from flows.reasons import BARRED
 from flows.schemas import INSTANT, KEYS, ROUTED
-from flows.stages.claims import Reach, in_small_audiences, reconciled
+from flows.stages.audience import LEFT_OUT, once_per_address, told
+from flows.stages.claims import Reach, reconciled
 from flows.stages.crowd import CLASS, lowered
 from flows.stages.decision import units
 from flows.stages.delivery import shaped
@@ -100,14 +110,19 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
         told = _within_limits(words, workspace, order)
         save(pl.concat([told, others], how="diagonal"), folder / "deliveries" / file.name)
         creatives |= words.creatives
-    _drop_small_audiences(workspace, folder, order, creatives)
+    left_out = _once(folder)
+    small = _small_audiences(workspace, folder, order, creatives, left_out)
+    _drop(folder, small)
+    left_out = left_out.with_columns(reason=pl.when(_is_in(small)).then(_TOO_SMALL).otherwise("reason"))
+    if order.audiences:
+        save(left_out, folder / LEFT_OUT_FILE)
     lines = (json.dumps(creatives[name], ensure_ascii=False) + "\n" for name in sorted(creatives))
     write_bytes(folder / "creatives.ndjson", "".join(lines).encode())
-    plan = _counted(workspace, folder, order, totals, crowds(settings, classes), present() + settings.plan_expires)
+    plan = _counted(workspace, folder, order, totals, crowds(settings, classes), left_out)
     if order.is_whole:  # a run for a few has nothing to be held against
         check_people(workspace, plan)
     save_plan(folder, plan)
-    for passing in (ROUTED_FOLDER, COUNTED_FOLDER):  # last, so that a settling that failed half-way can be repeated
+    for passing in _PASSING:  # last, so that a settling that failed half-way can be repeated
         shutil.rmtree(folder / passing, ignore_errors=True)
     return plan
 
@@ -160,43 +175,66 @@ def _within_limits(words: Worded, workspace: Workspace, order: Order) -> pl.Data
     return rows
 
 
-def _drop_small_audiences(workspace: Workspace, folder: Path, order: Order, creatives: Creatives) -> None:
-    """Give AUDIENCE_TOO_SMALL to what would go to an audience with too few people, those included who are in it already.
+def _once(folder: Path) -> pl.DataFrame:
+    """`stages.audience.LEFT_OUT` of all parts, each address once."""
+    files = sorted((folder / LEFT_OUT_FOLDER).glob("*.parquet"))
+    return once_per_address(pl.concat([LEFT_OUT.to_frame(), *(pl.read_parquet(file) for file in files)]))
+
+
+def _small_audiences(
+    workspace: Workspace, folder: Path, order: Order, creatives: Creatives, left_out: pl.DataFrame
+) -> pl.DataFrame:
+    """`message_id` of what would go to an audience with too few people, those included who are in it already.
 
     Whom consent bars by then is seen when the batch is published, and judged again.
     """
     ways = {(name, brand) for brand, channels in workspace.settings.targets.items() for name in channels.values()}
     small = [
-        _in_small_audiences(workspace, folder, order, creatives, workspace.target(name), brand)
+        _in_small_audiences(workspace, folder, order, creatives, left_out, workspace.target(name), brand)
         for name, brand in sorted(ways)
         if name in order.targets and target(name).audience is not None
     ]
-    dropped = pl.concat(small) if small else pl.DataFrame(schema={"message_id": pl.String})
-    if dropped.is_empty():
+    return pl.concat(small) if small else pl.DataFrame(schema={"message_id": pl.String})
+
+
+_TOO_SMALL = pl.lit("AUDIENCE_TOO_SMALL")
+
+
+def _is_in(small: pl.DataFrame) -> pl.Expr:
+    return pl.col("message_id").is_in(small["message_id"].implode()).fill_null(value=False)
+
+
+def _drop(folder: Path, small: pl.DataFrame) -> None:
+    """Give AUDIENCE_TOO_SMALL to some deliveries."""
+    if small.is_empty():
         return
     for file in sorted((folder / "deliveries").glob("*.parquet")):
         rows = pl.read_parquet(file)
         if "message_id" in rows.columns:
-            is_dropped = pl.col("message_id").is_in(dropped["message_id"].implode()).fill_null(value=False)
-            save(
-                rows.with_columns(reason=pl.when(is_dropped).then(pl.lit("AUDIENCE_TOO_SMALL")).otherwise("reason")),
-                file,
-            )
+            save(rows.with_columns(reason=pl.when(_is_in(small)).then(_TOO_SMALL).otherwise("reason")), file)
 
 
 def _in_small_audiences(
-    workspace: Workspace, folder: Path, order: Order, creatives: Creatives, to: Target, brand: str
+    workspace: Workspace,
+    folder: Path,
+    order: Order,
+    creatives: Creatives,
+    left_out: pl.DataFrame,
+    to: Target,
+    brand: str,
 ) -> pl.DataFrame:
+    settings = workspace.settings
     mine = (pl.col("target") == to.name) & (pl.col("brand") == brand) & pl.col("reason").is_null()
-    rows = scan_deliveries(folder).filter(mine).collect()
-    if rows.is_empty():
+    rows, unsaid = scan_deliveries(folder).filter(mine).collect(), left_out.filter(mine)
+    if rows.is_empty() and unsaid.is_empty():
         return pl.DataFrame(schema={"message_id": pl.String})
     content = shaped(rows, {name: creatives[name] for name in rows["creative_id"].unique()}, to, order.starts_at)
-    published, wanted = published_members(workspace.settings, to, brand), members_of(rows, content, to)
+    published = published_members(settings, to, brand)
+    wanted = [members_of(rows, content, to), members_of(unsaid, told(unsaid, to, settings.name), to)]
     nobody = pl.DataFrame(schema={"message_id": pl.String})
-    reach = Reach(set(order.products), order.customers)
-    members = reconciled(published, wanted, nobody, reach, order.present).members
-    return in_small_audiences(members, published, max(workspace.settings.smallest_audience, to.smallest))
+    reach = Reach({*order.products, *order.audiences}, order.customers)
+    members = reconciled(published, pl.concat(wanted), nobody, reach, order.present).members
+    return in_too_small(members, published, to, settings)
 
 
 def _counted(
@@ -205,7 +243,7 @@ def _counted(
     order: Order,
     found: dict[str, int],
     crowds: tuple[Crowd, ...],
-    expires_at: datetime,
+    left_out: pl.DataFrame,
 ) -> Plan:
     decisions = read_decisions(folder)
     deliveries = scan_deliveries(folder).select("message_type", *_COUNTED, *_TIMED, "reason").collect()
@@ -214,13 +252,14 @@ def _counted(
     plan = Plan(
         order=order,
         created_at=present(),
-        expires_at=expires_at,
+        expires_at=present() + workspace.settings.plan_expires,
         people=_waterfalls(units(decisions)),
         deliveries=_waterfalls(deliveries),
         candidates=found,
         open_counts=_open_counts(decisions, found),
         counts=tuple(Count.model_validate(row) for row in counts.iter_rows(named=True)),
         crowds=crowds,
+        left_out=counted(workspace, order, left_out),
         capped=_capped(decisions),
         held=_held(leaving, order.present),
         strange_zones=strange_zones(leaving, workspace.settings),
@@ -270,7 +309,7 @@ def _missed(folder: Path) -> tuple[Missed, ...]:
     return tuple(Missed.model_validate(row) for row in rows.iter_rows(named=True))
 
 
-_PASSING = (f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/")
+_PASSING = (f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{LEFT_OUT_FOLDER}/")
 _COUNTED = ["product", "target", "brand", "variant", "facts"]
 _TIMED = ["customer_id", "channel", "time_zone", "not_before"]
 

@@ -3,7 +3,7 @@
 from flows.lineage.relations import Column, Lineage
 from flows.lineage.shape import Shape, shape_of
 from flows.lineage.tracing import check_shared, trace
-from flows.lineage.verifying import Verified, dimensions, verify, verify_customers
+from flows.lineage.verifying import Verified, dimensions, verify, verify_audience, verify_customers
 
 __all__ = [
     "Column",
@@ -15,5 +15,6 @@ __all__ = [
     "shape_of",
     "trace",
     "verify",
+    "verify_audience",
     "verify_customers",
 ]

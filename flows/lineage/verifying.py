@@ -87,6 +87,21 @@ def verify(traced: Lineage, name: str, segment: Segment, signals: Iterable[str],
     )
 
 
+def verify_audience(traced: Lineage, name: str, catalogue: Catalogue) -> dict[str, str]:
+    """The dimensions that decide who is in sql/audiences/<name>.sql, and until when, each with the place that reads it.
+
+    Raises:
+        CatalogueError: a column is in no entry, or is sensitive and without a lawful basis.
+        StatementError: customer_id or brand is not a row's own.
+    """
+    where = f"sql/audiences/{name}.sql"
+    _check_keys(traced, where, catalogue)
+    deciding = {*traced.targeted, *traced.columns.get("until", ())}
+    for column in sorted(deciding.union(*traced.columns.values())):
+        _check_lawful(column, where, catalogue)
+    return {found: f"{where}:{column.line}" for found, column in dimensions(deciding, where, catalogue).items()}
+
+
 def verify_customers(traced: Lineage, catalogue: Catalogue) -> None:
     """Hold sql/customers.sql to routing: the country, the locale and the addresses choose words, too.
 

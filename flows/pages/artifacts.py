@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from flows.line.request import Delivered
-    from flows.plan import Count, Plan, Waterfall
+    from flows.plan import Count, LeftOut, Plan, Waterfall
 
 _LABEL_WIDTH, _BAR_WIDTH, _NUMBER_WIDTH, _ROW_HEIGHT = 190, 320, 90, 22
 _PASSED, _STAYED, _INK, _PAPER = "#0f766e", "#cbd5e1", "#0f172a", "#ffffff"
@@ -37,6 +37,7 @@ def plan_page(plan: Plan, *, workspace: str) -> str:
         waterfalls(plan.people, "get something"),
         "## Deliveries",
         waterfalls(plan.deliveries, "can leave"),
+        *audiences(plan.left_out),
         *by_caps(plan.capped),
         *by_hours(plan),
         *without_facts(plan.missed),
@@ -120,6 +121,15 @@ def waterfalls(found: dict[str, Waterfall], passed: str) -> str:
     ]
     rows += [(f"**{passed}**", "", *(f"**{_number(found[kind].passed)}**" for kind in kinds))]
     return markdown_table(("", "because", *kinds), rows, numbers=set(range(2, 2 + len(kinds))))
+
+
+def audiences(found: Sequence[LeftOut]) -> list[str]:
+    """Whom campaigns that run anyway are to leave out, if anybody."""
+    rows = [
+        (row.audience, row.brand, row.target, f"`{row.code}`", _number(row.base), _number(row.passed)) for row in found
+    ]
+    columns = ("audience", "brand", "target", "called there", "named", "handed over")
+    return ["## Left out of other campaigns", markdown_table(columns, rows, {4, 5})] if rows else []
 
 
 def counts_table(counts: Iterable[Count]) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import JustifyMethod, RenderableType
 
     from flows.line.checking import Report
+    from flows.line.excluding import LeftOutBy
     from flows.line.summary import Length, Summary
 
 _FIXED = {"": 5, "creep": 11, "tried": 5}
@@ -39,7 +40,15 @@ def checked(report: Report) -> RenderableType:
     warnings = [Text(f"warning: {warning}", style="yellow") for warning in report.warnings]
     fits = f"The SQL fits the warehouse: {', '.join(report.bound)}"
     bound = fits if report.bound else "The SQL was not tried: there is no warehouse yet."
-    return Group(*tables, legend, *warnings, Text(bound), Text("Next: justenough plan shows who would get what", "dim"))
+    audiences = [_left_out(audience) for audience in report.audiences]
+    return Group(
+        *tables,
+        legend,
+        *audiences,
+        *warnings,
+        Text(bound),
+        Text("Next: justenough plan shows who would get what", "dim"),
+    )
 
 
 def _head(message: Summary) -> Text:
@@ -49,6 +58,14 @@ def _head(message: Summary) -> Text:
     told = {"because": message.because, "unseen": message.unseen, "scored": message.scored}
     said = [f"{name} {', '.join(names)}" for name, names in told.items() if names]
     return head.append(f"\n  {' · '.join(said)}") if said else head
+
+
+def _left_out(audience: LeftOutBy) -> Text:
+    """An audience that campaigns leave out: why, what a platform can tell of it, and what it is called there."""
+    head = Text.assemble((audience.audience, "bold"), f" is left out of other campaigns · {audience.why}")
+    told = [f"because {', '.join(audience.because)}"] if audience.because else []
+    told += [f"{code} of {brand} at {name}" for brand, ways in audience.codes.items() for name, code in ways.items()]
+    return head.append(f"\n  {' · '.join(told)}") if told else head
 
 
 def _table(messages: Sequence[Summary], *, is_first: bool) -> Table:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flows.line.listing import Compared
     from flows.line.request import Carried, Delivered, Outcome, Published, Recalled
     from flows.line.translating import Exported, Imported
-    from flows.plan import Capped, Crowd, Held, Missed, Plan, Waterfall
+    from flows.plan import Capped, Crowd, Held, LeftOut, Missed, Plan, Waterfall
     from flows.starting import Started
 
 
@@ -55,9 +55,25 @@ def _counted(settled: Plan) -> RenderableType:
     bare = [Text(line) for line in without_facts(settled.missed)]
     full = [Text(line) for line in by_caps(settled.capped)]
     waiting = [Text(line) for line in by_hours(settled)]
+    audiences = [Text(line) for line in left_out(settled.left_out)]
     lists = [Text(f"The suppression list of {name} was compared {age} ago.") for name, age in order.list_ages.items()]
     seeds = [Text(line) for line in to_seeds(order.seeds)]
-    return Group(title, *map(_overdue, order.overdue), people, wanted, *full, *waiting, *fewer, *bare, *seeds, *lists)
+    said = (*audiences, *full, *waiting, *fewer, *bare, *seeds, *lists)
+    return Group(title, *map(_overdue, order.overdue), people, wanted, *said)
+
+
+def left_out(found: Sequence[LeftOut]) -> list[str]:
+    """Whom campaigns that run anyway are to leave out, what a platform calls them, and why not the others."""
+    return [
+        f"To be left out of other campaigns: {row.passed:,} of {row.base:,} {row.audience} of {row.brand}, "
+        f"as {row.code} at {row.target}{_others(row.reasons)}."
+        for row in found
+    ]
+
+
+def _others(reasons: Mapping[str, int]) -> str:
+    told = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+    return f" ({told})" if told else ""
 
 
 def to_seeds(seeds: Mapping[str, int]) -> list[str]:
@@ -135,10 +151,15 @@ def delivered(done: Delivered, outbox: Path) -> RenderableType:
     dropped = [
         Text(f"{count:,} fell away since the plan: {MEANING[code]} ({code})") for code, count in fallen.items() if count
     ]
+    out = sum(batch.to_leave_out for batch in done.published)
+    about = (
+        [Text(f"{out:,} of these rows are of people to leave out of other campaigns: `use` is exclude.")] if out else []
+    )
     gone = carried(done.published)
     return Group(
         *_called_back(done.recalled, outbox),
         table,
+        *about,
         *dropped,
         *_held(done),
         *gone,

@@ -3,6 +3,7 @@
 ORDER = (
     "segment",
     "eligibility",
+    "audience",
     "pressure",
     "relevance",
     "language",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.channels import CHANNELS
 from flows.facts import at_level
 from flows.product import MOST_DIMENSIONS
 from flows.schemas import frame_schema
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from flows.keys import Key
     from flows.product import Product
+    from flows.settings import Settings
     from flows.wording import WordsKey
     from flows.words import Words
 
@@ -44,6 +46,15 @@ HELD = pl.Schema({**frame_schema(*CLASS), "people": pl.UInt32()})
 
 _LEVELS = range(MOST_DIMENSIONS + 1)
 _DIGITS = 16
+
+
+def floors(settings: Settings) -> dict[str, int]:
+    """Channel -> how many people have to be shown the same; for ads as many at least as an audience has to have."""
+    least = {name: settings.crowd.get(name, channel.crowd) for name, channel in CHANNELS.items()}
+    audiences = {name for name, channel in CHANNELS.items() if channel.needs_yes}
+    return {
+        name: max(count, settings.smallest_audience) if name in audiences else count for name, count in least.items()
+    }
 
 
 def shown(

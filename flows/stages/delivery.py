@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 CREATIVES = "creatives.ndjson"
+EXCLUDE = "exclude"
 HOURS = "hours"
 """The column of a target's rows by which its files are cut where they cannot say when each message may be sent: an ISO 8601
 interval, null where that is as long as the message is true."""
@@ -39,11 +40,19 @@ interval, null where that is as long as the message is true."""
 
 @dataclass(frozen=True)
 class Payload:
-    """Rows for one kind of file of a batch; `mode` tells the platform what they do: append, replace or remove."""
+    """Rows for one kind of file of a batch.
+
+    Attributes:
+        stem: what its files' names begin with.
+        mode: what the rows do there: append, replace or remove.
+        rows: of the target.
+        use: `EXCLUDE` where campaigns are to leave these people out, so that there is nothing to be said of them.
+    """
 
     stem: str
     mode: str
     rows: pl.DataFrame
+    use: str | None = None
 
 
 def shaped(worded: pl.DataFrame, creatives: Creatives, target: Target, starts_at: datetime) -> pl.DataFrame:
@@ -253,6 +262,7 @@ class _Part:
 
     name: str
     mode: str
+    use: str | None
     audience: str | None
     hours: str | None
     rows: pl.DataFrame
@@ -274,7 +284,7 @@ def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_
         stem = "-".join(text for text in (payload.stem, audience, told) if text)
         for number, (rows, lines) in enumerate(cut(kind.drop(HOURS, strict=False), target, creatives), start=1):
             name = f"{stem}-{number:04}.{target.file_format}{'.pgp' if target.certificate else ''}"
-            yield _Part(name, payload.mode, audience, hours, rows, lines)
+            yield _Part(name, payload.mode, payload.use, audience, hours, rows, lines)
 
 
 def _write_part(folder: Path, part: _Part, target: Target, creatives: Creatives) -> dict[str, Any]:
@@ -291,7 +301,8 @@ def _write_part(folder: Path, part: _Part, target: Target, creatives: Creatives)
         _write(lines, content, target)
         path.write_bytes(encrypted(content.getvalue(), target.certificate))
     sync_file(path)
-    told = {name: value for name, value in (("audience", part.audience), (HOURS, part.hours)) if value}
+    entries = (("use", part.use), ("audience", part.audience), (HOURS, part.hours))
+    told = {name: value for name, value in entries if value}
     return _entry(path, part.mode, part.rows.height, lines.columns) | told
 
 
@@ -321,7 +332,7 @@ def _beside(payloads: Iterable[Payload], creatives: Creatives, target: Target) -
         found[CREATIVES] = [_merged(creatives[name], target.merge, target.channel) for name in sorted(creatives)]
     if target.beside is not None:
         for payload in payloads:
-            if payload.mode == "append" and payload.rows.height:
+            if payload.mode == "append" and payload.use is None and payload.rows.height:
                 found |= target.beside(payload.rows, creatives)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
@@ -20,6 +20,22 @@ if TYPE_CHECKING:
     from flows.product import Product
 
 _NEITHER = "neither"
+
+
+class Purpose(Protocol):
+    """What people are spoken to, or handed over, for: a product, or an audience."""
+
+    @property
+    def name(self) -> str:
+        """By which exclusions mean it."""
+
+    @property
+    def topic(self) -> str:
+        """What a person can leave without leaving everything; '*' is everything."""
+
+    @property
+    def message_type(self) -> str:
+        """Marketing or service."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +127,7 @@ def latest_consent(events: pl.DataFrame, present: datetime) -> pl.DataFrame:
 def standing(
     rows: pl.DataFrame,
     bars: Bars,
-    product: Product,
+    product: Purpose,
     channels: Sequence[Channel],
     targets: Mapping[str, Mapping[str, str]],
     present: datetime,
@@ -192,7 +208,7 @@ def eligible(
 def rechecked(
     deliveries: pl.DataFrame,
     bars: Bars,
-    products: Mapping[str, Product],
+    products: Mapping[str, Purpose],
     channels: Mapping[str, Channel],
     targets: Mapping[str, Mapping[str, str]],
     present: datetime,
@@ -257,7 +273,7 @@ def _contact(channel: Channel, people: pl.DataFrame) -> list[pl.Expr]:
 def _channel_standing(
     known: pl.DataFrame,
     bars: Bars,
-    product: Product,
+    product: Purpose,
     channel: Channel,
     exclusions: pl.DataFrame,
     targets: Mapping[str, Mapping[str, str]],
@@ -315,7 +331,7 @@ def _is_suppressed(known: pl.DataFrame, suppressed: pl.DataFrame, channels: Sequ
     return listed | known.select(pl.col(match).is_in(every_brand).fill_null(value=False)).to_series()
 
 
-def _exclusions(exclusions: pl.DataFrame, product: Product, present: datetime) -> pl.DataFrame:
+def _exclusions(exclusions: pl.DataFrame, product: Purpose, present: datetime) -> pl.DataFrame:
     """Those in force that mean this product; '*' means all, as does a channel that nobody knows."""
     stars = [pl.when(pl.col(name) != "*").then(name).alias(name) for name in ("brand", "product", "message_type")]
     exclusions = exclusions.with_columns(*stars, channel=pl.when(pl.col("channel").is_in([*CHANNELS])).then("channel"))

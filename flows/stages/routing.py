@@ -60,7 +60,7 @@ def routed(
         )
     rows = pl.concat(lanes)
     if not rows.filter(_tells_others()).is_empty():
-        check_audience(product, targeted)
+        check_audience(f"templates/{product.name}", {*product.because, *targeted})
     return at_level(rows, _level(product, targeted), product.dimensions, fields).select(columns)
 
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from flows.errors import DataError, StatementError, nearest
 from flows.schemas import (
+    AUDIENCE,
     CONSENT,
     CUSTOMERS,
     EXCLUSIONS,
@@ -40,6 +41,7 @@ class Queries:
         segments: segment -> statement.
         shared: table -> the statement that yields it, over everybody and once a run.
         outcomes: file name -> statement.
+        audiences: file name -> statement.
     """
 
     customers: str
@@ -49,6 +51,7 @@ class Queries:
     segments: dict[str, str]
     shared: dict[str, str]
     outcomes: dict[str, str] = field(default_factory=dict)
+    audiences: dict[str, str] = field(default_factory=dict)
 
     @property
     def texts(self) -> dict[str, str]:
@@ -56,7 +59,7 @@ class Queries:
         lists = {name: getattr(self, name) for name in ("customers", "consent", "suppressions")}
         folders = {
             f"{folder}/{name}": text
-            for folder in ("exclusions", "segments", "shared", "outcomes")
+            for folder in ("exclusions", "audiences", "segments", "shared", "outcomes")
             for name, text in getattr(self, folder).items()
         }
         return {f"sql/{name}.sql": text for name, text in (lists | folders).items() if text is not None}
@@ -88,6 +91,7 @@ def read_queries(sql: Path, segments: Iterable[str], catalogue: Catalogue) -> Qu
         segments={name: checked("segments", f"{name}.sql") for name in sorted(set(segments))},
         shared={file.stem: checked("shared", file.name, is_shared=True) for file in sorted(sql.glob("shared/*.sql"))},
         outcomes={file.stem: checked("outcomes", file.name) for file in sorted(sql.glob("outcomes/*.sql"))},
+        audiences={file.stem: checked("audiences", file.name) for file in sorted(sql.glob("audiences/*.sql"))},
     )
 
 
@@ -165,6 +169,18 @@ def exclusions(session: Session, queries: Queries, moment: Moment) -> pl.DataFra
         optional = set(EXCLUSIONS.names()) - {"customer_id"}
         frames.append(conform(rows, EXCLUSIONS, where=where, optional=optional).with_columns(detail=pl.lit(name)))
     return pl.concat(frames)
+
+
+def audience(session: Session, queries: Queries, name: str, moment: Moment) -> pl.DataFrame:
+    """Whom campaigns are to leave out, in the columns of `AUDIENCE`: each once. Raises as `customers`.
+
+    Whoever stands there several times is in it until the last of them ends.
+    """
+    where, key = f"sql/audiences/{name}.sql", ("customer_id", "brand")
+    rows = conform(_run(session, queries.audiences[name], where, moment), AUDIENCE, where=where, optional=("until",))
+    is_endless = pl.col("until").is_null().any()
+    each = rows.group_by(key).agg(until=pl.when(~is_endless).then(pl.col("until").max()))
+    return _keyed(each, key, where)
 
 
 def outcomes(session: Session, queries: Queries, moment: Moment) -> pl.DataFrame:

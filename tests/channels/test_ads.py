@@ -18,7 +18,10 @@ from flows.channels.microsoft_customer_list import Microsoft
 from flows.channels.tiktok_audience import TikTok
 from flows.channels.uid2 import MOST_ITEMS
 from flows.errors import SettingError
-from tests.channels.ads import ADS, DIRTY, batch, content, golden, hexed, known, many, requests
+from flows.schemas import INSTANT
+from flows.stages.audience import told
+from flows.stages.delivery import EXCLUDE, Payload, write_batch
+from tests.channels.ads import ADS, DIRTY, batch, content, creative, golden, hexed, known, many, requests
 
 GOLDEN = Path(__file__).parent / "golden"
 NOTHING = (
@@ -68,6 +71,40 @@ def test_each_file_is_of_one_audience_and_the_manifest_says_which_and_what_it_do
     said = requests(folder / "audiences.ndjson")
     assert [(words["audience"], words["consent"]) for words in said] == [(name, "granted") for name in sorted(names)]
     assert {words["headline"][:9] for words in said} == {"For you: "}
+
+
+@pytest.mark.parametrize("name", [*ADS, "ads_audiences"])
+def test_whom_campaigns_leave_out_has_files_of_its_own_that_say_so_and_no_words(name, tmp_path):
+    to = target(name)
+    people = known().select(
+        "customer_id", "address", "phone", message_id="customer_id", brand=pl.lit("b"), product=pl.lit("exclude:x")
+    )
+    rows = told(people.with_columns(valid_until=pl.lit(None, INSTANT)), to, "w")
+    gone = rows.select(to.identity).head(2)
+    files = [
+        Payload("exclude-removals", "remove", gone, EXCLUDE),
+        Payload("additions", "append", content(to)),
+        Payload("exclude-additions", "append", rows, EXCLUDE),
+    ]
+    write_batch(tmp_path / "batch", files, {"k1": creative()}, to, {})
+    listed = json.loads((tmp_path / "batch" / "manifest.json").read_text("utf-8"))["files"]
+    audience = rows["audience"][0] if to.file_per else None
+    told_apart = [(file["name"], file["mode"], file["rows"], file.get("audience")) for file in listed if "use" in file]
+    assert {file["use"] for file in listed if "use" in file} == {"exclude"}
+    stem = f"-{audience}" if audience else ""
+    assert told_apart == [
+        (f"exclude-removals{stem}-0001.{to.file_format}", "remove", 2, audience),
+        (f"exclude-additions{stem}-0001.{to.file_format}", "append", people.height, audience),
+    ]
+    if to.beside:
+        words = requests(tmp_path / "batch" / "audiences.ndjson")
+        assert rows["audience"][0] not in {said["audience"] for said in words}
+        assert len(words) == 2
+    written = (tmp_path / "batch" / told_apart[1][0]).read_text("utf-8-sig")
+    assert "For you" not in written
+    if name == "microsoft_customer_list":
+        texts = [(tmp_path / "batch" / file).read_text("utf-8-sig") for file, *_ in told_apart]
+        assert [("Remove" in text, "Add" in text) for text in texts] == [(True, False), (False, True)]
 
 
 @pytest.mark.parametrize("name", ADS)

@@ -44,6 +44,13 @@ def test_no_file_holds_loose_ends_or_where_it_was_made():
     assert not complaints, "\n".join(complaints)
 
 
+def test_every_file_beside_the_tests_is_text():
+    """A wheel that somebody had downloaded here once went along."""
+    ours = [path for path in tracked(ROOT) if path.relative_to(ROOT).parts[0] != "tests"]
+    assert len(ours) > 200
+    assert [path.name for path in ours if b"\0" in path.read_bytes()] == []
+
+
 def test_ruff_finds_nothing():
     command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format=concise", "."]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -12,7 +12,7 @@ LEVELS = [
     {"errors"},
     {"clock", "contained", "documents", "durable", "durations", "incoming", "keys", "links", "openpgp", "tokens"},
     {"caps", "destinations", "hours", "locales", "reasons", "schemas", "settings", "sms_length"},
-    {"warehouse", "words", "product", "catalogue", "addresses", "plan"},
+    {"warehouse", "words", "product", "catalogue", "audience", "addresses", "plan"},
     {"budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup"},
     {"transports", "sample", "seeds", "starting"},
     {"wording"},

@@ -47,10 +47,16 @@ def test_claims_rows_manifests_and_ledger_are_the_same_messages(whole):
     for table in ("claim", "delivery JOIN batch USING (batch_id) WHERE kind = 'message'"):
         found = workspace.history(f"SELECT batch_id, message_id FROM {table}")
         assert Counter(found) == Counter(on_disk)
-    shown = Counter(row["message_id"] for b in batches for row in b.rows)
+    rows = [(b, row) for b in batches for row in b.rows]
+    shown = Counter(
+        row["message_id"] for _, row in rows if "_use" not in row
+    )  # nothing is said to whom campaigns leave out
     assert Counter(dict(workspace.history("SELECT message_id, count(*) FROM receipt GROUP BY ALL"))) == shown
     planned = Counter((c.target, c.brand) for c in outcome.plan.counts for _ in range(c.rows))
-    assert planned == Counter((b.target, b.manifest["brand"]) for b in batches for _ in b.rows)
+    assert planned == Counter((b.target, b.manifest["brand"]) for b, row in rows if "_use" not in row)
+    out = {(b.manifest["brand"], row["audience"]) for b, row in rows if "_use" in row}
+    assert out == {(found.brand, found.code) for found in outcome.plan.left_out if found.audience == "recent_buyers"}
+    assert len([row for _, row in rows if "_use" in row]) == sum(found.passed for found in outcome.plan.left_out) > 1000
 
 
 def test_each_of_six_helps_reaches_people_of_both_brands_in_every_channel(whole):
