@@ -143,12 +143,12 @@ def count_customers(session: Session, queries: Queries, moment: Moment) -> int:
 
 
 def consent(session: Session, queries: Queries, moment: Moment) -> pl.DataFrame:
-    """The consent events, in the columns of `CONSENT`. Raises as `customers`."""
+    """The consent events, in the columns of `CONSENT`, null where nothing is decided by them. Raises as `customers`."""
     if queries.consent is None:
         return CONSENT.to_frame()
-    where = "sql/consent.sql"
-    rows = _run(session, queries.consent, where, moment)
-    return conform(rows, CONSENT, where=where, optional=("until", "source", "wording"))
+    where, unread = "sql/consent.sql", ("source", "wording")  # long texts, which decide nothing
+    text = f"SELECT COLUMNS(lambda name: lower(name) NOT IN {unread}) FROM ({queries.consent}\n)"
+    return conform(_run(session, text, where, moment), CONSENT, where=where, optional=("until", *unread))
 
 
 def suppressions(session: Session, queries: Queries, moment: Moment) -> pl.DataFrame:
