@@ -77,9 +77,8 @@ def in_rounds(rows: pl.DataFrame) -> pl.DataFrame:
     been sent. Most who come to that have two orders.
     """
     address = rows["email"].str.to_lowercase()
-    at = (
-        address.hash().is_duplicated().arg_true()
-    )  # few; numbering everybody would take twice as long as writing the file
+    # Few; numbering everybody would take twice as long as writing the file.
+    at = address.hash().is_duplicated().arg_true()
     nth = pl.int_range(1, pl.len() + 1).over("email")
     later = pl.DataFrame({"email": address.gather(at)}).select(pl.when(nth > 1).then(pl.format("round-{}", nth)))
     none = pl.repeat(None, rows.height, dtype=pl.String, eager=True)
