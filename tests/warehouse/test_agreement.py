@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flows.errors import StatementError
-from flows.warehouse.agreement import check_agreement
+from flows.warehouse.agreement import DEEPEST, check_agreement, check_depth
 from flows.warehouse.statements import parse
 
 
@@ -66,3 +66,11 @@ def test_a_column_that_duckdb_reads_once_more_is_refused():
 def test_a_table_that_only_duckdb_reads_is_refused():
     with pytest.raises(StatementError, match="'orders' is read here"):
         check_agreement("SELECT a FROM people, orders", "q.sql", parse("SELECT a FROM people", "q.sql"))
+
+
+def test_open_brackets_are_counted_before_duckdb_reads_them():
+    """It takes 100 s to refuse 9,000 of them; at so few it is quick."""
+    check_depth("SELECT " + "(" * DEEPEST, "sql/customers.sql")
+    with pytest.raises(StatementError) as refused:
+        check_depth("SELECT " + "(" * 201, "sql/customers.sql")
+    assert refused.value.what == "this is nested too deeply to be read"
