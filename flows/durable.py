@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import IO
 
 from flows.errors import OutboxError
 
@@ -68,10 +69,14 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def new_file(path: Path) -> IO[bytes]:
+    """A private file that must not exist yet, to be written, and fsynced by `sync_file`. Raises OSError."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
+
+
 def create_file(path: Path, content: bytes) -> None:
     """Create a private file that must not exist yet, and fsync it. Raises OSError, and as `sync_folder`."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    with new_file(path) as file:
         file.write(content)
         file.flush()
         _sync(file.fileno(), path)

@@ -14,14 +14,14 @@ import polars as pl
 from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.channels.cutting import cut, refuse_longer
 from flows.clock import present
-from flows.durable import create_file, no_space, private_folder, sync_file, sync_folder
+from flows.durable import create_file, new_file, no_space, private_folder, sync_file, sync_folder
 from flows.errors import BalanceError, OutboxError
 from flows.openpgp import encrypted
 from flows.plan import sha256
 from flows.words import Composed, Creative, Slot, fill, is_words_slot, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -178,9 +178,15 @@ def leave_out(
 
 
 def _write_manifest(
-    folder: Path, header: Mapping[str, Any], entries: Iterable[dict[str, Any]], others: Iterable[dict[str, Any]]
+    folder: Path, header: Mapping[str, Any], entries: Sequence[dict[str, Any]], others: Iterable[dict[str, Any]]
 ) -> int:
-    """Write and sync the manifest and the folders; returns the number of rows, which the files in `others` do not have."""
+    """Sync the files, and write and sync the manifest and the folders.
+
+    Returns:
+        The number of rows, which the files in `others` do not have.
+    """
+    for entry in entries:  # all at last: what one of them has the disk keep mostly serves the others
+        sync_file(folder / entry["name"])
     row_count = sum(int(entry["rows"]) for entry in entries)
     manifest = {"schema_version": SCHEMA_VERSION, **header, "rows": row_count, "files": [*entries, *others]}
     create_file(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False).encode())
@@ -288,19 +294,16 @@ def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_
 
 
 def _write_part(folder: Path, part: _Part, target: Target, creatives: Creatives) -> dict[str, Any]:
-    path = folder / part.name
-    create_file(path, b"")
-    lines = part.lines
+    path, lines = folder / part.name, part.lines
     if lines is None:
         lines = target.lines(part.rows, creatives) if target.lines else part.rows
-    if target.certificate is None:
-        with path.open("wb") as file:
+    with new_file(path) as file:
+        if target.certificate is None:
             _write(lines, file, target)
-    else:  # never in plain text on the disk
-        content = io.BytesIO()
-        _write(lines, content, target)
-        path.write_bytes(encrypted(content.getvalue(), target.certificate))
-    sync_file(path)
+        else:  # never in plain text on the disk
+            content = io.BytesIO()
+            _write(lines, content, target)
+            file.write(encrypted(content.getvalue(), target.certificate))
     entries = (("use", part.use), ("audience", part.audience), (HOURS, part.hours))
     told = {name: value for name, value in entries if value}
     return _entry(path, part.mode, part.rows.height, lines.columns) | told

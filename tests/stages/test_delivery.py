@@ -98,6 +98,22 @@ def test_rows_are_split_by_the_platforms_cap_into_numbered_parts(tmp_path, most,
     assert [row for name in names for row in read_csv(tmp_path / "b" / name)] == ROWS.to_dicts()
 
 
+def test_files_are_on_the_disk_before_the_manifest_says_so(tmp_path, monkeypatch):
+    synced, sync = [], os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    frame = pl.DataFrame({"customer_id": ["c1", "c2", "c3"]})
+    creatives = [{"creative_id": "k1", "parts": {}}]
+    write(tmp_path / "b", Payload("recipients", "append", frame), target=to(most_rows=2), creatives=creatives)
+    before = synced[: synced.index("manifest.json")]
+    assert sorted(before[-3:]) == ["creatives.ndjson", "recipients-0001.csv", "recipients-0002.csv"]
+    assert synced[len(before) + 1 :] == ["b", tmp_path.name]
+
+
 def test_the_manifest_says_what_is_on_disk(tmp_path):
     creatives = [{"creative_id": "b", "parts": {"x": "ü"}}, {"creative_id": "a", "parts": {"x": "y"}}]
     payloads = [Payload("removals", "remove", ROWS[:3]), Payload("additions", "append", ROWS)]
