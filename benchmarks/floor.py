@@ -33,7 +33,7 @@ def main() -> None:
         for file in QUERIES:
             query = bound(file.read_text("utf-8"), asked.now)
             target = asked.out / f"{file.stem}.parquet"
-            rows[file.stem] = connection.execute(f"COPY ({query}\n) TO '{target}' (FORMAT parquet)").fetchone()[0]
+            rows[file.stem] = connection.execute(f"COPY ({query}\n) TO '{target}' (FORMAT parquet)").fetchall()[0][0]
     print(json.dumps({"seconds": time.perf_counter() - began, "rows": rows, "digest": digest()}))
 
 
