@@ -27,7 +27,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 import polars as pl
@@ -114,7 +114,9 @@ class Bench:
         for own in ("visible", "contacts", "candidates"):  # the script's, no queries of a workspace
             (self.workspace / "sql" / f"{own}.sql").unlink()
         settings = self.workspace / "pyproject.toml"
-        text = re.sub(r"(?m)^(\[tool\.justenough\.targets\.\w+\]\n)(?:.+\n)+", rf"\1{WAYS}", settings.read_text("utf-8"))
+        text = re.sub(
+            r"(?m)^(\[tool\.justenough\.targets\.\w+\]\n)(?:.+\n)+", rf"\1{WAYS}", settings.read_text("utf-8")
+        )
         settings.write_text(f"{text}\n{LINKS}", "utf-8")
         for name, (old, new) in WIDENED.items():
             file = self.workspace / name
@@ -180,7 +182,11 @@ class Bench:
         numbers = read.filter(kind="phone").select(phone_match="address").unique()
         listed = warehouse.sql("SELECT DISTINCT channel, address FROM suppressions WHERE address IS NOT NULL").pl()
         barred = suppression_keys(listed, numbers, cache).select(
-            kind=pl.lit("suppressed"), raw="address", region="channel", address="address_match", zones=pl.lit(None, pl.String)
+            kind=pl.lit("suppressed"),
+            raw="address",
+            region="channel",
+            address="address_match",
+            zones=pl.lit(None, pl.String),
         )
         pl.concat([read.select(barred.columns), barred]).write_parquet(self.addresses)
 

@@ -1,4 +1,4 @@
-"""What the line and the straightforward script have written, read back to be compared, and whether the line's own counts agree."""
+"""What the line and the straightforward script have written, read back to be compared; and whether the line's counts agree."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import polars as pl
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
-_COUNTED = ("rows in the files", "manifest", "keys", "ledger", "claims", "deliveries", "receipts")
+_LISTED = ("message_id", "customer_id", "brand", "product", "target")
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Outputs:
     Attributes:
         contents: target -> digests of what each recipient gets, as often as it stands there.
         deliveries: `message_id, customer_id, brand, product, target`.
-        counts: by target, for the line alone: `_COUNTED`.
+        counts: of the line, by target, what has to be one number: rows in the files, in manifests and in the ledger, keys, claims
+            (none of a state target), receipts.
     """
 
     contents: dict[str, Counter[str]]
@@ -34,7 +39,9 @@ class Outputs:
 
 def script_outputs(out: Path) -> Outputs:
     """Of the straightforward script: `<target>/<brand>/`, and a list of all."""
-    contents = {target.name: _contents(target.name, target.glob("*")) for target in sorted(out.iterdir()) if target.is_dir()}
+    contents = {
+        target.name: _contents(target.name, target.glob("*")) for target in sorted(out.iterdir()) if target.is_dir()
+    }
     listed = pl.read_csv(out / "deliveries.csv", schema_overrides=dict.fromkeys(_LISTED, pl.String))
     return Outputs(contents, listed, {})
 
@@ -53,15 +60,13 @@ def line_outputs(workspace: Path) -> Outputs:
     return Outputs(contents, planned.join(sent, on="message_id", how="semi"), counts)
 
 
-_LISTED = ("message_id", "customer_id", "brand", "product", "target")
-
-
 def unbalanced(line: Outputs) -> list[str]:
     """Where what must be one number is several; a state target claims nothing."""
     wrong = []
     for target, counts in line.counts.items():
         if len(set(counts.values())) != 1:
-            wrong.append(f"{target} does not balance: {', '.join(f'{name} {count:,}' for name, count in counts.items())}")
+            told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+            wrong.append(f"{target} does not balance: {told}")
         listed = line.deliveries.filter(target=target).height
         if listed != counts["receipts"]:
             wrong.append(f"{target}: {listed:,} planned messages have a receipt, of {counts['receipts']:,} receipts")
@@ -76,10 +81,13 @@ def differences(line: Outputs, script: Outputs) -> list[str]:
         if ours != theirs:
             told = f"{(ours - theirs).total():,} of {ours.total():,} of the line's are not the script's"
             wrong.append(f"{target}: {told}, and {(theirs - ours).total():,} of {theirs.total():,} the other way round")
-    for name, few in (("the line's", line.deliveries), ("the script's", script.deliveries)):
-        other = script.deliveries if few is line.deliveries else line.deliveries
-        lost = few.join(other, on=list(_LISTED), how="anti").group_by("target", "product").len().sort("target", "product")
-        wrong += [f"{target}, {product}: {count:,} deliveries are {name} alone" for target, product, count in lost.rows()]
+    for name, one, other in (
+        ("the line's", line.deliveries, script.deliveries),
+        ("the script's", script.deliveries, line.deliveries),
+    ):
+        alone = one.join(other, on=list(_LISTED), how="anti").group_by("target", "product").len()
+        kinds = alone.sort("target", "product").rows()
+        wrong += [f"{target}, {product}: {count:,} deliveries are {name} alone" for target, product, count in kinds]
     return wrong
 
 
@@ -88,7 +96,9 @@ def _counts(ledger: duckdb.DuckDBPyConnection, target: Path, contents: Counter[s
     kind = {manifest["kind"] for manifest in manifests}
 
     def one(query: str) -> int:
-        found = ledger.execute(f"{query} WHERE batch_id IN (SELECT batch_id FROM batch WHERE target = ?)", [target.name])
+        found = ledger.execute(
+            f"{query} WHERE batch_id IN (SELECT batch_id FROM batch WHERE target = ?)", [target.name]
+        )
         return int(found.fetchall()[0][0])
 
     return {
@@ -98,13 +108,13 @@ def _counts(ledger: duckdb.DuckDBPyConnection, target: Path, contents: Counter[s
         "ledger": one("SELECT sum(row_count - released_count) FROM batch"),
         **({"claims": one("SELECT count(*) FROM claim")} if kind == {"message"} else {}),
         "deliveries": one("SELECT count(*) FROM delivery"),
-        "receipts": one("SELECT count(DISTINCT message_id) FROM receipt"),
+        "receipts": one("SELECT count(*) FROM receipt"),
     }
 
 
-def _contents(target: str, folders: object) -> Counter[str]:
+def _contents(target: str, folders: Iterable[Path]) -> Counter[str]:
     found: Counter[str] = Counter()
-    for folder in folders:  # type: ignore[attr-defined]
+    for folder in folders:
         found.update(_READERS[target](folder))
     return found
 
@@ -141,9 +151,10 @@ def _google(folder: Path) -> Counter[str]:
     words = {}
     for file in folder.glob("audiences.ndjson"):
         for about in map(json.loads, file.read_text("utf-8").splitlines()):
-            words[about.pop("audience")] = sorted(about.items())
+            name = about.pop("audience")
+            words[name] = sorted(about.items())
     return Counter(
-        _digest([words[re.search("a-[0-9a-f]{12}", file.name)[0]], sorted(row.items())])  # type: ignore[index]
+        _digest([words[re.search("a-[0-9a-f]{12}", file.name)[0]], sorted(row.items())])
         for file in folder.glob("additions-*.csv")
         for row in _rows(file)
     )
