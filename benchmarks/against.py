@@ -17,6 +17,7 @@ files and calls, and the names of audiences, which are digests of different thin
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -86,7 +87,7 @@ def main() -> int:
         bench = Bench(Path(folder), asked.scripts)
         rows = bench.prepare(asked.customers)
         seen = [bench.measured() for _ in range(asked.times)]
-        line, script = line_outputs(bench.workspace), script_outputs(bench.out)
+        line, script, workspace = line_outputs(bench.workspace), script_outputs(bench.out), bench.digest()
     wrong = unbalanced(line) + differences(line, script) + too_few(line, asked.customers)
     if wrong:
         print("\n".join(wrong), file=sys.stderr)
@@ -94,7 +95,7 @@ def main() -> int:
     print(f"{asked.customers:,} customers, {rows:,} rows, {os.cpu_count()} cores, the least of {asked.times}\n")
     print(f"{times(seen)}\n\n{delivered(line)}\n\n{SETTINGS}")
     digests = {kind: json.loads(seen[0][kind].printed)["digest"] for kind in ("floor", "script")}
-    print(f"digests: floor {digests['floor']}, script {digests['script']}")
+    print(f"digests: floor {digests['floor']}, script {digests['script']}, workspace {workspace}")
     return 0
 
 
@@ -133,6 +134,15 @@ class Bench:
         """The sample warehouse."""
         (found,) = (self.workspace / ".justenough" / "sample").glob("*.duckdb")
         return found
+
+    def digest(self) -> str:
+        """Of what the workspace says and asks: its settings, SQL and templates."""
+        files = [self.workspace / "pyproject.toml"]
+        files += [
+            file for folder in ("sql", "templates") for file in (self.workspace / folder).rglob("*") if file.is_file()
+        ]
+        named = (f"{file.relative_to(self.workspace)}\0".encode() + file.read_bytes() for file in sorted(files))
+        return hashlib.sha256(b"\0".join(named)).hexdigest()[:12]
 
     def measured(self) -> dict[str, Measured]:
         """All three once, each from a state in which nothing has been delivered."""

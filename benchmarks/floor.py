@@ -1,9 +1,9 @@
 """The floor: DuckDB alone runs the benchmark's frozen customer and segment queries into Parquet. No line can be faster than that.
 
-    .venv/bin/python benchmarks/floor.py DATABASE OUT [--now 2026-11-22T09:00:00]
+    .venv/bin/python benchmarks/floor.py DATABASE OUT --now 2026-11-22T09:00:00
 
-It stands alone: it imports nothing of this program, and reads nothing of a workspace. It prints, as JSON, the seconds that the
-queries take, how many rows they yield, and a digest of itself and of its queries.
+It stands alone: it imports nothing of this program, and reads nothing of a workspace. Its day is that of UTC. It prints, as JSON,
+the seconds that the queries take, how many rows they yield, and a digest of itself and of its queries.
 """
 
 from __future__ import annotations
