@@ -58,8 +58,19 @@ class Shop:
         segments = {
             name: workspace / "sql" / "segments" / f"{one['segment']}.yaml" for name, one in self.products.items()
         }
-        self.fields = {name: yaml.safe_load(file.read_text("utf-8"))["fields"] for name, file in segments.items()}
-        self.dimensions = yaml.safe_load((workspace / "sql" / "dimensions.yaml").read_text("utf-8"))["dimensions"]
+        fields = {name: yaml.safe_load(file.read_text("utf-8"))["fields"] for name, file in segments.items()}
+        dimensions = yaml.safe_load((workspace / "sql" / "dimensions.yaml").read_text("utf-8"))["dimensions"]
+        self.known = {
+            name: [
+                (
+                    f"{dimension}_as_of",
+                    now - days(dimensions[dimension]["fresh_for"]) if "fresh_for" in dimensions[dimension] else None,
+                    [field for field, of in fields[name].items() if of["dimension"] == dimension],
+                )
+                for dimension in product["dimensions"]
+            ]
+            for name, product in self.products.items()
+        }
         self.templates = {
             file.relative_to(workspace / "templates").as_posix(): file.read_text("utf-8")
             for file in (workspace / "templates").rglob("*.j2")
@@ -153,6 +164,7 @@ def spelt(value: date | None, style: str, language: str) -> str | None:
     return format_date(value, PATTERNS[language, style], locale="en_GB" if language == "en" else language)
 
 
+@cache
 def days(text: str) -> timedelta:
     """`5 days`."""
     return timedelta(days=int(text.split(maxsplit=1)[0]))
@@ -161,13 +173,10 @@ def days(text: str) -> timedelta:
 def shown(shop: Shop, product: str, row: Any) -> dict[str, Any]:
     """The fields that may be printed: a dimension is known whole and fresh, or not at all."""
     told = {}
-    for dimension in shop.products[product]["dimensions"]:
-        mine = [field for field, of in shop.fields[product].items() if of["dimension"] == dimension]
-        fresh_for, seen = shop.dimensions[dimension].get("fresh_for"), getattr(row, f"{dimension}_as_of", None)
-        is_fresh = fresh_for is None or (seen is not None and shop.now - seen <= days(fresh_for))
-        values = {field: cleaned(getattr(row, field)) for field in mine}
-        is_known = is_fresh and all(value is not None for value in values.values())
-        told |= {field: value if is_known else None for field, value in values.items()}
+    for seen, oldest, fields in shop.known[product]:
+        values = {field: cleaned(getattr(row, field)) for field in fields}
+        is_fresh = oldest is None or (getattr(row, seen) is not None and getattr(row, seen) >= oldest)
+        told |= values if is_fresh and None not in values.values() else dict.fromkeys(fields)
     return told
 
 
