@@ -1,16 +1,24 @@
-"""The benchmark runs, and its table has every stage of the line, for every size."""
+"""The benchmarks run, say what they should, and refuse to print a time where what was written is not what it should be."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+from collections import Counter
 
+import polars as pl
 import pytest
 
+from benchmarks.against import too_few
+from benchmarks.outputs import Outputs, differences, unbalanced
 from flows.stages import ORDER
-from tests.house.tree import ROOT
+from tests.house.tree import ROOT, Module
 
 SIZES = ("200", "300")
+BENCHMARKS = ROOT / "benchmarks"
+ALONE = ("floor", "straightforward", "straightforward_files")
 
 
 @pytest.mark.slow
@@ -68,3 +76,119 @@ def test_a_killed_batch_is_undone_in_less_time_than_people_wait():
     command = [sys.executable, str(ROOT / "benchmarks" / "recovery.py"), "--messages", "100000"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert float(printed.split()[-2]) < 10
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_line_writes_what_the_straightforward_script_writes_and_all_its_counts_agree():
+    done = _against("--customers", "5000", "--times", "1")
+    assert done.returncode == 0, done.stderr
+    words = [line.split() for line in done.stdout.splitlines() if line]
+    seconds = {row[0]: float(row[1]) for row in words if row[0] in {"floor", "line", "script"}}
+    assert seconds.keys() == {"floor", "line", "script"}
+    assert min(seconds.values()) > 0
+    targets = {
+        row[0]: [int(number.replace(",", "")) for number in row[1:]]
+        for row in words
+        if "_" in row[0] or row[0] == "ses"
+    }
+    assert targets.keys() == {"google_customer_match", "ses", "sms_file"}
+    for target, (rows, people, keys, claims, receipts) in targets.items():
+        assert rows == keys == receipts >= people > 100
+        assert claims == (0 if target == "google_customer_match" else rows)  # what holds is not claimed
+    assert done.stdout.splitlines()[-1].startswith(
+        "digests: floor {}, script {}, workspace ".format(*_digests(BENCHMARKS))
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_no_time_is_printed_where_the_script_decides_otherwise(tmp_path):
+    script = _copied(tmp_path) / "straightforward.py"
+    script.write_text(script.read_text("utf-8").replace(">= holdout", ">= 0"), "utf-8")
+    done = _against("--customers", "2000", "--times", "1", "--scripts", str(script.parent))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "ses, care_guide: " in done.stderr
+    assert "deliveries are the script's alone" in done.stderr
+    assert "deliveries are the line's alone" not in done.stderr
+
+
+def test_what_one_side_alone_has_written_or_told_is_a_difference():
+    ours = _outputs({"ses": Counter(a=1, b=2)}, [("m1", "care", "ses"), ("m2", "care", "ses")])
+    assert differences(ours, ours) == []
+    theirs = _outputs(
+        {"ses": Counter(a=1, b=1), "sms_file": Counter(c=1)}, [("m1", "care", "ses"), ("m3", "low", "sms_file")]
+    )
+    assert differences(ours, theirs) == [
+        "ses: 1 of 3 of the line's are not the script's, and 0 of 2 the other way round",
+        "sms_file: 0 of 0 of the line's are not the script's, and 1 of 1 the other way round",
+        "ses, care: 1 deliveries are the line's alone",
+        "sms_file, low: 1 deliveries are the script's alone",
+    ]
+
+
+def test_a_line_whose_counts_differ_does_not_balance():
+    told = [("m1", "care", "ses"), ("m2", "care", "ses")]
+    assert unbalanced(_outputs({}, told, {"ses": {"manifest": 2, "claims": 2, "receipts": 2}})) == []
+    assert unbalanced(_outputs({}, told, {"ses": {"manifest": 2, "claims": 1, "receipts": 2}})) == [
+        "ses does not balance: manifest 2, claims 1, receipts 2"
+    ]
+    assert unbalanced(_outputs({}, told[:1], {"ses": {"manifest": 2, "claims": 2, "receipts": 2}})) == [
+        "ses: 1 planned messages have a receipt, of 2 receipts"
+    ]
+
+
+def test_of_a_million_customers_three_in_ten_have_to_be_delivered_to():
+    few = _outputs({}, [("m1", "care", "ses"), ("m2", "care", "ses")])
+    assert too_few(few, 999_999) == []
+    assert too_few(few, 1_000_000) == ["2 people are delivered to, and 300,000 have to be"]
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("floor.py", [True, False]),
+        ("straightforward.py", [False, True]),
+        ("straightforward_files.py", [False, True]),
+        ("frozen/candidates.sql", [False, True]),
+        ("frozen/segments/running_low.sql", [True, True]),
+    ],
+)
+def test_a_changed_floor_or_script_has_another_digest(file, changes, tmp_path):
+    copy = _copied(tmp_path)
+    before = _digests(copy)
+    with (copy / file).open("a", encoding="utf-8") as changed:
+        changed.write("\n")
+    after = _digests(copy)
+    assert [one != other for one, other in zip(before, after, strict=True)] == changes
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_floor_and_script_import_nothing_of_the_program(name):
+    imported = {each.partition(".")[0] for each in Module(BENCHMARKS / f"{name}.py", name).imports}
+    assert imported.isdisjoint({"flows", "benchmarks", "tests"})
+
+
+def _against(*words):
+    command = [sys.executable, str(BENCHMARKS / "against.py"), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _copied(folder):
+    """A copy of the scripts and of what they run."""
+    return shutil.copytree(BENCHMARKS, folder / "benchmarks", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def _digests(folder):
+    """What floor and script in a folder say of themselves."""
+    told = "import floor, straightforward; print(floor.digest(), straightforward.digest())"
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, env=environment)
+    return done.stdout.split()
+
+
+def _outputs(contents, told, counts=None):
+    rows = [(message_id, f"C{message_id}", "nordtal", product, target) for message_id, product, target in told]
+    deliveries = pl.DataFrame(rows, ["message_id", "customer_id", "brand", "product", "target"], orient="row")
+    return Outputs(contents, deliveries, counts or {})
