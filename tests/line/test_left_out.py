@@ -21,6 +21,8 @@ from flows.pages.terminal import left_out
 from tests.line.test_opt_outs import Notice, say
 from tests.tiny import MORNING, PEOPLE, clock, day, make, read_batch
 
+pytestmark = pytest.mark.slow  # a day of the line each
+
 TARGET = "google_customer_match"
 QUERY = "SELECT DISTINCT customer_id, brand FROM bought WHERE bought_at > $now - INTERVAL 30 DAY"
 DECLARED = "why: Who has just bought is tired of being sold the same.\nbecause: [last_order]\n"
