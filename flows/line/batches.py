@@ -53,13 +53,14 @@ class Job:
 
     def planned(self) -> pl.DataFrame:
         """The deliveries that the plan has for it, with their words."""
-        mine = (pl.col("target") == self.target.name) & (pl.col("brand") == self.brand) & pl.col("reason").is_null()
-        return scan_deliveries(self.folder).filter(mine).collect()
+        return scan_deliveries(self.folder).filter(self._is_mine()).collect()
 
     def left_out(self) -> pl.DataFrame:
         """Whom the plan has for it in audiences that campaigns leave out: `stages.audience.LEFT_OUT`."""
-        mine = (pl.col("target") == self.target.name) & (pl.col("brand") == self.brand) & pl.col("reason").is_null()
-        return read_all_left_out(self.folder).filter(mine)
+        return read_all_left_out(self.folder).filter(self._is_mine())
+
+    def _is_mine(self) -> pl.Expr:
+        return (pl.col("target") == self.target.name) & (pl.col("brand") == self.brand) & pl.col("reason").is_null()
 
     def creatives(self, rows: pl.DataFrame) -> Creatives:
         """The creatives that some rows use, by their ids."""

@@ -22,7 +22,7 @@ from flows.line.planning import read_leaving, save, source_of
 from flows.line.reconciling import published_members
 from flows.line.seeding import SEED, addresses, open_seeds, seed_key
 from flows.line.sources import bars_of_deliveries, database, hear
-from flows.plan import plan_folder
+from flows.plan import plan_folder, sha256
 from flows.stages.claims import MEMBERS
 from flows.stages.eligibility import rechecked
 from flows.warehouse.attaching import stamp_of
@@ -91,17 +91,17 @@ def look_again(workspace: Workspace, plan: Plan) -> Look:
     look = look_at(
         workspace, plan, planned, pl.concat([MEMBERS.to_frame(), *held]), pl.concat([SEED.to_frame(), *seeds])
     )
-    (folder / _NOTED).unlink(missing_ok=True)  # half of it is none
     for name in _TABLES:
         save(getattr(look, name), folder / f"{name}.parquet")
-    noted = {"at": look.at.isoformat(), "drain": look.drain, "warehouse": stamp}
+    noted = {"at": look.at.isoformat(), "drain": look.drain, "warehouse": stamp, "files": _digests(folder)}
     write_bytes(folder / _NOTED, json.dumps(noted).encode())
     return look
 
 
 def latest_look(workspace: Workspace, plan: Plan) -> Look:
-    """What `look_again` has kept, while it holds: until somebody writes into the warehouse, `HOLDS` at most; else a new one.
+    """What `look_again` has kept, while it is whole and holds; else a new one.
 
+    It holds until somebody writes into the warehouse, `HOLDS` at most.
     What the inbox hears after it every seal sees.
     """
     folder = _folder(workspace, plan)
@@ -110,10 +110,16 @@ def latest_look(workspace: Workspace, plan: Plan) -> Look:
     noted = json.loads((folder / _NOTED).read_bytes())
     at = datetime.fromisoformat(noted["at"])
     stamp = stamp_of(database(workspace.settings, plan.order.as_of))
-    if not at <= present() < at + HOLDS or noted["warehouse"] != [list(file) for file in stamp]:
+    is_whole = noted["files"] == _digests(folder)  # half of it, or another's, is none
+    if not is_whole or not at <= present() < at + HOLDS or noted["warehouse"] != [list(file) for file in stamp]:
         return look_again(workspace, plan)
     planned, held, seeds = (pl.read_parquet(folder / f"{name}.parquet") for name in _TABLES)
     return Look(planned, held, seeds, at, noted["drain"])
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = [folder / f"{name}.parquet" for name in _TABLES]
+    return {file.name: sha256(file) for file in files if file.is_file()}
 
 
 def _folder(workspace: Workspace, plan: Plan) -> Path:

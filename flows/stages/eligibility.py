@@ -230,14 +230,14 @@ def rechecked(
     nothing = pl.lit(None, dtype=pl.String)
     done = [deliveries.clear().with_columns(reason=nothing, consent_event=nothing)]
     key = ["customer_id", "brand"]
-    known = bars.people.select(*key, is_known=pl.lit(True))  # noqa: FBT003
+    known = bars.people.select(*key, _is_known=pl.lit(True))  # noqa: FBT003
     deliveries = deliveries.join(known, on=key, how="left", maintain_order="left")
     for (product, channel), those in deliveries.partition_by("product", "channel", as_dict=True).items():
-        way, rows = channels[channel], those.drop("is_known")
+        way, rows = channels[channel], those.drop("_is_known")
         people = those.unique(key).select(
             "brand",
             "person_key",
-            pl.when(pl.col("is_known").is_null()).then(pl.lit("absent")).alias(f"{way.address}_fault"),
+            pl.when(pl.col("_is_known").is_null()).then(pl.lit("absent")).alias(f"{way.address}_fault"),
             **dict.fromkeys(("country", "locale", "time_zone", "phone"), nothing)
             | {"customer_id": "customer_id", way.address: "address", f"{way.address}_match": "address_match"},
         )

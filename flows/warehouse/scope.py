@@ -33,8 +33,10 @@ _OWN_MEMORY = "4 GiB"
 """For statements of our own: they read definitions, and count."""
 
 
-_hiding: dict[tuple[Path, tuple[tuple[str, int, int], ...]], dict[str, bool]] = {}
-"""Warehouse as it stood -> question whether a row is hidden -> answer."""
+@lru_cache(maxsize=4)
+def _known_of(_database: Path, _stamp: tuple[tuple[str, int, int], ...]) -> dict[str, bool]:
+    """Of a warehouse as it stands: question whether a row is hidden -> answer. Filled by who asks."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
     try:
         attach(session, database, _WAREHOUSE)
         is_as_stamped = stamp == stamp_of(database)  # else something was put in the file's place meanwhile
-        known = _hiding.setdefault((database, stamp), {}) if is_as_stamped and not looking else None
+        known = _known_of(database, stamp) if is_as_stamped and not looking else None
         narrow(session, held, catalogue, scope, until, lists=lists, shared=shared, known=known)
     except BaseException:
         session.close()
