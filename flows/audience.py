@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from flows.documents import Document, Text, read_document
-from flows.errors import CatalogueError, StatementError
+from flows.errors import CatalogueError, StatementError, nearest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +92,8 @@ def _read(sql: Path, name: str) -> Audience:
         hint = "use lower-case letters, digits and _" if name != HELD_OUT else "the setting `exclude_held_out` makes it"
         raise StatementError(f"{place}.sql", "this is no name for an audience", hint)
     if not (sql / "audiences" / f"{name}.sql").exists():
-        raise StatementError(f"{place}.sql", "this file is missing, and its .yaml is there", "write the query")
+        others = [file.stem for file in sql.glob("audiences/*.sql")]
+        hint = nearest(name, others) if others else "write the query"
+        raise StatementError(f"{place}.sql", "this file is missing, and its .yaml is there", hint)
     file = f"{place}.yaml"
     return read_document(sql / "audiences" / f"{name}.yaml", Audience, CatalogueError, name=file, given={"name": name})
