@@ -261,9 +261,8 @@ def test_a_disk_that_is_full(tiny, size):
 
 
 @pytest.mark.bad_input(98)
-@pytest.mark.parametrize(
-    "size", [pytest.param(500, marks=pytest.mark.slow), pytest.param(8_000, marks=pytest.mark.slow), 15_000]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [500, 8_000, 15_000])
 def test_a_disk_that_is_full_on_a_later_day(tiny, size):
     """A plan that cannot be kept; with more space a ledger that cannot commit."""
     tiny.run()

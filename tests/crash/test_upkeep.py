@@ -20,7 +20,7 @@ from tests.tiny import clock, day, make
 
 pytestmark = pytest.mark.crash
 
-QUICK = {"recall sealed", "correction renamed"}
+QUICK = {"recall sealed"}
 THEIRS = ('"c01"', "ann@x.example.com", "4915112345601")
 TABLES = ("claim", "decision", "delivery", "exposure", "receipt", "run")
 

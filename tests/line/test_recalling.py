@@ -135,6 +135,7 @@ def ends(tiny, rows: str) -> None:
         tiny.edit(f"templates/{product}/product.yaml", "success:", f"ends_when: [{outcome}]\nsuccess:")
 
 
+@pytest.mark.slow
 def test_what_an_outcome_has_ended_is_called_back_once_it_is_known(tiny):
     ends(
         tiny,
