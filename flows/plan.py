@@ -50,6 +50,9 @@ class Order(_Kept):
         audiences: those that campaigns leave out and that the run looks at -> the dimensions that decide who is in each.
         key_id: of the key that its identifiers are made with.
         corrects: the batch whose recipients it tells once more, on purpose.
+        warehouse: `warehouse.attaching.stamp_of` the warehouse before anything of it was read.
+        drain: the number of the latest drain of the inbox then.
+        held: `target/brand` of the state targets that it is for -> the batch that each held then.
     """
 
     run_id: str
@@ -72,6 +75,9 @@ class Order(_Kept):
     audiences: dict[str, tuple[str, ...]] = {}
     key_id: str = ""
     corrects: str | None = None
+    warehouse: tuple[tuple[str, int, int], ...] = ()
+    drain: int = 0
+    held: dict[str, str | None] = {}
 
     @property
     def is_whole(self) -> bool:

@@ -156,6 +156,7 @@ ROUTED = frame_schema(
     "address",
     "address_match",
     "phone",
+    "consent_event",
     "shown",
     "reason",
 )

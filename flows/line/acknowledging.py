@@ -146,4 +146,4 @@ def deliver_failed(workspace: Workspace, batch_id: str) -> Published:
     job = Job(workspace, plan, workspace.target(target_name), brand)
     rows = job.planned().filter(pl.col("message_id").is_in(messages.implode()))
     seeds = addresses(workspace, brand, job.target.channel)
-    return publish_messages(job, rows, look_at(workspace, plan, rows, MEMBERS.to_frame(), seeds))
+    return publish_messages(job, rows, look_at(workspace, plan.order, rows, MEMBERS.to_frame(), seeds))

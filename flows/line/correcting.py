@@ -99,6 +99,7 @@ def plan_correction(workspace: Workspace, run_id: str) -> dict[str, int]:
             address=f"{wrong.channel}_address",
             address_match=f"{wrong.channel}_match",
             phone=pl.lit(None, dtype=pl.String),  # only ads go by it, and nothing of theirs is corrected
+            consent_event=f"{wrong.channel}_event",
             shown=pl.lit(None, dtype=pl.String),
         ).select(*ROUTED.names(), *fields, "attempt")
         wanted = timed(wanted, workspace.products, settings, order.present, order.starts_at)

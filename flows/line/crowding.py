@@ -10,7 +10,7 @@ from flows.channels import CHANNELS, target
 from flows.ledger.runs import delivered_runs
 from flows.ledger.store import open_ledger
 from flows.line.planning import COUNTED_FOLDER, ROUTED_FOLDER
-from flows.line.reconciling import published_members
+from flows.line.watching import published_members
 from flows.plan import Crowd, Order, read_order
 from flows.schemas import INSTANT
 from flows.stages.crowd import CLASS, HELD, crowded, floors, merged

@@ -54,7 +54,7 @@ class Past:
     heard: pl.DataFrame
 
 
-def decide(source: Source, scope: Scope, past: Past, key: Key) -> Decided:
+def decide(source: Source, scope: Scope, past: Past, key: Key, others: pl.DataFrame | None = None) -> Decided:
     """Decide over all live products.
 
     Args:
@@ -62,13 +62,14 @@ def decide(source: Source, scope: Scope, past: Past, key: Key) -> Decided:
         scope: the customers.
         past: what the ledger remembers.
         key: for identifiers.
+        others: addresses that are looked at beside those of people: see `read_bars`.
 
     Raises:
         DataError, StatementError: a query of the workspace does not yield what it should.
     """
     workspace, moment = source.workspace, source.moment
     settings = workspace.settings
-    bars = read_bars(source, scope, key)
+    bars = read_bars(source, scope, key, others)
     live = workspace.live(moment.as_of)
     rows = {name: read_segment_rows(source, scope, name) for name in sorted({p.segment for p in live})}
     burdens = burdened(bars.people, past.heard, settings, moment.present)

@@ -27,12 +27,13 @@ from flows.line.batches import (
 )
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
-from flows.line.looking import latest_look, look_again
+from flows.line.looking import first_look, latest_look
 from flows.line.planning import read_decisions, read_leaving, scan_deliveries
-from flows.line.reconciling import publish_state, published_members
+from flows.line.reconciling import publish_state
 from flows.line.request import Published
 from flows.line.seeding import addresses, seeded
 from flows.line.sources import database
+from flows.line.watching import published_members
 from flows.plan import Plan, check_deliverable, plan_digest, plan_folder, read_plan
 from flows.schemas import KEYS
 from flows.stages.delivery import Payload
@@ -79,7 +80,7 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     if state is None and plan.order.as_of > _today(workspace):
         what = f"{plan.order.as_of} has not begun yet by this machine's clock"
         raise PlanError(run_id, what, "look at the clock; then make a new plan")
-    look = look_again(workspace, plan)
+    look = first_look(workspace, plan)
     if state is None:
         _check_fallen(workspace, plan, look.on(read_leaving(folder)), look.at)
         planned = scan_deliveries(folder).select(KEYS).collect()

@@ -1,15 +1,17 @@
-"""The last look before a delivery: what bars its messages, and what state targets hold, now; read once for all its batches."""
+"""The last look before a delivery: what bars its messages, and what state targets hold, now; read once for all its batches.
+
+A plan that has just been made has looked already: with what it read of people it has also looked at what state targets hold.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.channels import CHANNELS, target
 from flows.clock import present
 from flows.durable import write_bytes
 from flows.keys import load_key
@@ -18,19 +20,18 @@ from flows.ledger.store import open_ledger
 from flows.line.batches import Look
 from flows.line.ending import ended
 from flows.line.excluding import read_all_left_out
-from flows.line.planning import read_leaving, save, source_of
-from flows.line.reconciling import published_members
-from flows.line.seeding import SEED, addresses, open_seeds, seed_key
-from flows.line.sources import bars_of_deliveries, database, hear
+from flows.line.planning import HELD, HELD_FOLDER, SEEDS, read_leaving, save, source_of
+from flows.line.seeding import open_seeds, seed_key
+from flows.line.sources import bars_of_deliveries, database, hear, take_notices
+from flows.line.watching import held, held_since, seeds, seen
 from flows.plan import plan_folder, sha256
-from flows.stages.claims import MEMBERS
-from flows.stages.eligibility import rechecked
 from flows.warehouse.attaching import stamp_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.plan import Plan
+    from flows.line.sources import Source
+    from flows.plan import Order, Plan
     from flows.workspace import Workspace
 
 HOLDS = timedelta(minutes=15)
@@ -39,33 +40,29 @@ _NOTED = "look.json"
 _TABLES = ("planned", "held", "seeds")
 
 
-def look_at(workspace: Workspace, plan: Plan, planned: pl.DataFrame, held: pl.DataFrame, seeds: pl.DataFrame) -> Look:
+def look_at(
+    workspace: Workspace, order: Order, planned: pl.DataFrame, members: pl.DataFrame, copied: pl.DataFrame
+) -> Look:
     """Look at some messages: what is in the inbox counts, and what the warehouse says now.
 
     Args:
         workspace: gives SQL, products and settings.
-        plan: of the run.
+        order: of the run.
         planned: deliveries of it, and whom campaigns are to leave out.
-        held: `MEMBERS` of state targets.
-        seeds: `SEED` of addresses that need no consent, and may be suppressed.
+        members: `MEMBERS` of state targets, of products that there are still.
+        copied: `SEED` of addresses that need no consent, and may be suppressed.
     """
-    settings, at = workspace.settings, present()
-    heard, key = hear(settings, draining=True), load_key(settings.key_file)
-    source = source_of(workspace, plan.order)
+    at, key = present(), load_key(workspace.settings.key_file)
+    heard = hear(workspace.settings, draining=True)
+    source = source_of(workspace, order)
     source = replace(source, moment=replace(source.moment, present=at))
-    known = held.filter(pl.col("product").is_in(list(workspace.products)))
-    bars = bars_of_deliveries(source, pl.concat([planned, known, seeds], how="diagonal"), key, heard)
-    looked, standing = (
-        rechecked(rows, bars, workspace.purposes, CHANNELS, settings.targets, at) for rows in (planned, known)
-    )
-    with open_ledger(settings) as ledger:
-        began = decided_at(ledger, known["decision_id"])
-    over = ended(source, known.join(began, on="decision_id", how="left"))
+    bars = bars_of_deliveries(source, pl.concat([planned, members, copied], how="diagonal"), key, heard)
+    looked, standing = seen(workspace, planned, bars, at), seen(workspace, members, bars, at)
     event = pl.col("consent_event")
     return Look(
         looked.select("message_id", "reason", consent_key=pl.when(event.is_not_null()).then(key.of(event))),
-        pl.concat([standing.filter(pl.col("reason").is_not_null()).select("message_id"), over]).unique(),
-        open_seeds(seeds, bars.suppressed).select(seed_key=seed_key(key)),
+        _no_more(source, members, standing),
+        open_seeds(copied, bars.suppressed).select(seed_key=seed_key(key)),
         at,
         heard.drain,
     )
@@ -73,48 +70,93 @@ def look_at(workspace: Workspace, plan: Plan, planned: pl.DataFrame, held: pl.Da
 
 def look_again(workspace: Workspace, plan: Plan) -> Look:
     """Look at all that a plan delivers, and at what the state targets it is for hold; keep it for `latest_look`."""
-    settings, folder = workspace.settings, _folder(workspace, plan)
-    ways = [
-        (brand, channel, target(name))
-        for brand, channels in settings.targets.items()
-        for channel, name in channels.items()
-        if name in plan.order.targets
-    ]
-    held = [published_members(settings, to, brand) for brand, _, to in ways if to.kind == "state"]
-    seeds = [addresses(workspace, brand, channel) for brand, channel, to in ways if to.kind == "message"]
-    of_plan = plan_folder(settings, plan.order.run_id)
+    settings, order = workspace.settings, plan.order
+    of_plan = plan_folder(settings, order.run_id)
     unsaid = read_all_left_out(of_plan).filter(pl.col("reason").is_null())
     planned = pl.concat([read_leaving(of_plan), unsaid], how="diagonal")
-    stamp = stamp_of(
-        database(settings, plan.order.as_of)
-    )  # before it is read: what is written meanwhile is looked at again
-    look = look_at(
-        workspace, plan, planned, pl.concat([MEMBERS.to_frame(), *held]), pl.concat([SEED.to_frame(), *seeds])
-    )
-    for name in _TABLES:
-        save(getattr(look, name), folder / f"{name}.parquet")
-    noted = {"at": look.at.isoformat(), "drain": look.drain, "warehouse": stamp, "files": _digests(folder)}
-    write_bytes(folder / _NOTED, json.dumps(noted).encode())
+    # Before it is read: what is written meanwhile is looked at again.
+    stamp, since = stamp_of(database(settings, order.as_of)), held_since(settings, order.targets)
+    look = look_at(workspace, order, planned, held(workspace, order.targets), seeds(workspace, order.targets))
+    _keep(_folder(workspace, order), look, stamp, since)
     return look
 
 
+def keep_first_look(workspace: Workspace, order: Order) -> None:
+    """Keep what a plan has seen while it was made as the first look at it. What nobody of its people holds bars nothing."""
+    folder, key = plan_folder(workspace.settings, order.run_id), load_key(workspace.settings.key_file)
+    event = pl.col("consent_event")
+    leaving = read_leaving(folder).select(
+        "message_id", "reason", consent_key=pl.when(event.is_not_null()).then(key.of(event))
+    )
+    unsaid = read_all_left_out(folder).filter(pl.col("reason").is_null()).select("message_id", "reason")
+    members = pl.read_parquet(folder / HELD)
+    standing = pl.concat([pl.read_parquet(file) for file in sorted((folder / HELD_FOLDER).glob("*.parquet"))])
+    look = Look(
+        pl.concat([leaving, unsaid], how="diagonal"),
+        _no_more(source_of(workspace, order), members, standing),
+        pl.read_parquet(folder / SEEDS),
+        order.present,
+        order.drain,
+    )
+    _keep(_folder(workspace, order), look, order.warehouse, order.held)
+
+
+def first_look(workspace: Workspace, plan: Plan) -> Look:
+    """The look that a delivery begins with: a new one where somebody has said something, or a target holds something else."""
+    settings, order = workspace.settings, plan.order
+    noted, drained = _noted(_folder(workspace, order)), take_notices(settings)
+    is_heard = noted.get("drain") == drained
+    is_held = noted.get("held") == held_since(settings, order.targets)
+    return latest_look(workspace, plan) if is_heard and is_held else look_again(workspace, plan)
+
+
 def latest_look(workspace: Workspace, plan: Plan) -> Look:
-    """What `look_again` has kept, while it is whole and holds; else a new one.
+    """What a look has kept, while it is whole and holds; else a new one.
 
     It holds until somebody writes into the warehouse, `HOLDS` at most.
     What the inbox hears after it every seal sees.
     """
-    folder = _folder(workspace, plan)
-    if not (folder / _NOTED).exists():
+    folder = _folder(workspace, plan.order)
+    noted = _noted(folder)
+    if not noted:
         return look_again(workspace, plan)
-    noted = json.loads((folder / _NOTED).read_bytes())
     at = datetime.fromisoformat(noted["at"])
     stamp = stamp_of(database(workspace.settings, plan.order.as_of))
     is_whole = noted["files"] == _digests(folder)  # half of it, or another's, is none
     if not is_whole or not at <= present() < at + HOLDS or noted["warehouse"] != [list(file) for file in stamp]:
         return look_again(workspace, plan)
-    planned, held, seeds = (pl.read_parquet(folder / f"{name}.parquet") for name in _TABLES)
-    return Look(planned, held, seeds, at, noted["drain"])
+    planned, members, copied = (pl.read_parquet(folder / f"{name}.parquet") for name in _TABLES)
+    return Look(planned, members, copied, at, noted["drain"])
+
+
+def _no_more(source: Source, members: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
+    """`message_id` of the `members` that may be held no more: barred, of nobody who is a customer still, or not needed any more.
+
+    Args:
+        source: the warehouse.
+        members: `MEMBERS`.
+        standing: what bars those of them who are customers, as `watching.seen` yields it.
+    """
+    with open_ledger(source.workspace.settings) as ledger:
+        began = decided_at(ledger, members["decision_id"])
+    over = ended(source, members.join(began, on="decision_id", how="left"))
+    free = standing.filter(pl.col("reason").is_null())
+    barred = members.join(free, on="message_id", how="anti").select("message_id")
+    return pl.concat([barred, over]).unique()
+
+
+def _keep(folder: Path, look: Look, stamp: object, since: object) -> None:
+    """Write a look down; it counts once its note is there, which stands for the very files."""
+    for name in _TABLES:
+        save(getattr(look, name), folder / f"{name}.parquet")
+    noted = {"at": look.at.isoformat(), "drain": look.drain, "warehouse": stamp, "held": since}
+    write_bytes(folder / _NOTED, json.dumps(noted | {"files": _digests(folder)}).encode())
+
+
+def _noted(folder: Path) -> dict[str, Any]:
+    """What stands in the note of a look; nothing where there is none."""
+    note = folder / _NOTED
+    return json.loads(note.read_bytes()) if note.exists() else {}
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -122,5 +164,5 @@ def _digests(folder: Path) -> dict[str, str]:
     return {file.name: sha256(file) for file in files if file.is_file()}
 
 
-def _folder(workspace: Workspace, plan: Plan) -> Path:
-    return plan_folder(workspace.settings, plan.order.run_id) / "look"
+def _folder(workspace: Workspace, order: Order) -> Path:
+    return plan_folder(workspace.settings, order.run_id) / "look"

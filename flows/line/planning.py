@@ -20,6 +20,7 @@ from flows.line.health import healthy_sources, sources_before
 from flows.line.listing import check_lists
 from flows.line.rating import check_creep, ratings
 from flows.line.rotating import follow_key
+from flows.line.seeding import open_seeds, seed_key
 from flows.line.sources import (
     Source,
     database,
@@ -30,6 +31,7 @@ from flows.line.sources import (
     take_notices,
 )
 from flows.line.trying import try_words
+from flows.line.watching import held, held_since, seeds, seen
 from flows.plan import (
     Order,
     new_run_id,
@@ -44,6 +46,7 @@ from flows.stages.exposure import spared
 from flows.stages.guard import guarded
 from flows.stages.routing import routed
 from flows.stages.timing import timed
+from flows.warehouse.attaching import stamp_of
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
@@ -60,6 +63,12 @@ SOURCES = "sources.parquet"
 MISSED_FOLDER = "missed"
 ROUTED_FOLDER = "routed"
 """In a plan's folder: what is not worded yet."""
+HELD = "held.parquet"
+"""In a plan's folder: what state targets held when it was begun (`MEMBERS`)."""
+HELD_FOLDER = "held"
+"""In a plan's folder: what bars it, of the people of each part."""
+SEEDS = "seeds.parquet"
+"""In a plan's folder: the seeds that nothing bars, by their keys."""
 LEFT_OUT_FOLDER = "left_out"
 """In a plan's folder: whom audiences name, before all are brought together."""
 COUNTED_FOLDER = "counted"
@@ -85,8 +94,9 @@ def begin(workspace: Workspace, request: Request) -> Order:
             raise review_is_due(product)
     check_creep(workspace, ((tried, ratings(workspace, tried)) for tried in try_words(workspace)))
     path = database(settings, moment.as_of)
+    stamp = stamp_of(path)  # before anything of it is read
     bound = bind(workspace, path, moment)
-    take_notices(settings)  # makes the key where there is none, before parts start at the same time
+    drained = take_notices(settings)  # makes the key where there is none, before parts start at the same time
     list_ages = check_lists(settings)
     sources = healthy_sources(path, workspace, sources_before(settings), moment.present)
     follow_key(Source(workspace, path, moment, {}))
@@ -113,6 +123,9 @@ def begin(workspace: Workspace, request: Request) -> Order:
         targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
         audiences={} if request.products else dict(bound.audiences),
         key_id=load_key(settings.key_file).key_id,
+        warehouse=stamp,
+        drain=drained,
+        held=held_since(settings, chosen),
     )
     shared = read_shared(workspace, path, moment)
     folder = save_order(settings, order)
@@ -122,6 +135,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     save(history, folder / "history.parquet")
     save(recent_messages(settings, settings.caps, moment.present), folder / "heard.parquet")
     save(recent_exposure(settings, moment.as_of), folder / "exposure.parquet")
+    save(held(workspace, chosen), folder / HELD)
     save(_sources(workspace, bound), folder / SOURCES)
     return order
 
@@ -129,8 +143,8 @@ def begin(workspace: Workspace, request: Request) -> Order:
 def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     """Decide for one part of the customers, and route what was decided.
 
-    Writes `decisions/` and `left_out/<part>.parquet`, and `routed/` and `counted/<part>-<product>.parquet`, into the plan's
-    folder.
+    Writes `decisions/`, `held/` and `left_out/<part>.parquet`, and `routed/` and `counted/<part>-<product>.parquet`, into the
+    plan's folder.
 
     Returns:
         Product -> candidates of this part.
@@ -140,7 +154,13 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     order = read_order(settings, run_id)
     moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts, order.customers)
     past = Past(pl.read_parquet(folder / "history.parquet"), pl.read_parquet(folder / "heard.parquet"))
-    made = decide(source_of(workspace, order), scope, past, key)
+    members, copied = pl.read_parquet(folder / HELD), seeds(workspace, order.targets)
+    others = pl.concat([members, copied], how="diagonal")
+    made = decide(source_of(workspace, order), scope, past, key, others)
+    mine = members.join(made.bars.people.select("customer_id"), on="customer_id", how="semi")
+    save(seen(workspace, mine, made.bars, order.present), folder / HELD_FOLDER / f"{part:04}.parquet")
+    if part == 0:
+        save(open_seeds(copied, made.bars.suppressed).select(seed_key=seed_key(key)), folder / SEEDS)
     decisions, lately = made.decisions, pl.read_parquet(folder / "exposure.parquet")
     exposed = [decisions.clear().select("decision_id")]
     for product in workspace.live(order.as_of):

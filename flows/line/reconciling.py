@@ -11,14 +11,14 @@ import polars_hash  # noqa: F401  (registers the `chash` namespace on expression
 from flows.audience import is_excluding
 from flows.clock import present
 from flows.ledger.claims import claim
-from flows.ledger.membership import forget_older, read_members, write_members
-from flows.ledger.runs import last_published
+from flows.ledger.membership import forget_older, write_members
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
 from flows.line.excluding import is_held_out
 from flows.line.planning import read_decisions
 from flows.line.request import Published
 from flows.line.sources import buried, erased
+from flows.line.watching import published_members
 from flows.schemas import KEYS
 from flows.stages.audience import told
 from flows.stages.claims import MEMBERS, Reach, in_small_audiences, reconciled, without
@@ -118,13 +118,6 @@ def in_too_small(members: pl.DataFrame, published: pl.DataFrame, target: Target,
     shown = in_small_audiences(members.filter(~out), published, least)
     hidden = in_small_audiences(members.filter(out), published, max(least, floors(settings)[target.channel]))
     return pl.concat([shown, hidden])
-
-
-def published_members(settings: Settings, target: Target, brand: str) -> pl.DataFrame:
-    """`MEMBERS` that a state target holds by the last batch that was published. Raises StateError where they are gone."""
-    with open_ledger(settings) as ledger:
-        last = last_published(ledger, target.name, brand)
-    return read_members(settings, target.name, brand, last, MEMBERS)
 
 
 def members_of(rows: pl.DataFrame, content: pl.DataFrame, target: Target) -> pl.DataFrame:

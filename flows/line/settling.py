@@ -19,16 +19,21 @@ from flows.ledger.store import open_ledger
 from flows.line.crowding import CROWD_FILE, crowds, read_crowd, shared
 from flows.line.excluding import LEFT_OUT_FILE, counted
 from flows.line.health import check_people
+from flows.line.looking import keep_first_look
 from flows.line.planning import (
     COUNTED_FOLDER,
+    HELD,
+    HELD_FOLDER,
     LEFT_OUT_FOLDER,
     MISSED_FOLDER,
     ROUTED_FOLDER,
+    SEEDS,
     read_decisions,
     save,
     scan_deliveries,
 )
-from flows.line.reconciling import in_too_small, members_of, published_members
+from flows.line.reconciling import in_too_small, members_of
+from flows.line.watching import published_members
 from flows.plan import (
     Capped,
     Count,
@@ -122,9 +127,18 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     if order.is_whole:  # a run for a few has nothing to be held against
         check_people(workspace, plan)
     save_plan(folder, plan)
+    if order.corrects is None:
+        keep_first_look(workspace, order)
     for passing in _PASSING:  # last, so that a settling that failed half-way can be repeated
-        shutil.rmtree(folder / passing, ignore_errors=True)
+        _remove(folder / passing)
     return plan
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _doubled(folder: Path, barred: pl.DataFrame, taken: pl.DataFrame, key: Key) -> pl.DataFrame:
@@ -309,7 +323,7 @@ def _missed(folder: Path) -> tuple[Missed, ...]:
     return tuple(Missed.model_validate(row) for row in rows.iter_rows(named=True))
 
 
-_PASSING = (f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{LEFT_OUT_FOLDER}/")
+_PASSING = (f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{LEFT_OUT_FOLDER}/", f"{HELD_FOLDER}/", HELD, SEEDS)
 _COUNTED = ["product", "target", "brand", "variant", "facts"]
 _TIMED = ["customer_id", "channel", "time_zone", "not_before"]
 

@@ -134,8 +134,15 @@ def read_shared(workspace: Workspace, path: Path, moment: Moment, *, looking: bo
         return shared_tables(session, workspace.queries, workspace.catalogue, moment)
 
 
-def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
+def read_bars(source: Source, scope: Scope, key: Key, others: pl.DataFrame | None = None) -> Bars:
     """Who the people are and what bars speaking to them, as of the true present.
+
+    Args:
+        source: the warehouse, the workspace and the moment.
+        scope: the people.
+        key: for `person_key`.
+        others: `customer_id, brand, channel, address_match, phone` of messages to people, whose addresses may not be those of
+            today, and of seeds, which are nobody.
 
     Raises:
         DataError, StatementError: a query of the workspace does not yield what it should.
@@ -149,7 +156,14 @@ def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
         excluded = exclusions(session, queries, moment)
     gone = erased(settings, keyed, heard.buried)
     people = _people(keyed, settings, gone)
-    return Bars(people, said, _suppressed(source, people, addresses_of(people), heard.forms), excluded, gone)
+    numbers, addresses = people.select("phone_match"), addresses_of(people)
+    if others is not None and others.height:
+        is_mine = pl.col("customer_id").is_null() | pl.col("customer_id").is_in(people["customer_id"].implode())
+        mine = others.filter(is_mine)
+        further = pl.concat([mine, by_phone(mine)])
+        numbers = pl.concat([numbers, further.select(phone_match="address_match")])
+        addresses = pl.concat([addresses, further.select(addresses.columns)])
+    return Bars(people, said, _suppressed(source, numbers, addresses, heard.forms), excluded, gone)
 
 
 def read_people(source: Source, key: Key) -> pl.DataFrame:
@@ -219,11 +233,15 @@ class Heard:
     buried: pl.DataFrame
 
 
-def take_notices(settings: Settings) -> None:
-    """Take over what is in the inbox; makes the key where there is none. Raises DataError, see `ledger.consent.drain`."""
+def take_notices(settings: Settings) -> int:
+    """Take over what is in the inbox; makes the key where there is none. Raises DataError, see `ledger.consent.drain`.
+
+    Returns:
+        The number of this drain.
+    """
     key = load_key(settings.key_file)
     with open_ledger(settings) as ledger:
-        drain(settings, ledger, key)
+        return drain(settings, ledger, key)
 
 
 def buried(settings: Settings) -> pl.DataFrame:

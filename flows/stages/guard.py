@@ -52,7 +52,7 @@ def guarded(
         dimensions, and why), and the fields.
     """
     others = [name for name in candidates.columns if name not in fields]
-    contacts = [name for name in others if name.endswith(("_reason", "_address", "_match", "_phone"))]
+    contacts = [name for name in others if name.endswith(("_reason", "_address", "_match", "_phone", "_event"))]
     contacts += ["country", "locale", "time_zone"]
     as_of = [name for name in others if name.endswith("_as_of")]
     rows = decided.join(

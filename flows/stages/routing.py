@@ -107,6 +107,7 @@ def _lane(rows: pl.DataFrame, lane: str, channel: str, target: str) -> pl.DataFr
         address=pl.col(f"{channel}_address"),
         address_match=pl.col(f"{channel}_match"),
         phone=pl.col(f"{channel}_phone") if CHANNELS[channel].also_by_phone else pl.lit(None, dtype=pl.String),
+        consent_event=pl.col(f"{channel}_event"),
         shown=pl.lit(None, dtype=pl.String),
         reason=pl.col(f"{channel}_reason"),
     )

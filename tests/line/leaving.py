@@ -32,7 +32,7 @@ def with_ways(rows: pl.DataFrame) -> pl.DataFrame:
     open_ones = {
         f"{way}_{part}": pl.lit(None if part == "reason" else way, pl.String)
         for way in BLOCKS
-        for part in ("reason", "address", "match", "phone")
+        for part in ("reason", "address", "match", "phone", "event")
     }
     return rows.with_columns(country=pl.lit("DE"), locale=pl.lit("en"), time_zone=pl.lit("UTC"), **open_ones)
 

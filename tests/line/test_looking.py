@@ -7,11 +7,13 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
+from flows import line
 from flows.errors import BalanceError, OutboxError
 from flows.line.batches import Look
-from flows.line.looking import HOLDS, latest_look, look_again
+from flows.line.looking import HOLDS, first_look, latest_look, look_again
+from tests.line.test_opt_outs import Notice, say
 from tests.line.test_seeds import MAILS, with_seeds
-from tests.tiny import MORNING, Tiny, clock, make
+from tests.tiny import MORNING, Tiny, clock, day, make
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +95,71 @@ def test_nobodys_address_stands_in_what_is_kept(looked):
     assert kept.count("\n") > len(MAILS)
     assert "@" not in kept
     assert "c01" not in kept.split()
+
+
+@pytest.fixture(scope="module")
+def next_day(tmp_path_factory):
+    """The second day of a workspace, of whose people many are not as they were on the first."""
+    tiny = with_seeds(make(tmp_path_factory.mktemp("next") / "tiny"))
+    tiny.run()
+    tiny.says("c01")
+    tiny.warehouse("DELETE FROM people WHERE customer_id = 'c03'; INSERT INTO barred VALUES ('c04')")
+    listed = [("*", "tie@x.example.com"), ("email", MAILS[0]), ("sms", "0151 12345699")]
+    rows = ", ".join(f"('{channel}', '{address}', '*', 'bounce', '2026-11-22')" for channel, address in listed)
+    tiny.warehouse(f"INSERT INTO suppressed VALUES {rows}")
+    return tiny
+
+
+def same(one: Look, other: Look) -> bool:
+    tables = [(getattr(one, name), getattr(other, name)) for name in ("planned", "held", "seeds")]
+    return all(a.sort(a.columns).equals(b.select(a.columns).sort(a.columns)) for a, b in tables)
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_plan_has_seen_what_a_look_at_it_sees(next_day, tmp_path, parts):
+    tiny = next_day.copy(tmp_path / "tiny")
+    plan = tiny.plan(at=day(1), parts=parts)
+    with clock(day(1) + timedelta(minutes=1)):
+        own, again = first_look(tiny.load(), plan), look_again(tiny.load(), plan)
+    assert (own.at, again.at) == (day(1), day(1) + timedelta(minutes=1))
+    assert same(own, again)
+    assert own.held.height >= 3  # who said no, is no customer any more, or is barred by a list or a query
+    assert own.seeds.height == 2 * (len(MAILS) + 1 - 2)  # of two brands
+
+
+def test_a_delivery_relies_on_what_its_plan_has_just_seen(own):
+    tiny, _ = own
+    plan = tiny.plan()
+    with clock(MORNING + timedelta(minutes=2)):
+        assert first_look(tiny.load(), plan).at == MORNING
+
+
+def test_a_delivery_looks_again_once_somebody_has_said_something(own):
+    tiny, _ = own
+    plan = tiny.plan()
+    say(tiny, Notice(customer_id="c01"), at=MORNING + timedelta(minutes=1))
+    with clock(MORNING + timedelta(minutes=2)):
+        look = first_look(tiny.load(), plan)
+    assert look.at == MORNING + timedelta(minutes=2)
+    assert look.planned["reason"].drop_nulls().unique().to_list() == ["NO_CONSENT"]
+
+
+def test_a_delivery_looks_again_once_a_state_target_holds_something_else(own):
+    tiny, _ = own
+    plan = tiny.plan()
+    tiny.run(at=MORNING + timedelta(minutes=1))
+    with clock(MORNING + timedelta(minutes=2)):
+        assert first_look(tiny.load(), plan).at == MORNING + timedelta(minutes=2)
+
+
+def test_what_is_written_while_a_plan_is_made_is_looked_at_again(own):
+    tiny, _ = own
+    with clock(MORNING):
+        workspace = tiny.load()
+        order = line.begin(workspace, line.Request())
+        counts = [line.plan_part(workspace, order.run_id, 0)]
+        tiny.says("c01")
+        plan = line.settle(workspace, order.run_id, counts)
+    with clock(MORNING + timedelta(minutes=1)):
+        look = first_look(tiny.load(), plan)
+    assert look.planned["reason"].drop_nulls().unique().to_list() == ["NO_CONSENT"]

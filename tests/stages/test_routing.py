@@ -39,6 +39,7 @@ def guarded(*rows: dict) -> pl.DataFrame:
                 f"{way}_reason": closed.get(way),
                 f"{way}_address": f"{way}:{customer}",
                 f"{way}_match": f"{way}={customer}",
+                f"{way}_event": f"{way}!{customer}",
             }
         done.append(usual)
     known = {name: column.type for name, column in COLUMNS.items()}
@@ -126,7 +127,7 @@ def test_in_ads_all_that_people_are_chosen_by_counts():
     )
     rows = guarded({}).with_columns(
         item=pl.lit("tent"), facts=pl.lit(["last_order", "name"]), level=pl.lit(2, pl.Int8),
-        **{f"ads_{part}": pl.lit(None, pl.String) for part in ("reason", "address", "match")}, ads_phone=pl.lit("+4915"),
+        **{f"ads_{part}": pl.lit(None, pl.String) for part in ("reason", "address", "match", "event")}, ads_phone=pl.lit("+4915"),
     )  # fmt: skip
     ways = settings(targets={"nordtal": {"email": "email_file", "ads": "ads_audiences"}})
     fields = {"first_name": ("name",), "item": ("last_order",)}
