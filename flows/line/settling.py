@@ -12,10 +12,11 @@ from flows.channels import target
 from flows.channels.cutting import too_long
 from flows.clock import present
 from flows.durable import write_bytes
-from flows.errors import BalanceError, SourceError
+from flows.errors import SourceError
 from flows.keys import Key, load_key
 from flows.ledger.claims import claimed_addresses
 from flows.ledger.store import open_ledger
+from flows.line.counting import Counts, missed
 from flows.line.crowding import CROWD_FILE, crowds, read_crowd, shared
 from flows.line.excluding import LEFT_OUT_FILE, counted
 from flows.line.health import check_people
@@ -25,44 +26,32 @@ from flows.line.planning import (
     HELD,
     HELD_FOLDER,
     LEFT_OUT_FOLDER,
-    MISSED_FOLDER,
     ROUTED_FOLDER,
     SEEDS,
-    read_decisions,
     save,
     scan_deliveries,
 )
 from flows.line.reconciling import in_too_small, members_of
 from flows.line.watching import published_members
 from flows.plan import (
-    Capped,
-    Count,
     Crowd,
-    Held,
-    Missed,
     Order,
     Plan,
-    Waterfall,
     digests,
     plan_folder,
     read_order,
     read_plan,
     save_plan,
 )
-from flows.reasons import BARRED
-from flows.schemas import INSTANT, KEYS, ROUTED
+from flows.schemas import KEYS, ROUTED
 from flows.stages.audience import LEFT_OUT, once_per_address, told
 from flows.stages.claims import Reach, reconciled
 from flows.stages.crowd import CLASS, lowered
-from flows.stages.decision import units
 from flows.stages.delivery import shaped
 from flows.stages.message import worded
-from flows.stages.routing import carried
-from flows.stages.timing import strange_zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
     from pathlib import Path
 
     from flows.channels import Creatives, Target
@@ -153,23 +142,36 @@ def _doubled(folder: Path, barred: pl.DataFrame, taken: pl.DataFrame, key: Key) 
         taken: the addresses of messages that left the same day, as `claimed_addresses` yields them: they have won already.
         key: for `address_key`.
     """
-    files = sorted((folder / ROUTED_FOLDER).glob("*.parquet"))
     columns = [*_LANE, "subject_key", "message_type", "channel", "address_match", "score", "shown", "reason"]
-    frames = [pl.scan_parquet(file).select(columns) for file in files]
-    rows = pl.concat(frames).collect() if frames else ROUTED.to_frame().select(columns)
-    ranked = (
-        rows.filter(pl.col("reason").is_null(), pl.col("address_match").is_not_null())
-        .join(barred, on=CLASS, how="anti")
-        .sort("score", "customer_id", descending=[True, False])
-        .with_columns(address_key=key.of(pl.col("brand"), pl.col("channel"), pl.col("address_match")))
-    )
     is_service = pl.col("message_type") == "service"
     about = [pl.when(is_service).then(name).alias(f"about_{name}") for name in ("product", "subject_key")]
-    shared = ["brand", "channel", "message_type", "address_key", "about_product", "about_subject_key"]
-    ranked, taken = ranked.with_columns(about), taken.with_columns(about)
-    is_second = pl.int_range(pl.len()).over(shared) > 0
-    losers = pl.concat([ranked.filter(is_second), ranked.join(taken, on=shared, how="semi", nulls_equal=True)])
-    return losers.select(*_LANE, dropped=pl.lit("DUPLICATE_ADDRESS")).unique()
+    shared = ["brand", "channel", "message_type", "about_product", "about_subject_key"]
+    place = pl.struct(*shared, "address_match").hash()
+    parts = [
+        pl.scan_parquet(file)
+        .select(columns)
+        .filter(pl.col("reason").is_null(), pl.col("address_match").is_not_null())
+        .join(barred.lazy(), on=CLASS, how="anti")
+        .with_columns(about)
+        for file in sorted((folder / ROUTED_FOLDER).glob("*.parquet"))
+    ]
+    # Few addresses are shared: all others are not held, and a digest that two happen to have costs a look at both.
+    places = pl.concat([pl.Series(dtype=pl.UInt64), *(part.select(place).collect().to_series() for part in parts)])
+    several = places.filter(places.is_duplicated()).unique().implode()
+    losers = [ROUTED.to_frame().select(_LANE)]
+    if parts:
+        ranked = pl.concat(part.filter(place.is_in(several)).collect() for part in parts)
+        ranked = ranked.sort("score", "customer_id", descending=[True, False])
+        is_second = pl.int_range(pl.len()).over(*shared, "address_match") > 0
+        losers.append(ranked.filter(is_second).select(_LANE))
+    if taken.height:
+        gone = taken.with_columns(about).lazy()
+        address_key = key.of(pl.col("brand"), pl.col("channel"), pl.col("address_match"))
+        for part in parts:
+            keyed = part.with_columns(address_key=address_key)
+            met = keyed.join(gone, on=[*shared, "address_key"], how="semi", nulls_equal=True)
+            losers.append(met.select(_LANE).collect())
+    return pl.concat(losers).with_columns(dropped=pl.lit("DUPLICATE_ADDRESS")).unique()
 
 
 def _within_limits(words: Worded, workspace: Workspace, order: Order) -> pl.DataFrame:
@@ -259,122 +261,29 @@ def _counted(
     crowds: tuple[Crowd, ...],
     left_out: pl.DataFrame,
 ) -> Plan:
-    decisions = read_decisions(folder)
-    deliveries = scan_deliveries(folder).select("message_type", *_COUNTED, *_TIMED, "reason").collect()
-    leaving = deliveries.filter(pl.col("reason").is_null())
-    counts = leaving.group_by(_COUNTED).len("rows").sort(_COUNTED, nulls_last=False)
+    counts = Counts(workspace, folder, order)
     plan = Plan(
         order=order,
         created_at=present(),
         expires_at=present() + workspace.settings.plan_expires,
-        people=_waterfalls(units(decisions)),
-        deliveries=_waterfalls(deliveries),
+        people=counts.people(),
+        deliveries=counts.deliveries(),
         candidates=found,
-        open_counts=_open_counts(decisions, found),
-        counts=tuple(Count.model_validate(row) for row in counts.iter_rows(named=True)),
+        open_counts=counts.open_counts(found),
+        counts=counts.leaving(),
         crowds=crowds,
         left_out=counted(workspace, order, left_out),
-        capped=_capped(decisions),
-        held=_held(leaving, order.present),
-        strange_zones=strange_zones(leaving, workspace.settings),
-        missed=_missed(folder),
+        capped=counts.capped(),
+        held=counts.held(),
+        strange_zones=counts.strange_zones(),
+        missed=missed(folder),
         files={name: digest for name, digest in digests(folder).items() if not name.startswith(_PASSING)},
     )
-    _check_balance(plan, decisions, _wanted(workspace, order, decisions))
+    counts.check_balance(plan)
     return plan
 
 
-def _open_counts(decisions: pl.DataFrame, products: Iterable[str]) -> dict[str, int]:
-    """How many of each product's candidates may be spoken to, whatever they were sent before."""
-    is_open = pl.col("reason").is_null() | ~pl.col("reason").is_in(BARRED)
-    found = dict(decisions.filter(is_open).group_by("product").len().iter_rows())
-    return {name: found.get(name, 0) for name in products}
-
-
-def _capped(decisions: pl.DataFrame) -> tuple[Capped, ...]:
-    """Whom the caps bar, by cap: see `stages.pressure` for what the detail says."""
-    told = pl.col("detail").str.extract_groups(r"^until (?<until>\S+) \S+: (?<cap>.+)$").struct
-    barred = decisions.filter(pl.col("reason") == "CAPPED").with_columns(told.field("cap"), told.field("until"))
-    people = barred.group_by("cap").agg(
-        people=pl.struct("customer_id", "brand").n_unique(), until=pl.col("until").max()
-    )
-    rows = people.sort("people", "cap", descending=[True, False])
-    return tuple(Capped.model_validate(row) for row in rows.iter_rows(named=True))
-
-
-def _held(leaving: pl.DataFrame, at: datetime) -> tuple[Held, ...]:
-    """What waits for the end of quiet hours, by channel."""
-    waiting = leaving.filter(pl.col("not_before") > pl.lit(at, dtype=INSTANT)).group_by("channel")
-    rows = waiting.agg(messages=pl.len(), since=pl.col("not_before").min(), until=pl.col("not_before").max())
-    return tuple(Held.model_validate(row) for row in rows.sort("channel").iter_rows(named=True))
-
-
-def _missed(folder: Path) -> tuple[Missed, ...]:
-    """What stands in the way in products in which most people have no fact, over all parts."""
-    files = sorted((folder / MISSED_FOLDER).glob("*.parquet"))
-    if not files:
-        return ()
-    parts = pl.concat([pl.read_parquet(file) for file in files])
-    counted = parts.group_by("product", "dimension", "why").agg(pl.col("people").sum())
-    whole = counted.filter(pl.col("dimension").is_null()).pivot("why", index="product", values="people")
-    mostly_bare = whole.filter(2 * pl.col("bare") > pl.col("decided"))
-    rows = counted.drop_nulls("dimension").join(mostly_bare, on="product")
-    rows = rows.sort("product", "people", "dimension", "why", descending=[False, True, False, False])
-    return tuple(Missed.model_validate(row) for row in rows.iter_rows(named=True))
-
-
 _PASSING = (f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{LEFT_OUT_FOLDER}/", f"{HELD_FOLDER}/", HELD, SEEDS)
-_COUNTED = ["product", "target", "brand", "variant", "facts"]
-_TIMED = ["customer_id", "channel", "time_zone", "not_before"]
-
-
-def _waterfalls(rows: pl.DataFrame) -> dict[str, Waterfall]:
-    """Message type -> waterfall over `reason`, null being what passed."""
-    found: dict[str, Waterfall] = {}
-    for kind in ("marketing", "service"):
-        mine = rows.filter(pl.col("message_type") == kind)
-        reasons = (
-            mine.drop_nulls("reason").group_by("reason").len("rows").sort("rows", "reason", descending=[True, False])
-        )
-        passed = mine.height - int(reasons["rows"].sum())
-        found[kind] = Waterfall(base=mine.height, passed=passed, reasons=dict(reasons.iter_rows()))
-    return found
-
-
-def _wanted(workspace: Workspace, order: Order, decisions: pl.DataFrame) -> dict[str, int]:
-    """Message type -> decided x wanted targets, from the decisions and the settings alone.
-
-    A decision wants the target of the first channel of `first_of` that is not closed, and those of all channels of `also`;
-    a correction just the one that it went to.
-    """
-    won = decisions.filter(pl.col("reason").is_null(), pl.col("product").is_in(list(order.products)))
-    totals = {"marketing": 0, "service": 0}
-    if order.corrects is not None:
-        return totals | dict(won.group_by("message_type").len().iter_rows())
-    routed = carried(won, workspace.products, workspace.settings).partition_by("product", "brand", as_dict=True)
-    for (name, brand), rows in routed.items():
-        product, ways = workspace.products[name], workspace.settings.targets.get(brand, {})
-        firsts = rows.filter(pl.col("channel").is_in([way for way in ways if ways[way] in order.targets])).height
-        along = sum(ways.get(way) in order.targets for way in product.channels.also)
-        totals[product.message_type] += firsts + along * rows.height
-    return totals
-
-
-def _check_balance(plan: Plan, decisions: pl.DataFrame, wanted: dict[str, int]) -> None:
-    """What is counted in two ways must be the same number.
-
-    Raises:
-        BalanceError: with both.
-    """
-    for kind, waterfall in plan.people.items():
-        passed = decisions.filter(pl.col("message_type") == kind, pl.col("reason").is_null()).height
-        if passed != waterfall.passed or not waterfall.is_balanced:
-            what = f"{passed} {kind} decisions, and {waterfall.passed} people in the waterfall"
-            raise BalanceError(plan.order.run_id, what, "nothing was published; please report this")
-    for kind, waterfall in plan.deliveries.items():
-        if waterfall.base != wanted[kind] or not waterfall.is_balanced:
-            what = f"{wanted[kind]} {kind} deliveries wanted, and {waterfall.base} in the waterfall"
-            raise BalanceError(plan.order.run_id, what, "nothing was published; please report this")
 
 
 def _added(parts: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -89,3 +89,20 @@ def test_a_blank_token_is_none_so_that_people_get_the_message_another_way(tiny):
     sent = {batch.target: batch.rows for batch in tiny.batches() if batch.target != "web_profiles"}
     assert [row["token"] for row in sent["fcm"]] == ["app-of-c01"]
     assert {row["customer_id"] for row in sent["email_file"]} == {"c03", "c04", "c13"}
+
+
+def test_a_plan_counts_the_same_in_one_part_and_in_several(tiny):
+    counted = (
+        "people",
+        "deliveries",
+        "candidates",
+        "open_counts",
+        "counts",
+        "crowds",
+        "capped",
+        "held",
+        "strange_zones",
+    )
+    one, three = ([getattr(plan, name) for name in counted] for plan in (tiny.plan(parts=1), tiny.plan(parts=3)))
+    assert one == three
+    assert one[0]["marketing"].passed + one[0]["service"].passed == 10
