@@ -63,6 +63,11 @@ def key_of(name: str) -> str:
     return _EXCLUDE + name
 
 
+def name_of(key: str) -> str:
+    """The name of the audience of a key."""
+    return key.removeprefix(_EXCLUDE)
+
+
 def is_excluding() -> pl.Expr:
     """Whether a row is of an audience that campaigns leave out, by its `product`."""
     return pl.col("product").str.starts_with(_EXCLUDE)

@@ -5,7 +5,8 @@ which are of the kind Textarea. A token prints its value as it is; it has been e
 was there where a value is blank, or `0`, which PHP calls blank: a character that nobody sees stands in or behind it. The same
 parts what words or a name have and Mautic would take for a token.
 Unverified: what an import does to a value, and an e-mail to a token, is known from documentation alone.
-Source: github.com/mautic/user-documentation, docs/contacts/import_contacts.rst (UTF-8, aliases, times, about a thousand rows).
+Source: github.com/mautic/user-documentation, docs/contacts/import_contacts.rst (UTF-8, aliases, times, about a thousand rows);
+github.com/mautic/mautic/issues/4267 (what is blank in an import clears nothing).
 """
 
 from __future__ import annotations

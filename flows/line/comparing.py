@@ -147,6 +147,11 @@ def _inputs(workspace: Workspace) -> dict[str, str]:
     return {
         **{name: canonical(text, name) for name, text in workspace.queries.texts.items()},
         **{f"sql/segments/{name}.yaml": segment.model_dump_json() for name, segment in workspace.segments.items()},
+        **{
+            f"sql/audiences/{each.name}.yaml": each.model_dump_json()
+            for each in workspace.audiences.values()
+            if each.has_query
+        },
         **{f"templates/{name}/product.yaml": product.model_dump_json() for name, product in workspace.products.items()},
         **{f"templates/_shared/{file.name}": file.read_text("utf-8") for file in sorted(shared.glob("*.j2"))},
         "sql/dimensions.yaml": workspace.catalogue.model_dump_json(),

@@ -18,7 +18,7 @@ from flows.stages.eligibility import standing
 from flows.warehouse.queries import audience as read_audience
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from flows.audience import Audience
@@ -56,8 +56,23 @@ def is_held_out(settings: Settings) -> pl.Expr:
     return draw(f"{settings.name}/global_holdout", pl.col("customer_id")) < settings.global_holdout
 
 
-def read_left_out(source: Source, scope: Scope, order: Order, bars: Bars, key: Key) -> pl.DataFrame:
-    """Whom the audiences of a run name among some customers: `stages.audience.LEFT_OUT`.
+def read_left_out(
+    source: Source,
+    scope: Scope,
+    audiences: Mapping[str, Collection[str]],
+    targets: Collection[str],
+    bars: Bars,
+    key: Key,
+) -> pl.DataFrame:
+    """Whom audiences name among some customers: `stages.audience.LEFT_OUT`.
+
+    Args:
+        source: the warehouse and the workspace.
+        scope: the customers.
+        audiences: the keys of those that are looked at -> the dimensions that decide who is in each.
+        targets: those that may be told.
+        bars: what bars telling them.
+        key: for identifiers.
 
     Raises:
         DataError, StatementError: a query does not yield what it should.
@@ -65,10 +80,10 @@ def read_left_out(source: Source, scope: Scope, order: Order, bars: Bars, key: K
     """
     workspace, found = source.workspace, [LEFT_OUT.to_frame()]
     settings, at = workspace.settings, source.moment.present
-    for name, targeted in order.audiences.items():
+    for name, targeted in audiences.items():
         audience = workspace.audiences[name]
         rows = _drawn(bars, settings) if audience.name == HELD_OUT else _named(source, scope, audience)
-        mine = rows.filter(pl.col("brand").is_in(list(_brands(settings, order))))
+        mine = rows.filter(pl.col("brand").is_in(list(_brands(settings, targets))))
         in_force = mine.filter(pl.col("until").is_null() | (pl.col("until") > at)).drop("until")
         known = standing(in_force, bars, audience, [CHANNELS[CHANNEL]], settings.targets, at)
         found.append(left_out(known, audience, targeted, settings, key))
@@ -91,7 +106,7 @@ def counted(workspace: Workspace, order: Order, rows: pl.DataFrame) -> tuple[Lef
     """
     found = []
     for name in order.audiences:
-        for brand, target in _brands(workspace.settings, order).items():
+        for brand, target in _brands(workspace.settings, order.targets).items():
             mine = rows.filter(product=name, brand=brand)
             reasons = mine.drop_nulls("reason").group_by("reason").len("rows")
             reasons = reasons.sort("rows", "reason", descending=[True, False])
@@ -130,10 +145,10 @@ def code(workspace: Workspace, audience: Audience, brand: str, target: str) -> s
     return str(named.select(workspace.target(target).audience or "").item())
 
 
-def _brands(settings: Settings, order: Order) -> Mapping[str, str]:
-    """The brands with a target for ads that the run delivers to -> that target."""
+def _brands(settings: Settings, targets: Collection[str]) -> Mapping[str, str]:
+    """The brands whose target for ads is one of some -> that target."""
     ways = {brand: ways[CHANNEL] for brand, ways in sorted(settings.targets.items()) if CHANNEL in ways}
-    return {brand: target for brand, target in ways.items() if target in order.targets}
+    return {brand: target for brand, target in ways.items() if target in targets}
 
 
 def _named(source: Source, scope: Scope, audience: Audience) -> pl.DataFrame:

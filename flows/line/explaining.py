@@ -9,20 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from flows.audience import CHANNEL, is_excluding, name_of
 from flows.clock import moment
 from flows.errors import PlanError, UsageError
 from flows.keys import load_keys
 from flows.ledger.history import messages_to
+from flows.ledger.membership import read_members
+from flows.ledger.runs import last_published
 from flows.ledger.store import open_ledger
+from flows.line.excluding import code, read_all_left_out
 from flows.line.planning import read_decisions, scan_deliveries
 from flows.line.sources import Source, existing_database
 from flows.plan import plan_folder, read_order
+from flows.stages.claims import MEMBERS
 from flows.warehouse.queries import consent
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from flows.ledger.store import Ledger
     from flows.product import Product
     from flows.settings import Settings
     from flows.workspace import Workspace
@@ -47,6 +53,11 @@ class Explanation:
         deliveries: per wanted delivery: product, brand, subject, channel, target, facts, reason, detail.
         messages: what the ledger has of the past: `history.messages_to`, with `agreed`: the consent event that a message
             relied on, as the warehouse has it: `happened_at, source, wording`; none where nothing was needed, or it is gone.
+        left_out: of each audience that other campaigns leave out, and brand, where it names them or a platform has them in it:
+            brand, target, `audience` (its name) and `why` (its use), `code` (what the platform calls it; both null where it is no
+            more), `is_named` (by the plan), `reason` (why the platform is not told of them), `is_held` (the platform has been
+            told), `since_batch` (by which batch; null where an earlier version of the program did), `is_looked_at` (by the plan).
+        not_left_out: the audiences that the plan looked at, and that do not have them.
         phrases: dimension -> what completes "they know …".
     """
 
@@ -61,6 +72,8 @@ class Explanation:
     elsewhere: list[str]
     deliveries: list[Row]
     messages: list[Row]
+    left_out: list[Row]
+    not_left_out: list[str]
     phrases: Mapping[str, str]
 
 
@@ -70,6 +83,7 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
     Raises:
         PlanError: there is no plan yet.
         UsageError: the plan has no such customer, nor has the ledger.
+        StateError: what a platform holds is missing from the state folder.
     """
     settings = workspace.settings
     run_id = run_id or latest_plan(settings)
@@ -82,8 +96,13 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
     persons = [pl.select(key.of(customer_id)).item() for key in load_keys(settings.key_file)]
     with open_ledger(settings, read_only=True) as ledger:
         messages = pl.concat(messages_to(ledger, person) for person in persons)
+        held = _held(settings, ledger, persons)
     said = _said(workspace, customer_id) if messages["consent_key"].count() else {}
-    if not candidates and messages.is_empty():
+    looked_at = order.audiences if not order.customers or customer_id in order.customers else {}
+    is_theirs = (pl.col("customer_id") == customer_id) | pl.col("person_key").is_in(persons)  # a stranger has no key
+    named = read_all_left_out(folder).filter(is_theirs)
+    left_out = _left_out(workspace, named, held, looked_at)
+    if not candidates and messages.is_empty() and not left_out:
         hint = "is the id right? Nobody is in a plan who is in no segment of a live product"
         raise UsageError("CUSTOMER", f"neither plan {run_id} nor the history has this customer", hint)
     past = pl.read_parquet(folder / "history.parquet").filter(pl.col("person_key").is_in(persons)).to_dicts()
@@ -102,12 +121,46 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
         elsewhere=[product.name for product in workspace.live(order.as_of) if product.name not in considered],
         deliveries=deliveries.to_dicts(),
         messages=_with_consent(messages, said),
+        left_out=left_out,
+        not_left_out=[name_of(key) for key in looked_at if key not in named["product"]],
         phrases={name: dimension.my for name, dimension in workspace.catalogue.dimensions.items()},
     )
 
 
 def _with_consent(messages: pl.DataFrame, said: Mapping[str, Row]) -> list[Row]:
     return [{**row, "agreed": said.get(row["consent_key"])} for row in messages.to_dicts()]
+
+
+def _held(settings: Settings, ledger: Ledger, persons: Sequence[str]) -> pl.DataFrame:
+    """In which audiences that are left out platforms have a customer: `product, brand, target, since_batch, code`."""
+    ways = {brand: ways[CHANNEL] for brand, ways in settings.targets.items() if CHANNEL in ways}
+    found = [MEMBERS.to_frame().with_columns(target=pl.lit(None, pl.String))]
+    for brand, to in ways.items():
+        members = read_members(settings, to, brand, last_published(ledger, to, brand), MEMBERS)
+        mine = members.filter(is_excluding(), pl.col("person_key").is_in(persons))
+        found.append(mine.with_columns(target=pl.lit(to)))
+    return pl.concat(found).select("product", "brand", "target", "since_batch", code="audience")
+
+
+def _left_out(workspace: Workspace, named: pl.DataFrame, held: pl.DataFrame, looked_at: Collection[str]) -> list[Row]:
+    """`Explanation.left_out` of those of one customer that a plan names, and those that a platform has."""
+    about = ["product", "brand", "target"]
+    named = named.select(*about, "reason", is_named=True)
+    rows = named.join(held.with_columns(is_held=True), on=about, how="full", coalesce=True).sort("brand", "product")
+    rows = rows.with_columns(pl.col("is_named", "is_held").fill_null(value=False))
+    return [_of_audience(workspace, row, looked_at) for row in rows.to_dicts()]
+
+
+def _of_audience(workspace: Workspace, row: Row, looked_at: Collection[str]) -> Row:
+    key = row.pop("product")
+    audience = workspace.audiences.get(key)
+    return {
+        **row,
+        "audience": name_of(key),
+        "why": audience.why if audience else None,
+        "code": code(workspace, audience, row["brand"], row["target"]) if audience else row["code"],
+        "is_looked_at": key in looked_at,
+    }
 
 
 def _said(workspace: Workspace, customer_id: str) -> dict[str, Row]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.audience import CHANNEL, name_of
 from flows.keys import draw, load_key
 from flows.line.deciding import Past, decide
+from flows.line.excluding import read_left_out
 from flows.line.sources import Source, read_shared, recent_history, recent_messages
 from flows.line.versions import of_version
 from flows.warehouse.queries import count_customers
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
 
 MOST_CUSTOMERS = 20_000
+_NAMED = ["product", "brand", "customer_id"]
+"""Who is handed over in which audience, by its key."""
 _UNIT = ["message_type", "customer_id", "brand", "subject"]
 
 
@@ -48,6 +52,21 @@ class Reach:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """How many people of a brand an audience hands over by both versions, and who is not the same.
+
+    Those count whom nothing bars; whether they are enough, and who of them shares an address, is judged over everybody.
+    """
+
+    audience: str
+    brand: str
+    before: int
+    after: int
+    gained: int
+    lost: int
+
+
+@dataclass(frozen=True)
 class Flips:
     """Two versions' decisions about the same customers.
 
@@ -56,6 +75,7 @@ class Flips:
         customers, of: how many were decided for, of how many.
         flips: what people would get instead, the most first.
         reach: of each product that speaks in either version.
+        left_out: of each audience that campaigns leave out, and brand, where either version hands anybody over.
     """
 
     now: datetime
@@ -63,6 +83,7 @@ class Flips:
     of: int
     flips: tuple[Flip, ...]
     reach: tuple[Reach, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def flips(before: Workspace, after: Workspace, ref: str, path: Path, now: Moment, most: int) -> Flips:
@@ -88,24 +109,42 @@ def flips(before: Workspace, after: Workspace, ref: str, path: Path, now: Moment
     with source.open(Scope(), now.present) as session:
         total = count_customers(session, after.queries, now)
     scope = Scope(parts=max(1, math.ceil(total / most)))
-    people, new = _decided(source, scope, past)
+    people, new, out = _decided(source, scope, past)
     with of_version(ref):
-        others, old = _decided(Source(before, path, now, read_shared(before, path, now)), scope, past)
+        others, old, were_out = _decided(Source(before, path, now, read_shared(before, path, now)), scope, past)
     drawn = pl.concat([people, others]).unique().sort(draw("compare", pl.col("customer_id"))).head(most)
     old, new = (frame.join(drawn, on="customer_id", how="semi") for frame in (old, new))
     pairs = old.rename({"product": "before"}).join(
         new.rename({"product": "after"}), on=_UNIT, how="full", coalesce=True, nulls_equal=True
     )
     names = sorted({product.name for product in products})
-    return Flips(now.now, drawn.height, total, _flips(pairs), tuple(_reach(name, pairs) for name in names))
+    reach = tuple(_reach(name, pairs) for name in names)
+    were_out, out = (frame.join(drawn, on="customer_id", how="semi") for frame in (were_out, out))
+    return Flips(now.now, drawn.height, total, _flips(pairs), reach, _left_out(were_out, out))
 
 
-def _decided(source: Source, scope: Scope, past: Past) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The customers (`customer_id`), and what is decided: `_UNIT` and `product`; who is held out gets nothing."""
-    made = decide(source, scope, past, load_key(source.workspace.settings.key_file))
+def _decided(source: Source, scope: Scope, past: Past) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """The customers (`customer_id`); what is decided (`_UNIT` and `product`; who is held out gets nothing); and `_NAMED`."""
+    workspace = source.workspace
+    key = load_key(workspace.settings.key_file)
+    made = decide(source, scope, past, key)
     subject = pl.when(pl.col("message_type") == "service").then("subject_id")
     won = made.decisions.filter(pl.col("reason").is_null()).with_columns(subject=subject)
-    return made.bars.people.select("customer_id").unique(), won.select(*_UNIT, "product")
+    audiences = {name: audience.because for name, audience in workspace.audiences.items()}
+    targets = {ways[CHANNEL] for ways in workspace.settings.targets.values() if CHANNEL in ways}
+    named = read_left_out(source, scope, audiences, targets, made.bars, key).filter(pl.col("reason").is_null())
+    return made.bars.people.select("customer_id").unique(), won.select(*_UNIT, "product"), named.select(_NAMED)
+
+
+def _left_out(before: pl.DataFrame, after: pl.DataFrame) -> tuple[LeftOut, ...]:
+    """How many people audiences hand over, from the `_NAMED` of both versions."""
+    each = before.with_columns(was=True).join(after.with_columns(has=True), on=_NAMED, how="full", coalesce=True)
+    was, has = (pl.col(name).fill_null(value=False) for name in ("was", "has"))
+    counts = each.group_by("product", "brand").agg(
+        before=was.sum(), after=has.sum(), gained=(has & ~was).sum(), lost=(was & ~has).sum()
+    )
+    rows = counts.sort("product", "brand").iter_rows(named=True)
+    return tuple(LeftOut(audience=name_of(row.pop("product")), **row) for row in rows)
 
 
 def _flips(pairs: pl.DataFrame) -> tuple[Flip, ...]:

@@ -180,7 +180,7 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
             save(told, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
             save(counts, folder / COUNTED_FOLDER / f"{part:04}-{product.name}.parquet")
     if order.audiences:
-        rows = read_left_out(source_of(workspace, order), scope, order, made.bars, key)
+        rows = read_left_out(source_of(workspace, order), scope, order.audiences, order.targets, made.bars, key)
         save(rows, folder / LEFT_OUT_FOLDER / f"{part:04}.parquet")
     is_exposed = pl.col("decision_id").is_in(pl.concat(exposed)["decision_id"].implode()).fill_null(value=False)
     reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")

@@ -21,7 +21,7 @@ from flows.line.sources import buried, erased
 from flows.line.watching import published_members
 from flows.schemas import KEYS
 from flows.stages.audience import told
-from flows.stages.claims import MEMBERS, Reach, in_small_audiences, reconciled, without
+from flows.stages.claims import MEMBERS, Reach, in_small_audiences, reconciled, since, without
 from flows.stages.crowd import floors
 from flows.stages.delivery import EXCLUDE, Payload
 
@@ -70,7 +70,7 @@ def publish_state(job: Job, look: Look) -> Published:
         batch = claim(ledger, job.header(), nothing, ends_at, row_count=changes)
 
     def keep(barred: pl.Series) -> None:
-        members = without(difference.members, published, barred)
+        members = since(without(difference.members, published, barred), published, batch.batch_id)
         write_members(settings, target.name, job.brand, batch.batch_id, members)
 
     keep(pl.Series(dtype=pl.String))
@@ -128,6 +128,7 @@ def members_of(rows: pl.DataFrame, content: pl.DataFrame, target: Target) -> pl.
         payload_sha256=digest,
         identity=pl.struct(target.identity).struct.json_encode(),
         audience=target.audience or pl.lit(None, dtype=pl.String),
+        since_batch=pl.lit(None, dtype=pl.String),
     )
     return rows.join(payloads, on="message_id", how="left").select(MEMBERS.names())
 

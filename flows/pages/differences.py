@@ -54,8 +54,8 @@ def _people(customers: Flips | None) -> list[RenderableType]:
     )
     at = Text(f"Both decide for the same {who} customers, by what is known at {customers.now:%Y-%m-%d %H:%M} UTC:")
     if not customers.flips:
-        return [at, Text("nobody would get another help, and nobody fewer or more.")]
-    return [at, _flips(customers), _reach(customers)]
+        return [at, Text("nobody would get another help, and nobody fewer or more."), *_left_out(customers)]
+    return [at, _flips(customers), _reach(customers), *_left_out(customers)]
 
 
 def _flips(customers: Flips) -> Table:
@@ -73,10 +73,25 @@ def _reach(customers: Flips) -> Table:
     return table
 
 
+def _left_out(customers: Flips) -> list[Table]:
+    """Whom other campaigns leave out, where that is not the same."""
+    table = _table("left out of other campaigns", "before", "after", "gained", "lost")
+    for found in customers.left_out:
+        if found.gained or found.lost:
+            counts = (found.before, found.after, found.gained, found.lost)
+            table.add_row(f"{found.audience} of {found.brand}", *(f"{count:,}" for count in counts))
+    return [table] if table.rows else []
+
+
 def _table(*names: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in names:
-        table.add_column(name, justify="left" if name in {"instead of", "they would get", "reach"} else "right")
+        table.add_column(
+            name,
+            justify="left"
+            if name in {"instead of", "they would get", "reach", "left out of other campaigns"}
+            else "right",
+        )
     return table
 
 

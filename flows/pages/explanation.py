@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Group
 from rich.text import Text
 
+from flows.audience import HELD_OUT
 from flows.reasons import MEANING
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ def explained(found: Explanation) -> RenderableType:
         lines.append("No live product's segment has this customer.")
     elif found.elsewhere:
         lines.append(f"Not in the segments of {listed(found.elsewhere)}, or not due there yet.")
+    lines += [line for row in found.left_out for line in left_out(found, row)]
+    if found.not_left_out:
+        lines.append(f"Not in {listed(found.not_left_out)}, whom other ad campaigns leave out.")
     lines += changed(found)
     if found.messages:
         lines += ["Before:", *(f"  {line}" for row in found.messages for line in message(row, found))]
@@ -40,6 +44,32 @@ def candidate(found: Explanation, row: Row) -> list[str]:
     first = f"{found.customer_id} does not get {_help(row)}: {WHY[row['reason']](row, found)} ({row['reason']})."
     comes_from_channels = any(way["reason"] == row["reason"] for way in row["closed"])
     return [first, *(_not_by(way, row) for way in row["closed"] if comes_from_channels)]
+
+
+def left_out(found: Explanation, row: Row) -> list[str]:
+    """Whether other campaigns leave the customer out, why or why not, and since when their platform knows."""
+    who, campaigns, is_drawn = found.customer_id, f"Other ad campaigns of {row['brand']}", row["audience"] == HELD_OUT
+    behind = "they are held out of all products" if is_drawn else f"sql/audiences/{row['audience']}.sql names them"
+    if row["is_named"] and row["reason"] is None:
+        use = [f"  The use: {row['why'].rstrip('.')}."] if row["why"] else []
+        return [f"{campaigns} leave {who} out: {behind}.", *use, _handed_over(row)]
+    if not row["is_named"] and not row["is_looked_at"]:
+        first = f"{campaigns} leave {who} out as one of {row['audience']}, at which this plan did not look."
+        return [first, _handed_over(row)]
+    if row["is_named"]:
+        why = _NOT_LEFT_OUT.get(row["reason"], MEANING[row["reason"]])
+        first = f"{campaigns} do not leave {who} out, though {behind}: {why} ({row['reason']})."
+    else:
+        first = f"{campaigns} need not leave {who} out any more as one of {row['audience']}."
+    return [first, *([_handed_over(row, ", until the next delivery takes them away")] if row["is_held"] else [])]
+
+
+def _handed_over(row: Row, until: str = "") -> str:
+    """Since which batch a platform has somebody in an audience that is left out."""
+    if not row["is_held"]:
+        return f"  {row['target']} is to be told with the next delivery, as {row['code']}."
+    since = f" since batch {row['since_batch']}" if row["since_batch"] else ""
+    return f"  {row['target']} has them in {row['code']}{since}{until}."
 
 
 def changed(found: Explanation) -> list[str]:
@@ -57,6 +87,14 @@ def listed(names: Iterable[str]) -> str:
 def used(facts: Sequence[str]) -> str:
     """What is used of what is known about somebody."""
     return f"using {listed(facts)}" if facts else "using no customer data"
+
+
+_NOT_LEFT_OUT = {
+    "NO_CONSENT": "they have not agreed to ads as a whole, or no longer",
+    "UNREACHABLE": "there is no address that the platform knows people by",
+    "DUPLICATE_ADDRESS": "another customer with the same address stands for it",
+}
+"""What a reason means of somebody to whom nothing is said; the others mean what they always do."""
 
 
 def _got_first(row: Row) -> tuple[bool, str]:

@@ -38,10 +38,12 @@ MEMBERS = pl.Schema(
         "payload_sha256": pl.String(),
         "identity": pl.String(),
         "audience": pl.String(),
+        "since_batch": pl.String(),
     }
 )
 """What a state target holds: beside the delivery a digest of what was published of it, the identifiers as published (JSON; what
-to take away later), and the audience it belongs to, if it is one: `identity` names that first."""
+to take away later), the audience it belongs to, if it is one (`identity` names that first), and the `batch_id` that told of it
+first; null where an earlier version of the program did."""
 
 
 def claimable(
@@ -171,6 +173,20 @@ def without(members: pl.DataFrame, published: pl.DataFrame, barred: pl.Series) -
     met = _identifiers(published).join(_identifiers(out), on=["within", "identifier"], how="semi")
     held = published.join(met, on="message_id", how="semi").join(left, on="message_id", how="anti")
     return pl.concat([left, held]).sort(*KEYS)
+
+
+def since(members: pl.DataFrame, published: pl.DataFrame, batch_id: str) -> pl.DataFrame:
+    """`MEMBERS` with the batch since which each is held: this one, but for those that were there before it.
+
+    Args:
+        members: `MEMBERS` as they will be.
+        published: `MEMBERS` as they are.
+        batch_id: what makes the one of the other.
+    """
+    known = published.select("message_id", "since_batch", was_held=True)
+    rows = members.drop("since_batch").join(known, on="message_id", how="left", maintain_order="left")
+    told = pl.when("was_held").then("since_batch").otherwise(pl.lit(batch_id))
+    return rows.with_columns(since_batch=told).select(MEMBERS.names())
 
 
 def in_small_audiences(members: pl.DataFrame, published: pl.DataFrame, least: int) -> pl.DataFrame:

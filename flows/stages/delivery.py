@@ -264,12 +264,16 @@ def _slots(texts: Iterable[tuple[Piece, ...]]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Part:
-    """The rows of one file of a payload, and what is written of them where that is known already."""
+    """The rows of one file of a payload, and what is written of them where that is known already.
+
+    Attributes:
+        per: what the manifest calls that of which the file is (`audience`; `per` where it is none), and which one it is.
+    """
 
     name: str
     mode: str
     use: str | None
-    audience: str | None
+    per: tuple[str, str | None]
     hours: str | None
     rows: pl.DataFrame
     lines: pl.DataFrame | None
@@ -284,13 +288,14 @@ def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_
     is_one = all(payload.rows[name].n_unique() == 1 for name in per)  # mostly, and parting costs a copy
     kinds = [payload.rows] if is_one else payload.rows.partition_by(per, maintain_order=True)
     for kind in kinds:
-        audience = kind[target.file_per][0] if target.file_per else None
+        value = kind[target.file_per][0] if target.file_per else None
+        told_as = "audience" if target.audience else "per"
         hours = kind[HOURS][0] if HOURS in per else None
         told = hours.replace(":", "").replace("-", "").replace("/", "-") if hours else None
-        stem = "-".join(text for text in (payload.stem, audience, told) if text)
+        stem = "-".join(text for text in (payload.stem, value, told) if text)
         for number, (rows, lines) in enumerate(cut(kind.drop(HOURS, strict=False), target, creatives), start=1):
             name = f"{stem}-{number:04}.{target.file_format}{'.pgp' if target.certificate else ''}"
-            yield _Part(name, payload.mode, payload.use, audience, hours, rows, lines)
+            yield _Part(name, payload.mode, payload.use, (told_as, value), hours, rows, lines)
 
 
 def _write_part(folder: Path, part: _Part, target: Target, creatives: Creatives) -> dict[str, Any]:
@@ -304,7 +309,7 @@ def _write_part(folder: Path, part: _Part, target: Target, creatives: Creatives)
             content = io.BytesIO()
             _write(lines, content, target)
             file.write(encrypted(content.getvalue(), target.certificate))
-    entries = (("use", part.use), ("audience", part.audience), (HOURS, part.hours))
+    entries = (("use", part.use), part.per, (HOURS, part.hours))
     told = {name: value for name, value in entries if value}
     return _entry(path, part.mode, part.rows.height, lines.columns) | told
 

@@ -10,7 +10,7 @@ import pytest
 
 from flows.errors import UsageError
 from flows.line.comparing import Changed, Difference, compare
-from flows.line.flipping import Flip, Reach
+from flows.line.flipping import Flip, LeftOut, Reach
 from tests.tiny import MORNING, Tiny, clock, crowd, day, make
 
 PRODUCT, SMS, SQL = "templates/care/product.yaml", "templates/care/sms.j2", "sql/segments/owners.sql"
@@ -193,6 +193,30 @@ def test_service_is_counted_by_subject_and_frees_whom_it_silenced(before, after)
     flips, reach = people(difference(before, after))
     assert flips == [Flip("service", "late", None, 2), Flip("marketing", None, "care", 1)]
     assert reach["late"] == Reach("late", 3, 1, 0, 2)
+
+
+def excludes(tiny: Tiny, query: str) -> None:
+    (tiny.folder / "sql/audiences").mkdir(exist_ok=True)
+    (tiny.folder / "sql/audiences/owners.sql").write_text(query, "utf-8")
+    (tiny.folder / "sql/audiences/owners.yaml").write_text("why: They have one.\nbecause: [last_order]\n", "utf-8")
+
+
+def test_an_audience_that_other_campaigns_leave_out_is_told_where_it_comes_goes_or_changes(before, after):
+    query = "SELECT customer_id, brand FROM needs WHERE interest > 2"
+    for tiny in (before, after):
+        tiny.edit("pyproject.toml", 'web = "web_profiles"', 'web = "web_profiles"\nads = "ads_audiences"')
+    excludes(after, query)
+    files = {"sql/audiences/owners.sql": "added", "sql/audiences/owners.yaml": "added"}
+    came = difference(before, after)
+    assert (came.inputs, came.customers.left_out) == (files, (LeftOut("owners", "north", 0, 8, 8, 0),))
+
+    excludes(before, query.replace("> 2", "> 2 AND customer_id <> 'c01'"))
+    changed = difference(before, after)
+    assert changed.inputs == {"sql/audiences/owners.sql": "changed"}
+    assert changed.customers.left_out == (LeftOut("owners", "north", 7, 8, 1, 0),)
+    assert difference(before, before).customers.left_out == (LeftOut("owners", "north", 7, 7, 0, 0),)
+    after.edit("sql/audiences/owners.yaml", "They have one", "They have two")
+    assert "sql/audiences/owners.yaml" in difference(before, after).inputs
 
 
 def test_what_left_today_does_not_hide_what_would_have_left(before, tiny):

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from flows import line
-from flows.errors import CatalogueError, DataError, DimensionLimitError, SourceError, StatementError
+from flows.errors import CatalogueError, DataError, DimensionLimitError, SourceError, StatementError, UsageError
 from flows.line.health import check_people
 from flows.pages.artifacts import plan_page
 from flows.pages.terminal import left_out
@@ -179,6 +179,41 @@ def test_nothing_is_claimed_or_said_and_no_receipt_is_written_for_who_is_left_ou
         "SELECT row_count, open_count FROM segment_count WHERE product = 'exclude:buyers for north'"
     ) == [(126, 120)]
     assert {"exclude:buyers"}.isdisjoint({count.product for count in outcome.plan.counts})
+
+
+def test_explain_says_of_a_customer_which_audience_has_them_since_when_or_why_it_does_not(first_day, later):
+    tiny, _ = first_day
+    (name,) = replayed(tiny)
+    ((first,),) = tiny.history(f"SELECT batch_id FROM batch WHERE target = '{TARGET}'")
+    about = {"brand": "north", "target": TARGET, "audience": "buyers", "code": name, "is_looked_at": True}
+    about["why"] = "Who has just bought is tired of being sold the same."
+
+    def told(workspace, customer):
+        found = line.explain(workspace.load(), customer)
+        return found.left_out, found.not_left_out
+
+    has = {"is_named": True, "reason": None, "is_held": True, "since_batch": first}
+    has_not = {"is_held": False, "since_batch": None}
+    assert told(tiny, "p00000") == ([about | has], [])
+    assert told(tiny, "c09") == ([about | has_not | {"is_named": True, "reason": "NO_CONSENT"}], [])
+    assert told(tiny, "stranger") == ([about | has_not | {"is_named": True, "reason": "NO_CONSENT"}], [])
+
+    later.warehouse("DELETE FROM bought WHERE customer_id = 'p00000'")
+    join(later, 200)
+    later.says("p00001", at=day(1))
+    later.plan(at=day(1))
+    assert told(later, "p00000") == ([about | has | {"is_named": False}], ["buyers"])
+    assert told(later, "p00001") == ([about | has | {"reason": "NO_CONSENT"}], [])
+    assert told(later, "p00200") == ([about | has_not | {"is_named": True, "reason": None}], [])
+    later.run(at=day(1))
+    with pytest.raises(UsageError, match="has this customer"):
+        told(later, "p00000")
+    second = later.history(f"SELECT batch_id FROM batch WHERE target = '{TARGET}' ORDER BY rowid")[-1][0]
+    assert told(later, "p00200") == ([about | has | {"since_batch": second}], [])
+    assert told(later, "p00002") == ([about | has], [])
+    later.plan(at=day(2), products=("care",))
+    narrowed = {"is_named": False, "is_looked_at": False}
+    assert told(later, "p00002") == ([about | has | narrowed], [])
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from flows.line.comparing import Changed, Difference
-from flows.line.flipping import Flip, Flips, Reach
+from flows.line.flipping import Flip, Flips, LeftOut, Reach
 from flows.pages.differences import compared
 from tests.tiny import MORNING
 
@@ -78,3 +78,13 @@ def test_where_nothing_differs_that_is_said():
         "nobody would get another help, and nobody fewer or more.",
     ]
     assert printed(replace(same, customers=None))[-1] == "Nobody was compared: there is no warehouse yet."
+
+
+def test_audiences_of_which_other_people_are_handed_over_are_told_whether_or_not_anybody_gets_another_help():
+    audiences = (LeftOut("buyers", "north", 1_200, 1_190, 5, 15), LeftOut("held_out", "north", 40, 40, 0, 0))
+    told = [
+        "left out of other campaigns  before  after  gained  lost",
+        "buyers of north               1,200  1,190       5    15",
+    ]
+    assert printed(replace(WHOLE, customers=replace(FLIPS, left_out=audiences)))[-2:] == told
+    assert printed(replace(WHOLE, customers=replace(FLIPS, flips=(), left_out=audiences)))[-2:] == told

@@ -82,6 +82,8 @@ def said(*candidates, ways=(), **changes) -> list[str]:
         "elsewhere": [],
         "deliveries": list(ways),
         "messages": [],
+        "left_out": [],
+        "not_left_out": [],
     }
     file = io.StringIO()
     Console(file=file, soft_wrap=True).print(explained(Explanation(**usual | changes)))
@@ -333,4 +335,80 @@ def test_a_receipt_that_knows_less_says_less():
 def test_what_was_claimed_and_not_sealed_has_no_receipt():
     assert told(product_version=None, facts=None) == [
         "  2026-11-01: email with care of nordtal, using no customer data (published)"
+    ]
+
+
+def audience(**changes):
+    """Of `buyers`, which names somebody, and in which a platform has them."""
+    usual = {
+        "brand": "north",
+        "target": "ads_file",
+        "audience": "buyers",
+        "why": "They have just bought.",
+        "code": "a-1",
+    }
+    usual |= {
+        "is_named": True,
+        "reason": None,
+        "is_held": True,
+        "since_batch": "ads_file-2026-11-20-1",
+        "is_looked_at": True,
+    }
+    return said(left_out=[usual | changes])[1:]
+
+
+LEFT_OUT = "Other ad campaigns of north leave c1 out: sql/audiences/buyers.sql names them."
+NOT_LEFT_OUT = "Other ad campaigns of north do not leave c1 out, though sql/audiences/buyers.sql names them"
+HELD_SINCE = "  ads_file has them in a-1 since batch ads_file-2026-11-20-1"
+NOT_ANY_MORE = f"{HELD_SINCE}, until the next delivery takes them away."
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [LEFT_OUT, "  The use: They have just bought.", f"{HELD_SINCE}."]),
+        (
+            {"since_batch": None},
+            [LEFT_OUT, "  The use: They have just bought.", "  ads_file has them in a-1."],
+        ),
+        (
+            {"is_held": False, "since_batch": None, "audience": "held_out", "why": None},
+            [
+                "Other ad campaigns of north leave c1 out: they are held out of all products.",
+                "  ads_file is to be told with the next delivery, as a-1.",
+            ],
+        ),
+        (
+            {"reason": "NO_CONSENT", "is_held": False},
+            [
+                f"{NOT_LEFT_OUT}: they have not agreed to ads as a whole, or no longer (NO_CONSENT).",
+            ],
+        ),
+        (
+            {"reason": "EXCLUDED"},
+            [
+                f"{NOT_LEFT_OUT}: a query in sql/exclusions/ names the person (EXCLUDED).",
+                NOT_ANY_MORE,
+            ],
+        ),
+        (
+            {"is_named": False},
+            ["Other ad campaigns of north need not leave c1 out any more as one of buyers.", NOT_ANY_MORE],
+        ),
+        (
+            {"is_named": False, "is_looked_at": False},
+            [
+                "Other ad campaigns of north leave c1 out as one of buyers, at which this plan did not look.",
+                f"{HELD_SINCE}.",
+            ],
+        ),
+    ],
+)
+def test_who_is_left_out_of_other_campaigns_is_told_why_or_why_not_and_since_when(changes, expected):
+    assert audience(**changes) == expected
+
+
+def test_audiences_that_have_nothing_to_do_with_the_customer_are_named():
+    assert said(not_left_out=["buyers", "held_out"])[1:] == [
+        "Not in buyers and held_out, whom other ad campaigns leave out."
     ]

@@ -18,7 +18,7 @@ from flows.clock import Moment
 from flows.keys import Key
 from flows.product import OnceEvery
 from flows.schemas import INSTANT
-from flows.stages.claims import MEMBERS, Reach, claimable, in_small_audiences, reconciled, without
+from flows.stages.claims import MEMBERS, Reach, claimable, in_small_audiences, reconciled, since, without
 from tests.stages.making import settings
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -319,3 +319,10 @@ def test_a_message_is_claimed_with_what_bars_the_next_one():
 def _utc(*parts):
     """An instant as the ledger has it."""
     return datetime(*parts, tzinfo=UTC).replace(tzinfo=None)
+
+
+def test_who_is_held_already_is_so_since_an_earlier_batch_and_everybody_else_since_this_one():
+    held = members(member("c1", since_batch="b1"), member("c2"), member("c3", since_batch="b1"))
+    wanted = members(member("c1", payload_sha256="other"), member("c2"), member("c4"))
+    expected = wanted.with_columns(since_batch=pl.Series(["b1", None, "b2"], dtype=pl.String))
+    assert_frame_equal(since(wanted, held, "b2"), expected)

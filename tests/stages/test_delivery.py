@@ -211,6 +211,14 @@ def test_a_platform_that_loads_one_audience_at_a_time_has_files_of_each_named_by
     assert (tmp_path / "b/additions-x-0001.csv").read_text() == "email\n1\n3\n"
 
 
+def test_files_of_messages_that_are_loaded_apart_say_of_what_they_are_and_are_no_audience(tmp_path):
+    rounds = AUDIENCES.rename({"audience": "round"}).with_columns(pl.col("round").replace({"x": None, "y": "round-2"}))
+    target = per_audience(audience=None, file_per="round", most_rows=10)
+    manifest = write(tmp_path / "b", Payload("recipients", "append", rounds), target=target)
+    told = [(entry["name"], entry.get("per"), "audience" in entry) for entry in manifest["files"]]
+    assert told == [("recipients-0001.csv", None, False), ("recipients-round-2-0001.csv", "round-2", False)]
+
+
 def test_what_is_said_of_audiences_stands_beside_them_and_is_no_row(tmp_path):
     def beside(rows, _):
         return {"audiences.ndjson": rows.select("audience").unique(maintain_order=True)}
