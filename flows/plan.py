@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -343,4 +344,13 @@ def _read(kind: type[Kept], path: Path) -> Kept:
 
 
 def _sha256_or_none(path: Path) -> str | None:
-    return sha256(path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    stat = path.stat()
+    return _sha256_of(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+
+
+@lru_cache(maxsize=4096)
+def _sha256_of(path: Path, _stamp: tuple[int, ...]) -> str:
+    """Each step of a delivery reads its plan: a file that nobody has touched since is not read again."""
+    return sha256(path)

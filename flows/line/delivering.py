@@ -28,7 +28,7 @@ from flows.line.batches import (
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
 from flows.line.looking import first_look, latest_look
-from flows.line.planning import read_decisions, read_leaving, scan_deliveries
+from flows.line.planning import read_leaving, scan_decisions, scan_deliveries
 from flows.line.reconciling import publish_state
 from flows.line.request import Published
 from flows.line.seeding import addresses, seeded
@@ -84,8 +84,9 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     if state is None:
         _check_fallen(workspace, plan, look.on(read_leaving(folder)), look.at)
         planned = scan_deliveries(folder).select(KEYS).collect()
-        decisions = read_decisions(folder)
-        won = decisions.filter(pl.col("reason").is_null())
+        is_won = pl.col("reason").is_null()
+        decisions = scan_decisions(folder).filter(is_won | (pl.col("reason") == "HOLDOUT")).drop("terms").collect()
+        won = decisions.filter(is_won)
         # What is wanted by no target of this run was not acted on: a later run of the day may.
         acted_on = won.join(planned, on=list(KEYS), how="semi", nulls_equal=True)
         acted_on = carried(acted_on, workspace.products, settings)

@@ -18,7 +18,7 @@ from flows.ledger.membership import read_members
 from flows.ledger.runs import last_published
 from flows.ledger.store import open_ledger
 from flows.line.excluding import code, read_all_left_out
-from flows.line.planning import read_decisions, scan_deliveries
+from flows.line.planning import scan_decisions, scan_deliveries
 from flows.line.sources import Source, existing_database
 from flows.plan import plan_folder, read_order
 from flows.stages.claims import MEMBERS
@@ -88,7 +88,7 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
     settings = workspace.settings
     run_id = run_id or latest_plan(settings)
     folder, order = plan_folder(settings, run_id), read_order(settings, run_id)
-    candidates = read_decisions(folder).filter(pl.col("customer_id") == customer_id).to_dicts()
+    candidates = scan_decisions(folder).filter(pl.col("customer_id") == customer_id).collect().to_dicts()
     wanted = scan_deliveries(folder).filter(pl.col("customer_id") == customer_id)
     deliveries = wanted.select(
         "product", "brand", "subject_id", "channel", "target", "level", "facts", "reason", "detail", "valid_until"

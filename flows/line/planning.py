@@ -272,9 +272,9 @@ def read_creatives(folder: Path, used: Iterable[str]) -> dict[str, dict[str, Any
         return {read["creative_id"]: read for read in map(json.loads, lines) if read["creative_id"] in used}
 
 
-def read_decisions(folder: Path) -> pl.DataFrame:
+def scan_decisions(folder: Path) -> pl.LazyFrame:
     """All decisions of a plan: `schemas.DECISIONS`."""
-    return pl.concat([pl.read_parquet(file) for file in sorted((folder / "decisions").glob("*.parquet"))])
+    return pl.concat([pl.scan_parquet(file) for file in sorted((folder / "decisions").glob("*.parquet"))])
 
 
 def _seeds(settings: Settings, targets: Collection[str]) -> dict[str, int]:

@@ -15,7 +15,7 @@ from flows.ledger.membership import forget_older, write_members
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
 from flows.line.excluding import is_held_out
-from flows.line.planning import read_decisions
+from flows.line.planning import scan_decisions
 from flows.line.request import Published
 from flows.line.sources import buried, erased
 from flows.line.watching import published_members
@@ -149,7 +149,7 @@ def _barred(job: Job, published: pl.DataFrame, look: Look) -> pl.DataFrame:
     settings = workspace.settings
     if settings.targets.get(job.brand, {}).get(job.target.channel) != job.target.name:
         return published.select("message_id")
-    decisions = read_decisions(job.folder)
+    decisions = scan_decisions(job.folder).select(*KEYS, "reason").collect()
     held_wins = decisions.filter(pl.col("reason") == "HOLDOUT")
     left = published.filter(pl.col("audience").is_not_null()).join(decisions, on=KEYS, how="anti", nulls_equal=True)
     live = [product.name for product in workspace.live(as_of)]

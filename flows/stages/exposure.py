@@ -71,9 +71,13 @@ def exposed(
     told = pl.col("product").replace_strict(
         {name: product.because for name, product in products.items()}, return_dtype=_LIST
     )
-    is_over = (pl.col("message_type") == "marketing") & ~_fits(told.list.set_union("facts"), budget)
-    reason = pl.coalesce("reason", pl.when(is_over).then(pl.lit("EXPOSED")))
-    return _with(lately, rows).with_columns(reason=reason).drop(_WINDOWS)
+    numbered = rows.select("person_key", "brand", "product", "facts", "message_type").with_row_index("place")
+    marketing = numbered.filter(pl.col("message_type") == "marketing")
+    if min(budget.in_30_days, budget.in_90_days) >= MOST_DIMENSIONS:  # a message to anybody else has room
+        marketing = marketing.join(lately, on=["person_key", "brand"], how="semi")
+    over = _with(lately, marketing).filter(~_fits(told.list.set_union("facts"), budget))["place"]
+    is_over = pl.int_range(pl.len(), dtype=pl.UInt32).is_in(over.implode())
+    return rows.with_columns(reason=pl.coalesce("reason", pl.when(is_over).then(pl.lit("EXPOSED"))))
 
 
 _WINDOWS = ("_in_30_days", "_in_90_days")
