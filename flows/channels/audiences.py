@@ -52,11 +52,12 @@ def members(**identifiers: pl.Expr) -> Callable[[pl.DataFrame], pl.DataFrame]:
     said = pl.concat_str("creative_id", "headline", "description", separator="\x1f")
 
     def rows(worded: pl.DataFrame) -> pl.DataFrame:
-        audiences = worded.select(said.unique().alias("said"))  # few: named once each
-        names = audiences.select(pl.lit("a-") + sha256(pl.col("said")).str.slice(0, 12)).to_series()
+        about = worded.select(said.alias("said")).to_series()
+        audiences = about.unique()  # few: named once each
+        names = audiences.to_frame().select(pl.lit("a-") + sha256(pl.col("said")).str.slice(0, 12)).to_series()
         return worded.select(
             "message_id",
-            said.replace_strict(audiences["said"], names, return_dtype=pl.String).alias("audience"),
+            about.replace_strict(audiences, names, return_dtype=pl.String).alias("audience"),
             *(digest.alias(name) for name, digest in identifiers.items()),
             pl.col("valid_until").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "headline",

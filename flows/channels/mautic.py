@@ -30,7 +30,7 @@ def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
         (pl.lit("c-") + pl.col("creative_id")).alias("creative"),
         pl.col("valid_until").str.replace("T", " ").str.strip_suffix("Z"),
         *links_of(rows.columns),
-        pl.when(value.is_in(["", "0"])).then(value + UNSEEN).otherwise(value),
+        value.replace(["", "0"], [UNSEEN, f"0{UNSEEN}"]),
     )
 
 

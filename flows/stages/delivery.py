@@ -39,7 +39,7 @@ interval, null where that is as long as the message is true."""
 
 
 _SYNCED_AT_ONCE = 4
-"""Files whose threads wait for the disk, and for little else."""
+"""Files, whose threads do nothing but wait for the disk."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def _write_manifest(
     """
     with ThreadPoolExecutor(
         _SYNCED_AT_ONCE
-    ) as pool:  # all at last: what one of them has the disk keep mostly serves the others
+    ) as pool:  # all at last: what one has the disk keep mostly serves the others
         list(pool.map(lambda entry: sync_file(folder / entry["name"]), entries))
     row_count = sum(int(entry["rows"]) for entry in entries)
     manifest = {"schema_version": SCHEMA_VERSION, **header, "rows": row_count, "files": [*entries, *others]}
