@@ -65,7 +65,7 @@ def _cost(to: Target, rows: int) -> tuple[float, float]:
             payload = Payload("recipients", "append", shaped(worded, words, to, START))
             write_batch(Path(folder) / f"b{number}", [payload], words, to, {})
 
-        hashed = [name for name in lines.columns if lines[name].dtype == pl.String and _is_digest(lines[name][0])]
+        hashed = [name for name in lines.columns if lines[name].dtype == pl.String and _is_digest(lines[name][-1])]
 
         def raw(number: int) -> None:
             path = Path(folder) / f"raw{number}"

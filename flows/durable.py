@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -72,6 +73,32 @@ def write_bytes(path: Path, content: bytes) -> None:
 def new_file(path: Path) -> IO[bytes]:
     """A private file that must not exist yet, to be written, and fsynced by `sync_file`. Raises OSError."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
+
+
+class DigestedFile:
+    """A file to be written, with size and SHA-256 of what is: to read it again for them would take as long as to write it.
+
+    Attributes:
+        size: the bytes that were written.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.size = 0
+        self._file, self._sha256 = file, hashlib.sha256()
+
+    def write(self, content: bytes) -> int:
+        """Write all of it. Raises OSError."""
+        self._sha256.update(content)
+        self.size += len(content)
+        return self._file.write(content)
+
+    def flush(self) -> None:
+        """Hand on what waits to be written. Raises OSError."""
+        self._file.flush()
+
+    def sha256(self) -> str:
+        """Of what was written, in hexadecimal."""
+        return self._sha256.hexdigest()
 
 
 def create_file(path: Path, content: bytes) -> None:

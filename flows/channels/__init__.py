@@ -184,9 +184,11 @@ class Target:
         prepare: from a creative to one whose slots are filled instead, where they are filled by column.
         holds_words: whether the lines of a platform that merges hold the words, too; else creatives go beside them in a file.
         order: the columns by which the rows are sorted before they are cut into files.
-        lines: from the rows of one file, and the creatives by id, to what is written instead: requests, or the platform's
-            own columns alone. What a state target takes away comes with the columns of `identity` only. For `eml`, the
-            column `message` with the whole of it.
+        lines: from rows, and the creatives by id, to what is written instead: requests, or the platform's own columns alone.
+            What a state target takes away comes with the columns of `identity` only. For `eml`, the column `message` with
+            the whole of it.
+        lines_per_file: whether `lines` is given the rows of one file at a time, because its lines do not stand for one row
+            each, or all of them at once would be too much to hold.
         beside: from the rows of a batch, and their creatives, to further files by their names, as NDJSON: what is said of an
             audience.
         identity: for state targets: the columns of `rows` that name downstream what is there, and what to take away.
@@ -214,6 +216,7 @@ class Target:
     holds_words: bool = False
     order: tuple[str, ...] = ("customer_id", "message_id")
     lines: Callable[[pl.DataFrame, Creatives], pl.DataFrame] | None = None
+    lines_per_file: bool = False
     beside: Callable[[pl.DataFrame, Creatives], Mapping[str, pl.DataFrame]] | None = None
     identity: tuple[str, ...] = ()
     audience: str | None = None

@@ -49,14 +49,15 @@ def members(**identifiers: pl.Expr) -> Callable[[pl.DataFrame], pl.DataFrame]:
     Args:
         identifiers: by the names of their columns, from `address`, an e-mail address, and `phone`, which not everybody has.
     """
-    said = ("creative_id", "headline", "description")
-    name = pl.lit("a-") + sha256(pl.concat_str(said, separator="\x1f")).str.slice(0, 12)
+    said = pl.concat_str("creative_id", "headline", "description", separator="\x1f")
 
     def rows(worded: pl.DataFrame) -> pl.DataFrame:
-        audiences = worded.select(said).unique().with_columns(audience=name)  # few: named once each
-        return worded.join(audiences, on=said, how="left", maintain_order="left").select(
+        about = worded.select(said.alias("said")).to_series()
+        audiences = about.unique()  # few: named once each
+        names = audiences.to_frame().select(pl.lit("a-") + sha256(pl.col("said")).str.slice(0, 12)).to_series()
+        return worded.select(
             "message_id",
-            "audience",
+            about.replace_strict(audiences, names, return_dtype=pl.String).alias("audience"),
             *(digest.alias(name) for name, digest in identifiers.items()),
             pl.col("valid_until").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "headline",

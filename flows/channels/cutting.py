@@ -23,9 +23,10 @@ def too_long(rows: pl.DataFrame, creatives: Creatives, target: Target) -> pl.Ser
     if target.limit is not None:
         is_long |= target.limit.sizes(rows, creatives) > target.limit.most
     if target.most_bytes is not None:
-        lines = target.lines(rows, creatives) if target.lines else rows
-        if _surely_at_most(lines, target) > target.most_bytes:
-            is_long |= _sizes(lines, target) > _room(lines, target, target.most_bytes)
+        lines = written(rows, creatives, target)
+        room = _room(lines, target, target.most_bytes)
+        if not _fit(lines, target, room):
+            is_long |= _sizes(lines, target) > room
     return rows["message_id"].filter(is_long)
 
 
@@ -40,19 +41,20 @@ def refuse_longer(rows: pl.DataFrame, creatives: Creatives, target: Target) -> N
 
 
 def cut(rows: pl.DataFrame, target: Target, creatives: Creatives) -> Iterator[tuple[pl.DataFrame, pl.DataFrame | None]]:
-    """Rows in as few pieces, in their order, as the platform's caps allow; with their lines where bytes are capped.
+    """Rows in as few pieces, in their order, as the platform's caps allow; with their lines unless those are made for each file.
 
     Raises:
         TemplateError: a single row is more than a file may hold.
     """
-    if target.most_bytes is None:
+    if target.lines_per_file:
         yield from ((part, None) for part in rows.iter_slices(target.most_rows))
         return
-    lines = target.lines(rows, creatives) if target.lines else rows
-    if _surely_at_most(lines, target) <= target.most_bytes:
+    lines = written(rows, creatives, target)
+    room = None if target.most_bytes is None else _room(lines, target, target.most_bytes)
+    if room is None or _fit(lines, target, room):
         yield from zip(rows.iter_slices(target.most_rows), lines.iter_slices(target.most_rows), strict=True)
         return
-    sizes, room = _sizes(lines, target), _room(lines, target, target.most_bytes)
+    sizes = _sizes(lines, target)
     _refuse(sizes, room, "bytes in its row", target)
     ends, start = sizes.cum_sum(), 0
     while start < rows.height:
@@ -62,11 +64,17 @@ def cut(rows: pl.DataFrame, target: Target, creatives: Creatives) -> Iterator[tu
         start = end
 
 
-def _surely_at_most(lines: pl.DataFrame, target: Target) -> float:
-    """More bytes than any file of these lines has: each letter escaped, each value with its name and marks around it."""
-    names = sum(len(name.encode()) for name in lines.columns)
-    escaped = 2 if target.file_format == "csv" else 6
-    return escaped * lines.estimated_size() + (lines.height + 1) * (names + 32 * lines.width)
+def written(rows: pl.DataFrame, creatives: Creatives, target: Target) -> pl.DataFrame:
+    """What is written of rows."""
+    return target.lines(rows, creatives) if target.lines else rows
+
+
+def _fit(lines: pl.DataFrame, target: Target, room: int) -> bool:
+    """Whether lines take no more bytes even if all their letters were quotes, which need not be counted then."""
+    if target.file_format != "csv":
+        return int(_sizes(lines, target).sum()) <= room
+    letters: int = sum(lines.select(pl.all().cast(pl.String).str.len_bytes().cast(pl.UInt64).sum()).row(0))
+    return 2 * letters + lines.height * (len('"",') * lines.width + 1) <= room
 
 
 def _sizes(lines: pl.DataFrame, target: Target) -> pl.Series:

@@ -48,4 +48,5 @@ TARGET = Target(
     prepare=_prepared,
     rows=_rows,
     lines=_lines,
+    lines_per_file=True,
 )

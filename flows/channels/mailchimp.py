@@ -37,7 +37,7 @@ def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
         (pl.lit("c-") + pl.col("creative_id")).alias("CREATIVE"),
         pl.col("valid_until").alias("UNTIL"),
         *(pl.col(name).alias(_tag(name)) for name in links_of(rows.columns)),
-        pl.when(value != "").then(value).when(value == "").then(pl.lit(UNSEEN)).name.map(_tag),
+        value.replace("", UNSEEN).name.map(_tag),
     )
 
 

@@ -16,21 +16,22 @@ import re
 import polars as pl
 
 from flows.channels import Creatives, Target
-from flows.channels.recipients import UNSEEN, contacts, links_of, slots_of
+from flows.channels.recipients import UNSEEN, contacts, links_of, put_right, slots_of
 from flows.words import MergeLanguage, Slot
 
 _NAMED = r"(\{)([A-Za-z_]+(=[^{}]*)?\})"  # `{name}` or `{name=value}`; no rule of CSS looks so
 
 
 def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
-    value = pl.col(slots_of(rows.columns)).str.replace_all(_NAMED, f"${{1}}{UNSEEN}${{2}}")
+    slots = pl.col(slots_of(rows.columns))
+    value = put_right(slots, _NAMED, lambda text: text.str.replace_all(_NAMED, f"${{1}}{UNSEEN}${{2}}"))
     return rows.select(
         "email",
         "message_id",
         (pl.lit("c-") + pl.col("creative_id")).alias("creative"),
         pl.col("valid_until").str.replace("T", " ").str.strip_suffix("Z"),
         *links_of(rows.columns),
-        pl.when(value.is_in(["", "0"])).then(value + UNSEEN).otherwise(value),
+        value.replace(["", "0"], [UNSEEN, f"0{UNSEEN}"]),
     )
 
 

@@ -73,6 +73,7 @@ def _made(options: Microsoft) -> Target:
         most_rows=1_000_000,  # no limit of Microsoft's: 120 MB, before it is packed for the way
         rows=members(email=email_digest(RULES["microsoft"], pl.col("address"))),
         lines=_lines(options.lists),
+        lines_per_file=True,
         beside=described,
         identity=("audience", "email"),
         audience="audience",

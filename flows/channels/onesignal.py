@@ -14,9 +14,17 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.channels import Target
+from flows.channels.recipients import put_right
 
 if TYPE_CHECKING:
     from flows.channels import Creatives
+
+
+_SPACE = r"[\s&&[^ ]]"
+"""A blank that is no space."""
+
+_UNSEEN = r"[\p{Cc}\p{Cf}&&[^\x{200d}]]"
+"""What cannot be printed, the joiner of emoji left aside."""
 
 
 def _rows(worded: pl.DataFrame) -> pl.DataFrame:
@@ -31,15 +39,16 @@ def _rows(worded: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
-    def printable(name: str) -> pl.Expr:
-        spaced = pl.col(name).str.replace_all(r"[\s&&[^ ]]+", " ")  # single spaces are most of them, and are left alone
-        return spaced.str.replace_all(r"[\p{Cc}\p{Cf}&&[^\x{200d}]]", "").str.strip_chars()
+def _printable(text: pl.Expr) -> pl.Expr:
+    return text.str.replace_all(f"{_SPACE}+", " ").str.replace_all(_UNSEEN, "").str.strip_chars()
 
+
+def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
+    title, body = (put_right(pl.col(name), rf"{_SPACE}|{_UNSEEN}|^\s|\s$", _printable) for name in ("title", "body"))
     return rows.select(
         "subscription_id",
-        je_title=printable("title"),
-        je_body=printable("body"),
+        je_title=title,
+        je_body=body,
         je_url="url",
         je_message_id="message_id",
         je_valid_until="valid_until",

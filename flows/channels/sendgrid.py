@@ -100,6 +100,7 @@ TARGET = Target(
     limit=Limit(MOST_BYTES, "bytes filled in", _sizes),
     rows=recipients,
     lines=_requests,
+    lines_per_file=True,
     holds_words=True,
     file_per="creative_id",
 )

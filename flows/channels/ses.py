@@ -105,5 +105,6 @@ TARGET = Target(
     rows=recipients,
     order=("creative_id", "customer_id", "message_id"),
     lines=_requests,
+    lines_per_file=True,
     holds_words=True,
 )

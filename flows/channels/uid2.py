@@ -30,7 +30,7 @@ _HASHES = ("email_hash", "phone_hash")
 def _requests(rows: pl.DataFrame, _: Creatives) -> pl.DataFrame:
     """One row per request: of as many people as it takes were each there with both."""
     number = pl.int_range(pl.len()) // (MOST_ITEMS // len(_HASHES))
-    return rows.group_by(number, maintain_order=True).agg(pl.col(_HASHES).drop_nulls()).select(_HASHES)
+    return rows.group_by(number, maintain_order=True).agg(_HASHES).select(pl.col(_HASHES).list.drop_nulls())
 
 
 TARGET = Target(
@@ -41,6 +41,7 @@ TARGET = Target(
     most_rows=500_000,  # people in a file: two hundred requests; no limit of UID2's
     rows=members(email_hash=email_digest(_RULES, pl.col("address")), phone_hash=phone_digest(_RULES, pl.col("phone"))),
     lines=_requests,
+    lines_per_file=True,
     beside=described,
     identity=("audience", "email_hash", "phone_hash"),
     audience="audience",

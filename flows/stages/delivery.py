@@ -5,19 +5,19 @@ from __future__ import annotations
 import codecs
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import polars as pl
 
 from flows.channels import CHANNELS, RESERVED_SLOTS
-from flows.channels.cutting import cut, refuse_longer
+from flows.channels.cutting import cut, refuse_longer, written
 from flows.clock import present
-from flows.durable import create_file, new_file, no_space, private_folder, sync_file, sync_folder
+from flows.durable import DigestedFile, create_file, new_file, no_space, private_folder, sync_file, sync_folder
 from flows.errors import BalanceError, OutboxError
 from flows.openpgp import encrypted
-from flows.plan import sha256
 from flows.words import Composed, Creative, Slot, fill, is_words_slot, pieces
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ EXCLUDE = "exclude"
 HOURS = "hours"
 """The column of a target's rows by which its files are cut where they cannot say when each message may be sent: an ISO 8601
 interval, null where that is as long as the message is true."""
+
+
+_SYNCED_AT_ONCE = 4
+"""Files, whose threads do nothing but wait for the disk."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,7 @@ def shaped(worded: pl.DataFrame, creatives: Creatives, target: Target, starts_at
     Raises:
         BalanceError: a target whose platform merges leaves out a slot that a creative has.
     """
-    rows = worded.sort(target.order).with_columns(valid_from=pl.lit(starts_at))
-    senders = pl.DataFrame(
-        [{name: creatives[key][name] for name in _OF_CREATIVE} for key in sorted(creatives)],
-        schema=dict.fromkeys(_OF_CREATIVE, pl.String),
-    )
-    rows = rows.join(senders, on="creative_id", how="left", maintain_order="left")
+    rows = worded.sort(target.order).with_columns(_of_creatives(creatives), valid_from=pl.lit(starts_at))
     if target.merge is None:
         return _timed(target.rows(rows.with_columns(_whole(rows, creatives, target))), rows, target)
     # Only what the creatives in hand use, in an order of its own: else the columns would tell how the run was cut into parts.
@@ -168,7 +167,8 @@ def leave_out(
                 )
                 if is_left is not None and not is_left.all():
                     path.unlink()
-                    left = replace(part, rows=part.rows.filter(is_left), lines=None)
+                    lines = part.lines.filter(is_left) if part.lines is not None else None
+                    left = replace(part, rows=part.rows.filter(is_left), lines=lines)
                     entry = _write_part(folder, left, target, creatives) if left.rows.height else None
                 entries += [entry] if entry else []
         if not entries:
@@ -185,8 +185,10 @@ def _write_manifest(
     Returns:
         The number of rows, which the files in `others` do not have.
     """
-    for entry in entries:  # all at last: what one of them has the disk keep mostly serves the others
-        sync_file(folder / entry["name"])
+    with ThreadPoolExecutor(
+        _SYNCED_AT_ONCE
+    ) as pool:  # all at last: what one has the disk keep mostly serves the others
+        list(pool.map(lambda entry: sync_file(folder / entry["name"]), entries))
     row_count = sum(int(entry["rows"]) for entry in entries)
     manifest = {"schema_version": SCHEMA_VERSION, **header, "rows": row_count, "files": [*entries, *others]}
     create_file(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False).encode())
@@ -241,7 +243,17 @@ def header(
     }
 
 
-_OF_CREATIVE = ("creative_id", "sender_name", "sender_email", "reply_to", "sms_sender", "action_label", "action_url")
+_OF_CREATIVE = ("sender_name", "sender_email", "reply_to", "sms_sender", "action_label", "action_url")
+
+
+def _of_creatives(creatives: Creatives) -> list[pl.Expr]:
+    """What the creatives say of their senders and their link."""
+    return [
+        pl.col("creative_id")
+        .replace_strict({key: creative[name] for key, creative in creatives.items()}, return_dtype=pl.String)
+        .alias(name)
+        for name in _OF_CREATIVE
+    ]
 
 
 def _whole(rows: pl.DataFrame, creatives: Creatives, target: Target) -> list[pl.Series]:
@@ -264,7 +276,7 @@ def _slots(texts: Iterable[tuple[Piece, ...]]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Part:
-    """The rows of one file of a payload, and what is written of them where that is known already.
+    """The rows of one file of a payload, and what is written of them unless that is made for each file.
 
     Attributes:
         per: what the manifest calls that of which the file is (`audience`; `per` where it is none), and which one it is.
@@ -299,19 +311,18 @@ def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_
 
 
 def _write_part(folder: Path, part: _Part, target: Target, creatives: Creatives) -> dict[str, Any]:
-    path, lines = folder / part.name, part.lines
-    if lines is None:
-        lines = target.lines(part.rows, creatives) if target.lines else part.rows
-    with new_file(path) as file:
+    lines = part.lines if part.lines is not None else written(part.rows, creatives, target)
+    with new_file(folder / part.name) as file:
+        digested = DigestedFile(file)
         if target.certificate is None:
-            _write(lines, file, target)
+            _write(lines, cast("IO[bytes]", digested), target)
         else:  # never in plain text on the disk
             content = io.BytesIO()
             _write(lines, content, target)
-            file.write(encrypted(content.getvalue(), target.certificate))
+            digested.write(encrypted(content.getvalue(), target.certificate))
     entries = (("use", part.use), part.per, (HOURS, part.hours))
     told = {name: value for name, value in entries if value}
-    return _entry(path, part.mode, part.rows.height, lines.columns) | told
+    return _entry(part.name, part.mode, part.rows.height, lines.columns, digested) | told
 
 
 def _write(lines: pl.DataFrame, file: IO[bytes], target: Target) -> None:
@@ -357,10 +368,13 @@ def _merged(creative: Mapping[str, Any], language: MergeLanguage, channel: str) 
 
 def _write_lines(path: Path, lines: pl.DataFrame | list[dict[str, Any]]) -> dict[str, Any]:
     rows = lines.to_dicts() if isinstance(lines, pl.DataFrame) else lines
-    create_file(path, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode())
-    return _entry(path, "replace", len(rows), list(rows[0]))
+    with new_file(path) as file:
+        digested = DigestedFile(file)
+        digested.write("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode())
+    sync_file(path)
+    return _entry(path.name, "replace", len(rows), list(rows[0]), digested)
 
 
-def _entry(path: Path, mode: str, rows: int, columns: list[str]) -> dict[str, Any]:
-    size = path.stat().st_size
-    return {"name": path.name, "mode": mode, "rows": rows, "bytes": size, "sha256": sha256(path), "columns": columns}
+def _entry(name: str, mode: str, rows: int, columns: list[str], file: DigestedFile) -> dict[str, Any]:
+    size, digest = file.size, file.sha256()
+    return {"name": name, "mode": mode, "rows": rows, "bytes": size, "sha256": digest, "columns": columns}

@@ -43,6 +43,14 @@ def test_a_row_that_fills_a_file_by_itself_is_in_one_and_a_larger_one_is_too_lon
     assert "ü" not in str(caught.value)
 
 
+def test_a_text_that_all_rows_share_counts_in_each_of_them():
+    """Polars keeps it once, and so it says little of what is written."""
+    rows = pl.DataFrame({"message_id": [f"m{number}" for number in range(100)]}).with_columns(text=pl.lit("x" * 500))
+    form = replace(to(most_bytes=20_000), most_rows=1_000)
+    sizes = [len(lines.write_csv()) for _, lines in cut(rows, form, {})]
+    assert (len(sizes) > 1, max(sizes) <= 20_000) == (True, True)
+
+
 def test_what_the_plan_has_not_left_out_stops_its_batch_and_tells_nothing_of_it():
     form = to(limit=Limit(10, "letters", letters))
     refuse_longer(ROWS.head(3), {}, form)
