@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from flows.caps import Cap, read_cap
 from flows.destinations import Destination
@@ -187,9 +196,9 @@ class Settings(BaseModel):
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
         creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
         seeds: channel -> addresses of the workspace's own people, who get a copy of each kind of message.
-        memory: what DuckDB may use, as it writes it.
+        memory: what a run may use at a time.
         query_seconds: how long one query may take.
-        parts: into how many parts of the customers a run is cut.
+        parts: into how many parts of the customers a run is cut; None makes as many as `memory` asks for.
         lock_wait_seconds: how long a run waits for another one to end.
         targets: brand -> channel -> target.
         brands: brand -> country (or `default`) -> sender identity.
@@ -233,9 +242,9 @@ class Settings(BaseModel):
     link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
     seeds: dict[str, tuple[str, ...]] = {}
-    memory: str = "4 GiB"
+    memory: Annotated[ByteSize, Field(ge=2**29)] = ByteSize(4 * 2**30)
     query_seconds: float = Field(default=3600, gt=0, le=86_400)
-    parts: int = Field(default=1, ge=1, le=4096)
+    parts: int | None = Field(default=None, ge=1, le=4096)
     lock_wait_seconds: float = Field(default=0, ge=0)
     targets: dict[str, dict[str, str]]
     brands: dict[str, dict[str, dict[str, str]]]
@@ -243,6 +252,11 @@ class Settings(BaseModel):
     unverified: tuple[str, ...] = ()
     pgp: dict[str, Path] = {}
     transports: dict[str, Destination] = {}
+
+    @property
+    def query_memory(self) -> str:
+        """What DuckDB may use of the memory, as it writes it: half."""
+        return f"{self.memory // 2**21} MiB"
 
     @property
     def zone(self) -> ZoneInfo:

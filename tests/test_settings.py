@@ -39,7 +39,7 @@ def refused(folder: Path, *args, **given) -> SettingError:
 def test_a_workspace_needs_little_and_the_rest_has_defaults(tmp_path):
     found = load(tmp_path)
     assert (found.name, found.timezone, found.locale, found.global_holdout) == ("shop", "UTC", "en", 0.05)
-    assert (found.parts, found.memory, found.largest_fall, found.tolerated_share) == (1, "4 GiB", 0.5, 0.01)
+    assert (found.parts, found.memory, found.largest_fall, found.tolerated_share) == (None, 4 * 2**30, 0.5, 0.01)
     assert (found.database, found.default_region) == (None, None)
     assert (str(found.plan_expires), str(found.zone)) == ("1 day, 0:00:00", "UTC")
 
@@ -98,6 +98,8 @@ REFUSED = {
     "a cap that is none": ('caps = ["3 per week"]', "caps: '3 per week' is no cap", "write it as in '3 in 7 days'"),
     "a cap without its list": ("caps = 3", "caps: Input should be a valid tuple (it is 3)", ""),
     "no parts": ("parts = 0", "parts: Input should be greater than or equal to 1 (it is 0)", ""),
+    "memory that is no size": ('memory = "lots"', "memory: could not parse value and unit", ""),
+    "too little memory": ('memory = "100 MB"', "memory: Input should be greater than or equal to 536870912", ""),
     "a wait that is none": ("lock_wait_seconds = -1", "lock_wait_seconds: Input should be greater than", ""),
 }
 
@@ -108,6 +110,10 @@ def test_a_setting_that_is_not_as_it_should_be_is_refused(tmp_path, lines, what,
     assert error.where == "pyproject.toml: tool.justenough"
     assert what in error.what
     assert hint in error.hint
+
+
+def test_of_the_memory_duckdb_gets_half(tmp_path):
+    assert load(tmp_path, 'memory = "6 GiB"').query_memory == "3072 MiB"
 
 
 def test_caps_are_a_list_or_stand_in_the_environment_with_commas(tmp_path, monkeypatch):

@@ -47,10 +47,11 @@ from flows.stages.guard import guarded
 from flows.stages.routing import routed
 from flows.stages.timing import timed
 from flows.warehouse.attaching import stamp_of
+from flows.warehouse.queries import count_customers
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from flows.line.request import Request
@@ -59,6 +60,8 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
 
 MOST_PARTS = 4096
+_FEW = 10_000
+"""People who are always planned for at a time, with however little memory."""
 SOURCES = "sources.parquet"
 MISSED_FOLDER = "missed"
 ROUTED_FOLDER = "routed"
@@ -103,13 +106,15 @@ def begin(workspace: Workspace, request: Request) -> Order:
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
     chosen = _chosen(request.targets, targets, "--target", "target of this workspace")
+    shared = read_shared(workspace, path, moment)
+    source = Source(workspace, path, moment, shared)
     order = Order(
         run_id=new_run_id(moment.as_of),
         as_of=moment.as_of,
         now=moment.now,
         present=moment.present,
         starts_at=moment.starts_at,
-        parts=request.parts or settings.parts,
+        parts=request.parts or settings.parts or _parts(source, request, sources.rows),
         products=_chosen(request.products, live, "--product", "live product"),
         targets=chosen,
         customers=tuple(sorted(set(request.customers))),
@@ -127,7 +132,6 @@ def begin(workspace: Workspace, request: Request) -> Order:
         drain=drained,
         held=held_since(settings, chosen),
     )
-    shared = read_shared(workspace, path, moment)
     folder = save_order(settings, order)
     for name, rows in shared.items():
         save(rows, folder / "shared" / f"{name}.parquet")
@@ -138,6 +142,28 @@ def begin(workspace: Workspace, request: Request) -> Order:
     save(held(workspace, chosen), folder / HELD)
     save(_sources(workspace, bound), folder / SOURCES)
     return order
+
+
+_BYTES = 2**30
+"""What a part takes, however few people are in it."""
+_BYTES_EACH = 2_500
+"""What it takes more for each person: benchmarks/line.py, with a third more."""
+
+
+def _parts(source: Source, request: Request, table_rows: Mapping[str, int]) -> int:
+    """Into how many parts the customers have to be cut, so that each fits into the memory."""
+    memory = source.workspace.settings.memory
+    if request.customers or parts_needed(sum(table_rows.values()), memory) == 1:  # nobody has to be counted
+        return 1
+    with source.open(Scope(), source.moment.now) as session:
+        people = count_customers(session, source.workspace.queries, source.moment)
+    return min(parts_needed(people, memory), MOST_PARTS)
+
+
+def parts_needed(people: int, memory: int) -> int:
+    """Into how many parts so many people are cut for so many bytes of memory."""
+    most = max((memory - _BYTES) // _BYTES_EACH, _FEW)
+    return max(-(-people // most), 1)
 
 
 def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:

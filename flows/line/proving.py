@@ -86,7 +86,7 @@ def prove_segment(source: Source, name: str) -> tuple[list[Finding], list[Unstea
         workspace.catalogue,
         _people(source, name),
         source.moment,
-        memory=workspace.settings.memory,
+        memory=workspace.settings.query_memory,
         seconds=workspace.settings.query_seconds,
         shared=source.shared,
     ) as copy:
@@ -154,7 +154,7 @@ def _invent(copy: Copy) -> None:
 def _people(source: Source, name: str) -> pl.Series:
     """Who is copied: people of the segment, then others, each time the first by a hash of their id."""
     chosen = pl.Series("customer_id", [], pl.String)
-    queries, moment_, parts = source.workspace.queries, source.moment, source.workspace.settings.parts
+    queries, moment_, parts = source.workspace.queries, source.moment, source.workspace.settings.parts or 1
     for part in range(parts):
         rows = read_segment_rows(source, Scope(part, parts), name)["customer_id"].cast(pl.String)
         chosen = _first(pl.concat([chosen, rows]), MOST_PEOPLE // 2)

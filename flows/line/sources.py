@@ -112,7 +112,7 @@ class Source:
             self.workspace.catalogue,
             scope,
             until,
-            memory=settings.memory,
+            memory=settings.query_memory,
             seconds=settings.query_seconds,
             scratch=scratch_folder(settings),
             lists=lists,

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from flows.line.planning import parts_needed
 from tests.tiny import KEY, MORNING, Tiny, payloads
 
 ROOT = Path(__file__).parents[2]
@@ -130,12 +131,21 @@ def test_no_person_of_the_warehouse_is_named_in_ledger_manifests_or_plan(whole):
         assert not [canary for canary in canaries if canary in content], path.name
 
 
+def test_as_many_parts_are_made_as_the_memory_asks_for():
+    gib = 2**30
+    assert [parts_needed(people, 4 * gib) for people in (0, 20_000, 1_000_000, 10_000_000)] == [1, 1, 1, 8]
+    assert [parts_needed(10_000_000, memory * gib) for memory in (2, 8, 64)] == [24, 4, 1]
+    assert parts_needed(20_000, gib // 2) == 2  # with however little, ten thousand at a time
+
+
 @pytest.mark.slow
-def test_three_parts_give_the_same_bytes_as_one(whole, tmp_path):
+def test_with_little_memory_a_run_is_cut_into_parts_and_gives_the_same_bytes(whole, tmp_path):
     workspace, outcome = whole
     cut = sample(tmp_path / "cut")
+    cut.set(memory="1 GiB")
     shutil.copytree(workspace.state / "sample", cut.state / "sample")
-    in_parts = cut.run(parts=3)
+    in_parts = cut.run()
+    assert (outcome.plan.order.parts, in_parts.plan.order.parts) == (1, 2)
     assert payloads(cut.batches()) == payloads(workspace.batches())
     assert (in_parts.plan.people, in_parts.plan.deliveries) == (outcome.plan.people, outcome.plan.deliveries)
 
