@@ -82,12 +82,9 @@ def _report(files: list[Path], count: int, kind: str, *, is_exact: bool) -> None
     planned = dict(tally.select("channel", "planned").iter_rows())
     if found.solved.gap >= 1e-3 or any(planned[name] > room[name] for name in room):
         raise SystemExit(f"gap {found.solved.gap}, {planned} of {room}")
-    print(
-        f"{count:,} customers x {len(CHANNELS)} channels in {len(files)} parts, {kind}: {ended - begun:.2f} s, gap {found.solved.gap:.1e}"
-    )
-    print(
-        f"  {solved - begun:.2f} s for the prices, {ended - solved:.2f} s for who goes where; {used:.2f} s of processors"
-    )
+    print(f"{count:,} customers x {len(CHANNELS)} channels in {len(files)} parts, {kind}:")
+    print(f"  {ended - begun:.2f} s, gap {found.solved.gap:.1e}")
+    print(f"  prices {solved - begun:.2f} s, who goes where {ended - solved:.2f} s; {used:.2f} s of processors")
     used_up = [f"{name} {planned[name]:,} of {room[name]:,} at {found.solved.prices[name]:.4f}" for name in room]
     print(f"  {', '.join(used_up)}")
     if is_exact:
