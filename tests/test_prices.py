@@ -79,7 +79,7 @@ def markets(draw, most: int = 3):
 
 
 @pytest.mark.property
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(markets(most=2))
 def test_nothing_better_can_be_had_and_no_channel_gets_more_than_it_has_room_for(market):
     queues, room, least = market
@@ -89,7 +89,7 @@ def test_nothing_better_can_be_had_and_no_channel_gets_more_than_it_has_room_for
 
 
 @pytest.mark.property
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(markets(most=6))
 def test_the_prices_are_the_lowest_at_which_the_least_is_paid(market):
     queues, room, least = market
@@ -204,7 +204,7 @@ def test_an_exact_solver_finds_the_same_optimum_for_thousands(is_coarse):
 @pytest.mark.slow
 @pytest.mark.oracle
 @pytest.mark.property
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(markets(most=6))
 def test_an_exact_solver_finds_the_same_optimum(market):
     queues, room, _ = market
