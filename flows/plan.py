@@ -157,6 +157,29 @@ class Crowd(_Kept):
     barred: int
 
 
+class Price(_Kept):
+    """What it takes to be sent by a channel that has a budget.
+
+    Attributes:
+        budget: as it is told: `20,000 a day`.
+        spent: of it, by earlier runs of the day.
+        price: the lowest at which the budget suffices; a message that is not worth more falls away, or goes by another channel.
+        planned: messages that go by it.
+        moved, fallen: those that had been picked for it and go by another channel, or by none.
+        gap: at most this share of what could be had of all budgets of the brand is missed.
+    """
+
+    brand: str
+    channel: str
+    budget: str
+    spent: int
+    price: float
+    planned: int
+    moved: int
+    fallen: int
+    gap: float
+
+
 class Missed(_Kept):
     """Why people of a product are told nothing that is known of them.
 
@@ -214,6 +237,7 @@ class Plan(_Kept):
         counts: the deliveries by product, target, brand, variant and facts.
         crowds: by channel, how many people are shown the same.
         left_out: by audience and brand, whom campaigns that run anyway leave out.
+        prices: of the channels that have a budget, by brand and channel.
         capped: the people whom each cap closes the last channel of some help to, the most first.
         held: the messages of each channel that wait for the end of quiet hours.
         strange_zones: the people whose time zone nobody knows by its name.
@@ -232,6 +256,7 @@ class Plan(_Kept):
     files: dict[str, str]
     crowds: tuple[Crowd, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    prices: tuple[Price, ...] = ()
     capped: tuple[Capped, ...] = ()
     held: tuple[Held, ...] = ()
     strange_zones: int = 0
@@ -292,6 +317,11 @@ def read_plan(settings: Settings, run_id: str) -> Plan:
     if changed:
         raise PlanError(f"{run_id}/{changed[0]}", "this file of the plan was changed", "make a new plan")
     return plan
+
+
+def prices_of(settings: Settings, run_id: str) -> tuple[Price, ...]:
+    """The prices of a settled plan; what else is in its folder may be gone."""
+    return _read(Plan, plan_folder(settings, run_id) / "plan.json").prices
 
 
 def check_deliverable(plan: Plan, expected: int | None) -> None:

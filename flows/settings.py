@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from flows.caps import Cap, read_cap
+from flows.channel_budgets import Budget, ChannelBudget
 from flows.destinations import Destination
 from flows.documents import explained
 from flows.durable import plain_size
@@ -188,6 +189,8 @@ class Settings(BaseModel):
         crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
         exposure: how many different dimensions may be shown to a person in 30 and in 90 days.
         caps: how many marketing messages of a brand a person gets within some time (see `caps.read_cap`).
+        budgets: brand (or `default`, for each of the others) -> channel -> how many marketing messages it carries (see
+            `channel_budgets.read_budget`).
         quiet_hours: brand (or `default`) -> channel -> hours at which nothing is sent (see `hours.read_quiet`); the rest as in
             `hours.STANDARD`.
         retention: how long what names people is kept.
@@ -234,6 +237,7 @@ class Settings(BaseModel):
     crowd: dict[str, Annotated[int, Field(ge=0)]] = {}
     exposure: Exposure = Exposure()
     caps: Annotated[tuple[Cap, ...], BeforeValidator(_caps)] = (Cap(3, (), 7, "day"),)
+    budgets: dict[str, dict[str, ChannelBudget]] = {}
     quiet_hours: dict[str, dict[str, QuietHours]] = {}
     retention: Retention = Retention()
     links: Annotated[dict[str, dict[str, str]], AfterValidator(_links)] = {
@@ -266,6 +270,10 @@ class Settings(BaseModel):
     def link_parameters(self, channel: str) -> dict[str, str]:
         """What is added to the addresses of actions in a channel."""
         return self.links.get(channel, self.links.get("default", {}))
+
+    def budgets_of(self, brand: str) -> dict[str, Budget]:
+        """Channel -> its budget, of those that a brand has one for."""
+        return {**self.budgets.get("default", {}), **self.budgets.get(brand, {})}
 
     def folder(self, *names: str) -> Path:
         """A place in the state folder."""

@@ -177,7 +177,8 @@ def load_workspace(folder: Path) -> Workspace:
     _check_links(settings)
     check_seeds(settings)
     _check_caps(settings)
-    _check_quiet_hours(settings)
+    _check_by_channel("quiet_hours", settings.quiet_hours, "quiet hours", settings)
+    _check_by_channel("budgets", settings.budgets, "budget", settings)
     if not is_spoken(settings.locale):
         where = "pyproject.toml: tool.justenough.locale"
         raise SettingError(where, f"'{settings.locale}' is no language", "write it as in en, de or pt-BR")
@@ -275,17 +276,15 @@ def _check_caps(settings: Settings) -> None:
                 raise SettingError(where, what, f"name {', '.join(sending)}, or none for all of them")
 
 
-def _check_quiet_hours(settings: Settings) -> None:
-    where, sending = (
-        "pyproject.toml: tool.justenough.quiet_hours",
-        [name for name, way in CHANNELS.items() if way.sends],
-    )
-    for brand, ways in settings.quiet_hours.items():
+def _check_by_channel(setting: str, given: Mapping[str, Mapping[str, object]], lacks: str, settings: Settings) -> None:
+    """A setting of brands and channels names those that there are, and by which something is sent."""
+    where, sending = f"pyproject.toml: tool.justenough.{setting}", [name for name, way in CHANNELS.items() if way.sends]
+    for brand, ways in given.items():
         if brand not in (known := ["default", *settings.brands]):
             raise SettingError(where, f"'{brand}' is no brand of this workspace", nearest(brand, known))
         for name in ways:
             if name not in sending:
-                what = f"nothing is sent by '{name}', so it has no quiet hours"
+                what = f"nothing is sent by '{name}', so it has no {lacks}"
                 raise SettingError(f"{where}.{brand}", what, f"name {', '.join(sending)}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -42,3 +43,15 @@ def heard_lately(ledger: Ledger, caps: Sequence[Cap], at: datetime) -> pl.DataFr
         {"since": earliest(caps, at), "few": min(cap.most for cap in caps) - lanes},
     )
     return rows.cast(dict(HEARD))  # type: ignore[arg-type]
+
+
+def claimed_since(ledger: Ledger, at: datetime) -> dict[tuple[str, str], int]:
+    """Brand and channel -> how many marketing messages were claimed at an instant or later; what was released is gone."""
+    rows = ledger.rows(
+        """
+        SELECT brand, channel, count(*) AS messages FROM claim
+        WHERE message_type = 'marketing' AND claimed_at >= $at GROUP BY brand, channel
+        """,
+        {"at": at.astimezone(UTC).replace(tzinfo=None)},
+    )
+    return {(brand, channel): int(messages) for brand, channel, messages in rows.iter_rows()}

@@ -25,6 +25,7 @@ from flows.line.batches import (
     within_budget,
     within_hours,
 )
+from flows.line.budgeting import over_today
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
 from flows.line.looking import first_look, latest_look
@@ -83,13 +84,13 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     look = first_look(workspace, plan)
     if state is None:
         _check_fallen(workspace, plan, look.on(read_leaving(folder)), look.at)
-        planned = scan_deliveries(folder).select(KEYS).collect()
+        planned = scan_deliveries(folder).select(*KEYS, "lane", "channel").collect()
         is_won = pl.col("reason").is_null()
         decisions = scan_decisions(folder).filter(is_won | (pl.col("reason") == "HOLDOUT")).drop("terms").collect()
         won = decisions.filter(is_won)
         # What is wanted by no target of this run was not acted on: a later run of the day may.
         acted_on = won.join(planned, on=list(KEYS), how="semi", nulls_equal=True)
-        acted_on = carried(acted_on, workspace.products, settings)
+        acted_on = _gone_by(carried(acted_on, workspace.products, settings), planned)
         with open_ledger(settings) as ledger:
             acted_on = pl.concat([acted_on, _held_out(ledger, workspace, plan, decisions)])
             start_run(ledger, plan, settings.name, plan_digest(folder), acted_on)
@@ -104,6 +105,13 @@ def check_current(workspace: Workspace, plan: Plan) -> None:
     if plan.order.inputs_digest != workspace.inputs_digest:
         what = "settings, words or SQL have changed since this plan was made"
         raise PlanError(plan.order.run_id, what, "make a new plan")
+
+
+def _gone_by(decisions: pl.DataFrame, planned: pl.DataFrame) -> pl.DataFrame:
+    """Decisions with the channel that they go by, where a budget has had them go by another than `first_of` would pick."""
+    firsts = planned.filter(pl.col("lane") == FIRST).select(*KEYS, goes="channel")
+    rows = decisions.join(firsts, on=list(KEYS), how="left", nulls_equal=True, maintain_order="left")
+    return rows.with_columns(channel=pl.coalesce("goes", "channel")).drop("goes")
 
 
 def _held_out(ledger: Ledger, workspace: Workspace, plan: Plan, decisions: pl.DataFrame) -> pl.DataFrame:
@@ -181,7 +189,7 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame, at: d
         pl.col("target").is_in([name for name in plan.order.targets if target(name).kind == "message"])
     )
     with open_ledger(workspace.settings) as ledger:
-        said = verdicts(ledger, claims_wanted(workspace, plan, messages))
+        said = _refused(ledger, workspace, plan, messages, claims_wanted(workspace, plan, messages), at)
     barred = pl.concat([rows.select("message_id", "reason"), said]).drop_nulls("reason")
     if _is_over(workspace, plan):
         barred = barred.filter(pl.col("reason") != "STALE_CONTEXT")
@@ -191,6 +199,17 @@ def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame, at: d
         raise PlanError(plan.order.run_id, what, "make a new plan and look at it")
 
 
+def _refused(
+    ledger: Ledger, workspace: Workspace, plan: Plan, rows: pl.DataFrame, wanted: pl.DataFrame, at: datetime
+) -> pl.DataFrame:
+    """`message_id, reason` of what the history bars, or the day has no room for; a correction is on purpose, and only counts."""
+    said = verdicts(ledger, wanted).drop_nulls("reason")
+    if plan.order.corrects is not None:
+        return said
+    free = rows.filter(pl.col("reason").is_null()).join(said, on="message_id", how="anti")
+    return pl.concat([said, over_today(ledger, workspace.settings, free, at)])
+
+
 def publish_messages(job: Job, planned: pl.DataFrame, look: Look) -> Published:
     """Claim what is still free of some planned deliveries, and publish exactly that. Raises as `publish`."""
     rows = within_budget(job.workspace, job.plan, look.on(planned))
@@ -198,7 +217,7 @@ def publish_messages(job: Job, planned: pl.DataFrame, look: Look) -> Published:
     free = rows.filter(pl.col("reason").is_null())
     wanted = claims_wanted(job.workspace, job.plan, free)
     with open_ledger(job.workspace.settings) as ledger, ledger.transaction():
-        said = verdicts(ledger, wanted)
+        said = _refused(ledger, job.workspace, job.plan, free, wanted, look.at)
         free = free.drop("reason").join(said, on="message_id", how="left", maintain_order="left")
         dropped = reasons_of(pl.concat([rows.filter(pl.col("reason").is_not_null()), free], how="diagonal"))
         leaving = free.filter(pl.col("reason").is_null())

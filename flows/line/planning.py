@@ -41,6 +41,7 @@ from flows.plan import (
 )
 from flows.product import review_is_due
 from flows.schemas import ROUTED, frame_schema
+from flows.stages.budgets import offered
 from flows.stages.crowd import shown
 from flows.stages.exposure import spared
 from flows.stages.guard import guarded
@@ -76,6 +77,8 @@ LEFT_OUT_FOLDER = "left_out"
 """In a plan's folder: whom audiences name, before all are brought together."""
 COUNTED_FOLDER = "counted"
 """In a plan's folder: how many people of each part are shown the same."""
+OFFERED_FOLDER = "offered"
+"""In a plan's folder: which messages have a budget, and between which channels they may choose."""
 
 
 def begin(workspace: Workspace, request: Request) -> Order:
@@ -169,8 +172,8 @@ def parts_needed(people: int, memory: int) -> int:
 def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     """Decide for one part of the customers, and route what was decided.
 
-    Writes `decisions/`, `held/` and `left_out/<part>.parquet`, and `routed/` and `counted/<part>-<product>.parquet`, into the
-    plan's folder.
+    Writes `decisions/`, `held/` and `left_out/<part>.parquet`, and `routed/`, `counted/` and `offered/<part>-<product>.parquet`,
+    into the plan's folder.
 
     Returns:
         Product -> candidates of this part.
@@ -201,10 +204,12 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
             open_ones = facts.filter(pl.col("reason").is_null())
             lanes = routed(open_ones, product, settings, fields, order.targeted[product.segment])
             lanes = timed(lanes, workspace.products, settings, order.present, order.starts_at)
-            wanted = lanes.filter(pl.col("target").is_in(list(order.targets)))
+            wanted, offers = offered(lanes, product, settings, order.targets)
             told, counts = shown(wanted, product, workspace.words[product.name], fields, key)
             save(told, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
             save(counts, folder / COUNTED_FOLDER / f"{part:04}-{product.name}.parquet")
+            if not offers.is_empty():
+                save(offers, folder / OFFERED_FOLDER / f"{part:04}-{product.name}.parquet")
     if order.audiences:
         rows = read_left_out(source_of(workspace, order), scope, order.audiences, order.targets, made.bars, key)
         save(rows, folder / LEFT_OUT_FOLDER / f"{part:04}.parquet")

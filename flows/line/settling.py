@@ -16,6 +16,7 @@ from flows.errors import SourceError
 from flows.keys import Key, load_key
 from flows.ledger.claims import claimed_addresses
 from flows.ledger.store import open_ledger
+from flows.line.budgeting import keep_budgets
 from flows.line.counting import Counts, missed
 from flows.line.crowding import CROWD_FILE, crowds, read_crowd, shared
 from flows.line.excluding import LEFT_OUT_FILE, counted
@@ -26,6 +27,7 @@ from flows.line.planning import (
     HELD,
     HELD_FOLDER,
     LEFT_OUT_FOLDER,
+    OFFERED_FOLDER,
     ROUTED_FOLDER,
     SEEDS,
     save,
@@ -85,6 +87,7 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
         hint = "look at the query, and at the tables it reads"
         raise SourceError("sql/customers.sql", f"this query yields {who}", hint)
     key = load_key(settings.key_file)
+    prices = keep_budgets(settings, folder, order)
     classes = read_crowd(workspace, folder, order)
     save(shared(classes), folder / CROWD_FILE)
     barred = classes.filter(pl.col("reason").is_not_null())
@@ -96,11 +99,11 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     creatives: dict[str, dict[str, object]] = {}
     for file in sorted((folder / ROUTED_FOLDER).glob("*.parquet")):
         product = workspace.products[file.stem.partition("-")[2]]
-        rows = lowered(pl.read_parquet(file), classes, product, workspace.fields(product))
+        rows = lowered(_with_detail(pl.read_parquet(file)), classes, product, workspace.fields(product))
         rows = rows.join(dropped, on=_LANE, how="left", nulls_equal=True, maintain_order="left")
         rows = rows.with_columns(pl.coalesce("reason", "dropped").alias("reason")).drop("dropped")
         words = worded(rows.filter(pl.col("reason").is_null()), product, workspace, key)
-        others = rows.filter(pl.col("reason").is_not_null()).select(ROUTED.names())
+        others = rows.filter(pl.col("reason").is_not_null()).select(*ROUTED.names(), "detail")
         told = _within_limits(words, workspace, order)
         save(pl.concat([told, others], how="diagonal"), folder / "deliveries" / file.name)
         creatives |= words.creatives
@@ -113,6 +116,7 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     lines = (json.dumps(creatives[name], ensure_ascii=False) + "\n" for name in sorted(creatives))
     write_bytes(folder / "creatives.ndjson", "".join(lines).encode())
     plan = _counted(workspace, folder, order, totals, crowds(settings, classes), left_out)
+    plan = plan.model_copy(update={"prices": prices})
     if order.is_whole:  # a run for a few has nothing to be held against
         check_people(workspace, plan)
     save_plan(folder, plan)
@@ -128,6 +132,11 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _with_detail(routed: pl.DataFrame) -> pl.DataFrame:
+    """Deliveries with `detail`, which only those have that a budget concerns."""
+    return routed if "detail" in routed.columns else routed.with_columns(detail=pl.lit(None, dtype=pl.String))
 
 
 def _doubled(folder: Path, barred: pl.DataFrame, taken: pl.DataFrame, key: Key) -> pl.DataFrame:
@@ -176,7 +185,7 @@ def _doubled(folder: Path, barred: pl.DataFrame, taken: pl.DataFrame, key: Key) 
 
 def _within_limits(words: Worded, workspace: Workspace, order: Order) -> pl.DataFrame:
     """Deliveries with their words, UNREACHABLE where the platform would refuse or cut what the person is told."""
-    rows = words.rows.with_columns(detail=pl.lit(None, dtype=pl.String))
+    rows = words.rows
     for name in rows["target"].unique().sort():
         to = workspace.target(name)
         mine = rows.filter(pl.col("target") == name, pl.col("reason").is_null())
@@ -283,7 +292,9 @@ def _counted(
     return plan
 
 
-_PASSING = (f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{LEFT_OUT_FOLDER}/", f"{HELD_FOLDER}/", HELD, SEEDS)
+_PASSING = (
+    f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{OFFERED_FOLDER}/", f"{LEFT_OUT_FOLDER}/", f"{HELD_FOLDER}/", HELD, SEEDS
+)  # fmt: skip
 
 
 def _added(parts: Iterable[dict[str, int]]) -> dict[str, int]:

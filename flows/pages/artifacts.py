@@ -10,7 +10,7 @@ import shlex
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from flows.pages.terminal import by_caps, by_hours, to_seeds, without_facts
+from flows.pages.terminal import by_budgets, by_caps, by_hours, to_seeds, without_facts
 from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def plan_page(plan: Plan, *, workspace: str) -> str:
         waterfalls(plan.deliveries, "can leave"),
         *audiences(plan.left_out),
         *by_caps(plan.capped),
+        *by_budgets(plan.prices),
         *by_hours(plan),
         *without_facts(plan.missed),
         *to_seeds(order.seeds),

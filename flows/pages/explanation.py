@@ -114,7 +114,7 @@ def _got(found: Explanation, row: Row) -> list[str]:
     need = [f"  The need: {row['need'].rstrip('.')}."] if row["need"] else []
     closed = {way["channel"] for way in row["closed"]}
     stopped = [way for way in deliveries if way["reason"] is not None and way["channel"] not in closed]
-    spare = [f"  Not by {way}: an earlier channel of `first_of` is open." for way in row["spare"]]
+    spare = [_spare(way, deliveries) for way in row["spare"]]
     return [
         first,
         *need,
@@ -122,6 +122,15 @@ def _got(found: Explanation, row: Row) -> list[str]:
         *(_not_by(way, row) for way in (*row["closed"], *stopped)),
         *spare,
     ]
+
+
+def _spare(channel: str, deliveries: Sequence[Row]) -> str:
+    """Why an open channel is not used that comes after the first one; or why it is."""
+    if channel in {way["channel"] for way in deliveries}:
+        return f"  By {channel}, since the budget of an earlier channel of `first_of` goes to better uses."
+    if "OVER_BUDGET" in {way["reason"] for way in deliveries}:
+        return f"  Not by {channel}: {MEANING['OVER_BUDGET']} (OVER_BUDGET)."
+    return f"  Not by {channel}: an earlier channel of `first_of` is open."
 
 
 def _ways(leaving: Sequence[Row]) -> str:
@@ -148,6 +157,8 @@ def _not_by(way: Row, row: Row) -> str:
         why = way["detail"]
     elif way["reason"] == "UNREACHABLE" and row["unserved"] is not None:
         why = "the brand has no target for it" if way["channel"] in row["unserved"] else "there is no address for it"
+    elif way["reason"] == "OVER_BUDGET" and way.get("detail"):
+        why = f"{MEANING['OVER_BUDGET']}: {way['detail']}"
     elif way["reason"] == "CAPPED" and way.get("detail"):
         why = f"capped {_until(way['detail'])}"
     else:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flows.line.listing import Compared
     from flows.line.request import Carried, Delivered, Outcome, Published, Recalled
     from flows.line.translating import Exported, Imported
-    from flows.plan import Capped, Crowd, Held, LeftOut, Missed, Plan, Waterfall
+    from flows.plan import Capped, Crowd, Held, LeftOut, Missed, Plan, Price, Waterfall
     from flows.starting import Started
 
 
@@ -54,11 +54,12 @@ def _counted(settled: Plan) -> RenderableType:
     fewer = [_crowded(crowd) for crowd in settled.crowds if crowd.lowered]
     bare = [Text(line) for line in without_facts(settled.missed)]
     full = [Text(line) for line in by_caps(settled.capped)]
+    priced = [Text(line) for line in by_budgets(settled.prices)]
     waiting = [Text(line) for line in by_hours(settled)]
     audiences = [Text(line) for line in left_out(settled.left_out)]
     lists = [Text(f"The suppression list of {name} was compared {age} ago.") for name, age in order.list_ages.items()]
     seeds = [Text(line) for line in to_seeds(order.seeds)]
-    said = (*audiences, *full, *waiting, *fewer, *bare, *seeds, *lists)
+    said = (*audiences, *full, *priced, *waiting, *fewer, *bare, *seeds, *lists)
     return Group(title, *map(_overdue, order.overdue), people, wanted, *said)
 
 
@@ -87,6 +88,17 @@ def to_seeds(seeds: Mapping[str, int]) -> list[str]:
 def by_caps(capped: Sequence[Capped]) -> list[str]:
     """For each cap how many people it bars, and until when."""
     return [f"Capped by {row.cap}: {row.people:,}, the last of them until {row.until}." for row in capped]
+
+
+def by_budgets(prices: Sequence[Price]) -> list[str]:
+    """For each channel with a budget how much of it is used, what became of the others, and the price that tells them apart."""
+    return [
+        f"The budget of {row.channel} of {row.brand} is {row.budget}"
+        + (f", {row.spent:,} of them used by earlier runs" if row.spent else "")
+        + f": {row.planned:,} go by it, {row.moved:,} by another channel instead, {row.fallen:,} fall away; "
+        f"the price is {row.price:.4f}, and at most {row.gap:.2%} of what could be had is missed."
+        for row in prices
+    ]
 
 
 def by_hours(settled: Plan) -> list[str]:

@@ -12,6 +12,7 @@ ORDER = (
     "exposure",
     "routing",
     "timing",
+    "budgets",
     "crowd",
     "message",
     "claims",

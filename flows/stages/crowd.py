@@ -100,6 +100,18 @@ def merged(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
     return everybody.group_by(CLASS).agg(of_a_class).sort(CLASS)
 
 
+def recounted(counted: pl.DataFrame, routed: pl.DataFrame) -> pl.DataFrame:
+    """The `COUNTED` of a part's marketing deliveries of one product, of those that are left.
+
+    Args:
+        counted: as `shown` yields it.
+        routed: the deliveries that are left, each customer once in a channel.
+    """
+    left = routed.filter(pl.col("reason").is_null(), pl.col("shown").is_not_null()).group_by(CLASS)
+    now = left.agg(people=pl.len(), deliveries=pl.len()).cast({"people": pl.UInt32, "deliveries": pl.UInt32})
+    return counted.drop("people", "deliveries").join(now, on=CLASS).select(COUNTED.names())
+
+
 def crowded(
     counted: pl.DataFrame, held: pl.DataFrame, floors: Mapping[str, int], told: Collection[str]
 ) -> pl.DataFrame:

@@ -28,6 +28,8 @@ def routed(
 ) -> pl.DataFrame:
     """Every decision of one product, once per lane: the one channel of `first_of`, and each of `also`.
 
+    Where that one has a budget, the other open ones follow, each in a row of its own, up to one without: see `stages.budgets`.
+
     Args:
         guarded: as `guard.guarded` yields it.
         product: gives the channels.
@@ -47,7 +49,7 @@ def routed(
         rows = guarded.filter(pl.col("brand") == brand)
         targets = settings.targets.get(brand, {})
         first = [channel for channel in product.channels.first_of if channel in targets]
-        lanes += [_first_lane(rows, first, targets)] if first else []
+        lanes += [_first_lane(rows, first, targets, _budgeted(product, brand, settings))] if first else []
         lanes += [
             _lane(rows, channel, channel, targets[channel]) for channel in product.channels.also if channel in targets
         ]
@@ -92,11 +94,21 @@ def _tells_others() -> pl.Expr:
     return pl.col("channel").is_in([name for name, channel in CHANNELS.items() if channel.needs_yes])
 
 
-def _first_lane(rows: pl.DataFrame, channels: Sequence[str], targets: Mapping[str, str]) -> pl.DataFrame:
-    chosen = pl.coalesce(pl.when(pl.col(f"{name}_reason").is_null()).then(pl.lit(name)) for name in channels)
-    rows = rows.with_columns(_chosen=chosen)
-    picked = [_lane(rows.filter(pl.col("_chosen") == name), FIRST, name, targets[name]) for name in channels]
-    return pl.concat(picked).drop("_chosen")
+def _budgeted(product: Product, brand: str, settings: Settings) -> Collection[str]:
+    """The channels of which a brand sends only so many of a product's messages."""
+    return () if product.message_type == "service" else settings.budgets_of(brand)
+
+
+def _first_lane(
+    rows: pl.DataFrame, channels: Sequence[str], targets: Mapping[str, str], budgeted: Collection[str]
+) -> pl.DataFrame:
+    ways, is_settled = [], pl.lit(False)  # noqa: FBT003
+    for name in channels:
+        is_open = pl.col(f"{name}_reason").is_null()
+        ways.append(_lane(rows.filter(is_open & ~is_settled), FIRST, name, targets[name]))
+        if name not in budgeted:
+            is_settled |= is_open
+    return pl.concat(ways)
 
 
 def _lane(rows: pl.DataFrame, lane: str, channel: str, target: str) -> pl.DataFrame:

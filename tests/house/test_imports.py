@@ -11,9 +11,9 @@ from tests.house.tree import ROOT, Module, modules, write
 LEVELS = [
     {"errors"},
     {"clock", "contained", "documents", "durable", "durations", "incoming", "keys", "links", "openpgp", "tokens"},
-    {"caps", "destinations", "hours", "locales", "reasons", "schemas", "settings", "sms_length"},
+    {"caps", "channel_budgets", "destinations", "hours", "locales", "reasons", "schemas", "settings", "sms_length"},
     {"warehouse", "words", "product", "catalogue", "audience", "addresses", "plan"},
-    {"budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup"},
+    {"budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup", "prices"},
     {"transports", "sample", "seeds", "starting"},
     {"wording"},
     {"workspace"},

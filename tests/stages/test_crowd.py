@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from flows.schemas import COLUMNS, ROUTED
-from flows.stages.crowd import HELD, crowded, lowered, merged, shown
+from flows.stages.crowd import COUNTED, HELD, crowded, lowered, merged, recounted, shown
 from flows.wording import WordsKey
 from flows.words import Part, Words, read_words
 from tests.stages.making import KEY, product
@@ -287,3 +287,17 @@ def test_fields_may_have_the_names_of_what_is_counted_here():
     left_over = lowered(done, crowded(merged([counts]), HELD.to_frame(), FLOORS, TOLD), of, fields)
     assert left_over.columns == rows.columns
     assert left_over.select(names).unique().rows() == [(None,) * len(names)]
+
+
+def test_after_budgets_those_who_are_left_are_counted():
+    everybody = [
+        {"customer_id": "c1", "channel": "email", "shown": "x", "reason": None},
+        {"customer_id": "c2", "channel": "email", "shown": "x", "reason": None},
+        {"customer_id": "c3", "channel": "email", "shown": "x", "reason": "OVER_BUDGET"},
+    ]
+    rows = pl.DataFrame([{"product": "p", "brand": "b", **row} for row in everybody])
+    about = {"product": "p", "brand": "b", "level": 1, "ladder": ["0", "1", None, None], "people": 3, "deliveries": 3}
+    counted = pl.DataFrame([{**about, "channel": way, "shown": "x"} for way in ("email", "sms")], COUNTED)
+    left = recounted(counted, rows)
+    assert left.schema == COUNTED
+    assert left.select("channel", "shown", "people", "deliveries").rows() == [("email", "x", 2, 2)]
