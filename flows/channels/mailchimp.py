@@ -7,7 +7,7 @@ nobody sees; and so is what parts `*|` where words or a name have it. A field ha
 without a word, an entity in its middle perhaps: whoever is called so, or is told so much, gets nothing by Mailchimp.
 Unverified: what an import does to a value, and a campaign to a tag, is known from documentation alone.
 Source: mailchimp.com/help, format-guidelines-for-your-import-file (255 bytes, letters beyond ASCII only after the @);
-github.com/mailchimp/mc-magento, pull 1150 (ten letters of a tag) and issue 957 (thirty fields an audience).
+github.com/mailchimp/mc-magento/pull/1150 (ten letters of a tag) and /issues/957 (thirty fields an audience).
 """
 
 from __future__ import annotations
