@@ -10,7 +10,8 @@ import polars as pl
 
 from flows.budget import check_choosing, check_targeting
 from flows.errors import CatalogueError
-from flows.line.sources import Source, read_shared, segment_rows
+from flows.line.segments import segment_rows
+from flows.line.sources import Source, read_shared
 from flows.lineage import Verified, check_shared, shape_of, trace, verify, verify_audience, verify_customers
 from flows.schemas import spoken
 from flows.stages.relevance import check_signals

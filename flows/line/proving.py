@@ -16,7 +16,8 @@ from flows.errors import JustEnoughError
 from flows.ledger.lock import run_lock
 from flows.line.proof import LEAST_ROWS, LEAST_VALUES, Finding, Proof, Unsteady
 from flows.line.request import silent
-from flows.line.sources import Source, database, existing_database, read_segment_rows, read_shared
+from flows.line.segments import read_segment_rows
+from flows.line.sources import Source, database, existing_database, read_shared
 from flows.warehouse.copies import copy_people
 from flows.warehouse.queries import customer_keys
 from flows.warehouse.scope import Scope

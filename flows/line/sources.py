@@ -11,7 +11,7 @@ import polars as pl
 from flows.addresses import normalised_customers, suppression_keys
 from flows.channels import BY_PHONE, CHANNELS
 from flows.durable import private_folder
-from flows.errors import DataError, SettingError, SourceError, UsageError, nearest
+from flows.errors import SettingError, SourceError, UsageError
 from flows.keys import load_key, load_keys, recognised
 from flows.ledger.consent import drain, latest_drain, suppressed, told, told_suppressions
 from flows.ledger.erasure import tombstones
@@ -22,7 +22,7 @@ from flows.ledger.store import open_ledger
 from flows.locales import spelt
 from flows.sample import build_sample
 from flows.stages.eligibility import Bars, latest_consent
-from flows.warehouse.queries import consent, customer_keys, customers, exclusions, segment, shared_tables, suppressions
+from flows.warehouse.queries import consent, customer_keys, customers, exclusions, shared_tables, suppressions
 from flows.warehouse.scope import Scope, open_scoped
 
 if TYPE_CHECKING:
@@ -134,26 +134,49 @@ def read_shared(workspace: Workspace, path: Path, moment: Moment, *, looking: bo
         return shared_tables(session, workspace.queries, workspace.catalogue, moment)
 
 
-def read_bars(source: Source, scope: Scope, key: Key, others: pl.DataFrame | None = None) -> Bars:
-    """Who the people are and what bars speaking to them, as of the true present.
+@dataclass(frozen=True)
+class Answers:
+    """What the warehouse tells of people and their wishes, as of the true present: a frame of `schemas` for each file of sql/."""
 
-    Args:
-        source: the warehouse, the workspace and the moment.
-        scope: the people.
-        key: for `person_key`.
-        others: `customer_id, brand, channel, address_match, phone` of messages to people, whose addresses may not be those of
-            today, and of seeds, which are nobody.
+    customers: pl.DataFrame
+    consent: pl.DataFrame
+    exclusions: pl.DataFrame
+    suppressions: pl.DataFrame
+
+
+def ask(source: Source, scope: Scope) -> Answers:
+    """Read who the people are, and what is said of them. Raises as `read_bars`."""
+    source = source.at_present()
+    queries, moment = source.workspace.queries, source.moment
+    with source.open(scope, moment.present) as session:
+        people, events = customers(session, queries, moment), consent(session, queries, moment)
+        excluded = exclusions(session, queries, moment)
+    return Answers(people, events, excluded, _listed(source))
+
+
+def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
+    """Who the people are and what bars speaking to them, as of the true present.
 
     Raises:
         DataError, StatementError: a query of the workspace does not yield what it should.
     """
-    source = source.at_present()
-    queries, settings, moment = source.workspace.queries, source.workspace.settings, source.moment
+    return bars_of(source, ask(source, scope), key)
+
+
+def bars_of(source: Source, answers: Answers, key: Key, others: pl.DataFrame | None = None) -> Bars:
+    """As `read_bars`, of what has been read.
+
+    Args:
+        source: the warehouse, the workspace and the moment.
+        answers: what it has told of the people.
+        key: for `person_key`.
+        others: `customer_id, brand, channel, address_match, phone` of messages to people, whose addresses may not be those of
+            today, and of seeds, which are nobody.
+    """
+    settings = source.workspace.settings
     heard = hear(settings)
-    with source.open(scope, moment.present) as session:
-        keyed = customers(session, queries, moment).with_columns(person_key=key.of(pl.col("customer_id")))
-        said = _consent(source, session, keyed, heard.events)
-        excluded = exclusions(session, queries, moment)
+    keyed = answers.customers.with_columns(person_key=key.of(pl.col("customer_id")))
+    said = _consent(source, answers.consent, keyed, heard.events)
     gone = erased(settings, keyed, heard.buried)
     people = _people(keyed, settings, gone)
     numbers, addresses = people.select("phone_match"), addresses_of(people)
@@ -163,7 +186,8 @@ def read_bars(source: Source, scope: Scope, key: Key, others: pl.DataFrame | Non
         further = pl.concat([mine, by_phone(mine)])
         numbers = pl.concat([numbers, further.select(phone_match="address_match")])
         addresses = pl.concat([addresses, further.select(addresses.columns)])
-    return Bars(people, said, _suppressed(source, numbers, addresses, heard.forms), excluded, gone)
+    barred = _suppressed(source, answers.suppressions, numbers, addresses, heard.forms)
+    return Bars(people, said, barred, answers.exclusions, gone)
 
 
 def read_people(source: Source, key: Key) -> pl.DataFrame:
@@ -174,34 +198,6 @@ def read_people(source: Source, key: Key) -> pl.DataFrame:
     keyed = rows.with_columns(person_key=key.of(pl.col("customer_id")))
     settings = source.workspace.settings
     return _people(keyed, settings, erased(settings, keyed, buried(settings)))
-
-
-def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
-    """The rows of a segment, with every field that its .yaml declares and every signal that a product reads.
-
-    Raises:
-        DataError: a column is missing: of these, or the `<dimension>_as_of` by which a dimension is fresh; or no row's brand
-            is one of the workspace's.
-    """
-    with source.open(scope, source.moment.now) as session:
-        return segment_rows(source, session, name)
-
-
-def segment_rows(source: Source, session: Session, name: str) -> pl.DataFrame:
-    """As `read_segment_rows`, in a session that is open."""
-    workspace = source.workspace
-    rows = segment(session, workspace.queries, name, source.moment, named=workspace.columns(name))
-    if rows.height and not rows["brand"].is_in(list(workspace.settings.brands)).any():
-        hint = nearest(rows["brand"][0], workspace.settings.brands)  # what stands there may be anything, an address too
-        raise DataError(f"sql/segments/{name}.sql", "no row has a brand of this workspace", hint)
-    fields = workspace.segments[name].fields.values()
-    for dimension in sorted({dimension for field in fields for dimension in field.dimensions}):
-        fresh_for, seen = workspace.catalogue.dimensions[dimension].fresh_for, f"{dimension}_as_of"
-        if fresh_for is not None and seen not in rows.columns:
-            what = f"the column '{seen}' is missing, and '{dimension}' counts only while it is fresh"
-            hint = f"select since when it is known, or take `fresh_for` from '{dimension}' in sql/dimensions.yaml"
-            raise DataError(f"sql/segments/{name}.sql", what, hint)
-    return rows
 
 
 def scratch_folder(settings: Settings) -> Path:
@@ -284,11 +280,11 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame, key: Key, heard
     planned = addresses.select("customer_id", "brand", person_key=person, phone_match="address_match")
     with source.open(Scope(), moment.present) as session:
         known = customer_keys(session, queries, moment)
-        said = _consent(source, session, planned, heard.events)
+        said = _consent(source, consent(session, queries, moment), planned, heard.events)
         excluded = exclusions(session, queries, moment)
     gone = erased(source.workspace.settings, deliveries, heard.buried)
-    listed = _suppressed(source, planned, addresses.select("brand", "channel", "address_match"), heard.forms)
-    return Bars(known, said, listed, excluded, gone)
+    own = addresses.select("brand", "channel", "address_match")
+    return Bars(known, said, _suppressed(source, _listed(source), planned, own, heard.forms), excluded, gone)
 
 
 def by_phone(deliveries: pl.DataFrame) -> pl.DataFrame:
@@ -349,11 +345,17 @@ def addresses_of(people: pl.DataFrame) -> pl.DataFrame:
     ).drop_nulls()
 
 
-def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame, forms: pl.DataFrame) -> pl.DataFrame:
+def _listed(source: Source) -> pl.DataFrame:
+    """The workspace's lists of addresses: `schemas.SUPPRESSIONS`."""
+    with source.open(Scope(), source.moment.present, lists=True) as session:
+        return suppressions(session, source.workspace.queries, source.moment)
+
+
+def _suppressed(
+    source: Source, listed: pl.DataFrame, people: pl.DataFrame, addresses: pl.DataFrame, forms: pl.DataFrame
+) -> pl.DataFrame:
     """`channel, address_match, brand` of what the workspace and the history list among the addresses of these people."""
     settings = source.workspace.settings
-    with source.open(Scope(), source.moment.present, lists=True) as session:
-        listed = suppressions(session, source.workspace.queries, source.moment)
     # A suppression of which nobody can read the channel, or nobody noted the brand, bars them all.
     channel = pl.col("channel").str.strip_chars().str.to_lowercase()
     channel = pl.when(channel.is_in(list(CHANNELS))).then(channel).otherwise(pl.lit("*"))
@@ -363,10 +365,9 @@ def _suppressed(source: Source, people: pl.DataFrame, addresses: pl.DataFrame, f
     return pl.concat([keyed.select("channel", "address_match", "brand"), *told])
 
 
-def _consent(source: Source, session: Session, people: pl.DataFrame, direct: pl.DataFrame) -> pl.DataFrame:
+def _consent(source: Source, events: pl.DataFrame, people: pl.DataFrame, direct: pl.DataFrame) -> pl.DataFrame:
     """What these people have said last, of the workspace's brands however they are spelt, wherever they said it."""
     settings = source.workspace.settings
-    events = consent(session, source.workspace.queries, source.moment)
     # A person of several brands is there several times; of everybody few have told us directly.
     events = events.join(people.select("customer_id"), on="customer_id", how="semi")
     direct = recognised(direct, "person_key", people["customer_id"], load_keys(settings.key_file))

@@ -175,7 +175,7 @@ def _counted(rows: pl.DataFrame, level_of: Mapping[str, int], key: Key) -> pl.Da
     steps = [pl.when(is_step[level]).then(_digest(level_of, key, level)) for level in _LEVELS]
     highest = pl.max_horizontal(is_step[level].cast(pl.Int8) * level for level in _LEVELS)
     named = classes.select(
-        *CLASS, level=highest, ladder=pl.concat_list(steps), people="_people", deliveries="_deliveries"
+        *CLASS, level=highest, ladder=pl.concat_arr(steps).arr.to_list(), people="_people", deliveries="_deliveries"
     )
     return named.cast(dict(COUNTED))  # type: ignore[arg-type]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.facts import facts_of, highest_level, shown_with
+from flows.facts import facts_of, highest_level, listed, shown_with
 from flows.schemas import COLUMNS, INSTANT
 from flows.words import clean
 
@@ -85,7 +85,7 @@ def _known_at(used: Mapping[str, pl.Expr], rows: pl.DataFrame) -> pl.Expr:
         for dimension, is_used in used.items()
         if f"{dimension}_as_of" in rows.columns
     ]
-    return pl.concat_list(known).list.drop_nulls() if known else pl.lit([], dtype=COLUMNS["facts_at"].type)
+    return listed(known, COLUMNS["facts_at"].type)
 
 
 def _presentable(name: str, kind: pl.DataType) -> pl.Expr:
@@ -110,7 +110,7 @@ def _missed(against: Mapping[str, pl.Expr]) -> pl.Expr:
     each = [
         pl.when(why.is_not_null()).then(pl.struct(dimension=pl.lit(name), why=why)) for name, why in against.items()
     ]
-    return pl.concat_list(each).list.drop_nulls() if each else pl.lit([], dtype=COLUMNS["missed"].type)
+    return listed(each, COLUMNS["missed"].type)
 
 
 def _telling(dimensions: Sequence[str], fields: Mapping[str, Collection[str]]) -> dict[str, list[str]]:

@@ -34,7 +34,7 @@ def scored(paced: pl.DataFrame, product: Product, moment: Moment) -> pl.DataFram
     addends = _addends(paced, relevance, moment)
     terms = [pl.struct(name=pl.lit(name), log_odds=addend) for name, addend in addends.items()]
     return paced.with_columns(
-        terms=pl.concat_list(terms), score=_logistic(pl.sum_horizontal(addends.values()))
+        terms=pl.concat_arr(terms).arr.to_list(), score=_logistic(pl.sum_horizontal(addends.values()))
     ).with_columns(
         reason=pl.coalesce("reason", pl.when(pl.col("score") < relevance.threshold).then(pl.lit("BELOW_THRESHOLD")))
     )

@@ -1,0 +1,68 @@
+"""The rows of segments: who may need which help, checked against what products and catalogue ask of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from flows.errors import DataError, nearest
+from flows.warehouse.queries import segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import polars as pl
+
+    from flows.line.sources import Source
+    from flows.warehouse.scope import Scope
+    from flows.warehouse.sessions import Session
+
+
+def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
+    """The rows of a segment, with every field that its .yaml declares and every signal that a product reads.
+
+    Raises:
+        DataError: a column is missing: of these, or the `<dimension>_as_of` by which a dimension is fresh; or no row's brand
+            is one of the workspace's.
+    """
+    with source.open(scope, source.moment.now) as session:
+        return segment_rows(source, session, name)
+
+
+@contextmanager
+def segments_ahead(source: Source, scope: Scope, names: Sequence[str]) -> Iterator[Iterator[tuple[str, pl.DataFrame]]]:
+    """`read_segment_rows` of several, one query after the other, while its caller works on what has been read.
+
+    They start when it is entered. One session for all: `memory` is for one query at a time.
+    """
+    with source.open(scope, source.moment.now) as session, ThreadPoolExecutor(max_workers=1) as reader:
+        asked = deque((name, reader.submit(segment_rows, source, session, name)) for name in names)
+
+        def answers() -> Iterator[tuple[str, pl.DataFrame]]:
+            while asked:
+                name, answer = asked.popleft()
+                yield name, answer.result()
+
+        try:
+            yield answers()
+        finally:
+            reader.shutdown(cancel_futures=True)
+
+
+def segment_rows(source: Source, session: Session, name: str) -> pl.DataFrame:
+    """As `read_segment_rows`, in a session that is open."""
+    workspace = source.workspace
+    rows = segment(session, workspace.queries, name, source.moment, named=workspace.columns(name))
+    if rows.height and not rows["brand"].is_in(list(workspace.settings.brands)).any():
+        hint = nearest(rows["brand"][0], workspace.settings.brands)  # what stands there may be anything, an address too
+        raise DataError(f"sql/segments/{name}.sql", "no row has a brand of this workspace", hint)
+    fields = workspace.segments[name].fields.values()
+    for dimension in sorted({dimension for field in fields for dimension in field.dimensions}):
+        fresh_for, seen = workspace.catalogue.dimensions[dimension].fresh_for, f"{dimension}_as_of"
+        if fresh_for is not None and seen not in rows.columns:
+            what = f"the column '{seen}' is missing, and '{dimension}' counts only while it is fresh"
+            hint = f"select since when it is known, or take `fresh_for` from '{dimension}' in sql/dimensions.yaml"
+            raise DataError(f"sql/segments/{name}.sql", what, hint)
+    return rows
