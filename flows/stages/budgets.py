@@ -87,18 +87,30 @@ class Priced:
 
     def on(self, offers: pl.DataFrame) -> pl.DataFrame:
         """`PRICED`: where some messages of the brand go."""
-        found = [PRICED.to_frame()]
+        rows = offers.filter(pl.col("brand") == self.brand).join(self._cuts(), on="ways")
+        worth, decision = pl.col("worth"), pl.col("decision_id")
+        goes = [
+            pl.when(
+                (worth > pl.col(f"worth_{place}"))
+                | ((worth == pl.col(f"worth_{place}")) & (decision <= pl.col(f"last_{place}")))
+            ).then(f"way_{place}")
+            for place in range(self._longest)
+        ]
+        return rows.select(*MESSAGE, "brand", channel=pl.coalesce(goes), picked="way_0")
+
+    def _cuts(self) -> pl.DataFrame:
+        """`ways`, and of each of its channels by place: `way`, and the `worth` and decision of the `last` one; or nulls."""
+        places = {"way": pl.String(), "worth": pl.Int64(), "last": pl.String()}
+        schema = {f"{name}_{place}": kind for place in range(self._longest) for name, kind in places.items()}
+        rows = []
         for ways, lasts in zip(self.ways, self.lasts, strict=True):
-            names = ways.split(",")
-            goes = [
-                pl.when(
-                    (pl.col("worth") > worth) | ((pl.col("worth") == worth) & (pl.col("decision_id") <= decision))
-                ).then(pl.lit(name))
-                for name, (worth, decision) in zip(names, lasts, strict=True)
-            ]
-            mine = offers.filter(pl.col("brand") == self.brand, pl.col("ways") == ways)
-            found.append(mine.select(*MESSAGE, "brand", channel=pl.coalesce(goes), picked=pl.lit(names[0])))
-        return pl.concat(found)
+            known = [each for name, last in zip(ways.split(","), lasts, strict=True) for each in (name, *last)]
+            rows.append((ways, *known, *[None] * (len(schema) - len(known))))
+        return pl.DataFrame(rows, {"ways": pl.String(), **schema}, orient="row")
+
+    @property
+    def _longest(self) -> int:
+        return max((len(lasts) for lasts in self.lasts), default=1)
 
 
 def priced(offers: pl.LazyFrame, brand: str, room: Mapping[str, int], least: Mapping[str, float]) -> Priced:
