@@ -51,8 +51,9 @@ def test_after_an_error_duckdb_is_started_anew(settings):
 def test_two_ledgers_are_not_taken_for_each_other(settings, tmp_path):
     state = tmp_path / "other"
     other = settings.model_copy(update={"state": state, "ledger": state / "ledger.duckdb"})
-    with open_ledger(settings) as ledger, ledger.transaction():
-        ledger.execute(WRITTEN)
+    with open_ledger(settings) as ledger:
+        with ledger.transaction():
+            ledger.execute(WRITTEN)
         assert buried(other) == 0
     assert (buried(other), buried(settings)) == (0, 1)
 
