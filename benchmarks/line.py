@@ -1,13 +1,14 @@
 """What a run costs per stage and size: seconds, peak memory, and the ratio to DuckDB's bare aggregation, in one table.
 
-    .venv/bin/python benchmarks/line.py [--customers 20000 1000000] [--parts 1]
+    .venv/bin/python benchmarks/line.py [--customers 20000 1000000] [--parts 1] [--figures FILE]
 
 Each size runs in a process of its own, on a sample warehouse built by another. A function that `flows/line/` imports counts for
 the stage or the room it comes from, less what it calls of others; what is left of the run is "the rest": the plan's files,
 waterfalls, joins between the stages. CPU seconds and memory are of the process and of those that it starts: SQL runs in one, new
 addresses are read in others. CPU seconds are of all cores, and hold on a busy machine, too. The floor is one GROUP BY over the
-order lines per customer in the same warehouse: what no line can be faster than. Below stands the share of CPU that goes into not
-showing too much.
+order lines per customer in the same warehouse: what no line can be faster than. Below stands what each promise costs, as a share
+of the CPU: that nobody is shown too much (guard), that nothing is sent twice or lost (protocol), and that it can be told
+afterwards what was shown to whom, and why (receipts).
 """
 
 from __future__ import annotations
@@ -32,8 +33,11 @@ from typing import TYPE_CHECKING, Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.figures import Figure, add_option, told_machine, write  # noqa: E402
 from flows import line  # noqa: E402
 from flows.clock import moment  # noqa: E402
+from flows.ledger.store import Ledger  # noqa: E402
+from flows.line import batches  # noqa: E402
 from flows.line.sources import database  # noqa: E402
 from flows.stages import ORDER  # noqa: E402
 from flows.starting import start_workspace  # noqa: E402
@@ -53,9 +57,15 @@ ROOMS = {
     "flows.ledger": "ledger and publishing",
     **{f"flows.stages.{stage}": stage for stage in ORDER},
 }
-REST, WHOLE = "the rest", "the whole run"
-STEPS = ["reading from DuckDB", "addresses", *ORDER, "ledger and publishing", REST, WHOLE]
-GUARDING = ("guard", "exposure", "crowd")
+RECEIPTS, REST, WHOLE = "receipts", "the rest", "the whole run"
+STEPS = ["reading from DuckDB", "addresses", *ORDER, "ledger and publishing", RECEIPTS, REST, WHOLE]
+PROMISES = {
+    "guard": ("guard", "exposure", "crowd"),
+    "protocol": ("claims", "ledger and publishing"),
+    "receipts": (RECEIPTS,),
+}
+RECORDS = ("delivery", "exposure", "product_version", "receipt", "source")
+"""Tables of the ledger that hold what was shown to whom."""
 SAMPLED_EVERY_SECONDS = 0.005
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -147,6 +157,11 @@ def attach(meter: Meter) -> None:
             room = next((room for prefix, room in ROOMS.items() if f"{origin}.".startswith(f"{prefix}.")), None)
             if room is not None and inspect.isfunction(value):
                 setattr(module, name, metered(value, room, meter))
+    for name, value in list(vars(batches).items()):
+        if inspect.isclass(value) and "_records" in vars(value):
+            vars(batches)[name]._records = metered(value._records, RECEIPTS, meter)  # noqa: SLF001
+    append, counted = Ledger.append, metered(Ledger.append, RECEIPTS, meter)
+    Ledger.append = lambda ledger, table, frame: (counted if table in RECORDS else append)(ledger, table, frame)  # type: ignore[method-assign]
 
 
 def metered(function: Callable[..., Any], room: str, meter: Meter) -> Callable[..., Any]:
@@ -218,11 +233,26 @@ def table(found: dict[int, dict[str, Any]]) -> str:
         lines.append(f"{step:<24}" + "".join(f"{s:>12.2f}{cpu:>10.2f}{x:>9.1f}{mb:>9.0f}" for s, cpu, x, mb in cells))
     for name, key in (("(floor)", "floor"), ("(building the sample)", "built")):
         lines.append(f"{name:<24}" + "".join(f"{one[key]:>12.2f}{'':>28}" for one in found.values()))
-    shares = [sum(one["cpu"][step] for step in GUARDING) / one["cpu"][WHOLE] for one in found.values()]
-    guarding = f"({', '.join(GUARDING)})"
-    lines.append(f"{guarding:<24}" + "".join(f"{share:>12.1%}{'':>28}" for share in shares))
+    lines += [
+        f"{f'({promise})':<24}" + "".join(f"{share(one, promise):>12.1%}{'':>28}" for one in found.values())
+        for promise in PROMISES
+    ]
     lines.append(f"{'(rows published)':<24}" + "".join(f"{one['rows']:>12,}{'':>28}" for one in found.values()))
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def share(one: dict[str, Any], promise: str) -> float:
+    """Of the CPU, what a promise takes."""
+    return float(sum(one["cpu"][step] for step in PROMISES[promise]) / one["cpu"][WHOLE])
+
+
+def figures(found: dict[int, dict[str, Any]]) -> list[Figure]:
+    """What is recorded: the whole against the floor, and what promises cost."""
+    recorded = []
+    for customers, one in found.items():
+        recorded.append(Figure(f"{customers:,}: run / floor", one["seconds"][WHOLE] / one["floor"]))
+        recorded += [Figure(f"{customers:,}: share of {promise}", share(one, promise)) for promise in PROMISES]
+    return recorded
 
 
 def main() -> None:
@@ -231,11 +261,14 @@ def main() -> None:
     parser.add_argument("--customers", type=int, nargs="+", default=[20_000, 1_000_000])
     parser.add_argument("--parts", type=int, default=1)
     parser.add_argument("--workspace", type=Path, help=argparse.SUPPRESS)  # what a process of its own measures
+    add_option(parser)
     asked = parser.parse_args()
     if asked.workspace:
         sys.stdout.write(json.dumps(measure(asked.workspace, asked.parts)))
         return
-    sys.stdout.write(table({customers: measured_apart(customers, asked.parts) for customers in asked.customers}))
+    found = {customers: measured_apart(customers, asked.parts) for customers in asked.customers}
+    sys.stdout.write(f"{table(found)}({told_machine()})\n")
+    write(asked.figures, figures(found))
 
 
 if __name__ == "__main__":

@@ -13,13 +13,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel
-from rich.console import Console
-from rich.progress import Progress as Bar
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pydantic import BaseModel
     from rich.console import RenderableType
 
     from flows.line.request import Progress
@@ -33,11 +30,15 @@ def say(found: object, text: Callable[[], RenderableType], *, as_json: bool) -> 
     if as_json:
         sys.stdout.write(json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n")
     else:
+        from rich.console import Console
+
         Console(soft_wrap=True).print(text())
 
 
 def plain(found: object) -> Any:  # noqa: ANN401
     """Any of our results as what JSON knows."""
+    from pydantic import BaseModel
+
     if isinstance(found, BaseModel):
         return {**found.model_dump(mode="json"), **_counts(found)}
     if dataclasses.is_dataclass(found) and not isinstance(found, type):
@@ -56,6 +57,9 @@ def _counts(found: BaseModel) -> dict[str, Any]:
 
 def with_progress(work: Callable[[Progress], Result]) -> Result:
     """Show how far the work is, on the terminal's error stream; one line a step where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
     console = Console(stderr=True)
     if not console.is_terminal:
         return work(lambda step, done, of: console.print(f"{step} {done}/{of}") if done else None)
@@ -90,6 +94,13 @@ def complain(arguments: list[str], kind: str, where: str, what: str, hint: str, 
     else:
         sys.stderr.write(f"{kind} {where}: {what}\n  hint: {hint}\n")
     return code
+
+
+def panics() -> type[BaseException]:
+    """What Polars raises where it is at fault itself: no Exception, and it is asked for only where something was raised."""
+    from polars.exceptions import PanicException
+
+    return PanicException
 
 
 def our_fault(arguments: list[str], error: BaseException) -> int:

@@ -1,13 +1,25 @@
-"""What all commands of `justenough …` share: the program's name and help, and what every command takes."""
+"""What all commands of `justenough …` share: the program's name and help, and what every command takes.
+
+Whoever asks for help, or errs in a word, does not wait for Polars and DuckDB: what does the work is imported when it is first
+used.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import sys
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import LazyLoader, find_spec, module_from_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from flows.settings import Settings
+    from flows.workspace import Workspace
 
 EXIT_USAGE, EXIT_WAITING = 2, 3
 
@@ -17,6 +29,19 @@ def _version() -> str:
         return version("justenough")
     except PackageNotFoundError:
         return "not installed"
+
+
+def later(name: str) -> ModuleType:
+    """A module that is imported when something of it is first used."""
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = find_spec(name)
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(name=name)
+    spec.loader = LazyLoader(spec.loader)
+    module = sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 app = App(
@@ -43,6 +68,18 @@ class Common:
 
     workspace: Path = Path()
     json: Switch = False
+
+    def settings(self) -> Settings:
+        """The workspace's settings. Raises as `load_settings`."""
+        from flows.settings import load_settings
+
+        return load_settings(self.workspace)
+
+    def loaded(self) -> Workspace:
+        """The workspace. Raises as `load_workspace`."""
+        from flows.workspace import load_workspace
+
+        return load_workspace(self.workspace)
 
 
 HERE = Common()

@@ -12,30 +12,26 @@ from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from cyclopts.exceptions import CycloptsError
-from polars.exceptions import PanicException
 from rich.console import Group
 
-from flows import editors, line, more, upkeep  # noqa: F401  (they register their commands)
-from flows.answering import complain, our_fault, plain, say, unswept, with_progress
-from flows.app import EXIT_USAGE, EXIT_WAITING, HERE, Common, Several, Switch, app
+from flows import more, upkeep  # noqa: F401  (they register their commands)
+from flows.answering import complain, our_fault, panics, plain, say, unswept, with_progress
+from flows.app import EXIT_USAGE, EXIT_WAITING, HERE, Common, Several, Switch, app, later
 from flows.errors import JustEnoughError, UsageError
-from flows.pages import terminal
-from flows.pages.checks import checked
-from flows.pages.differences import compared
-from flows.pages.explanation import explained
-from flows.pages.previews import previewed
-from flows.pages.proofs import proved
-from flows.settings import load_settings
-from flows.starting import start_workspace
-from flows.workspace import load_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rich.console import RenderableType
 
+    from flows import editors, line, starting
     from flows.ledger.publishing import Recovered
     from flows.line.request import Delivered
+    from flows.pages import checks, differences, explanation, previews, proofs, terminal
+else:
+    editors, line, starting = map(later, ("flows.editors", "flows.line", "flows.starting"))
+    pages = ("checks", "differences", "explanation", "previews", "proofs", "terminal")
+    checks, differences, explanation, previews, proofs, terminal = (later(f"flows.pages.{page}") for page in pages)
 
 
 @app.command
@@ -67,7 +63,7 @@ def run(
         allow_past: deliver for a day that is over.
         common: where, and in which form to answer.
     """
-    workspace = load_workspace(common.workspace)
+    workspace = common.loaded()
     request = line.Request(as_of, product, target, parts, allow_past)
     done = with_progress(lambda progress: line.run(workspace, request, progress, dry_run=dry_run))
     _say(common, done, lambda: terminal.outcome(done, workspace.settings.outbox))
@@ -96,7 +92,7 @@ def plan(
         parts: cut the customers into so many parts.
         common: where, and in which form to answer.
     """
-    workspace = load_workspace(common.workspace)
+    workspace = common.loaded()
     request = line.Request(as_of, product, target, parts)
     done = with_progress(lambda progress: line.plan(workspace, request, progress))
     _say(common, done, lambda: terminal.planned(done))
@@ -125,7 +121,7 @@ def deliver(
         allow_past: deliver for a day that is over.
         common: where, and in which form to answer.
     """
-    workspace = load_workspace(common.workspace)
+    workspace = common.loaded()
     if failed is not None:
         again = line.deliver_again(workspace, failed)
         _say(common, again, lambda: terminal.again(again, workspace.settings.outbox))
@@ -159,17 +155,17 @@ def check(*, diff: str | None = None, prove: Switch = False, common: Common = HE
         common: where, and in which form to answer.
     """
     with unswept():
-        workspace = load_workspace(common.workspace)
+        workspace = common.loaded()
         report = line.check(workspace)
     if diff is not None:
         difference = line.compare(workspace, diff)
-        _say(common, difference, lambda: compared(difference))
+        _say(common, difference, lambda: differences.compared(difference))
         return 0
     if not prove:
-        _say(common, report, lambda: checked(report))
+        _say(common, report, lambda: checks.checked(report))
         return 0
     proof = with_progress(lambda progress: line.prove(workspace, progress))
-    _say(common, {**plain(report), "proof": proof.told}, lambda: Group(checked(report), proved(proof)))
+    _say(common, {**plain(report), "proof": proof.told}, lambda: Group(checks.checked(report), proofs.proved(proof)))
     return 1 if proof.complaints else 0
 
 
@@ -203,12 +199,12 @@ def preview(
         customer: what this customer would get by the latest plan, or why nothing.
         common: where, and in which form to answer.
     """
-    workspace = load_workspace(common.workspace)
+    workspace = common.loaded()
     asked = line.Asked(channel, locale, variant, brand)
     found = (
         line.preview_for(workspace, product, customer, asked) if customer else line.preview(workspace, product, asked)
     )
-    _say(common, found, lambda: previewed(found))
+    _say(common, found, lambda: previews.previewed(found))
     return 0
 
 
@@ -224,8 +220,8 @@ def explain(customer: str, *, plan: str | None = None, common: Common = HERE) ->
         plan: read this plan instead of the latest one.
         common: where, and in which form to answer.
     """
-    found = line.explain(load_workspace(common.workspace), customer, plan)
-    _say(common, found, lambda: explained(found))
+    found = line.explain(common.loaded(), customer, plan)
+    _say(common, found, lambda: explanation.explained(found))
     return 0
 
 
@@ -244,7 +240,7 @@ def init(folder: Path, *, database: Path | None = None, json: Switch = False) ->
         database: your DuckDB file.
         json: print JSON for programs instead of text for people.
     """
-    done = start_workspace(folder, database)
+    done = starting.start_workspace(folder, database)
     _say(Common(folder, json), done, lambda: terminal.started(done))
     return 0
 
@@ -262,7 +258,7 @@ def sample(*, customers: int = 20_000, as_of: date | None = None, seed: int = 7,
         seed: other seeds make other people.
         common: where, and in which form to answer.
     """
-    settings = load_settings(common.workspace)
+    settings = common.settings()
     rows = with_progress(lambda progress: line.sample(settings, as_of, customers, seed, progress))
     _say(common, {"rows": rows}, lambda: terminal.sampled(rows))
     return 0
@@ -311,7 +307,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         hint = "the next run finishes or undoes what this one began"
         return complain(arguments, "Interrupted", "justenough", "stopped by hand", hint, 130)
-    except (Exception, PanicException) as error:  # noqa: BLE001  (an unknown error's text may hold a customer's data)
+    except (Exception, panics()) as error:  # noqa: BLE001  (an unknown error's text may hold a customer's data)
         return our_fault(arguments, error)
     return code if isinstance(code, int) else 0
 

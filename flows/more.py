@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App
 
-from flows import line
 from flows.answering import say, with_progress
-from flows.app import EXIT_WAITING, HERE, Common, Switch, app
+from flows.app import EXIT_WAITING, HERE, Common, Switch, app, later
 from flows.errors import UsageError
-from flows.ledger.acknowledging import Told  # noqa: TC001
-from flows.ledger.inbox import Said  # noqa: TC001
-from flows.line.request import Published
-from flows.pages import terminal
-from flows.settings import load_settings
-from flows.workspace import load_workspace
+from flows.ledger.states import Said, Told  # noqa: TC001
 
 if TYPE_CHECKING:
+    from flows import line
     from flows.line import Way
+    from flows.pages import terminal
+else:
+    line, terminal = later("flows.line"), later("flows.pages.terminal")
 
 
 @app.command(name="opt-out")
@@ -60,7 +58,7 @@ def opt_out(  # noqa: PLR0913  (what people say has so many sides)
         file: many at once, a JSON object with these entries a line (the id as customer_id).
         common: where, and in which form to answer.
     """
-    settings = load_settings(common.workspace)
+    settings = common.settings()
     if file is not None:
         count = line.tell_all(settings, file)
     else:
@@ -106,7 +104,7 @@ def recover(
         taken: it was loaded: it counts as published.
         common: where, and in which form to answer.
     """
-    workspace = load_workspace(common.workspace)
+    workspace = common.loaded()
     chosen: dict[Way, bool] = {"publish": publish, "abort": abort, "taken": taken}
     ways = [way for way, is_chosen in chosen.items() if is_chosen]
     if batch is None and not ways:
@@ -121,7 +119,7 @@ def recover(
         say({"batch": batch, "was": ways[0]}, lambda: terminal.resolved(batch, ways[0]), as_json=common.json)
         return 0
     outbox = workspace.settings.outbox
-    if isinstance(done, Published):
+    if isinstance(done, line.Published):
         say(done, lambda: terminal.again(done, outbox), as_json=common.json)
     else:
         say(done, lambda: terminal.delivered(done, outbox), as_json=common.json)
@@ -150,7 +148,7 @@ def acknowledge(
             good (complaint, unsubscribed, hard_bounce) gets nothing any more. Default: the whole batch.
         common: where, and in which form to answer.
     """
-    found = line.acknowledge(load_settings(common.workspace), batch, told, file)
+    found = line.acknowledge(common.settings(), batch, told, file)
     say(found, lambda: terminal.acknowledged(found), as_json=common.json)
     return 0 if found.is_whole else EXIT_WAITING
 
@@ -177,7 +175,7 @@ def reconcile(
         missing: write the addresses that it lacks into this file, readable by you alone.
         common: where, and in which form to answer.
     """
-    found = line.reconcile_list(load_workspace(common.workspace), target, file, brand, missing)
+    found = line.reconcile_list(common.loaded(), target, file, brand, missing)
     say(found, lambda: terminal.reconciled(found), as_json=common.json)
     return 0
 
@@ -197,7 +195,7 @@ def link_key(brand: str, file: Path, *, common: Common = HERE) -> int:
         file: to write, readable by you alone.
         common: where, and in which form to answer.
     """
-    keys = line.write_link_keys(load_settings(common.workspace), brand, file)
+    keys = line.write_link_keys(common.settings(), brand, file)
     say({"brand": brand, "file": str(file), "keys": keys}, lambda: terminal.link_key(brand, file), as_json=common.json)
     return 0
 
@@ -213,7 +211,7 @@ def verify(token: str, *, common: Common = HERE) -> int:
         token: what stands in the address in the place of {token}.
         common: where, and in which form to answer.
     """
-    found = line.read_link(load_settings(common.workspace), token)
+    found = line.read_link(common.settings(), token)
     say(found, lambda: terminal.followed(found.action, found.brand, found.message_id), as_json=common.json)
     return 0
 
@@ -237,7 +235,7 @@ def export_strings(*product: str, locale: str, to: Path = Path(), common: Common
         to: the folder that they are written to.
         common: where, and in which form to answer.
     """
-    found = line.export_strings(load_workspace(common.workspace), product, locale, to)
+    found = line.export_strings(common.loaded(), product, locale, to)
     say(found, lambda: terminal.exported(found), as_json=common.json)
     return 0
 
@@ -253,7 +251,7 @@ def import_strings(file: Path, *, common: Common = HERE) -> int:
         file: the catalogue, under the name that it was exported with.
         common: where, and in which form to answer.
     """
-    found = line.import_strings(load_workspace(common.workspace), file)
+    found = line.import_strings(common.loaded(), file)
     say(found, lambda: terminal.imported(found), as_json=common.json)
     return 1 if found.wrong else 0
 
@@ -285,8 +283,8 @@ def recall(
         common: where, and in which form to answer.
     """
     which = line.Which(batch, product, customer_file)
-    settings = load_settings(common.workspace)
-    done = line.recall_now(load_workspace(common.workspace)) if which.is_open else line.recall(settings, which)
+    settings = common.settings()
+    done = line.recall_now(common.loaded()) if which.is_open else line.recall(settings, which)
     say(done, lambda: terminal.recalled(done, settings.outbox), as_json=common.json)
     return EXIT_WAITING if done.is_waiting else 0
 
@@ -316,7 +314,7 @@ def correct(
         dry_run: only show whom it would reach.
         common: where, and in which form to answer.
     """
-    workspace = load_workspace(common.workspace)
+    workspace = common.loaded()
     if dry_run and expect is not None:
         raise UsageError("justenough correct", "--dry-run delivers nothing", "leave out one of --dry-run and --expect")
     planned, done = with_progress(lambda progress: line.correct(workspace, batch, expect, progress))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from flows import line
+from typing import TYPE_CHECKING
+
 from flows.answering import say
-from flows.app import EXIT_WAITING, HERE, Common, app
-from flows.pages import upkeep
-from flows.settings import load_settings
-from flows.workspace import load_workspace
+from flows.app import EXIT_WAITING, HERE, Common, app, later
+
+if TYPE_CHECKING:
+    from flows import line
+    from flows.pages import upkeep
+else:
+    line, upkeep = later("flows.line"), later("flows.pages.upkeep")
 
 
 @app.command
@@ -26,7 +30,7 @@ def forget(*customer: str, common: Common = HERE) -> int:
         customer: the customers' ids.
         common: where, and in which form to answer.
     """
-    settings = load_settings(common.workspace)
+    settings = common.settings()
     done = line.forget(settings, customer) if customer else line.forget_requested(settings)
     say(done, lambda: upkeep.forgotten(done, settings.outbox), as_json=common.json)
     return EXIT_WAITING if done.on_hold or done.refused else 0
@@ -44,7 +48,7 @@ def retain(*, common: Common = HERE) -> int:
     Args:
         common: where, and in which form to answer.
     """
-    done = line.retain(load_workspace(common.workspace))
+    done = line.retain(common.loaded())
     say(done, lambda: upkeep.retained(done), as_json=common.json)
     return 0
 
@@ -62,7 +66,7 @@ def rotate_key(*, common: Common = HERE) -> int:
     Args:
         common: where, and in which form to answer.
     """
-    workspace = load_workspace(common.workspace)
+    workspace = common.loaded()
     done = line.rotate(workspace)
     say(done, lambda: upkeep.rotated(done, workspace.settings.key_file.name), as_json=common.json)
     return 0
@@ -80,6 +84,6 @@ def restored(*, common: Common = HERE) -> int:
     Args:
         common: where, and in which form to answer.
     """
-    behind = line.restored(load_settings(common.workspace))
+    behind = line.restored(common.settings())
     say(behind, lambda: upkeep.accepted(behind), as_json=common.json)
     return 0

@@ -12,7 +12,10 @@ import polars as pl
 import pytest
 
 from benchmarks.against import too_few
+from benchmarks.figures import read
 from benchmarks.outputs import Outputs, differences, unbalanced
+from benchmarks.rendering import ENGINES
+from benchmarks.rendering import differences as different
 from flows.stages import ORDER
 from tests.house.tree import ROOT, Module
 
@@ -25,7 +28,7 @@ ALONE = ("floor", "straightforward", "straightforward_files")
 def test_the_line_is_measured_stage_by_stage_at_every_size():
     command = [sys.executable, str(ROOT / "benchmarks" / "line.py"), "--customers", *SIZES]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    head, _, *lines = printed.splitlines()
+    head, _, *lines, _ = printed.splitlines()
     assert [word for word in head.split() if word.isdigit()] == list(SIZES)
     measured = [(row[:24].strip(), row[24:].split()) for row in lines]
     assert [name for name, _ in measured] == [
@@ -33,14 +36,17 @@ def test_the_line_is_measured_stage_by_stage_at_every_size():
         "addresses",
         *ORDER,
         "ledger and publishing",
+        "receipts",
         "the rest",
         "the whole run",
         "(floor)",
         "(building the sample)",
-        "(guard, exposure, crowd)",
+        "(guard)",
+        "(protocol)",
+        "(receipts)",
         "(rows published)",
     ]
-    *steps, whole = [[float(number) for number in numbers] for _, numbers in measured[:-4]]
+    *steps, whole = [[float(number) for number in numbers] for _, numbers in measured[:-6]]
     for size in range(len(SIZES)):
         seconds, cpu, _, peak = zip(*(row[4 * size : 4 * size + 4] for row in steps), strict=True)
         assert all(megabytes > 20 for megabytes in peak)  # each has run
@@ -48,17 +54,48 @@ def test_the_line_is_measured_stage_by_stage_at_every_size():
         assert abs(sum(seconds) - whole[4 * size]) < 0.1
         assert abs(sum(cpu) - whole[4 * size + 1]) < 0.1
     assert all(int(rows) > 0 for rows in measured[-1][1])
+    shares = [[float(share.rstrip("%")) for share in numbers] for _, numbers in measured[-4:-1]]
+    assert all(0 < share < 60 for row in shares for share in row)
+    assert all(sum(row) < 100 for row in zip(*shares, strict=True))
 
 
 @pytest.mark.slow
-def test_checking_the_sample_takes_a_few_times_what_importing_the_program_does():
-    """Some .42 s and 1.3 s of CPU on an idle machine of 2026, where two seconds are what people wait for.
-
-    A ratio holds on a busy one too.
-    """
-    command = [sys.executable, str(ROOT / "benchmarks" / "check.py"), "--times", "2"]
+def test_commands_take_a_few_times_what_importing_the_libraries_does():
+    """Of CPU, which holds on a busy machine, too; help is waited for less long than Polars alone."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "starting.py"), "--times", "2", "--customers", "2000"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert 0.5 < float(printed.splitlines()[-1].split()[1]) < 3.7
+    rows = {row[:16].strip(): row[16:].split() for row in printed.splitlines()[2:]}
+    assert list(rows) == ["", "the libraries", "--help", "check", "run"]
+    assert [float(rows[name][-1]) < most for name, most in (("--help", 0.8), ("check", 6), ("run", 30))] == [True] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_every_engine_is_measured_on_the_same_messages(tmp_path):
+    """How many times Jinja2's ours are is told by an idle machine; that they are many is seen on any."""
+    figures = tmp_path / "figures.json"
+    command = [sys.executable, str(ROOT / "benchmarks" / "rendering.py"), "--rows", "20000", "--times", "1"]
+    words = ["--megabytes", "5", "--figures", str(figures)]
+    printed = subprocess.run([*command, *words], capture_output=True, text=True, check=True).stdout
+    table = {row[:26].strip(): row[26:].split() for row in printed[printed.index("messages a second") :].splitlines()}
+    assert list(table)[1:-3] == list(ENGINES)
+    assert [int(count.replace(",", "")) > 90 for count in table["(messages compared)"]] == [True] * 3
+    found = read(figures)
+    assert found.benchmark == ("rendering.py", *command[2:], "--megabytes", "5")
+    assert found.figures["short text: creatives and slots / Jinja2, sandboxed"].value > 5
+
+
+def test_a_message_that_is_not_the_same_is_told_before_any_time():
+    digests = {
+        "Jinja2, sandboxed": ["a", "b", "c"],
+        "liquidjs": ["a", "b", "c"],
+        "handlebars": ["a", "x", "y"],
+        "ours": ["a"],
+    }
+    assert different("newsletter", digests) == [
+        "newsletter: 2 of 3 messages of handlebars are not Jinja2's, first [1]",
+        "newsletter: 0 of 3 messages of ours are not Jinja2's, first []",
+    ]
 
 
 @pytest.mark.slow

@@ -312,7 +312,7 @@ def test_our_own_fault_is_70_and_names_the_place_but_quotes_nothing(je, monkeypa
     def broken(_folder: Path) -> None:
         raise KeyError("secret@example.com")
 
-    monkeypatch.setattr(cli, "load_workspace", broken)
+    monkeypatch.setattr("flows.workspace.load_workspace", broken)
     code, out, err = je("run")
     assert (code, "test_cli.py:" in err, "KeyError" in err) == (70, True, True)
     assert "secret" not in out + err

@@ -7,7 +7,7 @@ nobody, so its claims are released: nobody is capped by it, and the same help ma
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -17,9 +17,9 @@ from flows.errors import StateError, nearest
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from flows.ledger.states import Told
     from flows.ledger.store import Ledger
 
-Told = Literal["loaded", "sent", "failed", "lapsed"]
 _MAY_FOLLOW: dict[str, tuple[str, ...]] = {
     "loaded": ("published", "hold"),
     "sent": ("published", "hold", "loaded"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -18,6 +18,7 @@ from flows.clock import present
 from flows.durable import private_folder, sync_folder, write_bytes
 from flows.errors import DataError
 from flows.incoming import DoubledKeyError, each_once
+from flows.ledger.states import Said
 from flows.schemas import COLUMNS
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.settings import Settings
-
-Said = Literal["no", "yes", "pending", "snooze", "bounced", "complained"]
 
 NOTICES = pl.Schema(
     {

@@ -24,8 +24,8 @@ from flows.stages.claims import MEMBERS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.ledger.acknowledging import Heard, Told
-    from flows.ledger.inbox import Said
+    from flows.ledger.acknowledging import Heard
+    from flows.ledger.states import Said, Told
     from flows.line.request import Published
     from flows.settings import Settings
     from flows.workspace import Workspace

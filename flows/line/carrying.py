@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.destinations import Destination
-    from flows.ledger.acknowledging import Told
     from flows.ledger.carriage import Carriage
+    from flows.ledger.states import Told
     from flows.settings import Settings
     from flows.transports import Way
     from flows.workspace import Workspace

@@ -1,0 +1,77 @@
+"""DuckDB goes on between two openings of the ledger; the file, its lock and what went wrong do not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from flows.errors import StatementError
+from flows.ledger.engine import engine_of
+from flows.ledger.store import open_ledger
+
+WRITTEN = "INSERT INTO tombstone VALUES ('p', 'k', TIMESTAMP '2026-11-22')"
+FROM_ELSEWHERE = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute(sys.argv[2])"
+
+
+def buried(settings) -> int:
+    with open_ledger(settings) as ledger:
+        return ledger.rows("FROM tombstone").height
+
+
+def test_the_file_is_whole_and_free_as_soon_as_the_ledger_is_closed_though_duckdb_goes_on(settings):
+    with open_ledger(settings) as ledger, ledger.transaction():
+        ledger.execute(WRITTEN)
+    before = engine_of(settings.ledger)
+    assert {path.name for path in settings.state.iterdir()} == {"ledger.duckdb"}
+    subprocess.run([sys.executable, "-c", FROM_ELSEWHERE, settings.ledger, WRITTEN], check=True)
+    assert buried(settings) == 2
+    assert engine_of(settings.ledger) is before
+
+
+def test_who_opens_it_within_itself_keeps_it_to_the_end(settings):
+    with open_ledger(settings) as outer:
+        assert buried(settings) == 0
+        with outer.transaction():
+            outer.execute(WRITTEN)
+    assert buried(settings) == 1
+
+
+def test_after_an_error_duckdb_is_started_anew(settings):
+    with open_ledger(settings):
+        before = engine_of(settings.ledger)
+    with pytest.raises(StatementError), open_ledger(settings) as ledger, ledger.transaction():
+        ledger.execute(f"{WRITTEN}; FROM nothing")
+    assert engine_of(settings.ledger) is not before
+    assert buried(settings) == 0
+
+
+def test_two_ledgers_are_not_taken_for_each_other(settings, tmp_path):
+    state = tmp_path / "other"
+    other = settings.model_copy(update={"state": state, "ledger": state / "ledger.duckdb"})
+    with open_ledger(settings) as ledger:
+        with ledger.transaction():
+            ledger.execute(WRITTEN)
+        assert buried(other) == 0
+    assert (buried(other), buried(settings)) == (0, 1)
+
+
+def test_a_fork_has_an_engine_of_its_own(settings):
+    assert buried(settings) == 0
+    pid = os.fork()
+    if not pid:
+        os._exit(7 if buried(settings) == 0 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    engine = engine_of(settings.ledger)
+    pid = os.fork()
+    if not pid:
+        os._exit(7 if engine_of(settings.ledger) is not engine else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+
+
+def test_what_does_not_fit_into_memory_goes_beside_the_ledger(settings):
+    with open_ledger(settings) as ledger:
+        found = ledger.rows("SELECT current_setting('temp_directory') AS folder, current_setting('TimeZone') AS zone")
+    assert found.rows() == [(f"{settings.ledger}.tmp", "UTC")]
