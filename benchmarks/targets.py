@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/targets.py [--rows 1000000] [--targets email_file ses …]
 
-Ours is from worded deliveries, as a plan has them, to a staged batch: sorted, filled in, shaped, cut, hashed, digested and synced, with its manifest.
-Raw is Polars writing the lines of the first file's columns, which it finds ready, into one file that is synced, too; where there
-are digests of addresses, raw hashes once as many texts: that alone takes longer than to write them. Each is measured in one run,
-three times; the least counts. The last line is the worst ratio among targets whose files are CSV.
+Ours is from worded deliveries, as a plan has them, to a staged batch: sorted, filled in, shaped, cut, hashed, digested and
+synced, with its manifest. Raw is Polars writing the lines of the first file's columns, which it finds ready, into one file that
+is synced, too; where there are digests of addresses, raw hashes once as many texts: that alone takes longer than to write them.
+Each is measured in one run, three times; the least counts. The last line is the worst ratio among targets whose files are CSV.
 """
 
 from __future__ import annotations
