@@ -11,7 +11,7 @@ from flows.facts import at_level, check_audience, highest_level
 from flows.schemas import ROUTED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from flows.product import Product
     from flows.settings import Settings
@@ -42,26 +42,25 @@ def routed(
     Raises:
         GuardError: an audience would have more than three dimensions in common.
     """
-    lanes = []
+    lanes, columns = [], [*ROUTED.names(), *fields]
     for brand in product.brands:
-        rows = guarded.filter(pl.col("brand") == brand)
-        targets = settings.targets.get(brand, {})
-        first = [channel for channel in product.channels.first_of if channel in targets]
-        lanes += [_first_lane(rows, first, targets)] if first else []
-        lanes += [
-            _lane(rows, channel, channel, targets[channel]) for channel in product.channels.also if channel in targets
-        ]
-    columns = [*ROUTED.names(), *fields]
+        targets, is_mine = settings.targets.get(brand, {}), pl.col("brand") == brand
+        first = [name for name in product.channels.first_of if name in targets]
+        open_ones = [pl.when(pl.col(f"{name}_reason").is_null()).then(pl.lit(name)) for name in first]
+        chosen = pl.coalesce(pl.lit(None, pl.String), *open_ones)
+        ways = [(FIRST, name, is_mine & (chosen == name)) for name in first]
+        ways += [(name, name, is_mine) for name in product.channels.also if name in targets]
+        lanes += [_lane(guarded, lane, name, targets[name]).select(columns, _is_it=is_it) for lane, name, is_it in ways]
     if not lanes:
         return (
             guarded.clear()
             .with_columns(pl.lit(None, kind).alias(name) for name, kind in ROUTED.items())
             .select(columns)
         )
-    rows = pl.concat(lanes)
+    rows = pl.concat(lane.filter("_is_it").drop("_is_it") for lane in lanes)
     if not rows.filter(_tells_others()).is_empty():
         check_audience(f"templates/{product.name}", {*product.because, *targeted})
-    return at_level(rows, _level(product, targeted), product.dimensions, fields).select(columns)
+    return at_level(rows, _level(product, targeted), product.dimensions, fields)
 
 
 def carried(decisions: pl.DataFrame, products: Mapping[str, Product], settings: Settings) -> pl.DataFrame:
@@ -90,13 +89,6 @@ def _level(product: Product, targeted: Collection[str]) -> pl.Expr:
 def _tells_others() -> pl.Expr:
     """Whether a channel lets somebody else know who is meant."""
     return pl.col("channel").is_in([name for name, channel in CHANNELS.items() if channel.needs_yes])
-
-
-def _first_lane(rows: pl.DataFrame, channels: Sequence[str], targets: Mapping[str, str]) -> pl.DataFrame:
-    chosen = pl.coalesce(pl.when(pl.col(f"{name}_reason").is_null()).then(pl.lit(name)) for name in channels)
-    rows = rows.with_columns(_chosen=chosen)
-    picked = [_lane(rows.filter(pl.col("_chosen") == name), FIRST, name, targets[name]) for name in channels]
-    return pl.concat(picked).drop("_chosen")
 
 
 def _lane(rows: pl.DataFrame, lane: str, channel: str, target: str) -> pl.DataFrame:
