@@ -33,10 +33,14 @@ class Key:
     def __repr__(self) -> str:
         return f"Key({self.key_id})"
 
-    def of(self, *inputs: pl.Expr | str) -> pl.Expr:
-        """HMAC-SHA256 of the inputs, as 64 hexadecimal digits. Strings are literals; null inputs count as ''."""
+    def of(self, *inputs: pl.Expr | str, only: pl.Expr | None = None) -> pl.Expr:
+        """HMAC-SHA256 of the inputs, as 64 hexadecimal digits. Strings are literals; null inputs count as ''.
+
+        Where `only` does not hold it is null, and takes no time.
+        """
         parts = [pl.lit(value) if isinstance(value, str) else value.fill_null("") for value in inputs]
         joined = pl.concat_str(parts, separator=UNIT_SEPARATOR)
+        joined = joined if only is None else pl.when(only).then(joined)
         hashed: pl.Expr = joined.chash.hmac_sha256(key=self.secret)  # type: ignore[attr-defined]
         return hashed
 

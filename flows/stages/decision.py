@@ -34,6 +34,10 @@ NARROW = (
 )
 
 
+_LISTS = ("terms", "closed")
+"""What nothing is decided by, and takes most of the time to be sorted: it is brought back in the end."""
+
+
 def decided(
     scored: Sequence[pl.DataFrame],
     history: pl.DataFrame,
@@ -55,11 +59,13 @@ def decided(
     Returns:
         `schemas.DECISIONS`. HOLDOUT stands on the winner of a person who is held out: it is logged, and nothing is sent.
     """
-    everyone = pl.concat([frame.select(NARROW) for frame in scored])
+    whole = pl.concat([frame.select(NARROW) for frame in scored])
+    lists, everyone = whole.select(_LISTS), whole.drop(_LISTS).with_row_index("_row")
     service = _best(everyone.filter(pl.col("message_type") == "service"), ["customer_id", "brand", "subject_id"])
     marketing = _silenced(everyone.filter(pl.col("message_type") == "marketing"), service, history, moment)
     marketing = _best(marketing, ["customer_id", "brand"])
-    return _identified(_drawn(pl.concat([service, marketing]), products, settings), settings, key, moment)
+    rows = _identified(_drawn(pl.concat([service, marketing]), products, settings), settings, key, moment)
+    return pl.concat([rows, lists[rows["_row"]]], how="horizontal").select(DECISIONS.names())
 
 
 def units(decisions: pl.DataFrame) -> pl.DataFrame:
@@ -99,7 +105,8 @@ def _drawn(decisions: pl.DataFrame, products: Sequence[Product], settings: Setti
 
     Each draw has a salt of its own: one that served both the holdout and the variants would skew the variants.
     """
-    person = pl.col("customer_id")
+    is_won = pl.col("reason").is_null()
+    person = pl.when(is_won).then("customer_id")  # nothing is drawn for anybody else: they are not held out
     shares = {
         p.name: (1 - settings.global_holdout) * (1 - p.test.holdout) for p in products if p.message_type == "marketing"
     }
@@ -108,16 +115,16 @@ def _drawn(decisions: pl.DataFrame, products: Sequence[Product], settings: Setti
     for product in products:
         mine = pl.col("product") == product.name
         if product.message_type == "marketing" and product.test.holdout:
-            kept = draw(f"{settings.name}/{product.name}/holdout", person) >= product.test.holdout
+            kept = draw(f"{settings.name}/{product.name}/holdout", pl.when(mine).then(person)) >= product.test.holdout
             is_treated = is_treated & (~mine | kept)
         if product.test.variants:
-            drawn, drawn_share = _variant(product, draw(f"{settings.name}/{product.name}/variants", person))
+            u = draw(f"{settings.name}/{product.name}/variants", pl.when(mine).then(person))
+            drawn, drawn_share = _variant(product, u)
             variant, share = (
                 pl.when(mine).then(drawn).otherwise(variant),
                 pl.when(mine).then(drawn_share).otherwise(share),
             )
-    is_won = pl.col("reason").is_null()
-    is_held = is_won & (pl.col("message_type") == "marketing") & ~is_treated
+    is_held = (pl.col("message_type") == "marketing") & ~is_treated
     reached = pl.col("product").replace_strict(shares, default=1.0, return_dtype=pl.Float64)
     return decisions.with_columns(
         reason=pl.when(is_held).then(pl.lit("HOLDOUT")).otherwise("reason"),
@@ -140,14 +147,14 @@ def _variant(product: Product, u: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
 
 def _identified(decisions: pl.DataFrame, settings: Settings, key: Key, moment: Moment) -> pl.DataFrame:
     subject = pl.col("subject_id")
-    identity = key.of(
-        settings.name, pl.col("brand"), pl.col("product"), subject, pl.col("person_key"), str(moment.as_of)
-    )
     is_won = pl.col("reason").is_null() | (pl.col("reason") == "HOLDOUT")
-    return (
-        decisions.with_columns(
-            decision_id=pl.when(is_won).then(identity),
-        )
-        .select(DECISIONS.names())
-        .sort("customer_id", "brand", "product", "subject_id")
+    identity = key.of(
+        settings.name,
+        pl.col("brand"),
+        pl.col("product"),
+        subject,
+        pl.col("person_key"),
+        str(moment.as_of),
+        only=is_won,
     )
+    return decisions.with_columns(decision_id=identity).sort("customer_id", "brand", "product", "subject_id")

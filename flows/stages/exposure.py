@@ -43,6 +43,7 @@ def spared(
     if product.message_type == "service":
         return guarded
     rows = _with(lately, guarded)
+    kinds = rows.select(_KIND).unique()  # a handful: most have the same facts, and were shown nothing
     told = pl.lit(product.because, dtype=_LIST)
     levels = range(MOST_DIMENSIONS + 1)
     fitting = [
@@ -51,7 +52,9 @@ def spared(
         )
         for level in levels
     ]
-    rows = rows.with_columns(_highest=pl.max_horizontal(fitting))
+    rows = rows.join(
+        kinds.with_columns(_highest=pl.max_horizontal(fitting)), on=_KIND, how="left", maintain_order="left"
+    )
     exposed = pl.when(pl.col("_highest").is_null()).then(pl.lit("EXPOSED"))
     rows = rows.with_columns(reason=pl.coalesce("reason", exposed), _highest=pl.col("_highest").fill_null(0))
     return at_level(rows, pl.col("_highest"), product.dimensions, fields).drop("_highest", *_WINDOWS)
@@ -81,6 +84,7 @@ def exposed(
 
 
 _WINDOWS = ("_in_30_days", "_in_90_days")
+_KIND = ("facts", *_WINDOWS)
 
 
 def _with(lately: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

@@ -44,26 +44,23 @@ def routed(
     Raises:
         GuardError: an audience would have more than three dimensions in common.
     """
-    lanes = []
+    lanes, columns = [], [*ROUTED.names(), *fields]
     for brand in product.brands:
-        rows = guarded.filter(pl.col("brand") == brand)
-        targets = settings.targets.get(brand, {})
-        first = [channel for channel in product.channels.first_of if channel in targets]
-        lanes += [_first_lane(rows, first, targets, _budgeted(product, brand, settings))] if first else []
-        lanes += [
-            _lane(rows, channel, channel, targets[channel]) for channel in product.channels.also if channel in targets
-        ]
-    columns = [*ROUTED.names(), *fields]
+        targets, is_mine = settings.targets.get(brand, {}), pl.col("brand") == brand
+        first = [name for name in product.channels.first_of if name in targets]
+        ways = _firsts(first, is_mine, _budgeted(product, brand, settings))
+        ways += [(name, name, is_mine) for name in product.channels.also if name in targets]
+        lanes += [_lane(guarded, lane, name, targets[name]).select(columns, _is_it=is_it) for lane, name, is_it in ways]
     if not lanes:
         return (
             guarded.clear()
             .with_columns(pl.lit(None, kind).alias(name) for name, kind in ROUTED.items())
             .select(columns)
         )
-    rows = pl.concat(lanes)
+    rows = pl.concat(lane.filter("_is_it").drop("_is_it") for lane in lanes)
     if not rows.filter(_tells_others()).is_empty():
         check_audience(f"templates/{product.name}", {*product.because, *targeted})
-    return at_level(rows, _level(product, targeted), product.dimensions, fields).select(columns)
+    return at_level(rows, _level(product, targeted), product.dimensions, fields)
 
 
 def carried(decisions: pl.DataFrame, products: Mapping[str, Product], settings: Settings) -> pl.DataFrame:
@@ -99,16 +96,15 @@ def _budgeted(product: Product, brand: str, settings: Settings) -> Collection[st
     return () if product.message_type == "service" else settings.budgets_of(brand)
 
 
-def _first_lane(
-    rows: pl.DataFrame, channels: Sequence[str], targets: Mapping[str, str], budgeted: Collection[str]
-) -> pl.DataFrame:
-    ways, is_settled = [], pl.lit(False)  # noqa: FBT003
+def _firsts(channels: Sequence[str], is_mine: pl.Expr, budgeted: Collection[str]) -> list[tuple[str, str, pl.Expr]]:
+    """The lane, the channel, and whose it is: the first open one, and what is open behind it while budgets leave a choice."""
+    ways, is_settled = [], ~is_mine
     for name in channels:
         is_open = pl.col(f"{name}_reason").is_null()
-        ways.append(_lane(rows.filter(is_open & ~is_settled), FIRST, name, targets[name]))
+        ways.append((FIRST, name, is_open & ~is_settled))
         if name not in budgeted:
             is_settled |= is_open
-    return pl.concat(ways)
+    return ways
 
 
 def _lane(rows: pl.DataFrame, lane: str, channel: str, target: str) -> pl.DataFrame:

@@ -35,6 +35,6 @@ def candidates(rows: pl.DataFrame, product: Product, moment: Moment, key: Key) -
         pl.exclude("next_due_on", "valid_until"),
         product=pl.lit(product.name),
         message_type=pl.lit(product.message_type),
-        subject_key=pl.when(pl.col("subject_id").is_not_null()).then(key.of(pl.col("subject_id"))),
+        subject_key=key.of(pl.col("subject_id"), only=pl.col("subject_id").is_not_null()),
         valid_until=pl.min_horizontal("valid_until", pl.lit(ends_at, dtype=INSTANT)),
     )
