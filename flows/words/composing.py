@@ -49,16 +49,17 @@ def compose(words: Words, frame: pl.DataFrame) -> Composed:
 
 @dataclass
 class _Path:
-    """The rows that have had the same outcomes so far."""
+    """The rows that have had the same outcomes so far. `known` are those of conditions, by what these come down to."""
 
     outcomes: tuple[str, ...] = ()
+    known: dict[tuple[str, bool | None], bool] = field(default_factory=dict)
     sets: dict[str, nodes.Expr] = field(default_factory=dict)
     pieces: dict[str, list[Piece]] = field(default_factory=dict)
     slots: dict[str, Closed] = field(default_factory=dict)
 
     def split(self, outcome: str) -> _Path:
         pieces = {part: list(done) for part, done in self.pieces.items()}
-        return _Path((*self.outcomes, outcome), dict(self.sets), pieces, dict(self.slots))
+        return _Path((*self.outcomes, outcome), dict(self.known), dict(self.sets), pieces, dict(self.slots))
 
 
 class _Composing:
@@ -161,20 +162,25 @@ class _Composing:
         return tuple(found.values())
 
     def _fork(self, fork: Fork, active: list[int]) -> tuple[list[int], list[int]]:
-        """Split the active paths by the outcome of a condition: those that take it, those that do not."""
+        """Split the active paths by the outcome of a condition: those that take it, those that do not.
+
+        A path on which the same condition has been asked before is not asked again: long words ask it in every section.
+        """
         then: list[int] = []
         otherwise: list[int] = []
         for closed, numbers in _alike(
             {number: self._closed(fork.test, self.paths[number], is_html=None) for number in active}
         ):
-            if closed.inputs:
-                taken, left = self._outcomes(closed, numbers, fork.number)
+            asked = [number for number in numbers if closed.inputs and closed.identity not in self.paths[number].known]
+            if asked:
+                taken, left = self._outcomes(closed, asked, fork.number)
                 then, otherwise = then + taken, otherwise + left
-            else:
-                is_true = evaluate_once(self.words, closed) == TRUE
-                for number in numbers:
-                    self.paths[number].outcomes += (f"{fork.number}{'+' if is_true else '-'}",)
-                (then if is_true else otherwise).extend(numbers)
+            is_true = not closed.inputs and evaluate_once(self.words, closed) == TRUE
+            for number in [number for number in numbers if number not in asked]:
+                path = self.paths[number]
+                is_taken = path.known.get(closed.identity, is_true)
+                path.outcomes += (f"{fork.number}{'+' if is_taken else '-'}",)
+                (then if is_taken else otherwise).append(number)
         return then, otherwise
 
     def _outcomes(self, closed: Closed, numbers: list[int], fork: int) -> tuple[list[int], list[int]]:
@@ -187,6 +193,7 @@ class _Composing:
             news = [len(self.paths) + offset for offset in range(len(olds))]
             for old, new in zip(olds, news, strict=True):
                 self.paths[new] = self.paths[old].split(f"{fork}{'+' if side is sides[0] else '-'}")
+                self.paths[new].known[closed.identity] = side is sides[0]
             moved = paths.filter(here).replace_strict(olds, news, return_dtype=pl.UInt32)
             self.path_of = self.path_of.scatter(at.filter(here), moved)
             side.extend(news)

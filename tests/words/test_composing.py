@@ -73,6 +73,14 @@ def test_composing_again_makes_the_same_creatives_whatever_has_been_compiled_bef
     assert_as_plain(words, frame)
 
 
+def test_a_condition_that_is_asked_again_comes_out_as_it_did_and_makes_no_further_keys(tmp_path: Path) -> None:
+    asked = "{% if a %}A{% else %}-{% endif %}{% if b %}B{% elif a %}a{% else %}-{% endif %}"
+    words = words_from(tmp_path, f"{{% block text %}}{asked * 3}{{% set a = b %}}{asked}{{% endblock %}}", TEXT)
+    frame = pl.DataFrame({"a": ["x", "", None, "y"], "b": ["", "x", None, "y"]})
+    assert_as_plain(words, frame)
+    assert len(compose(words, frame).creatives) == 4
+
+
 def test_a_slot_that_the_key_does_not_reach_is_null(tmp_path: Path) -> None:
     words = words_from(tmp_path, "{% block text %}{% if a %}{{ b }}{% else %}{{ c }}{% endif %}{% endblock %}", TEXT)
     composed = compose(words, pl.DataFrame({"a": [True, False], "b": ["b1", "b2"], "c": ["c1", "c2"]}))
