@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from flows.plan import Order
 
 PACKAGE = Path(__file__).resolve().parent
-# DuckDB and Polars use every core by themselves; more parts at a time would only cost memory.
-THREADS = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=2))
+# DuckDB and Polars use every core by themselves, and the setting `memory` is for one part: another at a time would take as much.
+THREADS = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=1))
 
 What = Literal["plan and deliver", "plan only", "deliver a plan"]
 TargetName = Annotated[str, Field(json_schema_extra={"enum": sorted(known_targets())})]
