@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -53,7 +54,7 @@ from flows.stages.delivery import shaped
 from flows.stages.message import worded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from flows.channels import Creatives, Target
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
 
 _LANE = (*KEYS, "lane")
+_AT_ONCE = 2
+"""Products that are worded at a time: much of it is one thread's work, and each takes memory."""
 
 
 def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -> Plan:
@@ -96,17 +99,11 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     if order.corrects is not None:  # it goes where a message has gone already, on purpose
         taken = taken.clear()
     dropped = _doubled(folder, barred, taken, key)
-    creatives: dict[str, dict[str, object]] = {}
-    for file in sorted((folder / ROUTED_FOLDER).glob("*.parquet")):
-        product = workspace.products[file.stem.partition("-")[2]]
-        rows = lowered(_with_detail(pl.read_parquet(file)), classes, product, workspace.fields(product))
-        rows = rows.join(dropped, on=_LANE, how="left", nulls_equal=True, maintain_order="left")
-        rows = rows.with_columns(pl.coalesce("reason", "dropped").alias("reason")).drop("dropped")
-        words = worded(rows.filter(pl.col("reason").is_null()), product, workspace, key)
-        others = rows.filter(pl.col("reason").is_not_null()).select(*ROUTED.names(), "detail")
-        told = _within_limits(words, workspace, order)
-        save(pl.concat([told, others], how="diagonal"), folder / "deliveries" / file.name)
-        creatives |= words.creatives
+    creatives: dict[str, Mapping[str, Any]] = {}
+    files = sorted((folder / ROUTED_FOLDER).glob("*.parquet"))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for made in pool.map(lambda file: _worded(workspace, order, file, classes, dropped, key), files):
+            creatives |= made
     left_out = _once(folder)
     small = _small_audiences(workspace, folder, order, creatives, left_out)
     _drop(folder, small)
@@ -125,6 +122,21 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     for passing in _PASSING:  # last, so that a settling that failed half-way can be repeated
         _remove(folder / passing)
     return plan
+
+
+def _worded(
+    workspace: Workspace, order: Order, file: Path, classes: pl.DataFrame, dropped: pl.DataFrame, key: Key
+) -> Creatives:
+    """Put words to the deliveries of one product and part, keep them in the plan, and return their creatives."""
+    product = workspace.products[file.stem.partition("-")[2]]
+    rows = lowered(_with_detail(pl.read_parquet(file)), classes, product, workspace.fields(product))
+    rows = rows.join(dropped, on=_LANE, how="left", nulls_equal=True, maintain_order="left")
+    rows = rows.with_columns(pl.coalesce("reason", "dropped").alias("reason")).drop("dropped")
+    words = worded(rows.filter(pl.col("reason").is_null()), product, workspace, key)
+    others = rows.filter(pl.col("reason").is_not_null()).select(*ROUTED.names(), "detail")
+    told = _within_limits(words, workspace, order)
+    save(pl.concat([told, others], how="diagonal"), file.parent.parent / "deliveries" / file.name)
+    return words.creatives
 
 
 def _remove(path: Path) -> None:
