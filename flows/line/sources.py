@@ -369,9 +369,10 @@ def _consent(source: Source, events: pl.DataFrame, people: pl.DataFrame, direct:
     """What these people have said last, of the workspace's brands however they are spelt, wherever they said it."""
     settings = source.workspace.settings
     # A person of several brands is there several times; of everybody few have told us directly.
-    events = events.join(people.select("customer_id"), on="customer_id", how="semi")
+    events = events.filter(pl.col("customer_id").is_in(people["customer_id"].implode()))
     direct = recognised(direct, "person_key", people["customer_id"], load_keys(settings.key_file))
-    direct = direct.join(people.select("customer_id", "person_key").unique(), on="person_key")
+    known = people.select("customer_id", "person_key").join(direct, on="person_key", how="semi").unique()
+    direct = direct.join(known, on="person_key")
     events = pl.concat([events, direct.select(events.columns)])
     return latest_consent(events.with_columns(_brand(settings)), source.moment.present)
 
