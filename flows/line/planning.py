@@ -10,7 +10,7 @@ import polars as pl
 from polars import selectors
 
 from flows.clock import moment as moment_of
-from flows.durable import private_folder, sync_file
+from flows.durable import private_folder
 from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
 from flows.line.binding import Bound, bind
@@ -322,12 +322,11 @@ def _chosen(asked: Sequence[str], known: Sequence[str], option: str, kind: str) 
 
 
 def save(frame: pl.DataFrame, path: Path) -> None:
-    """Keep a frame in a plan's folder. Raises OutboxError where the disk is full."""
+    """Put a frame into a plan's folder; the disk keeps it once the plan is settled. Raises OutboxError where it is full."""
     private_folder(path.parent)
     try:
         frame.write_parquet(
             path, compression_level=1
         )  # as small as at 3, for two thirds of the processor time (measured)
-        sync_file(path)
     except (OSError, pl.exceptions.ComputeError):  # Polars tells a full disk either way
         raise OutboxError(path, "this file cannot be written", "free some space, or mend the rights") from None

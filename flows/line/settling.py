@@ -12,7 +12,7 @@ import polars as pl
 from flows.channels import target
 from flows.channels.cutting import too_long
 from flows.clock import present
-from flows.durable import write_bytes
+from flows.durable import sync_files, sync_folder, write_bytes
 from flows.errors import SourceError
 from flows.keys import Key, load_key
 from flows.ledger.claims import claimed_addresses
@@ -116,6 +116,7 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     plan = plan.model_copy(update={"prices": prices})
     if order.is_whole:  # a run for a few has nothing to be held against
         check_people(workspace, plan)
+    _sync(folder, plan)
     save_plan(folder, plan)
     if order.corrects is None:
         keep_first_look(workspace, order)
@@ -137,6 +138,14 @@ def _worded(
     told = _within_limits(words, workspace, order)
     save(pl.concat([told, others], how="diagonal"), file.parent.parent / "deliveries" / file.name)
     return words.creatives
+
+
+def _sync(folder: Path, plan: Plan) -> None:
+    """Make the files of a plan durable, before it says that it is done."""
+    files = [folder / name for name in plan.files]
+    sync_files(files)
+    for parent in sorted({file.parent for file in files}):
+        sync_folder(parent)
 
 
 def _remove(path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import io
 import json
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -15,7 +14,16 @@ import polars as pl
 from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.channels.cutting import cut, refuse_longer, written
 from flows.clock import present
-from flows.durable import DigestedFile, create_file, new_file, no_space, private_folder, sync_file, sync_folder
+from flows.durable import (
+    DigestedFile,
+    create_file,
+    new_file,
+    no_space,
+    private_folder,
+    sync_file,
+    sync_files,
+    sync_folder,
+)
 from flows.errors import BalanceError, OutboxError
 from flows.openpgp import encrypted
 from flows.words import Composed, Creative, Slot, fill, is_words_slot, pieces
@@ -36,10 +44,6 @@ EXCLUDE = "exclude"
 HOURS = "hours"
 """The column of a target's rows by which its files are cut where they cannot say when each message may be sent: an ISO 8601
 interval, null where that is as long as the message is true."""
-
-
-_SYNCED_AT_ONCE = 4
-"""Files, whose threads do nothing but wait for the disk."""
 
 
 @dataclass(frozen=True)
@@ -185,10 +189,7 @@ def _write_manifest(
     Returns:
         The number of rows, which the files in `others` do not have.
     """
-    with ThreadPoolExecutor(
-        _SYNCED_AT_ONCE
-    ) as pool:  # all at last: what one has the disk keep mostly serves the others
-        list(pool.map(lambda entry: sync_file(folder / entry["name"]), entries))
+    sync_files(folder / entry["name"] for entry in entries)
     row_count = sum(int(entry["rows"]) for entry in entries)
     manifest = {"schema_version": SCHEMA_VERSION, **header, "rows": row_count, "files": [*entries, *others]}
     create_file(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False).encode())

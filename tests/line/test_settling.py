@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -106,3 +108,19 @@ def test_a_plan_counts_the_same_in_one_part_and_in_several(tiny):
     one, three = ([getattr(plan, name) for name in counted] for plan in (tiny.plan(parts=1), tiny.plan(parts=3)))
     assert one == three
     assert one[0]["marketing"].passed + one[0]["service"].passed == 10
+
+
+def test_a_plan_is_on_the_disk_before_it_says_that_it_is_done(tiny, monkeypatch):
+    synced, sync = [], os.fsync
+
+    def noted(descriptor):
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    plan = tiny.plan()
+    folder = plan_folder(tiny.load().settings, plan.order.run_id)
+    (done,) = [place for place, path in enumerate(synced) if Path(path).name.startswith(".plan.json")]
+    before = set(synced[:done])
+    assert {str(folder / name) for name in plan.files} - {str(folder / "order.json")} <= before
+    assert {str(folder), str(folder / "deliveries"), str(folder / "decisions")} <= before
