@@ -29,6 +29,24 @@ class _Kept(BaseModel):
 Kept = TypeVar("Kept", bound=_Kept)
 
 
+class Rolling(_Kept):
+    """How much of the warehouse a rolling run has read.
+
+    Attributes:
+        customers: of how many people the warehouse holds something.
+        scope: of these, of how many something is not as it was, or who may be due.
+        few: the segments that were read of these alone.
+        whole: the others, that were read over everybody -> why.
+        because: why all of them were; None where not all were.
+    """
+
+    customers: int
+    scope: int
+    few: tuple[str, ...] = ()
+    whole: dict[str, str] = {}
+    because: str | None = None
+
+
 class Order(_Kept):
     """What was asked for: enough for any process to work on a part of it.
 
@@ -50,6 +68,7 @@ class Order(_Kept):
         audiences: those that campaigns leave out and that the run looks at -> the dimensions that decide who is in each.
         key_id: of the key that its identifiers are made with.
         corrects: the batch whose recipients it tells once more, on purpose.
+        rolling: how much it reads, where it was asked to read only of whom something has changed (see `line.rolling`).
     """
 
     run_id: str
@@ -72,6 +91,12 @@ class Order(_Kept):
     audiences: dict[str, tuple[str, ...]] = {}
     key_id: str = ""
     corrects: str | None = None
+    rolling: Rolling | None = None
+
+    @property
+    def is_rolling(self) -> bool:
+        """Whether it reads some segments of few people alone, and nothing of those whom no query names."""
+        return self.rolling is not None and self.rolling.because is None
 
     @property
     def is_whole(self) -> bool:
@@ -210,6 +235,7 @@ class Plan(_Kept):
         capped: the people whom each cap closes the last channel of some help to, the most first.
         held: the messages of each channel that wait for the end of quiet hours.
         strange_zones: the people whose time zone nobody knows by its name.
+        untold: segment that says `tells_when_due` -> people whom it names though it had not told of them.
         missed: of products in which most people have no fact at all, what stands in the way, the commonest first.
         files: name in the plan's folder -> SHA-256.
     """
@@ -229,6 +255,7 @@ class Plan(_Kept):
     held: tuple[Held, ...] = ()
     strange_zones: int = 0
     missed: tuple[Missed, ...] = ()
+    untold: dict[str, int] = {}
 
     @property
     def people_count(self) -> int:

@@ -40,6 +40,8 @@ _UNDECIDING = (
     "memory",
     "query_seconds",
     "parts",
+    "rolling",
+    "full_every",
     "lock_wait_seconds",
     "retention",
     "acknowledged",
@@ -99,9 +101,11 @@ class Workspace:
         return {field: declared[field].dimensions for field in named}
 
     def columns(self, segment: str) -> dict[str, str]:
-        """The columns that are asked of a segment: its fields, and its products' signals -> the place that names each."""
+        """The columns that are asked of a segment -> the place that asks: fields, its products' signals, and when it is due."""
         declared = self.segments[segment]
         named = {name: declared.at("fields", name) for name in declared.fields}
+        if declared.tells_when_due:
+            named["next_due_on"] = declared.at("tells_when_due")
         for product in self.products.values():
             for name in product.signals if product.segment == segment else ():
                 named.setdefault(name, product.at("relevance", name))

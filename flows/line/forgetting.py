@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from flows.settings import Settings
 
 INBOX = ("inbox", "forget")
-_MADE_ANEW = ("addresses", "pages", "scratch")
+_MADE_ANEW = ("addresses", "pages", "rolling", "scratch")
 """In the state folder: what is made again where it is needed."""
 
 

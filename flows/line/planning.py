@@ -19,6 +19,7 @@ from flows.line.excluding import read_left_out
 from flows.line.health import healthy_sources, sources_before
 from flows.line.listing import check_lists
 from flows.line.rating import check_creep, ratings
+from flows.line.rolling import few_of, look_for_news, note_due
 from flows.line.rotating import follow_key
 from flows.line.sources import (
     Source,
@@ -93,6 +94,9 @@ def begin(workspace: Workspace, request: Request) -> Order:
     live = [product.name for product in workspace.live(moment.as_of)]
     targets = sorted({name for ways in settings.targets.values() for name in ways.values()})
     chosen = _chosen(request.targets, targets, "--target", "target of this workspace")
+    shared = read_shared(workspace, path, moment)
+    is_rolling = settings.rolling if request.rolling is None else request.rolling
+    news = look_for_news(Source(workspace, path, moment, shared)) if is_rolling and not request.customers else None
     order = Order(
         run_id=new_run_id(moment.as_of),
         as_of=moment.as_of,
@@ -113,9 +117,11 @@ def begin(workspace: Workspace, request: Request) -> Order:
         targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
         audiences={} if request.products else dict(bound.audiences),
         key_id=load_key(settings.key_file).key_id,
+        rolling=news.told if news else None,
     )
-    shared = read_shared(workspace, path, moment)
     folder = save_order(settings, order)
+    if news:
+        news.save(folder)
     for name, rows in shared.items():
         save(rows, folder / "shared" / f"{name}.parquet")
     history = recent_history(settings, workspace.live(moment.as_of), moment.as_of)
@@ -138,9 +144,11 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     settings = workspace.settings
     folder = plan_folder(settings, run_id)
     order = read_order(settings, run_id)
-    moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts, order.customers)
+    moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts, order.customers or None)
     past = Past(pl.read_parquet(folder / "history.parquet"), pl.read_parquet(folder / "heard.parquet"))
-    made = decide(source_of(workspace, order), scope, past, key)
+    source = source_of(workspace, order)
+    made = decide(source, scope, past, key, few_of(source, order, scope, folder))
+    note_due(made, order, settings, folder, part)
     decisions, lately = made.decisions, pl.read_parquet(folder / "exposure.parquet")
     exposed = [decisions.clear().select("decision_id")]
     for product in workspace.live(order.as_of):
@@ -160,7 +168,7 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
             save(told, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
             save(counts, folder / COUNTED_FOLDER / f"{part:04}-{product.name}.parquet")
     if order.audiences:
-        rows = read_left_out(source_of(workspace, order), scope, order, made.bars, key)
+        rows = read_left_out(source, scope, order, made.bars, key)
         save(rows, folder / LEFT_OUT_FOLDER / f"{part:04}.parquet")
     is_exposed = pl.col("decision_id").is_in(pl.concat(exposed)["decision_id"].implode()).fill_null(value=False)
     reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")
@@ -228,7 +236,8 @@ def source_of(workspace: Workspace, order: Order) -> Source:
     """The warehouse of a run, with what `begin` has read of sql/shared/."""
     files = sorted((plan_folder(workspace.settings, order.run_id) / "shared").glob("*.parquet"))
     shared = {file.stem: pl.read_parquet(file) for file in files}
-    return Source(workspace, database(workspace.settings, order.as_of), order.moment, shared)
+    path = database(workspace.settings, order.as_of)
+    return Source(workspace, path, order.moment, shared, narrow=order.is_rolling)
 
 
 def scan_deliveries(folder: Path) -> pl.LazyFrame:

@@ -16,6 +16,7 @@ from flows.errors import BalanceError, SourceError
 from flows.keys import Key, load_key
 from flows.ledger.claims import claimed_addresses
 from flows.ledger.store import open_ledger
+from flows.line import rolling
 from flows.line.crowding import CROWD_FILE, crowds, read_crowd, shared
 from flows.line.excluding import LEFT_OUT_FILE, counted
 from flows.line.health import check_people
@@ -29,6 +30,7 @@ from flows.line.planning import (
     scan_deliveries,
 )
 from flows.line.reconciling import in_too_small, members_of, published_members
+from flows.line.rolling import remember
 from flows.plan import (
     Capped,
     Count,
@@ -86,7 +88,7 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     if (folder / "plan.json").exists():
         return read_plan(settings, run_id)
     totals = _added(parts)
-    if not totals.pop("people"):
+    if not totals.pop("people") and not order.is_rolling:  # such a run may find that nobody is named today
         who = "none of the customers that were asked for" if order.customers else "nobody"
         hint = "look at the query, and at the tables it reads"
         raise SourceError("sql/customers.sql", f"this query yields {who}", hint)
@@ -121,6 +123,7 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     plan = _counted(workspace, folder, order, totals, crowds(settings, classes), left_out)
     if order.is_whole:  # a run for a few has nothing to be held against
         check_people(workspace, plan)
+    plan = plan.model_copy(update={"untold": remember(settings, order, folder)})
     save_plan(folder, plan)
     for passing in _PASSING:  # last, so that a settling that failed half-way can be repeated
         shutil.rmtree(folder / passing, ignore_errors=True)
@@ -309,7 +312,7 @@ def _missed(folder: Path) -> tuple[Missed, ...]:
     return tuple(Missed.model_validate(row) for row in rows.iter_rows(named=True))
 
 
-_PASSING = (f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{LEFT_OUT_FOLDER}/")
+_PASSING = (f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{LEFT_OUT_FOLDER}/", f"{rolling.FOLDER}/")
 _COUNTED = ["product", "target", "brand", "variant", "facts"]
 _TIMED = ["customer_id", "channel", "time_zone", "not_before"]
 

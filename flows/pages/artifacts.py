@@ -10,7 +10,7 @@ import shlex
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from flows.pages.terminal import by_caps, by_hours, to_seeds, without_facts
+from flows.pages.terminal import by_caps, by_hours, rolled, to_seeds, without_facts
 from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def plan_page(plan: Plan, *, workspace: str) -> str:
         waterfalls(plan.people, "get something"),
         "## Deliveries",
         waterfalls(plan.deliveries, "can leave"),
+        *rolled(plan),
         *audiences(plan.left_out),
         *by_caps(plan.capped),
         *by_hours(plan),

@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from flows.catalogue import Catalogue, Table, Via
 from flows.errors import StatementError, nearest
 from flows.warehouse.attaching import attach, stamp_of
-from flows.warehouse.connection import identifier, quote, translated
+from flows.warehouse.connection import identifier, translated
 from flows.warehouse.sessions import Session
 from flows.warehouse.statements import is_no_function
 
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    import polars as pl
-
 _WAREHOUSE = "warehouse"
 _OURS = f"database_name = '{_WAREHOUSE}' AND schema_name = 'main'"
+_CHOSEN = "scope.main.chosen"
+"""The ids of a scope, in a database of their own: the workspace's SQL may name none."""
 _OWN_MEMORY = "4 GiB"
 """For statements of our own: they read definitions, and count."""
 
@@ -45,12 +47,12 @@ class Scope:
 
     Attributes:
         part, parts: which part of how many.
-        customers: their ids; none means all.
+        customers: their ids; None means all.
     """
 
     part: int = 0
     parts: int = 1
-    customers: tuple[str, ...] = ()
+    customers: tuple[str, ...] | None = None
 
     def holds(self, column: str) -> str:
         """SQL that is true of the rows whose customer id, in `column`, is in the scope.
@@ -61,9 +63,8 @@ class Scope:
         conditions = []
         if self.parts > 1:
             conditions.append(f"hash({column}::varchar) % {self.parts} = {self.part}")
-        if self.customers:
-            named = ", ".join(f"'{quote(name)}'" for name in self.customers)
-            conditions.append(f"{column}::varchar IN ({named})")
+        if self.customers is not None:
+            conditions.append(f"{column}::varchar IN (FROM {_CHOSEN})")
         return " AND ".join(conditions) or f"({column} IS NULL OR true)"
 
 
@@ -224,6 +225,9 @@ def narrow(  # noqa: PLR0913  (what may be seen)
     `known` remembers of views whether they hide a row, for as long as the warehouse stays as it is; without it none is looked at.
     """
     _check_columns(catalogue.without(shared or {}), held.names)
+    if scope.customers is not None:
+        session.execute("ATTACH ':memory:' AS scope")
+        session.load(_CHOSEN, pl.DataFrame({"customer_id": scope.customers}, {"customer_id": pl.String}))
     for name, rows in (shared or {}).items():
         session.load(identifier(name), rows)
     for name, table in catalogue.without(shared or {}).tables.items():
