@@ -1,15 +1,13 @@
 """A tiny workspace whose segments say when people come to be due, and one that does not; and what a rolling run has to equal.
 
-`owners` names who has needed something for two days, until the twentieth, unless a complaint is open; `late` whose parcel was promised
-for an earlier day and is not here; `again`, of the product of that name, who has needed something for five days: it does not say
-`tells_when_due`. Labels of items say nothing about people.
+`owners` names who has needed something for two days, until the twentieth, unless a complaint is open; `late` whose parcel was
+promised for an earlier day and is not here; `again`, of the product of that name, who has needed something for five days: it does
+not say `tells_when_due`. Labels of items say nothing about people.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-import polars as pl
 
 from flows.line.planning import read_decisions, scan_deliveries
 from tests.tiny import FILES, MORNING, Tiny, day, make
@@ -17,6 +15,8 @@ from tests.tiny import FILES, MORNING, Tiny, day, make
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
+
+    import polars as pl
 
     from flows.plan import Plan
 
@@ -35,10 +35,11 @@ WHERE n.since_at > $now - INTERVAL 20 DAY
 QUALIFY row_number() OVER (PARTITION BY n.customer_id, n.brand ORDER BY n.since_at DESC, n.item) = 1
 """
 LATE = """
-SELECT o.customer_id, o.brand, o.order_id AS subject_id, o.item, p.first_name, o.late_days, min(w.promised_on) + 1 AS next_due_on
+SELECT o.customer_id, o.brand, o.order_id AS subject_id, any_value(o.item) AS item, any_value(p.first_name) AS first_name,
+    any_value(o.late_days) AS late_days, min(w.promised_on) + 1 AS next_due_on
 FROM late_orders o JOIN people p USING (customer_id, brand) JOIN parcels w USING (order_id)
 WHERE coalesce(w.arrived_at > $now, true)
-GROUP BY ALL
+GROUP BY o.customer_id, o.brand, o.order_id
 """
 AGAIN = """
 SELECT n.customer_id, n.brand, any_value(p.first_name) AS first_name, max(n.since_at) AS since_at
@@ -53,7 +54,6 @@ AGAIN_PRODUCT = (
     .replace("relevance: {interest: {weight: 1}}", "relevance: {since_at: {strength: high, fades_in: 9 days}}")
     .replace("brands: [north, south]", "brands: [north]")
     .replace("dimensions: [last_order, name]", "dimensions: [name]")
-    .replace("threshold", "threshold")
 )
 
 
@@ -72,14 +72,22 @@ def shop(folder: Path) -> Tiny:
     tables += "  items:       {personal: false}\ndimensions:\n"
     tiny.edit("sql/dimensions.yaml", "dimensions:\n", tables)
     tiny.edit("sql/dimensions.yaml", "late_orders.*]", "late_orders.*, parcels.*]")
-    tiny.edit("sql/dimensions.yaml", "  name: ", "  trouble:    {my: my complaint, columns: [complaints.*], known: observed}\n  name: ")
+    tiny.edit(
+        "sql/dimensions.yaml",
+        "  name: ",
+        "  trouble:    {my: my complaint, columns: [complaints.*], known: observed}\n  name: ",
+    )
     for name, text in (("owners", OWNERS), ("late", LATE), ("again", AGAIN)):
         (tiny.folder / f"sql/segments/{name}.sql").write_text(text, "utf-8")
     for name in ("owners", "late"):
         tiny.edit(f"sql/segments/{name}.yaml", "fields:", "tells_when_due: true\nfields:")
     fields = "fields:\n  first_name: {dimension: name, examples: [Ann]}\n"
     (tiny.folder / "sql/segments/again.yaml").write_text(fields, "utf-8")
-    tiny.edit("templates/care/product.yaml", "because: [last_order]", "because: [last_order]\nunseen: {trouble: Nobody can tell.}")
+    tiny.edit(
+        "templates/care/product.yaml",
+        "because: [last_order]",
+        "because: [last_order]\nunseen: {trouble: Nobody can tell.}",
+    )
     (tiny.folder / "templates/again").mkdir()
     (tiny.folder / "templates/again/product.yaml").write_text(AGAIN_PRODUCT, "utf-8")
     words = FILES["templates/care/email.j2"].replace("{% if item %}{{ item }}{% else %}new kit{% endif %}", "it")
@@ -97,7 +105,9 @@ def planned(tiny: Tiny, plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame, tuple[o
     """All that a plan has decided and would deliver, and what it counts."""
     folder = tiny.state / "plans" / plan.order.run_id
     deliveries = scan_deliveries(folder).collect()
-    deliveries = deliveries.select(sorted(deliveries.columns)).sort("product", "customer_id", "brand", "subject_id", "lane")
+    deliveries = deliveries.select(sorted(deliveries.columns)).sort(
+        "product", "customer_id", "brand", "subject_id", "lane"
+    )
     counted = (plan.people, plan.deliveries, plan.candidates, plan.open_counts, plan.counts, plan.left_out, plan.missed)
     return read_decisions(folder), deliveries, counted
 
