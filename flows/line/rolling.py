@@ -27,17 +27,16 @@ from flows.keys import load_key
 from flows.line.deciding import Few
 from flows.line.excluding import named
 from flows.plan import Rolling
-from flows.warehouse.news import PEOPLE, digest_of_definitions, digests_of_people, digests_of_tables, named_tables
-from flows.warehouse.scope import Scope
+from flows.warehouse.news import named_tables, read_digests
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from flows.line.deciding import Decided
     from flows.line.sources import Source
     from flows.plan import Order
     from flows.settings import Settings
+    from flows.warehouse.scope import Scope
 
 FOLDER = "rolling"
 """In the state folder: what is noted. In a plan's: what will be."""
@@ -121,24 +120,22 @@ def look_for_news(source: Source) -> News:
     settings, queries, catalogue = workspace.settings, workspace.queries, workspace.catalogue
     live = sorted({product.segment for product in workspace.live(moment.as_of)})
     telling = [name for name in live if workspace.segments[name].tells_when_due]
-    tables = {name: named_tables(queries.segments[name], queries, catalogue, source.path) for name in telling}
-    with source.open(Scope(), moment.now) as session:
-        resting_on = {
-            "settings, words or SQL have changed": workspace.inputs_digest,
-            "the tables, views or macros of the warehouse have changed": digest_of_definitions(source.path),
-            "there is a new key": load_key(settings.key_file).key_id,
-            "there is a new DuckDB": str(session.execute("SELECT version()")[0][0]),
-        }
-        found = digests_of_tables(session, sorted({name for several in tables.values() for name in several}))
-        everybody = digests_of_people(session, catalogue) if telling else PEOPLE.to_frame()
-    everybody = everybody.with_columns(person=_keyed(settings, pl.col("customer_id")))
+    tables = {name: named_tables(queries.segments[name], catalogue, source.path) for name in telling}
+    found = read_digests(source.path, catalogue, set().union(*tables.values()), moment.now, source.shared)
+    everybody = found.people.with_columns(person=_keyed(settings, pl.col("customer_id")))
+    resting_on = {
+        "settings, words or SQL have changed": workspace.inputs_digest,
+        "the tables, views or macros of the warehouse have changed": found.definitions,
+        "there is a new key": load_key(settings.key_file).key_id,
+        "there is a new DuckDB": found.engine,
+    }
     notes = Notes(
         as_of=moment.as_of,
         now=moment.now,
         whole_on=moment.as_of,
         resting_on=resting_on,
         segments=tuple(telling),
-        tables=found,
+        tables=dict(found.tables),
         folder=secrets.token_hex(8),
     )
     before = _seen_before(settings)
@@ -234,20 +231,20 @@ def _why_everybody(seen: _Seen | None, notes: Notes, settings: Settings) -> str 
     return _NET if notes.as_of - before.whole_on >= settings.full_every else None
 
 
-def _why_whole(name: str, before: Notes, notes: Notes, tables: Sequence[str] | None) -> str | None:
+def _why_whole(name: str, before: Notes, notes: Notes, tables: set[str] | None) -> str | None:
     """Why a segment is read over everybody; None where it need not be.
 
     Args:
         name: of the segment.
         before: what the last run noted.
         notes: what this one will.
-        tables: about nobody, that it may read; None where it does not say when people come to be due.
+        tables: that it may read; None where it does not say when people come to be due.
     """
     if tables is None:
         return "it does not say `tells_when_due`"
     if name not in before.segments:
         return "the last run did not read it"
-    changed = [table for table in tables if before.tables.get(table) != notes.tables[table]]
+    changed = sorted(table for table in tables & notes.tables.keys() if before.tables.get(table) != notes.tables[table])
     return f"the table {changed[0]} has changed" if changed else None
 
 
