@@ -17,7 +17,7 @@ NOT_TOLD = {"again": "it does not say `tells_when_due`"}
 
 
 @pytest.fixture(scope="module")
-def _rolled(tmp_path_factory):
+def rolled(tmp_path_factory):
     tiny = shop(tmp_path_factory.mktemp("rolling") / "shop")
     needs(tiny, 1, at=day(-3))  # named, and told
     needs(tiny, 2, at=day(0))  # named in two days
@@ -28,22 +28,22 @@ def _rolled(tmp_path_factory):
 
 
 @pytest.fixture
-def tiny(_rolled, tmp_path):
+def tiny(rolled, tmp_path):
     """A shop after a day on which everybody was read."""
-    return _rolled[0].copy(tmp_path / "tiny")
+    return rolled[0].copy(tmp_path / "tiny")
 
 
-def looked(tiny, at=day(1)):
-    """How much a rolling run would read."""
-    with clock(at):
+def looked(tiny, number=1):
+    """How much a rolling run of a day would read."""
+    with clock(day(number)):
         workspace = tiny.load()
         return look_for_news(
             Source(workspace, workspace.settings.database, moment(None, workspace.settings.zone), {})
         ).told
 
 
-def test_the_first_rolling_run_reads_everybody(_rolled):
-    _, plan = _rolled
+def test_the_first_rolling_run_reads_everybody(rolled):
+    _, plan = rolled
     assert plan.order.rolling.because == "nothing is noted of a run before"
     assert (plan.order.rolling.few, plan.candidates["care"]) == ((), 1)
 
@@ -91,27 +91,27 @@ def forgotten(tiny):
 
 
 @pytest.mark.parametrize(
-    ("happens", "at", "because"),
+    ("happens", "number", "because"),
     [
-        (damaged, day(1), "nothing is noted of a run before"),
-        (forgotten, day(1), "nothing is noted of a run before"),
-        (lambda _: None, day(-1), "the last run was for a later time"),
+        (damaged, 1, "nothing is noted of a run before"),
+        (forgotten, 1, "nothing is noted of a run before"),
+        (lambda _: None, -1, "the last run was for a later time"),
         (
             lambda tiny: tiny.edit("sql/segments/again.sql", "5 DAY", "6 DAY"),
-            day(1),
+            1,
             "settings, words or SQL have changed",
         ),
         (
             lambda tiny: tiny.warehouse("ALTER TABLE needs ADD COLUMN note VARCHAR"),
-            day(1),
+            1,
             "the tables, views or macros of the warehouse have changed",
         ),
-        (lambda _: None, day(7), "`full_every` has passed since everybody was read last"),
+        (lambda _: None, 7, "`full_every` has passed since everybody was read last"),
     ],
 )
-def test_everybody_is_read_where_nothing_says_that_all_else_is_as_it_was(tiny, happens, at, because):
+def test_everybody_is_read_where_nothing_says_that_all_else_is_as_it_was(tiny, happens, number, because):
     happens(tiny)
-    assert looked(tiny, at).because == because
+    assert looked(tiny, number).because == because
 
 
 def test_where_no_segment_tells_everybody_is_read(tiny):
@@ -125,7 +125,7 @@ def test_a_warehouse_from_a_backup_is_news_of_whom_it_knows_otherwise(tiny):
     needs(tiny, 7)
     tiny.plan(at=day(1), rolling=True)
     (tiny.folder / "warehouse.duckdb").write_bytes(backup)
-    assert looked(tiny, day(1)).scope == 4  # c07 beside who may be due
+    assert looked(tiny).scope == 4  # c07 beside who may be due
 
 
 def test_a_segment_that_tells_yields_the_day(tiny):
@@ -134,12 +134,12 @@ def test_a_segment_that_tells_yields_the_day(tiny):
         tiny.plan(at=day(1))
     assert (caught.value.where, caught.value.what) == (
         "sql/segments/owners.sql",
-        "the column 'next_due_on' is missing, and sql/segments/owners.yaml:1 names it",
+        "the column 'next_due_on' is missing, and sql/segments/owners.yaml:2 names it",
     )
 
 
 def test_a_segment_that_does_not_keep_its_word_is_told_of_when_everybody_is_read_again(tiny):
-    tiny.edit("sql/segments/owners.sql", "WHERE", "WHERE n.since_at <= $now - INTERVAL 2 DAY AND")
+    tiny.edit("sql/segments/owners.sql", "WHERE n.", "WHERE n.since_at <= $now - INTERVAL 2 DAY AND n.")
     tiny.set(full_every="1 day")
     tiny.plan(rolling=True)
     assert tiny.plan(at=day(1), rolling=True).untold == {"owners": 1}  # c03, a day too late for a row that says when
@@ -153,7 +153,8 @@ def test_what_leaves_in_nine_days_of_rolling_runs_is_what_leaves_in_full_ones(ti
     days = {
         1: "DELETE FROM complaints",
         2: "UPDATE needs SET since_at = '2026-11-23' WHERE customer_id = 'c02'",
-        3: "INSERT INTO late_orders VALUES ('c07', 'north', 'o7', 'tent', 3); INSERT INTO parcels VALUES ('o7', '2026-11-26', NULL)",
+        3: "INSERT INTO late_orders VALUES ('c07', 'north', 'o7', 'tent', 3)",
+        4: "INSERT INTO parcels VALUES ('o7', '2026-11-26', NULL)",
         5: "INSERT INTO consents VALUES ('n', 'c03', 'north', '*', '*', 'no', '2026-11-27')",
         6: "DELETE FROM needs WHERE customer_id = 'c04'",
         8: "UPDATE parcels SET arrived_at = '2026-11-30'",
