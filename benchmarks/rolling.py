@@ -2,17 +2,17 @@
 
     .venv/bin/python benchmarks/rolling.py [--customers 200000] [--active 0.01]
 
-It builds a sample warehouse of which all but a few customers have done nothing for a year: what they did is dated back. On the first
-day everybody is read, and all is delivered. Overnight the few look at pages again, some of their names are corrected where they stand,
-and complaints are deleted. The next day is run twice, each in a process of its own and from a copy of the same state: in full, and
-rolling. Seconds are of whole processes, with their start; CPU seconds are of the process and of those that it starts, and hold on
-a busy machine, too.
+It builds a sample warehouse of which all but a few customers have done nothing for a year: what they did is dated back. On
+the first day everybody is read, and all is delivered. Overnight the few look at pages again, some of their names are
+corrected where they stand, and complaints are deleted. The next day is run twice, each in a process of its own and from a
+copy of the same state: in full, and rolling. Seconds are of whole processes, with their start; CPU seconds are of the process
+and of those that it starts, and hold on a busy machine, too.
 
-It is done for two workspaces: the sample, where two of six segments say `tells_when_due` (`TELLING` is what they need for it); and the
-same with the other products paused, so that every segment that is read does.
+It is done for two workspaces: the sample, where two of six segments say `tells_when_due` (`TELLING` is what they need for
+it); and the same with the other products paused, so that every segment that is read does.
 
-Before a time is printed both runs must have written the same bytes for every target, and of each message target rows, claims, keys
-and receipts have to be one number.
+Before a time is printed both runs must have written the same bytes for every target, and of each message target rows, claims,
+keys and receipts have to be one number.
 """
 
 from __future__ import annotations
