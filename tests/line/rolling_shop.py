@@ -47,6 +47,7 @@ FROM needs n JOIN people p USING (customer_id, brand)
 WHERE n.since_at <= $now - INTERVAL 5 DAY
 GROUP BY n.customer_id, n.brand
 """
+LEAVING = "why: They have what is sold there.\nbecause: [last_order]\ncomes_and_goes: true\n"
 AGAIN_PRODUCT = (
     FILES["templates/care/product.yaml"]
     .replace("segment: owners", "segment: again")
@@ -92,6 +93,14 @@ def shop(folder: Path) -> Tiny:
     (tiny.folder / "templates/again/product.yaml").write_text(AGAIN_PRODUCT, "utf-8")
     words = FILES["templates/care/email.j2"].replace("{% if item %}{{ item }}{% else %}new kit{% endif %}", "it")
     (tiny.folder / "templates/again/email.j2").write_text(words, "utf-8")
+    tiny.advertise(least=2)
+    audience = {
+        "sql": "SELECT DISTINCT customer_id, brand FROM needs WHERE since_at > $now - INTERVAL 6 DAY",
+        "yaml": LEAVING,
+    }
+    for kind, text in audience.items():
+        (tiny.folder / "sql/audiences").mkdir(exist_ok=True)
+        (tiny.folder / f"sql/audiences/needy.{kind}").write_text(text, "utf-8")
     tiny.set(largest_fall=1, largest_rise=1000, caps=[], tolerated_share=1)
     return tiny
 

@@ -24,6 +24,8 @@ def rolled(tmp_path_factory):
     needs(tiny, 3, at=day(-1))  # named tomorrow
     tiny.warehouse("INSERT INTO complaints VALUES ('c04', '2026-11-01', NULL)")
     needs(tiny, 4, at=day(-4))  # not named, as long as the complaint is open
+    tiny.warehouse("INSERT INTO late_orders VALUES ('c08', 'north', 'o8', 'tent', 3)")
+    tiny.warehouse("INSERT INTO parcels VALUES ('o8', '2026-11-28', NULL)")  # named in a week
     return tiny, tiny.run(rolling=True).plan
 
 
@@ -59,6 +61,8 @@ def test_who_has_no_news_and_is_not_due_is_not_looked_at_and_the_decisions_are_t
     plan = same_as_full(tiny, day(1))
     assert plan.order.rolling.scope == 6  # c01 to c06
     assert plan.candidates == {"again": 3, "care": 4, "late": 0}
+    # Who was not looked at is not forgotten: c08 is due after that, beside those who are named (all but c01).
+    assert looked(tiny, 6).scope == 6
 
 
 @pytest.mark.parametrize(
@@ -148,7 +152,6 @@ def test_a_segment_that_does_not_keep_its_word_is_told_of_when_everybody_is_read
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_what_leaves_in_nine_days_of_rolling_runs_is_what_leaves_in_full_ones(tiny, tmp_path):
-    tiny.advertise(least=2)
     full = tiny.copy(tmp_path / "full")
     days = {
         1: "DELETE FROM complaints",

@@ -77,7 +77,7 @@ class Rolling(RuleBasedStateMachine):
             at = self.now - timedelta(days=days)
             named = {"who": f"c{who:02}", "other": f"c{other:02}"}
             self.tiny.warehouse(CHANGES[how].format(**named, days=days, item=item, at=f"{at:%F %T}"))
-            self.touched.add(named["who"])
+            self.touched |= {named["who"], named["other"]} if "{other}" in CHANGES[how] else {named["who"]}
             self.told["changes"] += 1
 
     @rule(hours=st.sampled_from([0, 5, 24, 24, 24, 48, 24 * 6]))
