@@ -9,6 +9,7 @@ from flows.errors import DataError
 from flows.line.forgetting import forget
 from flows.line.rolling import FOLDER, look_for_news
 from flows.line.sources import Source
+from flows.pages.terminal import rolled as told
 from flows.settings import load_settings
 from tests.line.rolling_shop import COUNT, needs, same_as_full, shop
 from tests.tiny import clock, day, payloads
@@ -61,6 +62,10 @@ def test_who_has_no_news_and_is_not_due_is_not_looked_at_and_the_decisions_are_t
     plan = same_as_full(tiny, day(1))
     assert plan.order.rolling.scope == 6  # c01 to c06
     assert plan.candidates == {"again": 3, "care": 4, "late": 0}
+    assert told(plan) == [
+        f"6 of {COUNT} people were looked at again, in late, owners.",
+        "again was read over everybody: it does not say `tells_when_due`.",
+    ]
     # Who was not looked at is not forgotten: c08 is due after that, beside those who are named (all but c01).
     assert looked(tiny, 6).scope == 6
 
