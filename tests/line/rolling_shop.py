@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.line.planning import read_decisions, scan_deliveries
+from flows.schemas import KEYS
 from tests.tiny import FILES, MORNING, Tiny, day, make
 
 if TYPE_CHECKING:
@@ -118,12 +119,12 @@ def planned(tiny: Tiny, plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame, tuple[o
         "product", "customer_id", "brand", "subject_id", "lane"
     )
     counted = (plan.people, plan.deliveries, plan.candidates, plan.open_counts, plan.counts, plan.left_out, plan.missed)
-    return read_decisions(folder), deliveries, counted
+    return read_decisions(folder).sort(KEYS), deliveries, counted
 
 
-def same_as_full(tiny: Tiny, at: datetime) -> Plan:
+def same_as_full(tiny: Tiny, at: datetime, parts: int = 1) -> Plan:
     """Plan both ways at one instant, see that they are the same, and return the rolling plan."""
-    full, rolling = tiny.plan(at=at, rolling=False), tiny.plan(at=at, rolling=True)
+    full, rolling = tiny.plan(at=at, rolling=False), tiny.plan(at=at, rolling=True, parts=parts)
     (decisions, deliveries, counts), others = planned(tiny, full), planned(tiny, rolling)
     assert decisions.equals(others[0])
     assert deliveries.equals(others[1])

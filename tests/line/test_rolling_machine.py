@@ -80,10 +80,10 @@ class Rolling(RuleBasedStateMachine):
             self.touched |= {named["who"], named["other"]} if "{other}" in CHANGES[how] else {named["who"]}
             self.told["changes"] += 1
 
-    @rule(hours=st.sampled_from([0, 5, 24, 24, 24, 48, 24 * 6]))
-    def time_passes(self, hours):
+    @rule(hours=st.sampled_from([0, 5, 24, 24, 24, 48, 24 * 6]), parts=st.sampled_from([1, 3]))
+    def time_passes(self, hours, parts):
         self.now += timedelta(hours=hours)
-        self._look()
+        self._look(parts)
 
     @rule()
     def a_run_ends_half_way(self):
@@ -92,8 +92,8 @@ class Rolling(RuleBasedStateMachine):
             order = line.begin(workspace, Request(rolling=True))
             line.plan_part(workspace, order.run_id, 0)
 
-    def _look(self) -> None:
-        plan = same_as_full(self.tiny, self.now)
+    def _look(self, parts: int = 1) -> None:
+        plan = same_as_full(self.tiny, self.now, parts)
         self.tiny.deliver(plan.order.run_id, at=self.now)
         assert plan.untold == {}
         found = plan.order.rolling
