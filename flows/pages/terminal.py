@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from flows.pages.rolling import rolled
 from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:
@@ -61,24 +62,6 @@ def _counted(settled: Plan) -> RenderableType:
     read = [Text(line) for line in rolled(settled)]
     said = (*read, *audiences, *full, *waiting, *fewer, *bare, *seeds, *lists)
     return Group(title, *map(_overdue, order.overdue), people, wanted, *said)
-
-
-def rolled(settled: Plan) -> list[str]:
-    """How much of the warehouse a rolling run has read, and what its segments have not told."""
-    found = settled.order.rolling
-    if found is None:
-        return []
-    if found.because is not None:
-        read = f"Everybody was read, and not only those of whom something has changed: {found.because}."
-    else:
-        read = f"{found.scope:,} of {found.customers:,} people were looked at again"
-        read += f", in {', '.join(found.few)}." if found.few else "."
-    whole = [f"{name} was read over everybody: {why}." for name, why in found.whole.items()]
-    untold = [
-        f"{name} names {people:,} people of whom it had not told by `next_due_on`: mend it, or take out `tells_when_due`."
-        for name, people in settled.untold.items()
-    ]
-    return [read, *whole, *untold]
 
 
 def left_out(found: Sequence[LeftOut]) -> list[str]:
