@@ -204,10 +204,13 @@ class Segment(_Strict, Document):
     Attributes:
         fields: column of the query -> what it shows.
         comes_and_goes: that it names far fewer people than before, or nobody, is no sign of a broken query.
+        tells_when_due: it has a row, with the day in `next_due_on`, for everybody whom it may name on a later day without
+            anything having happened; so a rolling run reads it of those alone of whom something has changed, or who are due.
     """
 
     fields: dict[str, Field_]
     comes_and_goes: bool = False
+    tells_when_due: bool = False
 
 
 def read_catalogue(sql: Path) -> Catalogue:

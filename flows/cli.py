@@ -35,12 +35,13 @@ else:
 
 
 @app.command
-def run(
+def run(  # noqa: PLR0913  (a command: each is an option of it)
     *,
     as_of: date | None = None,
     product: Several = (),
     target: Several = (),
     parts: int | None = None,
+    rolling: bool | None = None,
     dry_run: Switch = False,
     allow_past: Switch = False,
     common: Common = HERE,
@@ -59,12 +60,13 @@ def run(
         product: deliver only this product (repeat it for more); decisions are over all live ones all the same.
         target: deliver only to this target (repeat it for more).
         parts: cut the customers into so many parts; the files do not depend on it.
+        rolling: read only of people of whom something has changed, where segments allow it; default: the setting `rolling`.
         dry_run: stop after the plan.
         allow_past: deliver for a day that is over.
         common: where, and in which form to answer.
     """
     workspace = common.loaded()
-    request = line.Request(as_of, product, target, parts, allow_past)
+    request = line.Request(as_of, product, target, parts, allow_past, rolling=rolling)
     done = with_progress(lambda progress: line.run(workspace, request, progress, dry_run=dry_run))
     _say(common, done, lambda: terminal.outcome(done, workspace.settings.outbox))
     return _waiting(done.recovered, *done.resumed, done.delivered)
@@ -77,6 +79,7 @@ def plan(
     product: Several = (),
     target: Several = (),
     parts: int | None = None,
+    rolling: bool | None = None,
     common: Common = HERE,
 ) -> int:
     """Plan only: who would get what. Nothing is claimed and nothing is published.
@@ -90,10 +93,11 @@ def plan(
         product: plan deliveries of only this product (repeat it for more).
         target: plan deliveries only to this target (repeat it for more).
         parts: cut the customers into so many parts.
+        rolling: read only of people of whom something has changed; default: the setting `rolling`.
         common: where, and in which form to answer.
     """
     workspace = common.loaded()
-    request = line.Request(as_of, product, target, parts)
+    request = line.Request(as_of, product, target, parts, rolling=rolling)
     done = with_progress(lambda progress: line.plan(workspace, request, progress))
     _say(common, done, lambda: terminal.planned(done))
     return 0

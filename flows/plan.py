@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from datetime import date, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from flows.audience import key_of
 from flows.clock import Moment, present
+from flows.digests import sha256, sha256_of_untouched
 from flows.durable import write_bytes
 from flows.errors import PlanError, nearest
 from flows.reasons import BARRED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from flows.settings import Settings
@@ -28,6 +26,24 @@ class _Kept(BaseModel):
 
 
 Kept = TypeVar("Kept", bound=_Kept)
+
+
+class Rolling(_Kept):
+    """How much of the warehouse a rolling run has read.
+
+    Attributes:
+        customers: of how many people the warehouse holds something.
+        scope: of these, of how many something is not as it was, or who may be due.
+        few: the segments that were read of these alone.
+        whole: the others, that were read over everybody -> why.
+        because: why all of them were; None where not all were.
+    """
+
+    customers: int
+    scope: int
+    few: tuple[str, ...] = ()
+    whole: dict[str, str] = {}
+    because: str | None = None
 
 
 class Order(_Kept):
@@ -54,6 +70,7 @@ class Order(_Kept):
         warehouse: `warehouse.attaching.stamp_of` the warehouse before anything of it was read.
         drain: the number of the latest drain of the inbox then.
         held: `target/brand` of the state targets that it is for -> the batch that each held then.
+        rolling: how much it reads, where it was asked to read only of whom something has changed (see `line.rolling`).
     """
 
     run_id: str
@@ -79,6 +96,12 @@ class Order(_Kept):
     warehouse: tuple[tuple[str, int, int], ...] = ()
     drain: int = 0
     held: dict[str, str | None] = {}
+    rolling: Rolling | None = None
+
+    @property
+    def is_rolling(self) -> bool:
+        """Whether it reads some segments of few people alone, and nothing of those whom no query names."""
+        return self.rolling is not None and self.rolling.because is None
 
     @property
     def is_whole(self) -> bool:
@@ -241,6 +264,7 @@ class Plan(_Kept):
         capped: the people whom each cap closes the last channel of some help to, the most first.
         held: the messages of each channel that wait for the end of quiet hours.
         strange_zones: the people whose time zone nobody knows by its name.
+        untold: segment that says `tells_when_due` -> people whom it names though it had not told of them.
         missed: of products in which most people have no fact at all, what stands in the way, the commonest first.
         files: name in the plan's folder -> SHA-256.
     """
@@ -261,6 +285,7 @@ class Plan(_Kept):
     held: tuple[Held, ...] = ()
     strange_zones: int = 0
     missed: tuple[Missed, ...] = ()
+    untold: dict[str, int] = {}
 
     @property
     def people_count(self) -> int:
@@ -313,7 +338,7 @@ def read_plan(settings: Settings, run_id: str) -> Plan:
     if not (folder / "plan.json").exists():
         raise PlanError(run_id, "this plan was never finished", "make a new one with: justenough plan")
     plan = _read(Plan, folder / "plan.json")
-    changed = [name for name, digest in plan.files.items() if _sha256_or_none(folder / name) != digest]
+    changed = [name for name, digest in plan.files.items() if sha256_of_untouched(folder / name) != digest]
     if changed:
         raise PlanError(f"{run_id}/{changed[0]}", "this file of the plan was changed", "make a new plan")
     return plan
@@ -351,36 +376,9 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): sha256(path) for path in files}
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def digest_of(files: Mapping[str, Path]) -> str:
-    """One SHA-256 over named files: their names and contents."""
-    whole = hashlib.sha256()
-    for name in sorted(files):
-        whole.update(f"{name}\x1f{sha256(files[name])}\x1e".encode())
-    return whole.hexdigest()
-
-
 def _read(kind: type[Kept], path: Path) -> Kept:
     try:
         return kind.model_validate_json(path.read_bytes())
     except ValidationError:
         where = f"{path.parent.name}/{path.name}"
         raise PlanError(where, "this file of the plan was changed", "make a new plan") from None
-
-
-def _sha256_or_none(path: Path) -> str | None:
-    if not path.is_file():
-        return None
-    stat = path.stat()
-    return _sha256_of(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
-
-
-@lru_cache(maxsize=4096)
-def _sha256_of(path: Path, _stamp: tuple[int, ...]) -> str:
-    """Each step of a delivery reads its plan: a file that nobody has touched since is not read again."""
-    return sha256(path)

@@ -202,6 +202,8 @@ class Settings(BaseModel):
         memory: what a run may use at a time.
         query_seconds: how long one query may take.
         parts: into how many parts of the customers a run is cut; None makes as many as `memory` asks for.
+        rolling: whether a run reads segments that say `tells_when_due` only of people of whom something has changed.
+        full_every: how long after everybody was read last such a run reads everybody again.
         lock_wait_seconds: how long a run waits for another one to end.
         targets: brand -> channel -> target.
         brands: brand -> country (or `default`) -> sender identity.
@@ -249,6 +251,8 @@ class Settings(BaseModel):
     memory: Annotated[ByteSize, Field(ge=2**29)] = ByteSize(4 * 2**30)
     query_seconds: float = Field(default=3600, gt=0, le=86_400)
     parts: int | None = Field(default=None, ge=1, le=4096)
+    rolling: bool = False
+    full_every: Duration = Field(default="7 days", validate_default=True)
     lock_wait_seconds: float = Field(default=0, ge=0)
     targets: dict[str, dict[str, str]]
     brands: dict[str, dict[str, dict[str, str]]]

@@ -11,9 +11,9 @@ from flows.audience import Audience, read_audiences
 from flows.budget import Usage, check_audience, check_product, usage
 from flows.catalogue import Catalogue, Segment, read_catalogue, read_segment
 from flows.channels import CHANNELS, Channel, Target, target
+from flows.digests import digest_of
 from flows.errors import ProductError, SettingError, nearest
 from flows.openpgp import check_certificate
-from flows.plan import digest_of
 from flows.product import Product, product_folders, read_product
 from flows.seeds import check_seeds
 from flows.settings import Settings, load_settings
@@ -40,6 +40,8 @@ _UNDECIDING = (
     "memory",
     "query_seconds",
     "parts",
+    "rolling",
+    "full_every",
     "lock_wait_seconds",
     "retention",
     "acknowledged",
@@ -99,9 +101,11 @@ class Workspace:
         return {field: declared[field].dimensions for field in named}
 
     def columns(self, segment: str) -> dict[str, str]:
-        """The columns that are asked of a segment: its fields, and its products' signals -> the place that names each."""
+        """The columns that are asked of a segment -> the place that asks: fields, its products' signals, and when it is due."""
         declared = self.segments[segment]
         named = {name: declared.at("fields", name) for name in declared.fields}
+        if declared.tells_when_due:
+            named["next_due_on"] = declared.at("tells_when_due")
         for product in self.products.values():
             for name in product.signals if product.segment == segment else ():
                 named.setdefault(name, product.at("relevance", name))

@@ -108,6 +108,18 @@ def test_claims_cost_no_more_for_a_long_history_than_its_end_does():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_rolling_run_is_measured_against_a_full_one_that_writes_the_same():
+    """Of 5,000 customers the start of the program is most of the time: what is saved shows at a million."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "rolling.py"), "--customers", "5000", "--active", "0.05"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    looked = [line.split() for line in printed.splitlines() if line.startswith("looked at")]
+    assert [line[6:] for line in looked] == [["in", "delivered_recently,", "running_low"]] * 2
+    assert all(0 < int(line[2].replace(",", "")) < 1_000 for line in looked)
+    assert printed.count("files are the same, byte for byte") == 2
+
+
+@pytest.mark.slow
 def test_a_killed_batch_is_undone_in_less_time_than_people_wait():
     """Some 0.1 s for a hundred thousand messages on a busy machine; ten are allowed for ten times as many."""
     command = [sys.executable, str(ROOT / "benchmarks" / "recovery.py"), "--messages", "100000"]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import polars as pl
 
 from flows.clock import present
+from flows.digests import sha256
 from flows.durable import boot_id, private_folder, rename_once, same_file_system, sync_folder
 from flows.errors import BalanceError, OutboxError, PlanError, StateError
 from flows.keys import load_key
@@ -22,7 +23,6 @@ from flows.ledger.carriage import expect
 from flows.ledger.consent import barred_since, drain
 from flows.ledger.exposure import forget_superseded
 from flows.ledger.store import Ledger, open_ledger
-from flows.plan import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from flows.keys import load_keys, recognised
-from flows.line.segments import segments_ahead
+from flows.line.segments import read_segment_rows, segments_ahead
 from flows.line.sources import ask, bars_of
 from flows.schemas import DECISIONS
 from flows.stages.decision import decided
@@ -17,14 +20,16 @@ from flows.stages.relevance import scored
 from flows.stages.segment import candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import polars as pl
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import date
 
     from flows.keys import Key
-    from flows.line.sources import Source
+    from flows.line.sources import Answers, Source
     from flows.stages.eligibility import Bars
     from flows.warehouse.scope import Scope
+
+
+DUE = pl.Schema({"customer_id": pl.String, "segment": pl.String, "next_due_on": pl.Date})
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,35 @@ class Decided:
         bars: who they are, and what bars speaking to them.
         candidates: live product -> the rows of its segment, scored.
         decisions: `schemas.DECISIONS`.
+        due: `DUE`: of every row of a segment, those that are scheduled for a later day, too.
     """
 
     bars: Bars
     candidates: Mapping[str, pl.DataFrame]
     decisions: pl.DataFrame
+    due: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Few:
+    """That some segments are read for a few customers alone (see `line.rolling`), and bars for nobody whom no query names.
+
+    Attributes:
+        segments: these.
+        scope: the customers.
+        named: whom audiences name; None where all of them have to be known.
+    """
+
+    segments: Collection[str]
+    scope: Scope
+    named: Sequence[str] | None
+
+    def spoken_of(self, due: pl.DataFrame, scope: Scope, as_of: date) -> Scope:
+        """Whom bars are read for: those among `scope` whom a row of `Decided.due` names today, or an audience does."""
+        if self.named is None:
+            return scope
+        today = due.filter(pl.col("next_due_on").is_null() | (pl.col("next_due_on") <= as_of))
+        return replace(scope, customers=tuple(sorted({*today["customer_id"], *self.named})))
 
 
 @dataclass(frozen=True)
@@ -55,7 +84,9 @@ class Past:
     heard: pl.DataFrame
 
 
-def decide(source: Source, scope: Scope, past: Past, key: Key, others: pl.DataFrame | None = None) -> Decided:
+def decide(
+    source: Source, scope: Scope, past: Past, key: Key, others: pl.DataFrame | None = None, few: Few | None = None
+) -> Decided:
     """Decide over all live products.
 
     Args:
@@ -64,21 +95,23 @@ def decide(source: Source, scope: Scope, past: Past, key: Key, others: pl.DataFr
         past: what the ledger remembers.
         key: for identifiers.
         others: addresses that are looked at beside those of people: see `bars_of`.
+        few: of whom alone some segments are read; None reads all of them over the scope.
 
     Raises:
         DataError, StatementError: a query of the workspace does not yield what it should.
     """
     workspace, moment = source.workspace, source.moment
     settings = workspace.settings
-    live, answers = workspace.live(moment.as_of), ask(source, scope)
-    with segments_ahead(source, scope, sorted({product.segment for product in live})) as segments:
+    live = workspace.live(moment.as_of)
+    with _read(source, scope, sorted({product.segment for product in live}), few) as (answers, segments):
         bars = bars_of(source, answers, key, others)
         del answers  # events by the million
         burdens = burdened(bars.people, past.heard, settings, moment.present)
         keys = load_keys(settings.key_file)
         history = recognised(past.history, "person_key", bars.people["customer_id"], keys)
-        found: dict[str, pl.DataFrame] = {}
+        found, due = dict[str, pl.DataFrame](), [DUE.to_frame()]
         for name, rows in segments:
+            due.append(_due(name, rows))
             had = recognised(history, "subject_key", rows["subject_id"], keys)
             for product in (one for one in live if one.segment == name):
                 about = candidates(rows, product, moment, key)
@@ -88,4 +121,28 @@ def decide(source: Source, scope: Scope, past: Past, key: Key, others: pl.DataFr
                 found[product.name] = spoken(likely, product, words, settings.locale, moment.as_of)
     frames = {product.name: found[product.name] for product in live}
     decisions = decided(list(frames.values()), history, live, settings, key, moment) if live else DECISIONS.to_frame()
-    return Decided(bars, frames, decisions)
+    return Decided(bars, frames, decisions, pl.concat(due))
+
+
+@contextmanager
+def _read(
+    source: Source, scope: Scope, names: Sequence[str], few: Few | None
+) -> Iterator[tuple[Answers, Iterable[tuple[str, pl.DataFrame]]]]:
+    """What the warehouse tells of people, and the rows of segments, one ahead of who works on them.
+
+    Of a few people the segments are read first: they tell of whom else there is nothing to be known.
+    """
+    if few is None:
+        told = [ask(source, scope)]
+        with segments_ahead(source, scope, names) as rows:
+            yield told.pop(), rows
+    else:
+        found = [
+            (name, read_segment_rows(source, few.scope if name in few.segments else scope, name)) for name in names
+        ]
+        due = pl.concat([DUE.to_frame(), *(_due(name, rows) for name, rows in found)])
+        yield ask(source, few.spoken_of(due, scope, source.moment.as_of)), found
+
+
+def _due(name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select("customer_id", pl.lit(name).alias("segment"), "next_due_on")

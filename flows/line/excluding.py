@@ -18,7 +18,7 @@ from flows.stages.eligibility import standing
 from flows.warehouse.queries import audience as read_audience
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from flows.audience import Audience
@@ -88,6 +88,15 @@ def read_left_out(
         known = standing(in_force, bars, audience, [CHANNELS[CHANNEL]], settings.targets, at)
         found.append(left_out(known, audience, targeted, settings, key))
     return pl.concat(found)
+
+
+def named(source: Source, scope: Scope, audiences: Iterable[str]) -> list[str] | None:
+    """Whom of some customers audiences name, by their ids; None where one draws from everybody. Raises as `read_left_out`."""
+    asked = [source.workspace.audiences[name] for name in audiences]
+    if any(audience.name == HELD_OUT for audience in asked):
+        return None
+    found = [_named(source, scope, audience)["customer_id"] for audience in asked]
+    return sorted({customer for each in found for customer in each})
 
 
 def read_all_left_out(folder: Path) -> pl.DataFrame:

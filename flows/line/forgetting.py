@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.clock import present
+from flows.digests import sha256
 from flows.durable import private_folder, sync_folder, write_bytes
 from flows.errors import DataError, SourceError, UsageError
 from flows.incoming import read_incoming
@@ -30,7 +31,7 @@ from flows.ledger.runs import last_published, note_rewritten
 from flows.ledger.store import open_ledger
 from flows.line.carrying import withdraw
 from flows.line.recalling import CUSTOMERS, called_back
-from flows.plan import Plan, plan_digest, save_plan, sha256
+from flows.plan import Plan, plan_digest, save_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from flows.settings import Settings
 
 INBOX = ("inbox", "forget")
-_MADE_ANEW = ("addresses", "pages", "scratch")
+_MADE_ANEW = ("addresses", "pages", "rolling", "scratch")
 """In the state folder: what is made again where it is needed."""
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from flows.clock import present
+from flows.digests import sha256
 from flows.durable import write_bytes
 from flows.keys import load_key
 from flows.ledger.runs import decided_at
@@ -24,7 +25,7 @@ from flows.line.planning import HELD, HELD_FOLDER, SEEDS, read_leaving, save, so
 from flows.line.seeding import open_seeds, seed_key
 from flows.line.sources import bars_of_deliveries, database, hear, take_notices
 from flows.line.watching import held, held_since, seeds, seen
-from flows.plan import plan_folder, sha256
+from flows.plan import plan_folder
 from flows.warehouse.attaching import stamp_of
 
 if TYPE_CHECKING:

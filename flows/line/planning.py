@@ -19,6 +19,7 @@ from flows.line.excluding import read_left_out
 from flows.line.health import healthy_sources, sources_before
 from flows.line.listing import check_lists
 from flows.line.rating import check_creep, ratings
+from flows.line.rolling import few_of, look_for_news, note_due
 from flows.line.rotating import follow_key
 from flows.line.seeding import open_seeds, seed_key
 from flows.line.sources import (
@@ -111,6 +112,8 @@ def begin(workspace: Workspace, request: Request) -> Order:
     chosen = _chosen(request.targets, targets, "--target", "target of this workspace")
     shared = read_shared(workspace, path, moment)
     source = Source(workspace, path, moment, shared)
+    is_rolling = settings.rolling if request.rolling is None else request.rolling
+    news = look_for_news(source) if is_rolling and not request.customers else None
     order = Order(
         run_id=new_run_id(moment.as_of),
         as_of=moment.as_of,
@@ -134,8 +137,11 @@ def begin(workspace: Workspace, request: Request) -> Order:
         warehouse=stamp,
         drain=drained,
         held=held_since(settings, chosen),
+        rolling=news.told if news else None,
     )
     folder = save_order(settings, order)
+    if news:
+        news.save(folder)
     for name, rows in shared.items():
         save(rows, folder / "shared" / f"{name}.parquet")
     history = recent_history(settings, workspace.live(moment.as_of), moment.as_of)
@@ -181,11 +187,16 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     settings = workspace.settings
     folder = plan_folder(settings, run_id)
     order = read_order(settings, run_id)
-    moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts, order.customers)
+    moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts, order.customers or None)
     past = Past(pl.read_parquet(folder / "history.parquet"), pl.read_parquet(folder / "heard.parquet"))
-    members, copied = pl.read_parquet(folder / HELD), seeds(workspace, order.targets)
+    source, members, copied = (
+        source_of(workspace, order),
+        pl.read_parquet(folder / HELD),
+        seeds(workspace, order.targets),
+    )
     others = pl.concat([members, copied], how="diagonal")
-    made = decide(source_of(workspace, order), scope, past, key, others)
+    made = decide(source, scope, past, key, others, few_of(source, order, scope, folder))
+    note_due(made, order, settings, folder, part)
     mine = members.join(made.bars.people.select("customer_id"), on="customer_id", how="semi")
     save(seen(workspace, mine, made.bars, order.present), folder / HELD_FOLDER / f"{part:04}.parquet")
     if part == 0:
@@ -211,7 +222,7 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
             if not offers.is_empty():
                 save(offers, folder / OFFERED_FOLDER / f"{part:04}-{product.name}.parquet")
     if order.audiences:
-        rows = read_left_out(source_of(workspace, order), scope, order.audiences, order.targets, made.bars, key)
+        rows = read_left_out(source, scope, order.audiences, order.targets, made.bars, key)
         save(rows, folder / LEFT_OUT_FOLDER / f"{part:04}.parquet")
     is_exposed = pl.col("decision_id").is_in(pl.concat(exposed)["decision_id"].implode()).fill_null(value=False)
     reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")
@@ -279,7 +290,8 @@ def source_of(workspace: Workspace, order: Order) -> Source:
     """The warehouse of a run, with what `begin` has read of sql/shared/."""
     files = sorted((plan_folder(workspace.settings, order.run_id) / "shared").glob("*.parquet"))
     shared = {file.stem: pl.read_parquet(file) for file in files}
-    return Source(workspace, database(workspace.settings, order.as_of), order.moment, shared)
+    path = database(workspace.settings, order.as_of)
+    return Source(workspace, path, order.moment, shared, narrow=order.is_rolling)
 
 
 def scan_deliveries(folder: Path) -> pl.LazyFrame:

@@ -32,6 +32,7 @@ class Request:
         parts: into how many parts to cut the customers; None takes the setting.
         allow_past: deliver for a day that is over.
         customers: narrows whom the run is about, by their ids; empty is everybody.
+        rolling: read only of people of whom something has changed, see `line.rolling`; None takes the setting.
     """
 
     as_of: date | None = None
@@ -40,6 +41,7 @@ class Request:
     parts: int | None = None
     allow_past: bool = False
     customers: tuple[str, ...] = ()
+    rolling: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
             is one of the workspace's.
     """
     with source.open(scope, source.moment.now) as session:
-        return segment_rows(source, session, name)
+        return segment_rows(source, session, name, few=scope.customers is not None)
 
 
 @contextmanager
@@ -38,7 +38,10 @@ def segments_ahead(source: Source, scope: Scope, names: Sequence[str]) -> Iterat
     They start when it is entered. One session for all: `memory` is for one query at a time.
     """
     with source.open(scope, source.moment.now) as session, ThreadPoolExecutor(max_workers=1) as reader:
-        asked = deque((name, reader.submit(segment_rows, source, session, name)) for name in names)
+        asked = deque(
+            (name, reader.submit(segment_rows, source, session, name, few=scope.customers is not None))
+            for name in names
+        )
 
         def answers() -> Iterator[tuple[str, pl.DataFrame]]:
             while asked:
@@ -51,11 +54,11 @@ def segments_ahead(source: Source, scope: Scope, names: Sequence[str]) -> Iterat
             reader.shutdown(cancel_futures=True)
 
 
-def segment_rows(source: Source, session: Session, name: str) -> pl.DataFrame:
-    """As `read_segment_rows`, in a session that is open."""
+def segment_rows(source: Source, session: Session, name: str, *, few: bool = False) -> pl.DataFrame:
+    """As `read_segment_rows`, in a session that is open; of a few people no row need be of a brand of the workspace."""
     workspace = source.workspace
     rows = segment(session, workspace.queries, name, source.moment, named=workspace.columns(name))
-    if rows.height and not rows["brand"].is_in(list(workspace.settings.brands)).any():
+    if rows.height and not few and not rows["brand"].is_in(list(workspace.settings.brands)).any():
         hint = nearest(rows["brand"][0], workspace.settings.brands)  # what stands there may be anything, an address too
         raise DataError(f"sql/segments/{name}.sql", "no row has a brand of this workspace", hint)
     fields = workspace.segments[name].fields.values()

@@ -17,6 +17,7 @@ from flows.errors import SourceError
 from flows.keys import Key, load_key
 from flows.ledger.claims import claimed_addresses
 from flows.ledger.store import open_ledger
+from flows.line import rolling
 from flows.line.budgeting import keep_budgets
 from flows.line.counting import Counts, missed
 from flows.line.crowding import CROWD_FILE, crowds, read_crowd, shared
@@ -35,6 +36,7 @@ from flows.line.planning import (
     scan_deliveries,
 )
 from flows.line.reconciling import in_too_small, members_of
+from flows.line.rolling import remember
 from flows.line.watching import published_members
 from flows.plan import (
     Crowd,
@@ -85,7 +87,7 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     if (folder / "plan.json").exists():
         return read_plan(settings, run_id)
     totals = _added(parts)
-    if not totals.pop("people"):
+    if not totals.pop("people") and not order.is_rolling:  # such a run may find that nobody is named today
         who = "none of the customers that were asked for" if order.customers else "nobody"
         hint = "look at the query, and at the tables it reads"
         raise SourceError("sql/customers.sql", f"this query yields {who}", hint)
@@ -116,9 +118,10 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     plan = plan.model_copy(update={"prices": prices})
     if order.is_whole:  # a run for a few has nothing to be held against
         check_people(workspace, plan)
+    plan = plan.model_copy(update={"untold": remember(settings, order, folder)})
     _sync(folder, plan)
     save_plan(folder, plan)
-    if order.corrects is None:
+    if order.corrects is None and not order.is_rolling:  # such a run has not seen everybody
         keep_first_look(workspace, order)
     for passing in _PASSING:  # last, so that a settling that failed half-way can be repeated
         _remove(folder / passing)
@@ -314,7 +317,8 @@ def _counted(
 
 
 _PASSING = (
-    f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{OFFERED_FOLDER}/", f"{LEFT_OUT_FOLDER}/", f"{HELD_FOLDER}/", HELD, SEEDS
+    f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{OFFERED_FOLDER}/", f"{LEFT_OUT_FOLDER}/", f"{HELD_FOLDER}/", HELD, SEEDS,
+    f"{rolling.FOLDER}/",
 )  # fmt: skip
 
 

@@ -96,6 +96,7 @@ class Source:
         moment: of the run.
         shared: what sql/shared/ has yielded, by table.
         looking: read no row of anybody: queries yield their columns alone.
+        narrow: of few people alone something is asked, so that it is quicker to look for them than through everybody.
     """
 
     workspace: Workspace
@@ -103,6 +104,7 @@ class Source:
     moment: Moment
     shared: dict[str, pl.DataFrame]
     looking: bool = False
+    narrow: bool = False
 
     def open(self, scope: Scope, until: datetime, *, lists: bool = False) -> Session:
         """A locked session for the workspace's SQL: see `open_scoped`."""
@@ -119,6 +121,10 @@ class Source:
             shared=self.shared,
             looking=self.looking,
         )
+
+    def about(self, customers: pl.Series) -> Scope:
+        """The scope to ask in about some people."""
+        return Scope(customers=tuple(customers.unique())) if self.narrow else Scope()
 
     def at_present(self) -> Source:
         """The same run, with `$now` at the true present: what people have said since a past `as_of` counts."""
@@ -278,7 +284,7 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame, key: Key, heard
     person = key.of(pl.col("customer_id"))
     addresses = pl.concat([deliveries, by_phone(deliveries)])
     planned = addresses.select("customer_id", "brand", person_key=person, phone_match="address_match")
-    with source.open(Scope(), moment.present) as session:
+    with source.open(source.about(planned["customer_id"]), moment.present) as session:
         known = customer_keys(session, queries, moment)
         said = _consent(source, consent(session, queries, moment), planned, heard.events)
         excluded = exclusions(session, queries, moment)

@@ -10,6 +10,7 @@ import shlex
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from flows.pages.rolling import rolled
 from flows.pages.terminal import by_budgets, by_caps, by_hours, to_seeds, without_facts
 from flows.reasons import CODES, MEANING
 
@@ -37,6 +38,7 @@ def plan_page(plan: Plan, *, workspace: str) -> str:
         waterfalls(plan.people, "get something"),
         "## Deliveries",
         waterfalls(plan.deliveries, "can leave"),
+        *rolled(plan),
         *audiences(plan.left_out),
         *by_caps(plan.capped),
         *by_budgets(plan.prices),

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from flows.pages.rolling import rolled
 from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def _counted(settled: Plan) -> RenderableType:
     audiences = [Text(line) for line in left_out(settled.left_out)]
     lists = [Text(f"The suppression list of {name} was compared {age} ago.") for name, age in order.list_ages.items()]
     seeds = [Text(line) for line in to_seeds(order.seeds)]
-    said = (*audiences, *full, *priced, *waiting, *fewer, *bare, *seeds, *lists)
+    read = [Text(line) for line in rolled(settled)]
+    said = (*read, *audiences, *full, *priced, *waiting, *fewer, *bare, *seeds, *lists)
     return Group(title, *map(_overdue, order.overdue), people, wanted, *said)
 
 

@@ -218,7 +218,7 @@ def segment(
     rows = _run(session, queries.segments[name], where, moment)
     as_of = [column for column in rows.columns if column.endswith("_as_of")]
     others = [column for column in named if column not in SEGMENT and column not in as_of]
-    for column in others:
+    for column in [*others, *({"next_due_on"} & named.keys())]:
         if column not in rows.columns:
             what = f"the column '{column}' is missing, and {named[column]} names it"
             free = [name for name in rows.columns if name not in SEGMENT and name not in named]

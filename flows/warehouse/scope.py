@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from flows.catalogue import Catalogue, Table, Via
 from flows.errors import StatementError, nearest
 from flows.warehouse.attaching import attach, stamp_of
-from flows.warehouse.connection import identifier, quote, translated
+from flows.warehouse.connection import identifier, translated
 from flows.warehouse.sessions import Session
 from flows.warehouse.statements import is_no_function
 
@@ -25,10 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    import polars as pl
-
-_WAREHOUSE = "warehouse"
-_OURS = f"database_name = '{_WAREHOUSE}' AND schema_name = 'main'"
+WAREHOUSE = "warehouse"
+"""Under what name a session has the warehouse."""
+_OURS = f"database_name = '{WAREHOUSE}' AND schema_name = 'main'"
+_CHOSEN = "scope.main.chosen"
+"""The ids of a scope, in a database of their own: the workspace's SQL may name none."""
 _OWN_MEMORY = "4 GiB"
 """For statements of our own: they read definitions, and count."""
 
@@ -45,12 +48,12 @@ class Scope:
 
     Attributes:
         part, parts: which part of how many.
-        customers: their ids; none means all.
+        customers: their ids; None means all.
     """
 
     part: int = 0
     parts: int = 1
-    customers: tuple[str, ...] = ()
+    customers: tuple[str, ...] | None = None
 
     def holds(self, column: str) -> str:
         """SQL that is true of the rows whose customer id, in `column`, is in the scope.
@@ -61,9 +64,8 @@ class Scope:
         conditions = []
         if self.parts > 1:
             conditions.append(f"hash({column}::varchar) % {self.parts} = {self.part}")
-        if self.customers:
-            named = ", ".join(f"'{quote(name)}'" for name in self.customers)
-            conditions.append(f"{column}::varchar IN ({named})")
+        if self.customers is not None:
+            conditions.append(f"{column}::varchar IN (FROM {_CHOSEN})")
         return " AND ".join(conditions) or f"({column} IS NULL OR true)"
 
 
@@ -128,7 +130,7 @@ def definitions(database: Path) -> Definitions:
 
 @lru_cache(maxsize=4)
 def _read_definitions(database: Path, _: tuple[tuple[str, int, int], ...]) -> Definitions:
-    with _attached(database) as session:
+    with attached(database) as session:
         listed = (
             "SELECT table_name, list([column_name, data_type] ORDER BY column_index) FROM duckdb_columns() "
             f"WHERE {_OURS} GROUP BY table_name ORDER BY table_name"
@@ -140,10 +142,10 @@ def _read_definitions(database: Path, _: tuple[tuple[str, int, int], ...]) -> De
 
 
 @contextmanager
-def _attached(database: Path) -> Iterator[Session]:
+def attached(database: Path) -> Iterator[Session]:
     """A session that sees the warehouse as it is, for statements of our own. Raises as `open_scoped`."""
     with Session(memory=_OWN_MEMORY) as session:
-        attach(session, database, _WAREHOUSE)
+        attach(session, database, WAREHOUSE)
         yield session
 
 
@@ -198,7 +200,7 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
     held, stamp = definitions(database), stamp_of(database)
     session = Session(memory=memory, seconds=seconds, scratch=scratch, looking=looking)
     try:
-        attach(session, database, _WAREHOUSE)
+        attach(session, database, WAREHOUSE)
         is_as_stamped = stamp == stamp_of(database)  # else something was put in the file's place meanwhile
         known = _known_of(database, stamp) if is_as_stamped and not looking else None
         narrow(session, held, catalogue, scope, until, lists=lists, shared=shared, known=known)
@@ -224,6 +226,9 @@ def narrow(  # noqa: PLR0913  (what may be seen)
     `known` remembers of views whether they hide a row, for as long as the warehouse stays as it is; without it none is looked at.
     """
     _check_columns(catalogue.without(shared or {}), held.names)
+    if scope.customers is not None:
+        session.execute("ATTACH ':memory:' AS scope")
+        session.load(_CHOSEN, pl.DataFrame({"customer_id": scope.customers}, {"customer_id": pl.String}))
     for name, rows in (shared or {}).items():
         session.load(identifier(name), rows)
     for name, table in catalogue.without(shared or {}).tables.items():
@@ -242,9 +247,9 @@ def narrow(  # noqa: PLR0913  (what may be seen)
 def count_rows(database: Path, catalogue: Catalogue) -> dict[str, int]:
     """How many rows each catalogued table has. Raises as `open_scoped`."""
     held = definitions(database).columns
-    with _attached(database) as session, translated(database):
+    with attached(database) as session, translated(database):
         return {
-            name: session.execute(f"SELECT count(*) FROM {_WAREHOUSE}.{identifier(name)}")[0][0]
+            name: session.execute(f"SELECT count(*) FROM {WAREHOUSE}.{identifier(name)}")[0][0]
             for name in sorted(catalogue.tables.keys() & held.keys())
         }
 
@@ -252,11 +257,11 @@ def count_rows(database: Path, catalogue: Catalogue) -> dict[str, int]:
 def last_loads(database: Path, catalogue: Catalogue, tables: Iterable[str]) -> dict[str, datetime]:
     """When the newest row of each of some tables came to be known, as a UTC instant. Raises as `open_scoped`."""
     found: dict[str, datetime] = {}
-    with _attached(database) as session:
+    with attached(database) as session:
         for name in tables:
             column = catalogue.tables[name].loaded_at or catalogue.tables[name].happened_at or ""
             with translated(catalogue.at("tables", name, "stale_after")):
-                newest = f"SELECT max({identifier(column)})::TIMESTAMPTZ FROM {_WAREHOUSE}.{identifier(name)}"
+                newest = f"SELECT max({identifier(column)})::TIMESTAMPTZ FROM {WAREHOUSE}.{identifier(name)}"
                 at = session.execute(f"SELECT epoch_us(({newest}))")[0][0]
             if at is not None:
                 found[name] = datetime.fromtimestamp(at / 1e6, UTC)
@@ -293,7 +298,7 @@ def _named(table: Table) -> list[str]:
 
 
 def _view(session: Session, name: str, condition: str, scope: Scope, known: dict[str, bool] | None) -> str:
-    table = f"{_WAREHOUSE}.{identifier(name)}"
+    table = f"{WAREHOUSE}.{identifier(name)}"
     if scope == Scope() and known is not None:
         asked = f"SELECT EXISTS (FROM {table} WHERE ({condition}) IS NOT TRUE)"
         if asked not in known:
@@ -310,11 +315,16 @@ def _condition(table: Table, catalogue: Catalogue, scope: Scope, until: datetime
         conditions.append(scope.holds(identifier(table.person)))
     elif isinstance(table.person, Via):
         way = table.person
-        owners = f"SELECT {identifier(way.via)} FROM {_WAREHOUSE}.{identifier(way.to)}"
+        owners = f"SELECT {identifier(way.via)} FROM {WAREHOUSE}.{identifier(way.to)}"
         conditions.append(
             f"{identifier(way.via)} IN ({owners} WHERE {_condition(catalogue.tables[way.to], catalogue, scope, until)})"
         )
     if table.happened_at:
-        instant = f"TIMESTAMP '{until.replace(tzinfo=None).isoformat(sep=' ')}'"
-        conditions.append(f"({identifier(table.happened_at)} IS NULL OR {identifier(table.happened_at)} <= {instant})")
+        conditions.append(has_happened(table.happened_at, until))
     return " AND ".join(conditions) or "true"
+
+
+def has_happened(column: str, until: datetime) -> str:
+    """SQL that is true of the rows that had happened by then, or of which nobody knows when."""
+    instant = f"TIMESTAMP '{until.replace(tzinfo=None).isoformat(sep=' ')}'"
+    return f"({identifier(column)} IS NULL OR {identifier(column)} <= {instant})"

@@ -10,7 +10,19 @@ from tests.house.tree import ROOT, Module, modules, write
 # its place here.
 LEVELS = [
     {"errors"},
-    {"clock", "contained", "documents", "durable", "durations", "incoming", "keys", "links", "openpgp", "tokens"},
+    {
+        "clock",
+        "contained",
+        "digests",
+        "documents",
+        "durable",
+        "durations",
+        "incoming",
+        "keys",
+        "links",
+        "openpgp",
+        "tokens",
+    },
     {"caps", "channel_budgets", "destinations", "hours", "locales", "reasons", "schemas", "settings", "sms_length"},
     {"warehouse", "words", "product", "catalogue", "audience", "addresses", "plan"},
     {"budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup", "prices"},

@@ -5,8 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from flows.digests import sha256
 from flows.line.crowding import CROWD_FILE
-from flows.plan import Crowd, plan_folder, read_plan, sha256
+from flows.plan import Crowd, plan_folder, read_plan
 from tests.tiny import crowd, day, make, payloads
 
 
