@@ -10,8 +10,7 @@ import shlex
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from flows.pages.rolling import rolled
-from flows.pages.terminal import by_budgets, by_caps, by_hours, to_seeds, without_facts
+from flows.pages.sentences import by_budgets, by_caps, by_hours, rolled, to_seeds, without_facts
 from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from flows.pages.rolling import rolled
+from flows.pages.sentences import by_budgets, by_caps, by_hours, left_out, rolled, to_seeds, without_facts
 from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.console import RenderableType
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flows.line.listing import Compared
     from flows.line.request import Carried, Delivered, Outcome, Published, Recalled
     from flows.line.translating import Exported, Imported
-    from flows.plan import Capped, Crowd, Held, LeftOut, Missed, Plan, Price, Waterfall
+    from flows.plan import Crowd, Plan, Waterfall
     from flows.starting import Started
 
 
@@ -63,78 +63,6 @@ def _counted(settled: Plan) -> RenderableType:
     read = [Text(line) for line in rolled(settled)]
     said = (*read, *audiences, *full, *priced, *waiting, *fewer, *bare, *seeds, *lists)
     return Group(title, *map(_overdue, order.overdue), people, wanted, *said)
-
-
-def left_out(found: Sequence[LeftOut]) -> list[str]:
-    """Whom campaigns that run anyway are to leave out, what a platform calls them, and why not the others."""
-    return [
-        f"To be left out of other campaigns: {row.passed:,} of {row.base:,} {row.audience} of {row.brand}, "
-        f"as {row.code} at {row.target}{_others(row.reasons)}."
-        for row in found
-    ]
-
-
-def _others(reasons: Mapping[str, int]) -> str:
-    told = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
-    return f" ({told})" if told else ""
-
-
-def to_seeds(seeds: Mapping[str, int]) -> list[str]:
-    """Where copies go that are not counted, if anywhere."""
-    ways = ", ".join(f"{count:,} by {channel}" for channel, count in seeds.items())
-    return (
-        [f"Seed addresses get a copy of each product, variant, language and level, uncounted: {ways}."] if ways else []
-    )
-
-
-def by_caps(capped: Sequence[Capped]) -> list[str]:
-    """For each cap how many people it bars, and until when."""
-    return [f"Capped by {row.cap}: {row.people:,}, the last of them until {row.until}." for row in capped]
-
-
-def by_budgets(prices: Sequence[Price]) -> list[str]:
-    """For each channel with a budget how much of it is used, what became of the others, and the price that tells them apart."""
-    return [
-        f"The budget of {row.channel} of {row.brand} is {row.budget}"
-        + (f", {row.spent:,} of them used by earlier runs" if row.spent else "")
-        + f": {row.planned:,} go by it, {row.moved:,} by another channel instead, {row.fallen:,} fall away; "
-        f"the price is {row.price:.4f}, and at most {row.gap:.2%} of what could be had is missed."
-        for row in prices
-    ]
-
-
-def by_hours(settled: Plan) -> list[str]:
-    """How many messages wait for the end of quiet hours, and until when; and whose hours could not be told."""
-    held = [
-        f"{row.messages:,} {row.channel} are held for the quiet hours where people are, until {_told(row)} UTC."
-        for row in settled.held
-    ]
-    strange = (
-        f"{settled.strange_zones:,} people have a time zone that nobody knows; the setting `timezone` holds for them."
-    )
-    return [*held, strange] if settled.strange_zones else held
-
-
-def _told(held: Held) -> str:
-    first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (held.since, held.until))
-    return first if first == last else f"{first} to {last}"
-
-
-def without_facts(missed: Sequence[Missed]) -> list[str]:
-    """For each product that tells most people nothing of what is known: how many, and which missing fact costs the most."""
-    first = {row.product: row for row in reversed(missed)}
-    return [
-        f"{name} uses nothing that is known of {row.bare:,} of {row.decided:,} people. What costs the most: {row.dimension} is "
-        f"{row.why} for {row.people:,}; {_REMEDY[row.why]}."
-        for name, row in sorted(first.items())
-    ]
-
-
-_REMEDY = {
-    "absent": "look at what the segment finds of it, and at its load",
-    "stale": "load it more often, or look at its fresh_for in sql/dimensions.yaml",
-    "not permitted": "it needs a consent that they have not given, or a lawful basis",
-}
 
 
 def _crowded(crowd: Crowd) -> Text:

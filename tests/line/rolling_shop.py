@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.line.planning import read_decisions, scan_deliveries
+from flows.line.planning import scan_decisions, scan_deliveries
 from flows.schemas import KEYS
 from tests.tiny import FILES, MORNING, Tiny, day, make
 
@@ -119,7 +119,7 @@ def planned(tiny: Tiny, plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame, tuple[o
         "product", "customer_id", "brand", "subject_id", "lane"
     )
     counted = (plan.people, plan.deliveries, plan.candidates, plan.open_counts, plan.counts, plan.left_out, plan.missed)
-    return read_decisions(folder).sort(KEYS), deliveries, counted
+    return scan_decisions(folder).sort(KEYS).collect(), deliveries, counted
 
 
 def same_as_full(tiny: Tiny, at: datetime, parts: int = 1) -> Plan:

@@ -9,7 +9,7 @@ from flows.errors import PlanError, SettingError
 from flows.line.recalling import Which
 from flows.pages.artifacts import plan_page
 from flows.pages.explanation import candidate
-from flows.pages.terminal import by_budgets
+from flows.pages.sentences import by_budgets
 from flows.plan import read_plan
 from tests.tiny import clock, day, make, payloads
 

@@ -12,7 +12,7 @@ import pytest
 from flows import line
 from flows.errors import SettingError
 from flows.keys import load_key
-from flows.pages.terminal import by_caps
+from flows.pages.sentences import by_caps
 from tests.tiny import MORNING, day, make
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from flows.errors import SettingError
 from flows.pages.artifacts import plan_page
-from flows.pages.terminal import by_hours
+from flows.pages.sentences import by_hours
 from flows.plan import Held
 from tests.tiny import MORNING, make
 

@@ -17,7 +17,7 @@ from flows import line
 from flows.errors import CatalogueError, DataError, DimensionLimitError, SourceError, StatementError, UsageError
 from flows.line.health import check_people
 from flows.pages.artifacts import plan_page
-from flows.pages.terminal import left_out
+from flows.pages.sentences import left_out
 from tests.line.test_opt_outs import Notice, say
 from tests.tiny import MORNING, PEOPLE, clock, day, make, read_batch
 

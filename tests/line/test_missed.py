@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.pages.terminal import without_facts
+from flows.pages.sentences import without_facts
 from flows.plan import Missed
 from tests.tiny import make
 

@@ -9,7 +9,7 @@ from flows.errors import DataError
 from flows.line.forgetting import forget
 from flows.line.rolling import FOLDER, look_for_news
 from flows.line.sources import Source
-from flows.pages.rolling import rolled as told
+from flows.pages.sentences import rolled as told
 from flows.settings import load_settings
 from tests.line.rolling_shop import COUNT, needs, same_as_full, shop
 from tests.tiny import clock, day, payloads

@@ -1,0 +1,100 @@
+"""What a plan says of itself in sentences, on its page and in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flows.plan import Capped, Held, LeftOut, Missed, Plan, Price
+
+
+def rolled(settled: Plan) -> list[str]:
+    """How much of the warehouse a rolling run has read, and what its segments have not told."""
+    found = settled.order.rolling
+    if found is None:
+        return []
+    if found.because is not None:
+        read = f"Everybody was read, and not only those of whom something has changed: {found.because}."
+    else:
+        read = f"{found.scope:,} of {found.customers:,} people were looked at again"
+        read += f", in {', '.join(found.few)}." if found.few else "."
+    whole = [f"{name} was read over everybody: {why}." for name, why in found.whole.items()]
+    untold = [
+        f"{name} names {people:,} people of whom it had not told by `next_due_on`: mend it, or take out `tells_when_due`."
+        for name, people in settled.untold.items()
+    ]
+    return [read, *whole, *untold]
+
+
+def left_out(found: Sequence[LeftOut]) -> list[str]:
+    """Whom campaigns that run anyway are to leave out, what a platform calls them, and why not the others."""
+    return [
+        f"To be left out of other campaigns: {row.passed:,} of {row.base:,} {row.audience} of {row.brand}, "
+        f"as {row.code} at {row.target}{_others(row.reasons)}."
+        for row in found
+    ]
+
+
+def _others(reasons: Mapping[str, int]) -> str:
+    told = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+    return f" ({told})" if told else ""
+
+
+def to_seeds(seeds: Mapping[str, int]) -> list[str]:
+    """Where copies go that are not counted, if anywhere."""
+    ways = ", ".join(f"{count:,} by {channel}" for channel, count in seeds.items())
+    return (
+        [f"Seed addresses get a copy of each product, variant, language and level, uncounted: {ways}."] if ways else []
+    )
+
+
+def by_caps(capped: Sequence[Capped]) -> list[str]:
+    """For each cap how many people it bars, and until when."""
+    return [f"Capped by {row.cap}: {row.people:,}, the last of them until {row.until}." for row in capped]
+
+
+def by_budgets(prices: Sequence[Price]) -> list[str]:
+    """For each channel with a budget how much of it is used, what became of the others, and the price that tells them apart."""
+    return [
+        f"The budget of {row.channel} of {row.brand} is {row.budget}"
+        + (f", {row.spent:,} of them used by earlier runs" if row.spent else "")
+        + f": {row.planned:,} go by it, {row.moved:,} by another channel instead, {row.fallen:,} fall away; "
+        f"the price is {row.price:.4f}, and at most {row.gap:.2%} of what could be had is missed."
+        for row in prices
+    ]
+
+
+def by_hours(settled: Plan) -> list[str]:
+    """How many messages wait for the end of quiet hours, and until when; and whose hours could not be told."""
+    held = [
+        f"{row.messages:,} {row.channel} are held for the quiet hours where people are, until {_told(row)} UTC."
+        for row in settled.held
+    ]
+    strange = (
+        f"{settled.strange_zones:,} people have a time zone that nobody knows; the setting `timezone` holds for them."
+    )
+    return [*held, strange] if settled.strange_zones else held
+
+
+def _told(held: Held) -> str:
+    first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (held.since, held.until))
+    return first if first == last else f"{first} to {last}"
+
+
+def without_facts(missed: Sequence[Missed]) -> list[str]:
+    """For each product that tells most people nothing of what is known: how many, and which missing fact costs the most."""
+    first = {row.product: row for row in reversed(missed)}
+    return [
+        f"{name} uses nothing that is known of {row.bare:,} of {row.decided:,} people. What costs the most: {row.dimension} is "
+        f"{row.why} for {row.people:,}; {_REMEDY[row.why]}."
+        for name, row in sorted(first.items())
+    ]
+
+
+_REMEDY = {
+    "absent": "look at what the segment finds of it, and at its load",
+    "stale": "load it more often, or look at its fresh_for in sql/dimensions.yaml",
+    "not permitted": "it needs a consent that they have not given, or a lawful basis",
+}
