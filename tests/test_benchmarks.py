@@ -77,7 +77,9 @@ def test_every_engine_is_measured_on_the_same_messages(tmp_path):
     command = [sys.executable, str(ROOT / "benchmarks" / "rendering.py"), "--rows", "20000", "--times", "1"]
     words = ["--megabytes", "5", "--figures", str(figures)]
     printed = subprocess.run([*command, *words], capture_output=True, text=True, check=True).stdout
-    table = {row[:26].strip(): row[26:].split() for row in printed[printed.index("messages a second") :].splitlines()}
+    table = {
+        row[:26].strip(): row[26:].split() for row in printed[printed.index("messages a CPU second") :].splitlines()
+    }
     assert list(table)[1:-3] == list(ENGINES)
     assert [int(count.replace(",", "")) > 90 for count in table["(messages compared)"]] == [True] * 3
     found = read(figures)
