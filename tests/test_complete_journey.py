@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 from flows import line
 from flows.errors import CatalogueError, DataError, StatementError
-from flows.line.planning import read_decisions, scan_deliveries
+from flows.line.planned import scan_decisions, scan_deliveries
 from flows.plan import plan_folder
 from flows.workspace import load_workspace
 from tests.complete_journey import outbox, words
@@ -74,7 +74,7 @@ def _ask(warehouse: Path, statement: str) -> pl.DataFrame:
 
 
 def _decisions(workspace: Path, ran: Ran) -> pl.DataFrame:
-    return read_decisions(_plan(workspace, ran))
+    return scan_decisions(_plan(workspace, ran)).collect()
 
 
 def _plan(workspace: Path, ran: Ran) -> Path:

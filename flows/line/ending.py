@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.line.sources import scope_of
 from flows.warehouse.queries import outcomes
-from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flows.line.sources import Source
     from flows.product import Product
+
+ENDED = "ended"
+"""Why a message must not be sent, or shown, any more whose need has ended."""
 
 
 def ended(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
@@ -31,7 +34,7 @@ def ended(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
     asked = rows.filter(pl.col("product").is_in(list(products)))
     if asked.is_empty() or not source.workspace.queries.outcomes:
         return rows.select("message_id").clear()
-    with source.open(Scope(), source.moment.present) as session:
+    with source.open(scope_of(asked), source.moment.present) as session:
         found = outcomes(session, source.workspace.queries, source.moment)
     return ended_by(asked, found, products)
 

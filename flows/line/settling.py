@@ -22,16 +22,16 @@ from flows.line.crowding import CROWD_FILE, crowds, read_crowd, shared
 from flows.line.excluding import LEFT_OUT_FILE, counted
 from flows.line.health import check_people
 from flows.line.looking import keep_first_look
+from flows.line.planned import scan_deliveries
 from flows.line.planning import (
     COUNTED_FOLDER,
-    HELD,
-    HELD_FOLDER,
     LEFT_OUT_FOLDER,
     OFFERED_FOLDER,
+    OUT,
+    OUT_FOLDER,
     ROUTED_FOLDER,
     SEEDS,
     save,
-    scan_deliveries,
 )
 from flows.line.reconciling import in_too_small, members_of
 from flows.line.watching import published_members
@@ -293,7 +293,7 @@ def _counted(
 
 
 _PASSING = (
-    f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{OFFERED_FOLDER}/", f"{LEFT_OUT_FOLDER}/", f"{HELD_FOLDER}/", HELD, SEEDS
+    f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{OFFERED_FOLDER}/", f"{LEFT_OUT_FOLDER}/", f"{OUT_FOLDER}/", OUT, SEEDS
 )  # fmt: skip
 
 

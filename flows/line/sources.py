@@ -282,13 +282,22 @@ def bars_of_deliveries(source: Source, deliveries: pl.DataFrame, key: Key, heard
     person = key.of(pl.col("customer_id"))
     addresses = pl.concat([deliveries, by_phone(deliveries)])
     planned = addresses.select("customer_id", "brand", person_key=person, phone_match="address_match")
-    with source.open(Scope(), moment.present) as session:
+    with source.open(scope_of(deliveries), moment.present) as session:
         known = customer_keys(session, queries, moment)
         said = _consent(source, session, planned, heard.events)
         excluded = exclusions(session, queries, moment)
     gone = erased(source.workspace.settings, deliveries, heard.buried)
     listed = _suppressed(source, planned, addresses.select("brand", "channel", "address_match"), heard.forms)
     return Bars(known, said, listed, excluded, gone)
+
+
+_FEW = 1_000
+
+
+def scope_of(rows: pl.DataFrame) -> Scope:
+    """Whom some rows are about: while they are few by their ids, else everybody. Seeds, without `customer_id`, are nobody."""
+    found = rows["customer_id"].drop_nulls().unique().sort()
+    return Scope(customers=tuple(found)) if 0 < found.len() <= _FEW else Scope()
 
 
 def by_phone(deliveries: pl.DataFrame) -> pl.DataFrame:
