@@ -108,9 +108,8 @@ class Look:
 
     def no_more(self, members: pl.DataFrame) -> pl.DataFrame:
         """`message_id` of what a state target may hold no more; who was not looked at is no customer any more."""
-        return members.join(self.out.filter(pl.col("reason").is_null()), on="message_id", how="anti").select(
-            "message_id"
-        )
+        free = self.out.filter(pl.col("reason").is_null())
+        return members.join(free, on="message_id", how="anti").select("message_id")
 
     def open_seeds(self, seeds: pl.DataFrame, key: Key) -> pl.DataFrame:
         """`SEED` of those that nothing bars."""

@@ -99,7 +99,7 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     creatives: dict[str, dict[str, object]] = {}
     for file in sorted((folder / ROUTED_FOLDER).glob("*.parquet")):
         product = workspace.products[file.stem.partition("-")[2]]
-        rows = lowered(_with_detail(pl.read_parquet(file)), classes, product, workspace.fields(product))
+        rows = lowered(pl.read_parquet(file), classes, product, workspace.fields(product))
         rows = rows.join(dropped, on=_LANE, how="left", nulls_equal=True, maintain_order="left")
         rows = rows.with_columns(pl.coalesce("reason", "dropped").alias("reason")).drop("dropped")
         words = worded(rows.filter(pl.col("reason").is_null()), product, workspace, key)
@@ -132,11 +132,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _with_detail(routed: pl.DataFrame) -> pl.DataFrame:
-    """Deliveries with `detail`, which only those have that a budget concerns."""
-    return routed if "detail" in routed.columns else routed.with_columns(detail=pl.lit(None, dtype=pl.String))
 
 
 def _doubled(folder: Path, barred: pl.DataFrame, taken: pl.DataFrame, key: Key) -> pl.DataFrame:
