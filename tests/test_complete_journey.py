@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 from flows import line
 from flows.errors import CatalogueError, DataError, StatementError
-from flows.line.planning import scan_decisions, scan_deliveries
+from flows.line.planned import scan_decisions, scan_deliveries
 from flows.plan import plan_folder
 from flows.workspace import load_workspace
 from tests.complete_journey import outbox, words

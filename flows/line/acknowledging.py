@@ -18,8 +18,8 @@ from flows.line.batches import Job
 from flows.line.delivering import check_current, publish_messages
 from flows.line.looking import look_at
 from flows.line.seeding import addresses
+from flows.line.watching import OUT_THERE
 from flows.plan import check_deliverable, read_plan
-from flows.stages.claims import MEMBERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,4 +146,4 @@ def deliver_failed(workspace: Workspace, batch_id: str) -> Published:
     job = Job(workspace, plan, workspace.target(target_name), brand)
     rows = job.planned().filter(pl.col("message_id").is_in(messages.implode()))
     seeds = addresses(workspace, brand, job.target.channel)
-    return publish_messages(job, rows, look_at(workspace, plan.order, rows, MEMBERS.to_frame(), seeds))
+    return publish_messages(job, rows, look_at(workspace, plan.order, rows, OUT_THERE.to_frame(), seeds))

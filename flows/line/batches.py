@@ -18,7 +18,8 @@ from flows.ledger.publishing import Sealed, publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, sources_known, versions
 from flows.ledger.store import open_ledger
 from flows.line.excluding import read_all_left_out
-from flows.line.planning import SOURCES, read_creatives, scan_deliveries
+from flows.line.planned import read_creatives, scan_deliveries
+from flows.line.planning import SOURCES
 from flows.line.seeding import SEED_LANE, orphans, seed_key
 from flows.line.sources import by_phone
 from flows.plan import Plan, plan_digest, plan_folder
@@ -84,14 +85,15 @@ class Look:
     Attributes:
         planned: `message_id, reason, consent_key` of planned deliveries: what bars each, see `eligibility.rechecked`, and the yes
             that it relies on, keyed.
-        held: `message_id` of what state targets hold and may hold no more: barred, or its need has ended.
+        out: `message_id, reason` of what was out there (`watching.OUT_THERE`): what bars it, that its need has ended, or null
+            where it may stay; a plan's look has nothing of who is no customer any more.
         seeds: `seed_key` of the seed addresses that nothing bars.
         at: UTC instant as of which consent was read.
         drain: the number of the latest drain of the inbox then.
     """
 
     planned: pl.DataFrame
-    held: pl.DataFrame
+    out: pl.DataFrame
     seeds: pl.DataFrame
     at: datetime
     drain: int
@@ -103,6 +105,11 @@ class Look:
             what = f"{rows.height} deliveries, and {seen.height} of them were looked at"
             raise BalanceError("the last look", what, "nothing more was published; please report this")
         return seen
+
+    def no_more(self, members: pl.DataFrame) -> pl.DataFrame:
+        """`message_id` of what a state target may hold no more; who was not looked at is no customer any more."""
+        free = self.out.filter(pl.col("reason").is_null())
+        return members.join(free, on="message_id", how="anti").select("message_id")
 
     def open_seeds(self, seeds: pl.DataFrame, key: Key) -> pl.DataFrame:
         """`SEED` of those that nothing bars."""

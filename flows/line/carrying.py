@@ -23,7 +23,7 @@ from flows.ledger.consent import barred_since, drain
 from flows.ledger.publishing import MANIFEST, Recovered, is_whole
 from flows.ledger.restoring import mark
 from flows.ledger.store import open_ledger
-from flows.line.planning import scan_deliveries
+from flows.line.planned import scan_deliveries
 from flows.line.request import Carried, Progress, silent
 from flows.plan import plan_folder, read_order
 from flows.transports import Parcel, check_way, open_way

@@ -29,7 +29,7 @@ from flows.line.budgeting import over_today
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
 from flows.line.looking import first_look, latest_look
-from flows.line.planning import read_leaving, scan_decisions, scan_deliveries
+from flows.line.planned import read_leaving, scan_decisions, scan_deliveries
 from flows.line.reconciling import publish_state
 from flows.line.request import Published
 from flows.line.seeding import addresses, seeded

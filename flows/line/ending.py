@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from flows.line.sources import Source
     from flows.product import Product
 
+ENDED = "ended"
+"""Why a message must not be sent, or shown, any more whose need has ended."""
+
 
 def ended(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
     """`message_id` of the messages whose need has ended, by what sql/outcomes/ yields now.

@@ -18,7 +18,7 @@ from flows.ledger.membership import read_members
 from flows.ledger.runs import last_published
 from flows.ledger.store import open_ledger
 from flows.line.excluding import code, read_all_left_out
-from flows.line.planning import scan_decisions, scan_deliveries
+from flows.line.planned import scan_decisions, scan_deliveries
 from flows.line.sources import Source, existing_database
 from flows.plan import plan_folder, read_order
 from flows.stages.claims import MEMBERS

@@ -1,6 +1,6 @@
-"""The last look before a delivery: what bars its messages, and what state targets hold, now; read once for all its batches.
+"""The last look before a delivery: what bars its messages, and what is out there already, now; read once for all its batches.
 
-A plan that has just been made has looked already: with what it read of people it has also looked at what state targets hold.
+A plan that has just been made has looked already: with what it read of people it has also looked at what is out there.
 """
 
 from __future__ import annotations
@@ -16,53 +16,47 @@ from flows.clock import present
 from flows.digests import sha256
 from flows.durable import write_bytes
 from flows.keys import load_key
-from flows.ledger.runs import decided_at
-from flows.ledger.store import open_ledger
 from flows.line.batches import Look
-from flows.line.ending import ended
 from flows.line.excluding import read_all_left_out
-from flows.line.planning import HELD, HELD_FOLDER, SEEDS, read_leaving, save, source_of
+from flows.line.planned import read_leaving
+from flows.line.planning import OUT, OUT_FOLDER, SEEDS, save, source_of
 from flows.line.seeding import open_seeds, seed_key
 from flows.line.sources import bars_of_deliveries, database, hear, take_notices
-from flows.line.watching import held, held_since, seeds, seen
+from flows.line.watching import held_since, judged, out_there, seeds, seen
 from flows.plan import plan_folder
 from flows.warehouse.attaching import stamp_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flows.line.sources import Source
     from flows.plan import Order, Plan
     from flows.workspace import Workspace
 
 HOLDS = timedelta(minutes=15)
 """How long a look may be relied on at most, where nobody writes into the warehouse: consent and exclusions may run out."""
 _NOTED = "look.json"
-_TABLES = ("planned", "held", "seeds")
+_TABLES = ("planned", "out", "seeds")
 
 
-def look_at(
-    workspace: Workspace, order: Order, planned: pl.DataFrame, members: pl.DataFrame, copied: pl.DataFrame
-) -> Look:
+def look_at(workspace: Workspace, order: Order, planned: pl.DataFrame, out: pl.DataFrame, copied: pl.DataFrame) -> Look:
     """Look at some messages: what is in the inbox counts, and what the warehouse says now.
 
     Args:
         workspace: gives SQL, products and settings.
         order: of the run.
         planned: deliveries of it, and whom campaigns are to leave out.
-        members: `MEMBERS` of state targets, of products that there are still.
+        out: `watching.OUT_THERE`.
         copied: `SEED` of addresses that need no consent, and may be suppressed.
     """
     at, key = present(), load_key(workspace.settings.key_file)
     heard = hear(workspace.settings, draining=True)
     source = source_of(workspace, order)
     source = replace(source, moment=replace(source.moment, present=at))
-    bars = bars_of_deliveries(source, pl.concat([planned, members, copied], how="diagonal"), key, heard)
-    looked, standing = seen(workspace, planned, bars, at), seen(workspace, members, bars, at)
-    event = pl.col("consent_event")
+    bars = bars_of_deliveries(source, pl.concat([planned, out, copied], how="diagonal"), key, heard)
+    looked, event = seen(workspace, planned, bars, at), pl.col("consent_event")
     return Look(
         looked.select("message_id", "reason", consent_key=pl.when(event.is_not_null()).then(key.of(event))),
-        _no_more(source, members, standing),
+        judged(source, out, seen(workspace, out, bars, at)),
         open_seeds(copied, bars.suppressed).select(seed_key=seed_key(key)),
         at,
         heard.drain,
@@ -70,31 +64,30 @@ def look_at(
 
 
 def look_again(workspace: Workspace, plan: Plan) -> Look:
-    """Look at all that a plan delivers, and at what the state targets it is for hold; keep it for `latest_look`."""
+    """Look at all that a plan delivers, and at what is out there; keep it for `latest_look`."""
     settings, order = workspace.settings, plan.order
     of_plan = plan_folder(settings, order.run_id)
     unsaid = read_all_left_out(of_plan).filter(pl.col("reason").is_null())
     planned = pl.concat([read_leaving(of_plan), unsaid], how="diagonal")
     # Before it is read: what is written meanwhile is looked at again.
     stamp, since = stamp_of(database(settings, order.as_of)), held_since(settings, order.targets)
-    look = look_at(workspace, order, planned, held(workspace, order.targets), seeds(workspace, order.targets))
+    look = look_at(workspace, order, planned, out_there(workspace, order.targets), seeds(workspace, order.targets))
     _keep(_folder(workspace, order), look, stamp, since)
     return look
 
 
 def keep_first_look(workspace: Workspace, order: Order) -> None:
-    """Keep what a plan has seen while it was made as the first look at it. What nobody of its people holds bars nothing."""
+    """Keep what a plan has seen while it was made as the first look at it."""
     folder, key = plan_folder(workspace.settings, order.run_id), load_key(workspace.settings.key_file)
     event = pl.col("consent_event")
     leaving = read_leaving(folder).select(
         "message_id", "reason", consent_key=pl.when(event.is_not_null()).then(key.of(event))
     )
     unsaid = read_all_left_out(folder).filter(pl.col("reason").is_null()).select("message_id", "reason")
-    members = pl.read_parquet(folder / HELD)
-    standing = pl.concat([pl.read_parquet(file) for file in sorted((folder / HELD_FOLDER).glob("*.parquet"))])
+    standing = pl.concat([pl.read_parquet(file) for file in sorted((folder / OUT_FOLDER).glob("*.parquet"))])
     look = Look(
         pl.concat([leaving, unsaid], how="diagonal"),
-        _no_more(source_of(workspace, order), members, standing),
+        judged(source_of(workspace, order), pl.read_parquet(folder / OUT), standing),
         pl.read_parquet(folder / SEEDS),
         order.present,
         order.drain,
@@ -126,24 +119,8 @@ def latest_look(workspace: Workspace, plan: Plan) -> Look:
     is_whole = noted["files"] == _digests(folder)  # half of it, or another's, is none
     if not is_whole or not at <= present() < at + HOLDS or noted["warehouse"] != [list(file) for file in stamp]:
         return look_again(workspace, plan)
-    planned, members, copied = (pl.read_parquet(folder / f"{name}.parquet") for name in _TABLES)
-    return Look(planned, members, copied, at, noted["drain"])
-
-
-def _no_more(source: Source, members: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
-    """`message_id` of the `members` that may be held no more: barred, of nobody who is a customer still, or not needed any more.
-
-    Args:
-        source: the warehouse.
-        members: `MEMBERS`.
-        standing: what bars those of them who are customers, as `watching.seen` yields it.
-    """
-    with open_ledger(source.workspace.settings) as ledger:
-        began = decided_at(ledger, members["decision_id"])
-    over = ended(source, members.join(began, on="decision_id", how="left"))
-    free = standing.filter(pl.col("reason").is_null())
-    barred = members.join(free, on="message_id", how="anti").select("message_id")
-    return pl.concat([barred, over]).unique()
+    planned, out, copied = (pl.read_parquet(folder / f"{name}.parquet") for name in _TABLES)
+    return Look(planned, out, copied, at, noted["drain"])
 
 
 def _keep(folder: Path, look: Look, stamp: object, since: object) -> None:

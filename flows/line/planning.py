@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
-from polars import selectors
 
 from flows.clock import moment as moment_of
 from flows.durable import private_folder
@@ -32,7 +31,7 @@ from flows.line.sources import (
     take_notices,
 )
 from flows.line.trying import try_words
-from flows.line.watching import held, held_since, seeds, seen
+from flows.line.watching import held_since, out_there, seeds, seen
 from flows.plan import (
     Order,
     new_run_id,
@@ -41,7 +40,6 @@ from flows.plan import (
     save_order,
 )
 from flows.product import review_is_due
-from flows.schemas import ROUTED, frame_schema
 from flows.stages.budgets import offered
 from flows.stages.crowd import shown
 from flows.stages.exposure import spared
@@ -53,7 +51,7 @@ from flows.warehouse.queries import count_customers
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from flows.line.request import Request
@@ -68,9 +66,9 @@ SOURCES = "sources.parquet"
 MISSED_FOLDER = "missed"
 ROUTED_FOLDER = "routed"
 """In a plan's folder: what is not worded yet."""
-HELD = "held.parquet"
-"""In a plan's folder: what state targets held when it was begun (`MEMBERS`)."""
-HELD_FOLDER = "held"
+OUT = "out.parquet"
+"""In a plan's folder: what was out there when it was begun (`watching.OUT_THERE`)."""
+OUT_FOLDER = "out"
 """In a plan's folder: what bars it, of the people of each part."""
 SEEDS = "seeds.parquet"
 """In a plan's folder: the seeds that nothing bars, by their keys."""
@@ -148,7 +146,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     save(history, folder / "history.parquet")
     save(recent_messages(settings, settings.caps, moment.present), folder / "heard.parquet")
     save(recent_exposure(settings, moment.as_of), folder / "exposure.parquet")
-    save(held(workspace, chosen), folder / HELD)
+    save(out_there(workspace, chosen), folder / OUT)
     save(_sources(workspace, bound), folder / SOURCES)
     return order
 
@@ -178,7 +176,7 @@ def parts_needed(people: int, memory: int) -> int:
 def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     """Decide for one part of the customers, and route what was decided.
 
-    Writes `decisions/`, `held/` and `left_out/<part>.parquet`, and `routed/`, `counted/` and `offered/<part>-<product>.parquet`,
+    Writes `decisions/`, `out/` and `left_out/<part>.parquet`, and `routed/`, `counted/` and `offered/<part>-<product>.parquet`,
     into the plan's folder.
 
     Returns:
@@ -189,16 +187,12 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     order = read_order(settings, run_id)
     moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts, order.customers or None)
     past = Past(pl.read_parquet(folder / "history.parquet"), pl.read_parquet(folder / "heard.parquet"))
-    source, members, copied = (
-        source_of(workspace, order),
-        pl.read_parquet(folder / HELD),
-        seeds(workspace, order.targets),
-    )
-    others = pl.concat([members, copied], how="diagonal")
+    source, out, copied = source_of(workspace, order), pl.read_parquet(folder / OUT), seeds(workspace, order.targets)
+    others = pl.concat([out, copied], how="diagonal")
     made = decide(source, scope, past, key, others, few_of(source, order, scope, folder))
     note_due(made, order, settings, folder, part)
-    mine = members.join(made.bars.people.select("customer_id"), on="customer_id", how="semi")
-    save(seen(workspace, mine, made.bars, order.present), folder / HELD_FOLDER / f"{part:04}.parquet")
+    mine = out.join(made.bars.people.select("customer_id"), on="customer_id", how="semi")
+    save(seen(workspace, mine, made.bars, order.present), folder / OUT_FOLDER / f"{part:04}.parquet")
     if part == 0:
         save(open_seeds(copied, made.bars.suppressed).select(seed_key=seed_key(key)), folder / SEEDS)
     decisions, lately = made.decisions, pl.read_parquet(folder / "exposure.parquet")
@@ -292,32 +286,6 @@ def source_of(workspace: Workspace, order: Order) -> Source:
     shared = {file.stem: pl.read_parquet(file) for file in files}
     path = database(workspace.settings, order.as_of)
     return Source(workspace, path, order.moment, shared, narrow=order.is_rolling)
-
-
-def scan_deliveries(folder: Path) -> pl.LazyFrame:
-    """All deliveries of a plan: the columns of `message.worded`, and those with a reason without words."""
-    files = sorted((folder / "deliveries").glob("*.parquet"))
-    # There is none where no product is live; and an earlier version of the program may have written fewer columns.
-    known = frame_schema(*ROUTED, "creative_id", "message_id", "not_before", "not_after", "detail").to_frame().lazy()
-    return pl.concat([known, *(pl.scan_parquet(file) for file in files)], how="diagonal")
-
-
-def read_leaving(folder: Path) -> pl.DataFrame:
-    """The deliveries of a plan that may leave, without their words: `schemas.ROUTED`, `message_id`, of corrections `attempt`."""
-    found = scan_deliveries(folder).filter(pl.col("reason").is_null())
-    return found.select(selectors.by_name(*ROUTED.names(), "message_id", "attempt", require_all=False)).collect()
-
-
-def read_creatives(folder: Path, used: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The creatives of a plan that are used, by their ids."""
-    used = set(used)
-    with (folder / "creatives.ndjson").open(encoding="utf-8") as lines:
-        return {read["creative_id"]: read for read in map(json.loads, lines) if read["creative_id"] in used}
-
-
-def scan_decisions(folder: Path) -> pl.LazyFrame:
-    """All decisions of a plan: `schemas.DECISIONS`."""
-    return pl.concat([pl.scan_parquet(file) for file in sorted((folder / "decisions").glob("*.parquet"))])
 
 
 def _seeds(settings: Settings, targets: Collection[str]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from flows.channels import CHANNELS
 from flows.errors import UsageError, nearest
 from flows.keys import Key
 from flows.line.explaining import Explanation, explain
-from flows.line.planning import read_creatives, scan_deliveries
+from flows.line.planned import read_creatives, scan_deliveries
 from flows.line.situations import situations
 from flows.links import of_recipients
 from flows.locales import spelt

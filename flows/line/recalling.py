@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.channels import CHANNELS, Target
+from flows.channels import Target
 from flows.clock import moment, present
 from flows.errors import DataError, StateError, UsageError, nearest
 from flows.incoming import Shape, read_incoming
@@ -25,32 +25,30 @@ from flows.ledger.recalls import note_withdrawn, recallable, recalled_rows
 from flows.ledger.restoring import mark, refuse_restored
 from flows.ledger.store import open_ledger
 from flows.line.carrying import carry_recalls, withdraw
-from flows.line.ending import ended
+from flows.line.ending import ENDED
 from flows.line.health import healthy_sources, sources_before
-from flows.line.planning import scan_deliveries, source_of
+from flows.line.looking import first_look
+from flows.line.planned import read_planned
+from flows.line.planning import source_of
 from flows.line.request import Recalled
 from flows.line.sources import Source, bars_of_deliveries, database, hear, read_shared
+from flows.line.watching import judged, seen, to_be_sent
 from flows.plan import new_run_id
 from flows.reasons import BARRED
-from flows.schemas import frame_schema
 from flows.stages.delivery import Payload, header, write_batch
-from flows.stages.eligibility import rechecked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from flows.keys import Key
+    from flows.line.sources import Heard
     from flows.plan import Plan
     from flows.settings import Settings
     from flows.workspace import Workspace
 
 MOST_ROWS = 1_000_000
-BY_HAND, ENDED = "by hand", "ended"
-PLANNED = frame_schema(
-    "message_id", "customer_id", "brand", "product", "subject_id", "channel", "address", "address_match", "person_key"
-)
-"""What a plan knows of a message."""
+BY_HAND = "by hand"
 CUSTOMERS = Shape(
     columns={"customer_id": ("customer_id",)},
     required=("customer_id",),
@@ -135,8 +133,16 @@ def recall_now(workspace: Workspace) -> Recalled:
 
 
 def recall_outdated(workspace: Workspace, plan: Plan) -> Recalled:
-    """Call back what is due, as a run does by itself once its sources are known to be healthy. Raises as `recall_due`."""
-    return recall_due(workspace, source_of(workspace, plan.order))
+    """Call back what is due, as a run does by itself once its sources are known to be healthy: by what its look has seen.
+
+    What has left since the plan was begun, or is about people who are not in it, is looked at by itself. Raises as `recall_due`.
+    """
+    look = first_look(workspace, plan)
+    with open_ledger(workspace.settings) as ledger:
+        rows = recallable(ledger, present())
+    others = rows.join(look.out, on="message_id", how="anti", maintain_order="left")
+    alone = _looked_at(source_of(workspace, plan.order), others, hear(workspace.settings))
+    return called_back(workspace.settings, _due(rows, pl.concat([look.out, alone])), look.drain)
 
 
 def recall_due(workspace: Workspace, source: Source) -> Recalled:
@@ -152,22 +158,26 @@ def recall_due(workspace: Workspace, source: Source) -> Recalled:
         DataError, StatementError: a query does not yield what it should, or the inbox cannot be read.
         OutboxError: something cannot be written.
     """
-    settings = workspace.settings
-    heard = hear(settings, draining=True)
-    with open_ledger(settings) as ledger:
+    heard = hear(workspace.settings, draining=True)
+    with open_ledger(workspace.settings) as ledger:
         rows = recallable(ledger, present())
-    known = rows.join(read_planned(settings, rows), on="message_id", how="inner", suffix="_planned")
-    known = known.filter(pl.col("product").is_in(list(workspace.products)))
-    known = known.with_columns(phone=pl.lit(None, pl.String))  # only ads go by it, and nothing of theirs is called back
-    if known.is_empty():
-        return Recalled()
-    bars = bars_of_deliveries(source, known, load_key(settings.key_file), heard)
-    looked = rechecked(known, bars, workspace.products, CHANNELS, settings.targets, present())
-    over = ended(source, known.rename({"claimed_at": "decided_at"})).with_columns(over=pl.lit(ENDED))
-    barred = looked.with_columns(reason=pl.when(pl.col("reason").is_in(BARRED)).then("reason"))
-    barred = barred.join(over, on="message_id", how="left").with_columns(reason=pl.coalesce("reason", "over"))
-    due = rows.join(barred.drop_nulls("reason").select("message_id", "reason"), on="message_id", maintain_order="left")
-    return called_back(settings, due, heard.drain)
+    return called_back(workspace.settings, _due(rows, _looked_at(source, rows, heard)), heard.drain)
+
+
+def _looked_at(source: Source, rows: pl.DataFrame, heard: Heard) -> pl.DataFrame:
+    """`message_id, reason` of some `OPEN`, as `watching.judged` yields it now."""
+    workspace = source.workspace
+    out = to_be_sent(workspace, rows)
+    if out.is_empty():
+        return out.select("message_id", reason=pl.lit(None, pl.String))
+    bars = bars_of_deliveries(source, out, load_key(workspace.settings.key_file), heard)
+    return judged(source, out, seen(workspace, out, bars, present()))
+
+
+def _due(rows: pl.DataFrame, looked: pl.DataFrame) -> pl.DataFrame:
+    """`OPEN` and `reason` of what is to be called back."""
+    over = looked.filter(pl.col("reason").is_in([*BARRED, ENDED]))
+    return rows.join(over, on="message_id", maintain_order="left")
 
 
 def called_back(settings: Settings, rows: pl.DataFrame, drained: int) -> Recalled:
@@ -201,24 +211,6 @@ def called_back(settings: Settings, rows: pl.DataFrame, drained: int) -> Recalle
         found[f"{folder.parent.name}/{folder.name}"] = mine.height
     reasons = dict(rows.group_by("reason").len().sort("reason").iter_rows())
     return Recalled(found, reasons, (*given_up, *carry_recalls(settings)))
-
-
-def read_planned(settings: Settings, rows: pl.DataFrame) -> pl.DataFrame:
-    """`PLANNED` of some messages, from those of their plans that are kept, and can be read.
-
-    Args:
-        settings: say where the plans are.
-        rows: `message_id, run_id`.
-    """
-    found = [PLANNED.to_frame()]
-    for run_id in rows["run_id"].unique().sort():
-        mine = rows.lazy().filter(pl.col("run_id") == run_id).select("message_id")
-        try:
-            planned = scan_deliveries(settings.folder("plans", run_id))
-            found.append(planned.join(mine, on="message_id", how="semi").select(PLANNED.names()).collect())
-        except (OSError, pl.exceptions.PolarsError):  # damaged; the message is named by its id alone
-            continue
-    return pl.concat(found).unique("message_id", keep="first", maintain_order=True)
 
 
 def read_customers(file: Path) -> list[str]:

@@ -15,7 +15,7 @@ from flows.ledger.membership import forget_older, write_members
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
 from flows.line.excluding import is_held_out
-from flows.line.planning import scan_decisions
+from flows.line.planned import scan_decisions
 from flows.line.request import Published
 from flows.line.sources import buried, erased
 from flows.line.watching import published_members
@@ -154,7 +154,7 @@ def _barred(job: Job, published: pl.DataFrame, look: Look) -> pl.DataFrame:
     left = published.filter(pl.col("audience").is_not_null()).join(decisions, on=KEYS, how="anti", nulls_equal=True)
     live = [product.name for product in workspace.live(as_of)]
     barred = [
-        look.held,
+        look.no_more(published),
         published.filter((pl.col("message_type") == "marketing") & is_held_out(settings)),
         left,
         published.join(held_wins, on=["customer_id", "brand", "product"], how="semi"),

@@ -24,16 +24,16 @@ from flows.line.crowding import CROWD_FILE, crowds, read_crowd, shared
 from flows.line.excluding import LEFT_OUT_FILE, counted
 from flows.line.health import check_people
 from flows.line.looking import keep_first_look
+from flows.line.planned import scan_deliveries
 from flows.line.planning import (
     COUNTED_FOLDER,
-    HELD,
-    HELD_FOLDER,
     LEFT_OUT_FOLDER,
     OFFERED_FOLDER,
+    OUT,
+    OUT_FOLDER,
     ROUTED_FOLDER,
     SEEDS,
     save,
-    scan_deliveries,
 )
 from flows.line.reconciling import in_too_small, members_of
 from flows.line.rolling import remember
@@ -133,7 +133,7 @@ def _worded(
 ) -> Creatives:
     """Put words to the deliveries of one product and part, keep them in the plan, and return their creatives."""
     product = workspace.products[file.stem.partition("-")[2]]
-    rows = lowered(_with_detail(pl.read_parquet(file)), classes, product, workspace.fields(product))
+    rows = lowered(pl.read_parquet(file), classes, product, workspace.fields(product))
     rows = rows.join(dropped, on=_LANE, how="left", nulls_equal=True, maintain_order="left")
     rows = rows.with_columns(pl.coalesce("reason", "dropped").alias("reason")).drop("dropped")
     words = worded(rows.filter(pl.col("reason").is_null()), product, workspace, key)
@@ -156,11 +156,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _with_detail(routed: pl.DataFrame) -> pl.DataFrame:
-    """Deliveries with `detail`, which only those have that a budget concerns."""
-    return routed if "detail" in routed.columns else routed.with_columns(detail=pl.lit(None, dtype=pl.String))
 
 
 def _doubled(folder: Path, barred: pl.DataFrame, taken: pl.DataFrame, key: Key) -> pl.DataFrame:
@@ -317,7 +312,7 @@ def _counted(
 
 
 _PASSING = (
-    f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{OFFERED_FOLDER}/", f"{LEFT_OUT_FOLDER}/", f"{HELD_FOLDER}/", HELD, SEEDS,
+    f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{OFFERED_FOLDER}/", f"{LEFT_OUT_FOLDER}/", f"{OUT_FOLDER}/", OUT, SEEDS,
     f"{rolling.FOLDER}/",
 )  # fmt: skip
 

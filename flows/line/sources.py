@@ -86,6 +86,10 @@ def _sample(settings: Settings, as_of: date) -> tuple[Path, Path]:
     return settings.folder("sample", f"{as_of}.duckdb"), sql
 
 
+_FEW = 1_000
+"""People who are quicker found by their ids than by going through everybody."""
+
+
 @dataclass(frozen=True)
 class Source:
     """The warehouse of a run.
@@ -123,8 +127,9 @@ class Source:
         )
 
     def about(self, customers: pl.Series) -> Scope:
-        """The scope to ask in about some people."""
-        return Scope(customers=tuple(customers.unique())) if self.narrow else Scope()
+        """The scope to ask in about some people: by their ids while they are few. Seeds, without an id, are nobody."""
+        found = customers.drop_nulls().unique().sort()
+        return Scope(customers=tuple(found)) if self.narrow or found.len() <= _FEW else Scope()
 
     def at_present(self) -> Source:
         """The same run, with `$now` at the true present: what people have said since a past `as_of` counts."""

@@ -1,4 +1,4 @@
-"""What is out there already: what state targets hold is looked at again together with the people that a plan is about."""
+"""What is out there already, held by state targets or still to be sent: it is looked at again with the people a plan is about."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.channels import CHANNELS, target
+from flows.clock import present
+from flows.keys import load_key
 from flows.ledger.membership import read_members
-from flows.ledger.runs import last_published
+from flows.ledger.recalls import recallable
+from flows.ledger.runs import decided_at, last_published
 from flows.ledger.store import open_ledger
+from flows.line.ending import ENDED, ended
+from flows.line.planned import read_planned
 from flows.line.seeding import SEED, addresses
+from flows.schemas import INSTANT, frame_schema
 from flows.stages.claims import MEMBERS
 from flows.stages.eligibility import rechecked
 
@@ -19,9 +25,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from flows.channels import Target
+    from flows.line.sources import Source
     from flows.settings import Settings
     from flows.stages.eligibility import Bars
     from flows.workspace import Workspace
+
+_LOOKED_AT = ("customer_id", "brand", "product", "channel", "address", "address_match", "phone", "person_key")
+OUT_THERE = pl.Schema({**frame_schema("message_id", "valid_until", "subject_id", *_LOOKED_AT), "decided_at": INSTANT})
+"""What is held, or may be sent still, of products that there are still; and as of when an outcome may have ended its need."""
 
 
 def published_members(settings: Settings, to: Target, brand: str) -> pl.DataFrame:
@@ -37,11 +48,30 @@ def held_since(settings: Settings, targets: Collection[str]) -> dict[str, str | 
         return {f"{name}/{brand}": last_published(ledger, name, brand) for name, brand in _states(settings, targets)}
 
 
-def held(workspace: Workspace, targets: Collection[str]) -> pl.DataFrame:
-    """`MEMBERS` of all state targets among some, of products that there are still."""
+def out_there(workspace: Workspace, targets: Collection[str]) -> pl.DataFrame:
+    """`OUT_THERE`: what all state targets among some hold, and the messages of any target that may be sent still."""
     settings = workspace.settings
     found = [published_members(settings, target(name), brand) for name, brand in _states(settings, targets)]
-    return pl.concat([MEMBERS.to_frame(), *found]).filter(pl.col("product").is_in(list(workspace.products)))
+    members = pl.concat([MEMBERS.to_frame(), *found])
+    with open_ledger(settings) as ledger:
+        began, waiting = decided_at(ledger, members["decision_id"]), recallable(ledger, present())
+    held = _of_today(workspace, members.join(began, on="decision_id", how="left"))
+    return pl.concat([held, to_be_sent(workspace, waiting)])
+
+
+def to_be_sent(workspace: Workspace, waiting: pl.DataFrame) -> pl.DataFrame:
+    """`OUT_THERE` of some `ledger.recalls.OPEN` whose plans are kept."""
+    claimed = waiting.select("message_id", "valid_until", decided_at="claimed_at")
+    # Only ads go by a telephone number beside the address, and nothing of theirs is sent.
+    planned = read_planned(workspace.settings, waiting).with_columns(phone=pl.lit(None, pl.String))
+    return _of_today(workspace, planned.join(claimed, on="message_id"))
+
+
+def _of_today(workspace: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
+    """`OUT_THERE` of products that there are still, whichever key was in use when it was published."""
+    key = load_key(workspace.settings.key_file)
+    known = rows.filter(pl.col("product").is_in(list(workspace.products)))
+    return known.with_columns(person_key=key.of(pl.col("customer_id"))).select(OUT_THERE.names())
 
 
 def seeds(workspace: Workspace, targets: Collection[str]) -> pl.DataFrame:
@@ -56,13 +86,22 @@ def seeds(workspace: Workspace, targets: Collection[str]) -> pl.DataFrame:
 
 
 def seen(workspace: Workspace, rows: pl.DataFrame, bars: Bars, at: datetime) -> pl.DataFrame:
-    """What bars some planned deliveries, or `MEMBERS`, now: `message_id, reason, consent_event`, see `eligibility.rechecked`."""
+    """What bars planned deliveries, or `OUT_THERE`, now: `message_id, reason, consent_event`, see `eligibility.rechecked`."""
     narrow = rows.select("message_id", "valid_until", *_LOOKED_AT)
     found = rechecked(narrow, bars, workspace.purposes, CHANNELS, workspace.settings.targets, at)
     return found.select("message_id", "reason", "consent_event")
 
 
-_LOOKED_AT = ("customer_id", "brand", "product", "channel", "address", "address_match", "phone", "person_key")
+def judged(source: Source, out: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
+    """`message_id, reason`: why what is out there may be no more: what bars it, `ENDED`, or null where it may.
+
+    Args:
+        source: the warehouse.
+        out: `OUT_THERE`.
+        standing: what `seen` yields of those of it who are customers.
+    """
+    over = ended(source, out).with_columns(over=pl.lit(ENDED))
+    return standing.join(over, on="message_id", how="left").select("message_id", pl.coalesce("reason", "over"))
 
 
 def _states(settings: Settings, targets: Collection[str]) -> list[tuple[str, str]]:

@@ -153,7 +153,7 @@ def _help(row: Mapping[str, Any]) -> str:
 
 def _not_by(way: Row, row: Row) -> str:
     """Why a channel is not used."""
-    if way["reason"] == "UNREACHABLE" and way.get("detail"):
+    if way["reason"] in ("UNREACHABLE", "STALE_CONTEXT") and way.get("detail"):
         why = way["detail"]
     elif way["reason"] == "UNREACHABLE" and row["unserved"] is not None:
         why = "the brand has no target for it" if way["channel"] in row["unserved"] else "there is no address for it"

@@ -141,12 +141,12 @@ def allotted(routed: pl.DataFrame, places: pl.DataFrame, prices: Mapping[tuple[s
     """The deliveries of one product, each lane once: by the channel that it goes by, or OVER_BUDGET.
 
     Args:
-        routed: as `offered` yields them, with what has come of them.
+        routed: as `offered` yields them, with what has come of them, and `detail`.
         places: `PRICED`.
         prices: brand and channel -> its price.
 
     Returns:
-        `routed` in its order with `detail`, which says the price of what is OVER_BUDGET.
+        `routed` in its order, where `detail` says the price of what is OVER_BUDGET.
     """
     chosen = places.select(*MESSAGE, _picked="picked", _goes="channel")
     rows = routed.join(chosen, on=MESSAGE, how="left", maintain_order="left")
@@ -162,7 +162,7 @@ def allotted(routed: pl.DataFrame, places: pl.DataFrame, prices: Mapping[tuple[s
         rows.filter(pl.col("channel") == named)
         .with_columns(
             reason=pl.when(is_over).then(pl.lit("OVER_BUDGET")).otherwise("reason"),
-            detail=pl.when(is_over).then(told),
+            detail=pl.when(is_over).then(told).otherwise("detail"),
         )
         .drop("_picked", "_goes")
     )

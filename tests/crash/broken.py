@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from flows.ledger import claims, publishing
-from flows.line import batches, delivering, looking
+from flows.line import batches, delivering, watching
 from tests.crash.driver import wrap
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _consent_of_the_plan() -> None:
         nothing = pl.lit(None, dtype=pl.String)
         return rows.with_columns(reason=nothing, consent_event=nothing)
 
-    looking.rechecked = unchecked
+    watching.rechecked = unchecked
 
 
 def _no_fence() -> None:

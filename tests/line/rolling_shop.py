@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.line.planning import scan_decisions, scan_deliveries
+from flows.line.planned import scan_decisions, scan_deliveries
 from flows.schemas import KEYS
 from tests.tiny import FILES, MORNING, Tiny, day, make
 

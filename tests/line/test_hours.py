@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from flows import line
 from flows.errors import SettingError
 from flows.pages.artifacts import plan_page
 from flows.pages.sentences import by_hours
@@ -118,6 +119,11 @@ def test_a_message_that_is_true_no_longer_in_the_morning_is_not_held(tiny):
     tiny.edit("templates/care/product.yaml", "valid_for: 5 days", "valid_for: 24 hours")
     done = tiny.run(at=NIGHT)
     assert done.plan.deliveries["marketing"].reasons == {"STALE_CONTEXT": 2}
+    details = {way["detail"] for who in ("c21", "c22") for way in line.explain(tiny.load(), who).deliveries}
+    assert details - {None} == {
+        "it would have to wait until 2026-11-23 12:45 (Asia/Kathmandu), and is over by then",
+        "it would have to wait until 2026-11-23 08:00 (Europe/Berlin), and is over by then",
+    }
 
 
 def test_where_a_platform_takes_no_time_its_files_are_cut_by_it_and_named(tiny):

@@ -8,10 +8,13 @@ import polars as pl
 import pytest
 
 from flows import line
+from flows.channels import target
 from flows.errors import BalanceError, OutboxError
 from flows.line.batches import Look
 from flows.line.looking import HOLDS, first_look, latest_look, look_again
+from flows.line.watching import published_members
 from tests.line.test_opt_outs import Notice, say
+from tests.line.test_recalling import ends
 from tests.line.test_seeds import MAILS, with_seeds
 from tests.tiny import MORNING, Tiny, clock, day, make
 
@@ -105,14 +108,22 @@ def next_day(tmp_path_factory):
     tiny.says("c01")
     tiny.warehouse("DELETE FROM people WHERE customer_id = 'c03'; INSERT INTO barred VALUES ('c04')")
     listed = [("*", "tie@x.example.com"), ("email", MAILS[0]), ("sms", "0151 12345699")]
+    ends(tiny, "('c13', NULL, 'returned', '2026-11-22 12:00', NULL)")
     rows = ", ".join(f"('{channel}', '{address}', '*', 'bounce', '2026-11-22')" for channel, address in listed)
     tiny.warehouse(f"INSERT INTO suppressed VALUES {rows}")
     return tiny
 
 
 def same(one: Look, other: Look) -> bool:
-    tables = [(getattr(one, name), getattr(other, name)) for name in ("planned", "held", "seeds")]
+    tables = [(getattr(one, name), getattr(other, name)) for name in ("planned", "seeds")]
+    tables.append((one.out, other.out.join(one.out, on="message_id", how="semi")))
     return all(a.sort(a.columns).equals(b.select(a.columns).sort(a.columns)) for a, b in tables)
+
+
+def held(tiny: Tiny) -> pl.DataFrame:
+    ways = [(name, brand) for brand, ways in tiny.load().settings.targets.items() for name in ways.values()]
+    states = [(target(name), brand) for name, brand in ways if target(name).kind == "state"]
+    return pl.concat(published_members(tiny.load().settings, to, brand) for to, brand in states)
 
 
 @pytest.mark.parametrize("parts", [1, 3])
@@ -123,7 +134,19 @@ def test_a_plan_has_seen_what_a_look_at_it_sees(next_day, tmp_path, parts):
         own, again = first_look(tiny.load(), plan), look_again(tiny.load(), plan)
     assert (own.at, again.at) == (day(1), day(1) + timedelta(minutes=1))
     assert same(own, again)
-    assert own.held.height >= 3  # who said no, is no customer any more, or is barred by a list or a query
+    barred = set(own.out["reason"].drop_nulls())
+    assert barred == {"NO_CONSENT", "EXCLUDED", "ended"}
+    members = held(tiny)
+    assert members.join(own.out, on="message_id", how="semi").height >= 3
+    assert set(own.no_more(members)["message_id"]) == set(again.no_more(members)["message_id"])
+    # What may be sent still of everybody but c03, who is no customer any more, and is looked at once it is delivered.
+    sent = {name for (name,) in tiny.history("SELECT message_id FROM claim JOIN delivery USING (message_id) "
+                                             "WHERE valid_until > '2026-11-23 09:00'")}  # fmt: skip
+    unseen = again.out.join(own.out, on="message_id", how="anti")
+    assert sent <= set(again.out["message_id"])
+    assert sent & set(own.out["message_id"])
+    assert unseen["reason"].unique().to_list() == ["UNREACHABLE"]
+    assert unseen.height == 2  # an e-mail, and what the web shows
     assert own.seeds.height == 2 * (len(MAILS) + 1 - 2)  # of two brands
 
 

@@ -67,6 +67,23 @@ def test_a_run_calls_back_what_is_on_its_way_to_whoever_may_not_be_spoken_to_any
     assert len(recalls(tiny)) == 3
 
 
+def test_a_run_calls_back_what_its_plan_has_not_seen(tiny):
+    """Of people whom it is not about, and of who is no customer any more."""
+    tiny.warehouse("INSERT INTO barred VALUES ('c06'); DELETE FROM people WHERE customer_id = 'c13'")
+    assert tiny.run(at=day(1), customers=("c01",)).delivered.recalled.reasons == {"EXCLUDED": 1, "UNREACHABLE": 1}
+    assert sorted(customer for _, _, customer, _ in recalls(tiny)) == ["c06", "c13"]
+    tiny.warehouse("DELETE FROM people WHERE customer_id = 'c04'")
+    assert tiny.run(at=day(2)).delivered.recalled.reasons == {"UNREACHABLE": 1}
+
+
+def test_a_run_hears_what_is_said_until_it_calls_back(tiny):
+    plan = tiny.plan(at=day(1))
+    with clock(day(1)):
+        line.start(tiny.load(), plan.order.run_id, expected=None, allow_past=False)
+        inbox.write(tiny.load().settings, [Notice(customer_id="c01")])
+        assert line.recall_outdated(tiny.load(), plan).reasons == {"NO_CONSENT": 1}
+
+
 def test_what_was_sent_or_has_run_out_is_not_called_back(tiny):
     [(first,)] = tiny.history(f"SELECT min(message_id) FROM claim WHERE batch_id = '{MAIL}' AND product = 'care'")
     whose = next(row["customer_id"] for b in tiny.batches() for row in b.rows if row["message_id"] == first)

@@ -158,6 +158,15 @@ def test_a_channel_that_a_cap_closes_says_which_and_until_when():
     ]
 
 
+def test_a_channel_of_which_the_next_opening_comes_too_late_says_when_that_would_be():
+    why = "it would have to wait until 2026-11-27 08:00 (Europe/Berlin), and is over by then"
+    ways = [way(), way("sms", reason="STALE_CONTEXT", detail=why), way("push", reason="STALE_CONTEXT", detail=None)]
+    assert [line for line in said(row(), ways=ways) if "Not by" in line] == [
+        f"  Not by sms: {why} (STALE_CONTEXT).",
+        "  Not by push: the occasion is over (STALE_CONTEXT).",
+    ]
+
+
 def test_a_channel_without_a_target_is_told_from_one_without_an_address():
     closed = [{"channel": name, "reason": "UNREACHABLE", "detail": None} for name in ("sms", "push")]
     assert [line for line in said(row(closed=closed, unserved=["push"]), ways=[way()]) if "Not by" in line] == [

@@ -78,6 +78,27 @@ def test_what_is_true_no_longer_in_the_morning_is_dropped_and_so_is_what_may_not
     assert time({}, product=drops, at=START + timedelta(hours=9)) == [("22 08:00", "22 20:00", None)]
 
 
+def test_what_may_not_wait_says_until_when_it_would_have_to_where_the_person_is():
+    rows = routed(
+        {"valid_until": START + timedelta(hours=32)},
+        {"time_zone": "Europe/Berlin", "address": NEW_YORK, "valid_until": START + timedelta(hours=30)},
+        {"time_zone": "Asia/Kolkata", "channel": "push"},
+        {"time_zone": "Asia/Kolkata", "channel": "push", "reason": "NO_CONSENT"},
+        {},
+    )
+    drops = _product(quiet_hours={"push": "drop from 20:00 until 08:00"})
+    assert timed(rows, {"care_guide": drops}, _settings(), LATE, START)["detail"].to_list() == [
+        "it would have to wait until 2026-11-23 08:00 (Europe/London), and is over by then",
+        "it would have to wait until 2026-11-23 14:00 (Europe/Berlin), and is over by then",
+        "it would have to wait until 2026-11-23 08:00 (Asia/Kolkata), and may not",
+        None,
+        None,
+    ]
+    capped = rows.with_columns(reason=pl.lit("CAPPED"), detail=pl.lit("until then"))
+    again = timed(capped, {"care_guide": drops}, _settings(), LATE, START)
+    assert again["detail"].unique().to_list() == ["until then"]
+
+
 @pytest.mark.bad_input(38)
 def test_quiet_is_what_is_quiet_where_the_person_lives_or_where_the_number_is():
     rows = [
@@ -109,8 +130,10 @@ def test_a_number_that_can_be_in_the_zone_of_its_owner_is_there_and_one_that_can
 
 
 def test_where_it_is_always_quiet_in_one_of_two_places_nothing_is_sent():
-    assert time({"time_zone": "Asia/Tokyo", "address": "+12125550123"}, settings=_settings(
-        quiet_hours={"default": {"sms": "hold from 17:00 until 08:00"}}))[0][2] == "STALE_CONTEXT"  # fmt: skip
+    rows, always = routed({"time_zone": "Asia/Tokyo", "address": NEW_YORK}), "hold from 17:00 until 08:00"
+    found = timed(rows, {"care_guide": _product()}, _settings(quiet_hours={"default": {"sms": always}}), LATE, START)
+    what = "it is always quiet where they are, or where their number is"
+    assert found.select("reason", "detail").rows() == [("STALE_CONTEXT", what)]
 
 
 def test_who_has_no_zone_or_one_that_nobody_knows_is_where_the_setting_says_and_the_latter_are_counted():
@@ -125,7 +148,7 @@ def test_who_has_no_zone_or_one_that_nobody_knows_is_where_the_setting_says_and_
 def test_the_rows_stay_as_they_are_and_in_their_order():
     rows = routed(*({"time_zone": zone} for zone in ("UTC", "Asia/Tokyo", "Europe/Berlin", "UTC", None)))
     found = timed(rows, {"care_guide": _product()}, _settings(), LATE, START)
-    assert_frame_equal(found.drop("not_before", "not_after"), rows)
+    assert_frame_equal(found.drop("not_before", "not_after", "detail"), rows)
     assert_frame_equal(timed(found, {"care_guide": _product()}, _settings(), LATE, START), found)
     nobody = timed(rows.clear(), {"care_guide": _product()}, _settings(), LATE, START)
     assert nobody.schema == found.schema

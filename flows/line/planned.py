@@ -1,0 +1,66 @@
+"""What plans have kept, read again: their decisions, deliveries and creatives."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from polars import selectors
+
+from flows.schemas import ROUTED, frame_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from flows.settings import Settings
+
+PLANNED = frame_schema(
+    "message_id", "customer_id", "brand", "product", "subject_id", "channel", "address", "address_match"
+)
+"""What a plan knows of a message."""
+
+
+def scan_deliveries(folder: Path) -> pl.LazyFrame:
+    """All deliveries of a plan: the columns of `message.worded`, and those with a reason without words."""
+    files = sorted((folder / "deliveries").glob("*.parquet"))
+    # There is none where no product is live; and an earlier version of the program may have written fewer columns.
+    known = frame_schema(*ROUTED, "creative_id", "message_id", "not_before", "not_after", "detail").to_frame().lazy()
+    return pl.concat([known, *(pl.scan_parquet(file) for file in files)], how="diagonal")
+
+
+def read_leaving(folder: Path) -> pl.DataFrame:
+    """The deliveries of a plan that may leave, without their words: `schemas.ROUTED`, `message_id`, of corrections `attempt`."""
+    found = scan_deliveries(folder).filter(pl.col("reason").is_null())
+    return found.select(selectors.by_name(*ROUTED.names(), "message_id", "attempt", require_all=False)).collect()
+
+
+def read_planned(settings: Settings, rows: pl.DataFrame) -> pl.DataFrame:
+    """`PLANNED` of some messages, from those of their plans that are kept, and can be read.
+
+    Args:
+        settings: say where the plans are.
+        rows: `message_id, run_id`.
+    """
+    found = [PLANNED.to_frame()]
+    for run_id in rows["run_id"].unique().sort():
+        mine = rows.lazy().filter(pl.col("run_id") == run_id).select("message_id")
+        try:
+            planned = scan_deliveries(settings.folder("plans", run_id))
+            found.append(planned.join(mine, on="message_id", how="semi").select(PLANNED.names()).collect())
+        except (OSError, pl.exceptions.PolarsError):  # damaged; the message is named by its id alone
+            continue
+    return pl.concat(found).unique("message_id", keep="first", maintain_order=True)
+
+
+def read_creatives(folder: Path, used: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The creatives of a plan that are used, by their ids."""
+    used = set(used)
+    with (folder / "creatives.ndjson").open(encoding="utf-8") as lines:
+        return {read["creative_id"]: read for read in map(json.loads, lines) if read["creative_id"] in used}
+
+
+def scan_decisions(folder: Path) -> pl.LazyFrame:
+    """All decisions of a plan: `schemas.DECISIONS`."""
+    return pl.concat([pl.scan_parquet(file) for file in sorted((folder / "decisions").glob("*.parquet"))])
