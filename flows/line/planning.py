@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -54,12 +55,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from flows.line.deciding import Decided
     from flows.line.request import Request
     from flows.product import Product
     from flows.settings import Settings
     from flows.workspace import Workspace
 
 MOST_PARTS = 4096
+AT_ONCE = 2
+"""Products that are worked on at a time: much of it is one thread's work, and each takes memory."""
 _FEW = 10_000
 """People who are always planned for at a time, with however little memory."""
 SOURCES = "sources.parquet"
@@ -185,7 +189,7 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     settings = workspace.settings
     folder = plan_folder(settings, run_id)
     order = read_order(settings, run_id)
-    moment, key, scope = order.moment, load_key(settings.key_file), Scope(part, order.parts, order.customers or None)
+    key, scope = load_key(settings.key_file), Scope(part, order.parts, order.customers or None)
     past = Past(pl.read_parquet(folder / "history.parquet"), pl.read_parquet(folder / "heard.parquet"))
     source, out, copied = source_of(workspace, order), pl.read_parquet(folder / OUT), seeds(workspace, order.targets)
     others = pl.concat([out, copied], how="diagonal")
@@ -195,33 +199,40 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
     save(seen(workspace, mine, made.bars, order.present), folder / OUT_FOLDER / f"{part:04}.parquet")
     if part == 0:
         save(open_seeds(copied, made.bars.suppressed).select(seed_key=seed_key(key)), folder / SEEDS)
-    decisions, lately = made.decisions, pl.read_parquet(folder / "exposure.parquet")
-    exposed = [decisions.clear().select("decision_id")]
-    for product in workspace.live(order.as_of):
-        mine = decisions.filter(pl.col("product") == product.name, pl.col("reason").is_null())
-        fields = workspace.fields(product)
-        about, consent = made.candidates[product.name], made.bars.consent
-        facts = guarded(mine, about, product, fields, workspace.catalogue, consent, moment)
-        save(_missing(facts, product), folder / MISSED_FOLDER / f"{part:04}-{product.name}.parquet")
-        facts = spared(facts, lately, product, fields, settings.exposure)
-        exposed.append(facts.filter(pl.col("reason").is_not_null()).select("decision_id"))
-        if product.name in order.products:
-            open_ones = facts.filter(pl.col("reason").is_null())
-            lanes = routed(open_ones, product, settings, fields, order.targeted[product.segment])
-            lanes = timed(lanes, workspace.products, settings, order.present, order.starts_at)
-            wanted, offers = offered(lanes, product, settings, order.targets)
-            told, counts = shown(wanted, product, workspace.words[product.name], fields, key)
-            save(told, folder / ROUTED_FOLDER / f"{part:04}-{product.name}.parquet")
-            save(counts, folder / COUNTED_FOLDER / f"{part:04}-{product.name}.parquet")
-            if not offers.is_empty():
-                save(offers, folder / OFFERED_FOLDER / f"{part:04}-{product.name}.parquet")
+    decisions, live = made.decisions, workspace.live(order.as_of)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        exposed = list(pool.map(lambda product: _routed(workspace, order, part, product, made), live))
     if order.audiences:
         rows = read_left_out(source, scope, order.audiences, order.targets, made.bars, key)
         save(rows, folder / LEFT_OUT_FOLDER / f"{part:04}.parquet")
-    is_exposed = pl.col("decision_id").is_in(pl.concat(exposed)["decision_id"].implode()).fill_null(value=False)
+    none = decisions["decision_id"].clear()
+    is_exposed = pl.col("decision_id").is_in(pl.concat([none, *exposed]).implode()).fill_null(value=False)
     reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")
     save(_nameless(decisions.with_columns(reason=reason)), folder / "decisions" / f"{part:04}.parquet")
     return {"people": made.bars.people.height, **{name: frame.height for name, frame in made.candidates.items()}}
+
+
+def _routed(workspace: Workspace, order: Order, part: int, product: Product, made: Decided) -> pl.Series:
+    """Route what one part was decided to get of one product, and return the `decision_id` of those to whom too much was shown."""
+    settings, name = workspace.settings, f"{part:04}-{product.name}.parquet"
+    folder, key = plan_folder(settings, order.run_id), load_key(settings.key_file)
+    mine = made.decisions.filter(pl.col("product") == product.name, pl.col("reason").is_null())
+    fields = workspace.fields(product)
+    about, consent = made.candidates[product.name], made.bars.consent
+    facts = guarded(mine, about, product, fields, workspace.catalogue, consent, order.moment)
+    save(_missing(facts, product), folder / MISSED_FOLDER / name)
+    facts = spared(facts, pl.read_parquet(folder / "exposure.parquet"), product, fields, settings.exposure)
+    if product.name in order.products:
+        open_ones = facts.filter(pl.col("reason").is_null())
+        lanes = routed(open_ones, product, settings, fields, order.targeted[product.segment])
+        lanes = timed(lanes, workspace.products, settings, order.present, order.starts_at)
+        wanted, offers = offered(lanes, product, settings, order.targets)
+        told, counts = shown(wanted, product, workspace.words[product.name], fields, key)
+        save(told, folder / ROUTED_FOLDER / name)
+        save(counts, folder / COUNTED_FOLDER / name)
+        if not offers.is_empty():
+            save(offers, folder / OFFERED_FOLDER / name)
+    return facts.filter(pl.col("reason").is_not_null())["decision_id"]
 
 
 def _nameless(decisions: pl.DataFrame) -> pl.DataFrame:

@@ -26,6 +26,7 @@ from flows.line.health import check_people
 from flows.line.looking import keep_first_look
 from flows.line.planned import scan_deliveries
 from flows.line.planning import (
+    AT_ONCE,
     COUNTED_FOLDER,
     LEFT_OUT_FOLDER,
     OFFERED_FOLDER,
@@ -64,8 +65,6 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
 
 _LANE = (*KEYS, "lane")
-_AT_ONCE = 2
-"""Products that are worded at a time: much of it is one thread's work, and each takes memory."""
 
 
 def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -> Plan:
@@ -103,7 +102,7 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     dropped = _doubled(folder, barred, taken, key)
     creatives: dict[str, Mapping[str, Any]] = {}
     files = sorted((folder / ROUTED_FOLDER).glob("*.parquet"))
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         for made in pool.map(lambda file: _worded(workspace, order, file, classes, dropped, key), files):
             creatives |= made
     left_out = _once(folder)
