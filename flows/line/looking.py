@@ -20,7 +20,7 @@ from flows.ledger.store import open_ledger
 from flows.line.batches import Look
 from flows.line.ending import ended
 from flows.line.excluding import read_all_left_out
-from flows.line.planning import HELD, HELD_FOLDER, SEEDS, read_leaving, save, source_of
+from flows.line.planning import HELD, HELD_FOLDER, SEEDS, parts_of, read_leaving, save, source_of
 from flows.line.seeding import open_seeds, seed_key
 from flows.line.sources import bars_of_deliveries, database, hear, take_notices
 from flows.line.watching import held, held_since, seeds, seen
@@ -85,14 +85,13 @@ def keep_first_look(workspace: Workspace, order: Order) -> None:
     """Keep what a plan has seen while it was made as the first look at it. What nobody of its people holds bars nothing."""
     folder, key = plan_folder(workspace.settings, order.run_id), load_key(workspace.settings.key_file)
     event = pl.col("consent_event")
-    leaving = read_leaving(folder).select(
-        "message_id", "reason", consent_key=pl.when(event.is_not_null()).then(key.of(event))
-    )
+    kept = ["message_id", "reason", pl.when(event.is_not_null()).then(key.of(event)).alias("consent_key")]
+    leaving = [read_leaving(folder, part).select(kept) for part in parts_of(folder)]
     unsaid = read_all_left_out(folder).filter(pl.col("reason").is_null()).select("message_id", "reason")
     members = pl.read_parquet(folder / HELD)
     standing = pl.concat([pl.read_parquet(file) for file in sorted((folder / HELD_FOLDER).glob("*.parquet"))])
     look = Look(
-        pl.concat([leaving, unsaid], how="diagonal"),
+        pl.concat([*leaving, unsaid], how="diagonal"),
         _no_more(source_of(workspace, order), members, standing),
         pl.read_parquet(folder / SEEDS),
         order.present,
