@@ -77,7 +77,7 @@ def _cost(folder: Path, count: int, asked: argparse.Namespace) -> tuple[float, i
                 said = verdicts(ledger, wanted)
                 free = wanted.join(said.filter(pl.col("reason").is_null()), on="message_id", how="semi")
                 header = Header(f"r{attempt}", "email_file", "north", "email", "message", TODAY)
-                batch = claim(ledger, header, free.select(*CLAIM), END)
+                batch = claim(ledger, header, [free.select(*CLAIM)], END)
             seen.append(sum(os.times()[:2]) - begun)
             with ledger.transaction():
                 ledger.execute("DELETE FROM claim WHERE batch_id = $batch", {"batch": batch.batch_id})

@@ -37,7 +37,7 @@ from flows.settings import Settings  # noqa: E402
 from flows.warehouse.connection import connect  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 TODAY = date(2026, 11, 22)
 END = datetime(2026, 11, 27, tzinfo=UTC)
@@ -54,12 +54,16 @@ FROM range({messages}) t(i)
 class Staged:
     """A batch as `publish` takes it: nobody in it says stop, and nothing has changed."""
 
-    records: Mapping[str, pl.DataFrame]
+    tables: Mapping[str, pl.DataFrame]
     messages: pl.DataFrame
 
-    def rows(self) -> pl.DataFrame:
+    def records(self) -> Iterable[tuple[str, pl.DataFrame]]:
+        """What becomes true with the seal."""
+        return self.tables.items()
+
+    def rows(self) -> list[pl.DataFrame]:
         """The messages."""
-        return self.messages.with_columns(topic=pl.lit("care"), address_match="address_key")
+        return [self.messages.with_columns(topic=pl.lit("care"), address_match="address_key")]
 
     def is_current(self) -> bool:
         """Always."""
@@ -95,7 +99,7 @@ def _be_killed(folder: Path, messages: int) -> None:
     wanted = connect().sql(WANTED.format(messages=messages)).pl()
     with open_ledger(settings) as ledger, ledger.transaction():
         batch = claim(
-            ledger, Header("r1", "email_file", "north", "email", "message", TODAY), wanted.select(*CLAIM), END
+            ledger, Header("r1", "email_file", "north", "email", "message", TODAY), [wanted.select(*CLAIM)], END
         )
         drain = latest_drain(ledger)
     staged, files = private_folder(publishing.staged(settings, batch.batch_id)), []

@@ -102,6 +102,11 @@ class DigestedFile:
         """Hand on what waits to be written. Raises OSError."""
         self._file.flush()
 
+    def go_on(self, file: IO[bytes]) -> DigestedFile:
+        """Write the rest of it into the same file, which was opened once more."""
+        self._file = file
+        return self
+
     def sha256(self) -> str:
         """Of what was written, in hexadecimal."""
         return self._sha256.hexdigest()

@@ -190,10 +190,11 @@ class Target:
         lines_per_file: whether `lines` is given the rows of one file at a time, because its lines do not stand for one row
             each, or all of them at once would be too much to hold.
         beside: from the rows of a batch, and their creatives, to further files by their names, as NDJSON: what is said of an
-            audience.
+            audience. The first column names a line; where rows come in several pieces, each name is kept once.
         identity: for state targets: the columns of `rows` that name downstream what is there, and what to take away.
         audience: for state targets that are audiences: the column of `rows` that names the one that a row belongs to.
         file_per: a column of `rows`, and of `identity`, each value of which has files of its own, named by it.
+        has_rounds: whether a file has room for one message to an address only: see `recipients.in_rounds`.
         smallest: the least number of people in an audience that the platform takes.
         most_bytes: the platform's cap on the size of a file whose lines stand for one row each.
         limit: how long a message may be.
@@ -221,6 +222,7 @@ class Target:
     identity: tuple[str, ...] = ()
     audience: str | None = None
     file_per: str | None = None
+    has_rounds: bool = False
     smallest: int = 0
     most_bytes: int | None = None
     limit: Limit | None = None

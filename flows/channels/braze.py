@@ -45,4 +45,5 @@ TARGET = Target(
     rows=contacts,
     lines=_lines,
     file_per="round",
+    has_rounds=True,
 )

@@ -38,5 +38,6 @@ TARGET = Target(
     rows=contacts,
     lines=_lines,
     file_per="round",
+    has_rounds=True,
     unverified=True,
 )

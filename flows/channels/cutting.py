@@ -11,6 +11,8 @@ from flows.errors import TemplateError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    Piece = tuple[int, pl.DataFrame, pl.DataFrame | None]
+
     from flows.channels import Creatives, Target
 
 
@@ -62,6 +64,53 @@ def cut(rows: pl.DataFrame, target: Target, creatives: Creatives) -> Iterator[tu
         end = min(int(ends.search_sorted(before + room, side="right")), start + target.most_rows)
         yield rows.slice(start, end - start), lines.slice(start, end - start)
         start = end
+
+
+class Cutter:
+    """Cuts rows that come in several pieces where they would be cut if they came in one."""
+
+    def __init__(self, target: Target, creatives: Creatives) -> None:
+        """For files of a target, with the creatives of the rows by id."""
+        self._target, self._creatives = target, creatives
+        self._number, self._taken = 1, 0
+        self._waiting: list[tuple[pl.DataFrame, pl.DataFrame | None]] = []
+        """The rows of the last file, where it cannot be written before it is known to be whole."""
+
+    def cut(self, rows: pl.DataFrame) -> Iterator[Piece]:
+        """The number of the file of each piece, its rows, and their lines unless those are made for each file.
+
+        Raises:
+            TemplateError: as `cut`.
+        """
+        if self._is_written_as_it_comes:
+            yield from self._filled_up(rows)
+            return
+        rows = pl.concat([*(waiting for waiting, _ in self._waiting), rows])
+        *whole, last = cut(rows, self._target, self._creatives)
+        self._waiting = [last]
+        for part in whole:
+            yield self._number, *part
+            self._number += 1
+
+    def rest(self) -> Iterator[Piece]:
+        """What has waited for more."""
+        yield from ((self._number, *part) for part in self._waiting)
+
+    @property
+    def _is_written_as_it_comes(self) -> bool:
+        """Whether lines can be put behind those that are in a file, and nothing but their number says where it ends."""
+        to = self._target
+        is_plain = to.file_format in ("csv", "ndjson") and to.certificate is None
+        return is_plain and to.most_bytes is None and not to.lines_per_file
+
+    def _filled_up(self, rows: pl.DataFrame) -> Iterator[Piece]:
+        lines, start = written(rows, self._creatives, self._target), 0
+        while start < rows.height:
+            if self._taken == self._target.most_rows:
+                self._number, self._taken = self._number + 1, 0
+            count = min(self._target.most_rows - self._taken, rows.height - start)
+            yield self._number, rows.slice(start, count), lines.slice(start, count)
+            start, self._taken = start + count, self._taken + count
 
 
 def written(rows: pl.DataFrame, creatives: Creatives, target: Target) -> pl.DataFrame:

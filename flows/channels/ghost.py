@@ -47,7 +47,7 @@ def _rows(worded: pl.DataFrame) -> pl.DataFrame:
         "html",
         pl.col("text").str.replace_all(_LEAVE, "", literal=True),
     )
-    return in_rounds(rows)
+    return in_rounds(rows, worded)
 
 
 def _lines(rows: pl.DataFrame, _creatives: Creatives) -> pl.DataFrame:
@@ -70,4 +70,5 @@ TARGET = Target(
     lines=_lines,
     beside=_wordings,
     file_per="round",
+    has_rounds=True,
 )

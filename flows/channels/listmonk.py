@@ -23,7 +23,7 @@ _CODED = {"{": r"\x7b", "}": r"\x7d", "@": r"\x40"}
 
 
 def _rows(worded: pl.DataFrame) -> pl.DataFrame:
-    rounds = in_rounds(recipients(worded))
+    rounds = in_rounds(recipients(worded), worded)
     return rounds.with_columns(file=pl.concat_str("creative_id", "round", separator="-", ignore_nulls=True)).drop(
         "round"
     )
@@ -55,4 +55,5 @@ TARGET = Target(
     rows=_rows,
     lines=_lines,
     file_per="file",
+    has_rounds=True,
 )

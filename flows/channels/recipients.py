@@ -49,7 +49,7 @@ def links_of(columns: Iterable[str]) -> list[str]:
 
 def contacts(worded: pl.DataFrame) -> pl.DataFrame:
     """Worded deliveries -> recipients in rounds, for a platform that keeps the slots at its contacts."""
-    return in_rounds(recipients(worded))
+    return in_rounds(recipients(worded), worded)
 
 
 def as_texts(columns: Iterable[str]) -> list[pl.Expr]:
@@ -70,20 +70,29 @@ def attributes(rows: pl.DataFrame, key: str) -> pl.DataFrame:
     )
 
 
-def in_rounds(rows: pl.DataFrame) -> pl.DataFrame:
+def in_rounds(rows: pl.DataFrame, worded: pl.DataFrame) -> pl.DataFrame:
     """Recipients with `round`: null for the first message to an address, `round-2` for the second.
 
     A platform that keeps the slots at its contacts has room for one message: the second file is loaded when the first has
     been sent. Most who come to that have two orders.
+
+    Args:
+        rows: recipients.
+        worded: the deliveries that they are of, in the same order; with `round` where they are not all of the batch.
     """
-    address = rows["email"].str.to_lowercase()
+    return rows.with_columns(worded["round"] if "round" in worded.columns else rounds(worded["address"]))
+
+
+def rounds(addresses: pl.Series) -> pl.Series:
+    """`round` of messages that follow each other, by their addresses: see `in_rounds`."""
+    address = addresses.str.to_lowercase().alias("email")
     hashed = address.hash()
     # Few, if any; numbering everybody would take twice as long as writing the file.
-    at = hashed.is_duplicated().arg_true() if hashed.n_unique() < rows.height else hashed.head(0)
+    at = hashed.is_duplicated().arg_true() if hashed.n_unique() < address.len() else hashed.head(0)
     nth = pl.int_range(1, pl.len() + 1).over("email")
     later = pl.DataFrame({"email": address.gather(at)}).select(pl.when(nth > 1).then(pl.format("round-{}", nth)))
-    none = pl.repeat(None, rows.height, dtype=pl.String, eager=True)
-    return rows.with_columns(none.scatter(at, later.to_series()).alias("round"))
+    none = pl.repeat(None, address.len(), dtype=pl.String, eager=True)
+    return none.scatter(at, later.to_series()).alias("round")
 
 
 def put_right(texts: pl.Expr, misread: str, right: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:

@@ -66,5 +66,6 @@ TARGET = Target(
     rows=contacts,
     lines=_lines,
     file_per="round",
+    has_rounds=True,
     unverified=True,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -11,6 +11,7 @@ from flows.clock import present
 from flows.ledger.pressure import HEARD_SINCE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date, datetime
 
     from flows.ledger.store import Ledger
@@ -151,19 +152,27 @@ def claimed_addresses(ledger: Ledger, as_of: date) -> pl.DataFrame:
 
 
 def claim(
-    ledger: Ledger, header: Header, wanted: pl.DataFrame, valid_until: datetime, *, row_count: int | None = None
+    ledger: Ledger,
+    header: Header,
+    wanted: Iterable[pl.DataFrame],
+    valid_until: datetime,
+    *,
+    row_count: int | None = None,
 ) -> Batch:
     """Open a batch and make its claims; call it inside a transaction, with the messages that `verdicts` let through.
 
     Args:
         ledger: in a transaction.
         header: of the batch.
-        wanted: the columns of `CLAIM`; empty for a state target, which claims nothing.
+        wanted: the columns of `CLAIM`, in any pieces; none for a state target, which claims nothing.
         valid_until: UTC instant after which the batch must not be used.
         row_count: rows that the batch will have; None where that is one per claim.
     """
-    batch = _numbered(ledger, header, valid_until, wanted.height if row_count is None else row_count)
-    stamp = pl.lit(present())
+    batch, stamp, claims = _numbered(ledger, header, valid_until, row_count or 0), pl.lit(present()), 0
+    for part in wanted:
+        ledger.append("claim", part.select(*CLAIM, batch_id=pl.lit(batch.batch_id), claimed_at=stamp))
+        claims += part.height
+    batch = batch if row_count is not None else replace(batch, row_count=claims)
     row = pl.DataFrame(
         {
             "batch_id": batch.batch_id,
@@ -181,7 +190,6 @@ def claim(
         }
     )
     ledger.append("batch", row.with_columns(claimed_at=stamp))
-    ledger.append("claim", wanted.select(*CLAIM, batch_id=pl.lit(batch.batch_id), claimed_at=stamp))
     return batch
 
 

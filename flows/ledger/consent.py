@@ -105,6 +105,18 @@ def suppressed(forms: pl.DataFrame, addresses: pl.DataFrame, key: Key) -> pl.Dat
     return met.filter(*meant).select("channel", "address_match", "brand").unique()
 
 
+def is_told_since(ledger: Ledger, drain: int) -> bool:
+    """Whether anything has been told since a drain."""
+    found = ledger.rows(
+        """
+        SELECT EXISTS (SELECT 1 FROM consent_event WHERE drain > $drain)
+            OR EXISTS (SELECT 1 FROM suppression WHERE drain > $drain)
+        """,
+        {"drain": drain},
+    )
+    return bool(found.item())
+
+
 def barred_since(ledger: Ledger, drain: int, rows: pl.DataFrame, key: Key) -> pl.DataFrame:
     """What has been told since consent was looked at, and bars messages that are about to leave.
 

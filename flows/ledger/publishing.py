@@ -20,14 +20,15 @@ from flows.durable import boot_id, private_folder, rename_once, same_file_system
 from flows.errors import BalanceError, OutboxError, PlanError, StateError
 from flows.keys import load_key
 from flows.ledger.carriage import expect
-from flows.ledger.consent import barred_since, drain
+from flows.ledger.consent import barred_since, drain, is_told_since
 from flows.ledger.exposure import forget_superseded
 from flows.ledger.store import Ledger, open_ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from flows.keys import Key
     from flows.ledger.claims import Batch
     from flows.settings import Settings
 
@@ -72,15 +73,12 @@ def staged(settings: Settings, batch_id: str) -> Path:
 
 
 class Contents(Protocol):
-    """What a staged batch holds, as far as the seal has to know it.
+    """What a staged batch holds, as far as the seal has to know it; in pieces, since all of it may be too much to hold."""
 
-    Attributes:
-        records: table of the ledger -> rows that become true with the seal (deliveries, receipts, product versions).
-    """
+    def records(self) -> Iterable[tuple[str, pl.DataFrame]]:
+        """Tables of the ledger, with rows that become true with the seal (deliveries, receipts, product versions)."""
 
-    records: Mapping[str, pl.DataFrame]
-
-    def rows(self) -> pl.DataFrame:
+    def rows(self) -> Iterable[pl.DataFrame]:
         """The messages in it: `message_id, person_key, brand, channel, topic, address_match`."""
 
     def is_current(self) -> bool:
@@ -131,14 +129,14 @@ def publish(settings: Settings, batch: Batch, contents: Contents, drain_seen: in
             _give_up(settings, ledger, batch.batch_id, "words or SQL changed while it was made")
             what = "words or SQL have changed while it was delivered"
             raise PlanError(batch.run_id, what, "make a new plan")
-        barred = barred_since(ledger, drain_seen, contents.rows(), key)
+        barred = _barred(ledger, drain_seen, contents, key)
         rows = contents.leave_out(barred["message_id"]) if barred.height else batch.row_count
         if rows == 0:
             _give_up(settings, ledger, batch.batch_id, "everybody in it said stop before it was sealed")
             return Sealed(None, 0, barred)
         with ledger.transaction():
             _release(ledger, batch.batch_id, barred)
-            for table, added in contents.records.items():
+            for table, added in contents.records():
                 ledger.append(table, added)
             ledger.execute(
                 """
@@ -157,6 +155,13 @@ def publish(settings: Settings, batch: Batch, contents: Contents, drain_seen: in
             expect(ledger, settings, batch.batch_id, batch.target)
         folder = _reveal(settings, ledger, batch.batch_id, batch.target, batch.folder)
         return Sealed(folder, rows, barred)
+
+
+def _barred(ledger: Ledger, drain_seen: int, contents: Contents, key: Key) -> pl.DataFrame:
+    """`message_id, reason` of what has been told since consent was looked at: see `consent.barred_since`."""
+    if not is_told_since(ledger, drain_seen):  # mostly
+        return pl.DataFrame(schema={"message_id": pl.String, "reason": pl.String})
+    return pl.concat([barred_since(ledger, drain_seen, rows, key) for rows in contents.rows()])
 
 
 def recover(settings: Settings) -> list[Recovered]:

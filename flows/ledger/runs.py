@@ -11,7 +11,7 @@ from flows.clock import present
 from flows.durable import private_folder, sync_folder, write_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from flows.ledger.store import Ledger
@@ -40,7 +40,7 @@ def note_rewritten(ledger: Ledger, before: str, after: str) -> None:
         )
 
 
-def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, decisions: pl.DataFrame) -> None:
+def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, decisions: Iterable[pl.DataFrame]) -> None:
     """Note that a plan is being delivered, with the decisions it acts on: from now on it is finished after a crash.
 
     Args:
@@ -48,7 +48,8 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
         plan: the plan.
         workspace: the workspace's name.
         plan_digest: SHA-256 of plan.json.
-        decisions: `schemas.DECISIONS` and `channel`: those that are delivered, and the held-out wins, which are logged alike.
+        decisions: `schemas.DECISIONS` and `channel`: those that are delivered, and the held-out wins, which are logged alike; of
+            each part of the customers, and read inside the transaction.
     """
     run = pl.DataFrame(
         {
@@ -64,15 +65,16 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
             "started_at": present(),
         }
     )
-    rows = decisions.select(
-        "decision_id", "person_key", "brand", "product", "subject_key", "message_type", "variant", "propensity", "score",
-        "reason", "valid_until", "channel", run_id=pl.lit(plan.order.run_id), as_of=pl.lit(plan.order.as_of),
-    )  # fmt: skip
     with ledger.transaction():
         ledger.append("run", run)
         ledger.append("segment_count", _counts(plan))
-        # Two plans of a day may hold the same decision; it is one all the same.
-        ledger.append("decision", rows.join(_acted_on(ledger, rows), on="decision_id", how="anti"))
+        for part in decisions:
+            rows = part.select(
+                "decision_id", "person_key", "brand", "product", "subject_key", "message_type", "variant", "propensity",
+                "score", "reason", "valid_until", "channel", run_id=pl.lit(plan.order.run_id), as_of=pl.lit(plan.order.as_of),
+            )  # fmt: skip
+            # Two plans of a day may hold the same decision; it is one all the same.
+            ledger.append("decision", rows.join(_acted_on(ledger, rows), on="decision_id", how="anti"))
 
 
 def _counts(plan: Plan) -> pl.DataFrame:

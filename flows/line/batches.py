@@ -4,38 +4,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 
-from flows.audience import is_excluding
+from flows.channels import CHANNELS
 from flows.clock import present
 from flows.errors import BalanceError
 from flows.keys import load_key
 from flows.ledger.claims import Batch, Header
-from flows.ledger.exposure import exposures, shown_lately
+from flows.ledger.exposure import exposures
 from flows.ledger.publishing import Sealed, publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, sources_known, versions
-from flows.ledger.store import open_ledger
 from flows.line.excluding import read_all_left_out
 from flows.line.planned import read_creatives, scan_deliveries
 from flows.line.planning import SOURCES
-from flows.line.seeding import SEED_LANE, orphans, seed_key
+from flows.line.rows import Rows
+from flows.line.seeding import orphans, seed_key
 from flows.line.sources import by_phone
 from flows.plan import Plan, plan_digest, plan_folder
 from flows.stages.claims import claimable
-from flows.stages.delivery import Payload, header, leave_out, shaped, write_batch
+from flows.stages.delivery import header, leave_out, shaped, write_batch
 from flows.stages.exposure import exposed
 from flows.stages.timing import timed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
     from flows.channels import Creatives, Target
+    from flows.channels.filing import Payload
     from flows.keys import Key
+    from flows.ledger.store import Ledger
     from flows.workspace import Workspace
+
+
+_SHARE_OF_WHOLE = 10
+"""How many times the memory a row takes that has the whole of an HTML text."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +58,14 @@ class Job:
         """The plan's folder."""
         return plan_folder(self.workspace.settings, self.plan.order.run_id)
 
-    def planned(self) -> pl.DataFrame:
+    def scan(self) -> pl.LazyFrame:
         """The deliveries that the plan has for it, with their words."""
-        return scan_deliveries(self.folder).filter(self._is_mine()).collect()
+        return scan_deliveries(self.folder).filter(self._is_mine())
+
+    def read(self, found: pl.LazyFrame) -> Rows:
+        """Some of these, to be written in the target's order; fewer at a time where each has the whole of an HTML text."""
+        is_whole = self.target.merge is None and any(part.is_html for part in CHANNELS[self.target.channel].parts)
+        return Rows.read(found, self.target.order, _SHARE_OF_WHOLE if is_whole else 1)
 
     def left_out(self) -> pl.DataFrame:
         """Whom the plan has for it in audiences that campaigns leave out: `stages.audience.LEFT_OUT`."""
@@ -63,9 +74,9 @@ class Job:
     def _is_mine(self) -> pl.Expr:
         return (pl.col("target") == self.target.name) & (pl.col("brand") == self.brand) & pl.col("reason").is_null()
 
-    def creatives(self, rows: pl.DataFrame) -> Creatives:
-        """The creatives that some rows use, by their ids."""
-        return read_creatives(self.folder, rows["creative_id"])
+    def creatives(self, used: Iterable[str]) -> Creatives:
+        """Some of the plan's creatives, by their ids."""
+        return read_creatives(self.folder, used)
 
     def content(self, rows: pl.DataFrame, creatives: Creatives) -> pl.DataFrame:
         """Deliveries as the rows of the target's files."""
@@ -116,22 +127,81 @@ class Look:
         return seeds.filter(seed_key(key).is_in(self.seeds["seed_key"].implode()))
 
 
-def within_budget(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
-    """Planned deliveries, EXPOSED where what left since the plan was made has used up what may be shown to the person."""
-    with open_ledger(workspace.settings) as ledger:
-        lately = shown_lately(ledger, plan.order.as_of, workspace.settings.exposure)
+def within_budget(workspace: Workspace, rows: pl.DataFrame, lately: pl.DataFrame) -> pl.DataFrame:
+    """Planned deliveries, EXPOSED where what left since the plan was made has used up what may be shown to the person.
+
+    Args:
+        workspace: gives products and settings.
+        rows: planned deliveries.
+        lately: `ledger.exposure.LATELY`, as it is now.
+    """
     return exposed(rows, lately, workspace.products, workspace.settings.exposure)
 
 
-def within_hours(workspace: Workspace, plan: Plan, rows: pl.DataFrame, at: datetime) -> pl.DataFrame:
-    """Planned deliveries with the instants between which each may be sent: hours may have passed since the plan was made."""
-    return timed(rows, workspace.products, workspace.settings, at, plan.order.starts_at)
+def checked(workspace: Workspace, plan: Plan, rows: pl.DataFrame, look: Look, lately: pl.DataFrame) -> pl.DataFrame:
+    """Planned deliveries with what bars each now, and when it may be sent: hours may have passed since the plan was made.
+
+    Args:
+        workspace: gives products and settings.
+        plan: of which they are.
+        rows: planned deliveries.
+        look: the last.
+        lately: as `within_budget` takes it.
+    """
+    good = within_budget(workspace, look.on(rows), lately)
+    return timed(good, workspace.products, workspace.settings, look.at, plan.order.starts_at)
 
 
 def claims_wanted(workspace: Workspace, plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
     """What the ledger has to know of some deliveries: see `stages.claims.claimable`."""
     settings = workspace.settings
     return claimable(rows, workspace.products, settings, load_key(settings.key_file), plan.order.moment, present())
+
+
+@dataclass(frozen=True)
+class Gist:
+    """What has to be known of all rows of a batch before any is written.
+
+    Attributes:
+        rows: how many they are.
+        products, creatives: whose they are, and which they use.
+        valid_until: as `valid_until` says.
+    """
+
+    rows: int
+    products: tuple[str, ...]
+    creatives: pl.Series
+    valid_until: datetime
+
+    @classmethod
+    def of(cls, windows: Iterable[pl.DataFrame]) -> Gist:
+        """Of deliveries, in any pieces."""
+        by = ("product", "creative_id")
+        told = [rows.group_by(by).agg(rows=pl.len(), valid_until=pl.col("valid_until").max()) for rows in windows]
+        all_of_it = pl.concat(told)
+        products = tuple(all_of_it["product"].unique().sort())
+        return cls(int(all_of_it["rows"].sum()), products, all_of_it["creative_id"], valid_until(all_of_it))
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What the ledger knows of what a batch is made of.
+
+    Attributes:
+        digests: product -> the digest of all its inputs.
+        versions: `ledger.runs.versions` of these.
+        sources: the digests of the sources that receipts can refer to already.
+    """
+
+    digests: Mapping[str, str]
+    versions: pl.DataFrame
+    sources: pl.Series
+
+    @classmethod
+    def of(cls, ledger: Ledger, workspace: Workspace, products: Iterable[str]) -> Noted:
+        """Of a batch about some products."""
+        digests = {name: workspace.product_digest(workspace.products[name]) for name in products}
+        return cls(digests, versions(ledger, digests), sources_known(ledger))
 
 
 @dataclass
@@ -141,39 +211,27 @@ class Staged:
     Attributes:
         job: its target and brand.
         batch: claimed.
+        noted: what the ledger knew of what it is made of.
         sent: the deliveries that get a receipt: those that send or show something.
         creatives: of these.
         files: what is written.
         consent_checked_at: UTC instant as of which consent was read.
-        seeds: copies for seed addresses, which are in the files, too.
-        unsaid: additions that say nothing to anybody: people whom campaigns are to leave out.
+        seeds: copies for seed addresses, which are in the files, too, and which nothing counts.
+        unsaid: additions that say nothing to anybody: people whom campaigns are to leave out. They get no receipt.
         when_left_out: is told the `message_id` of what is left out at the seal.
-        records: table of the ledger -> rows that become true with the seal.
     """
 
     job: Job
     batch: Batch
-    sent: pl.DataFrame
+    noted: Noted
+    sent: Rows
     creatives: Creatives
     files: list[Payload]
     consent_checked_at: datetime
     seeds: pl.DataFrame
     unsaid: pl.DataFrame
     when_left_out: Callable[[pl.Series], None] | None = None
-    records: Mapping[str, pl.DataFrame] = field(default_factory=dict)
-
-    @cached_property
-    def _digests(self) -> dict[str, str]:
-        workspace = self.job.workspace
-        return {
-            name: workspace.product_digest(workspace.products[name]) for name in self.sent["product"].unique().sort()
-        }
-
-    @cached_property
-    def _noted(self) -> tuple[pl.DataFrame, pl.Series]:
-        """The versions of its products, and the sources that receipts can refer to already."""
-        with open_ledger(self.job.workspace.settings) as ledger:
-            return versions(ledger, self._digests), sources_known(ledger)
+    _records: list[tuple[str, pl.DataFrame]] = field(default_factory=list, init=False)
 
     @property
     def _folder(self) -> Path:
@@ -182,23 +240,24 @@ class Staged:
     def write(self) -> int:
         """Archive what its products are made of, stage its files, and return the number of rows, seeds left aside."""
         workspace = self.job.workspace
-        for product, digest in self._digests.items():
+        for product, digest in self.noted.digests.items():
             archive(workspace.settings, digest, workspace.product_files(workspace.products[product]))
-        self.records = self._records()
+        self._prepare()
         rows = write_batch(self._folder, self.files, self.creatives, self.job.target, self._header())
         return rows - self.seeds.height
 
-    def rows(self) -> pl.DataFrame:
+    def rows(self) -> Iterator[pl.DataFrame]:
         """As `Contents.rows`."""
         topics = {name: purpose.topic for name, purpose in self.job.workspace.purposes.items()}
         topic = pl.col("product").replace_strict(topics, return_dtype=pl.String)
         names = ("message_id", "person_key", "brand", "channel", "address_match", "product")
-        going = pl.concat([part.select(*names, "phone") for part in (self.sent, self.unsaid)])
-        # What was said of texts is not of ads.
-        numbers = by_phone(going).with_columns(person_key=pl.lit(None, pl.String))
-        rows = pl.concat([going.select(names), numbers.select(names)])
-        rows = pl.concat([rows, self.seeds.select(names)]) if self.seeds.height else rows
-        return rows.select(pl.exclude("product"), topic=topic)
+        for part in (*self.sent, self.unsaid):
+            going = part.select(*names, "phone")
+            # What was said of texts is not of ads.
+            numbers = by_phone(going).with_columns(person_key=pl.lit(None, pl.String))
+            yield pl.concat([going.select(names), numbers.select(names)]).select(pl.exclude("product"), topic=topic)
+        if self.seeds.height:
+            yield self.seeds.select(names).select(pl.exclude("product"), topic=topic)
 
     def is_current(self) -> bool:
         """As `Contents.is_current`."""
@@ -207,84 +266,75 @@ class Staged:
     def leave_out(self, barred: pl.Series) -> int:
         """As `Contents.leave_out`."""
         is_left = ~pl.col("message_id").is_in(barred.implode())
-        self.sent, self.unsaid = self.sent.filter(is_left), self.unsaid.filter(is_left)
+        self.sent, self.unsaid = self.sent.map(lambda rows: rows.filter(is_left)), self.unsaid.filter(is_left)
         if self.seeds.height:
             barred = pl.concat([barred, orphans(self.seeds, self.sent, self.creatives)])
             self.seeds = self.seeds.filter(~pl.col("message_id").is_in(barred.implode()))
-        self.records = self._records()
+        self._prepare()
         if self.when_left_out is not None:
             self.when_left_out(barred)
         rows = leave_out(self._folder, barred, self.files, self.creatives, self.job.target, self._header())
         return rows - self.seeds.height
 
-    def _records(self) -> dict[str, pl.DataFrame]:
-        numbers, known_sources = self._noted
+    def records(self) -> Iterable[tuple[str, pl.DataFrame]]:
+        """As `Contents.records`."""
+        return self._records or self._recorded()
+
+    def _prepare(self) -> None:
+        """Make what becomes true with the seal before the ledger is kept for it, where it can be held."""
+        self._records = list(self._recorded()) if len(self.sent) == 1 else []
+
+    def _recorded(self) -> Iterator[tuple[str, pl.DataFrame]]:
         products = self.job.workspace.products
+        because = {name: products[name].because for name in self.noted.digests}
         sources = pl.read_parquet(self.job.folder / SOURCES)
-        receipts = _receipts(self.job, self.sent, self.creatives, numbers, sources).with_columns(
-            batch_id=pl.lit(self.batch.batch_id),
-            as_of=pl.lit(self.batch.as_of),
-            consent_checked_at=pl.lit(self.consent_checked_at),
-        )
-        new = numbers.filter(pl.col("is_new")).select(
-            "product", "number", "digest", first_delivered_at=pl.lit(present())
-        )
         batch_id = pl.lit(self.batch.batch_id)
-        return {
-            "delivery": self.sent.select("message_id", "decision_id", "creative_id", "valid_until", batch_id=batch_id),
-            "receipt": receipts,
-            "product_version": new,
-            "exposure": exposures(self.sent, {name: products[name].because for name in self._digests}, self.batch),
-            "seed": self.seeds.select("message_id", batch_id=batch_id),
-            "source": _new_sources(sources, receipts["sources_sha256"], known_sources),
-        }
+        used = []
+        for sent in self.sent:
+            receipts = _receipts(self.job, sent, self.creatives, self.noted.versions, sources).with_columns(
+                batch_id=batch_id,
+                as_of=pl.lit(self.batch.as_of),
+                consent_checked_at=pl.lit(self.consent_checked_at),
+            )
+            used.append(receipts["sources_sha256"].unique())
+            yield "delivery", sent.select("message_id", "decision_id", "creative_id", "valid_until", batch_id=batch_id)
+            yield "receipt", receipts
+            yield "exposure", exposures(sent, because, self.batch)
+        new = self.noted.versions.filter(pl.col("is_new"))
+        yield "product_version", new.select("product", "number", "digest", first_delivered_at=pl.lit(present()))
+        yield "seed", self.seeds.select("message_id", batch_id=batch_id)
+        yield "source", _new_sources(sources, pl.concat(used), self.noted.sources)
 
     def _header(self) -> dict[str, Any]:
-        numbers, _ = self._noted
-        products = self.sent.group_by("product", "variant", "facts").len("rows")
-        listed = products.join(numbers.select("product", version="number"), on="product")
-        listed = listed.sort("product", "variant", "facts")
+        by = ("product", "variant", "facts")
+        counted = pl.concat([sent.group_by(by).len("rows") for sent in self.sent])
+        products = counted.group_by(by).agg(pl.col("rows").sum())
+        listed = products.join(self.noted.versions.select("product", version="number"), on="product").sort(by)
         name, digest = self.job.workspace.settings.name, plan_digest(self.job.folder)
         seeds = self.seeds["message_id"]
         entries = header(self.batch, name, digest, self.consent_checked_at, listed.to_dicts(), seeds)
         return {**entries, "corrects": self.job.plan.order.corrects}
 
 
-def publish_batch(
-    job: Job,
-    batch: Batch,
-    rows: pl.DataFrame,
-    creatives: Creatives,
-    files: list[Payload],
-    look: Look,
-    when_left_out: Callable[[pl.Series], None] | None = None,
-) -> Sealed:
+def publish_batch(contents: Staged, look: Look) -> Sealed:
     """Stage, seal and reveal a claimed batch.
 
     Args:
-        job: its target and brand.
-        batch: claimed.
-        rows: the deliveries that get a receipt: those that send or show something; and people whom campaigns
-            are to leave out, and copies for seed addresses, which nothing counts: both get none.
-        creatives: of the rows.
-        files: what to write.
+        contents: of the batch.
         look: when consent was read.
-        when_left_out: is told the `message_id` of what is left out at the seal.
 
     Raises:
         BalanceError: rows, files and manifest are not the same number; nothing is revealed then.
         JustEnoughError: as `ledger.publishing.publish`.
     """
-    is_seed, is_unsaid = pl.col("lane").eq_missing(SEED_LANE), is_excluding()
-    sent, seeds, unsaid = rows.filter(~is_seed, ~is_unsaid), rows.filter(is_seed), rows.filter(is_unsaid)
-    contents = Staged(job, batch, sent, creatives, files, look.at, seeds, unsaid, when_left_out)
+    batch = contents.batch
     refuse_unbalanced(batch.batch_id, claims=batch.row_count, rows=contents.write())
-    return publish(job.workspace.settings, batch, contents, look.drain)
+    return publish(contents.job.workspace.settings, batch, contents, look.drain)
 
 
 def valid_until(rows: pl.DataFrame) -> datetime:
     """A batch may be loaded as long as any of its rows is true."""
-    return max(rows["valid_until"].drop_nulls().to_list(), default=present())
+    return cast("datetime | None", rows["valid_until"].max()) or present()
 
 
 def reasons_of(rows: pl.DataFrame) -> dict[str, int]:

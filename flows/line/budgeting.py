@@ -66,6 +66,11 @@ def over_today(ledger: Ledger, settings: Settings, leaving: pl.DataFrame, at: da
     )
 
 
+def budgeted_by_day(settings: Settings) -> bool:
+    """Whether anything has a budget of a day."""
+    return any(budget.per == "day" for brand in settings.brands for budget in settings.budgets_of(brand).values())
+
+
 def _spent_today(ledger: Ledger, settings: Settings, at: datetime) -> dict[Place, int]:
     """Of each budget of a day, how many messages have been claimed on the day of an instant, or lie ahead of it."""
     claimed = claimed_since(ledger, midnight(at.astimezone(settings.zone).date(), settings.zone))

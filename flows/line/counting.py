@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.errors import BalanceError
+from flows.line.planned import parts_of, scan_decisions, scan_deliveries
 from flows.line.planning import MISSED_FOLDER
 from flows.plan import Capped, Count, Held, Missed, Waterfall
 from flows.reasons import BARRED
-from flows.schemas import DECISIONS, INSTANT, ROUTED, frame_schema
+from flows.schemas import DECISIONS, INSTANT
 from flows.stages.decision import units
 from flows.stages.routing import carried
 from flows.stages.timing import strange_zones
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _KINDS = ("marketing", "service")
 _COUNTED = ["product", "target", "brand", "variant", "facts"]
-_DELIVERIES = frame_schema(*ROUTED, "not_before").to_frame()
 
 
 class Counts:
@@ -38,8 +38,7 @@ class Counts:
             folder: of the plan, with `decisions/` and `deliveries/`.
             order: of the plan.
         """
-        parts = sorted(file.stem for file in (folder / "decisions").glob("*.parquet"))
-        found = [_of_part(workspace, folder, order, part) for part in parts]
+        found = [_of_part(workspace, folder, order, part) for part in parts_of(folder)]
         self._added = {name: _added(tables[name] for tables in found) for name in found[0]}
 
     def people(self) -> dict[str, Waterfall]:
@@ -96,10 +95,8 @@ class Counts:
 
 
 def _of_part(workspace: Workspace, folder: Path, order: Order, part: str) -> dict[str, pl.DataFrame]:
-    decisions = pl.read_parquet(folder / "decisions" / f"{part}.parquet", columns=_DECIDED)
-    files = sorted((folder / "deliveries").glob(f"{part}-*.parquet"))
-    lazy = pl.concat([_DELIVERIES.lazy(), *(pl.scan_parquet(file) for file in files)], how="diagonal")
-    deliveries = lazy.select("message_type", *_COUNTED, *_TIMED, "reason").collect()
+    decisions = scan_decisions(folder, part).select(_DECIDED).collect()
+    deliveries = scan_deliveries(folder, part).select("message_type", *_COUNTED, *_TIMED, "reason").collect()
     leaving = deliveries.filter(pl.col("reason").is_null())
     is_open = pl.col("reason").is_null() | ~pl.col("reason").is_in(BARRED)
     won = decisions.filter(pl.col("reason").is_null())

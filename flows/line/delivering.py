@@ -8,43 +8,50 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.channels import target, targets
+from flows.channels.filing import Payload
+from flows.channels.recipients import rounds
 from flows.clock import present
 from flows.errors import PlanError
 from flows.keys import load_key
 from flows.ledger.claims import claim, verdicts
+from flows.ledger.exposure import shown_lately
 from flows.ledger.publishing import refuse_unbalanced
 from flows.ledger.restoring import mark
 from flows.ledger.runs import batches_of, claims_of, end_run, is_of_plan, run_state, start_run, states_told
 from flows.ledger.store import open_ledger
 from flows.line.batches import (
+    Gist,
     Job,
+    Noted,
+    Staged,
+    checked,
     claims_wanted,
     publish_batch,
     reasons_of,
-    valid_until,
-    within_budget,
-    within_hours,
 )
-from flows.line.budgeting import over_today
+from flows.line.budgeting import budgeted_by_day, over_today
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
 from flows.line.looking import first_look, latest_look
-from flows.line.planned import read_leaving, scan_decisions, scan_deliveries
+from flows.line.planned import parts_of, read_leaving, scan_decisions, scan_deliveries
 from flows.line.reconciling import publish_state
 from flows.line.request import Published
 from flows.line.seeding import addresses, seeded
 from flows.line.sources import database
 from flows.line.watching import published_members
 from flows.plan import Plan, check_deliverable, plan_digest, plan_folder, read_plan
-from flows.schemas import KEYS
-from flows.stages.delivery import Payload
+from flows.schemas import KEYS, frame_schema
+from flows.stages.budgets import VALUED
 from flows.stages.routing import FIRST, carried
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date, datetime
 
+    from flows.channels import Target
     from flows.ledger.store import Ledger
     from flows.line.batches import Look
+    from flows.line.rows import Rows
     from flows.workspace import Workspace
 
 
@@ -83,16 +90,9 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         raise PlanError(run_id, what, "look at the clock; then make a new plan")
     look = first_look(workspace, plan)
     if state is None:
-        _check_fallen(workspace, plan, look.on(read_leaving(folder)), look.at)
-        planned = scan_deliveries(folder).select(*KEYS, "lane", "channel").collect()
-        is_won = pl.col("reason").is_null()
-        decisions = scan_decisions(folder).filter(is_won | (pl.col("reason") == "HOLDOUT")).drop("terms").collect()
-        won = decisions.filter(is_won)
-        # What is wanted by no target of this run was not acted on: a later run of the day may.
-        acted_on = won.join(planned, on=list(KEYS), how="semi", nulls_equal=True)
-        acted_on = _gone_by(carried(acted_on, workspace.products, settings), planned)
         with open_ledger(settings) as ledger:
-            acted_on = pl.concat([acted_on, _held_out(ledger, workspace, plan, decisions)])
+            _check_fallen(ledger, workspace, plan, look)
+            acted_on = (_acted_on(ledger, workspace, plan, part) for part in parts_of(folder))
             start_run(ledger, plan, settings.name, plan_digest(folder), acted_on)
         mark(settings)  # before anything leaves: no backup of an earlier time can pass for the present
     return plan
@@ -105,6 +105,18 @@ def check_current(workspace: Workspace, plan: Plan) -> None:
     if plan.order.inputs_digest != workspace.inputs_digest:
         what = "settings, words or SQL have changed since this plan was made"
         raise PlanError(plan.order.run_id, what, "make a new plan")
+
+
+def _acted_on(ledger: Ledger, workspace: Workspace, plan: Plan, part: str) -> pl.DataFrame:
+    """The decisions of a part that a plan acts on: those that it delivers, and its held-out wins."""
+    folder = plan_folder(workspace.settings, plan.order.run_id)
+    planned = scan_deliveries(folder, part).select(*KEYS, "lane", "channel").collect()
+    is_won = pl.col("reason").is_null()
+    decisions = scan_decisions(folder, part).filter(is_won | (pl.col("reason") == "HOLDOUT")).drop("terms").collect()
+    # What is wanted by no target of this run was not acted on: a later run of the day may.
+    wanted = decisions.filter(is_won).join(planned, on=list(KEYS), how="semi", nulls_equal=True)
+    delivered = _gone_by(carried(wanted, workspace.products, workspace.settings), planned)
+    return pl.concat([delivered, _held_out(ledger, workspace, plan, decisions)])
 
 
 def _gone_by(decisions: pl.DataFrame, planned: pl.DataFrame) -> pl.DataFrame:
@@ -149,7 +161,7 @@ def publish(workspace: Workspace, run_id: str, target_name: str, brand: str) -> 
     """
     job = Job(workspace, read_plan(workspace.settings, run_id), workspace.target(target_name), brand)
     look = latest_look(workspace, job.plan)
-    return publish_state(job, look) if job.target.kind == "state" else publish_messages(job, job.planned(), look)
+    return publish_state(job, look) if job.target.kind == "state" else publish_messages(job, job.read(job.scan()), look)
 
 
 def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
@@ -177,65 +189,92 @@ def _today(workspace: Workspace) -> date:
     return present().astimezone(workspace.settings.zone).date()
 
 
-def _check_fallen(workspace: Workspace, plan: Plan, planned: pl.DataFrame, at: datetime) -> None:
+def _check_fallen(ledger: Ledger, workspace: Workspace, plan: Plan, look: Look) -> None:
     """Refuse a plan of which more than the tolerated share has fallen away since: it is not what was looked at.
 
     What a plan for a past day has lost to the time since then is no surprise, and does not count.
     """
-    if planned.is_empty():
-        return
-    rows = within_hours(workspace, plan, within_budget(workspace, plan, planned), at)
-    messages = rows.filter(
-        pl.col("target").is_in([name for name in plan.order.targets if target(name).kind == "message"])
-    )
-    with open_ledger(workspace.settings) as ledger:
-        said = _refused(ledger, workspace, plan, messages, claims_wanted(workspace, plan, messages), at)
-    barred = pl.concat([rows.select("message_id", "reason"), said]).drop_nulls("reason")
+    folder = plan_folder(workspace.settings, plan.order.run_id)
+    lately = shown_lately(ledger, plan.order.as_of, workspace.settings.exposure)
+    parts = (checked(workspace, plan, read_leaving(folder, part), look, lately) for part in parts_of(folder))
+    planned, barred = _barred(ledger, workspace, plan, parts, look.at)
     if _is_over(workspace, plan):
         barred = barred.filter(pl.col("reason") != "STALE_CONTEXT")
-    fallen = barred["message_id"].n_unique()
-    if fallen / planned.height > workspace.settings.tolerated_share:
-        what = f"{fallen} of {planned.height} planned deliveries may not leave any more"
+    if planned and barred.height / planned > workspace.settings.tolerated_share:
+        what = f"{barred.height} of {planned} planned deliveries may not leave any more"
         raise PlanError(plan.order.run_id, what, "make a new plan and look at it")
 
 
-def _refused(
-    ledger: Ledger, workspace: Workspace, plan: Plan, rows: pl.DataFrame, wanted: pl.DataFrame, at: datetime
-) -> pl.DataFrame:
-    """`message_id, reason` of what the history bars, or the day has no room for; a correction is on purpose, and only counts."""
-    said = verdicts(ledger, wanted).drop_nulls("reason")
-    if plan.order.corrects is not None:
-        return said
-    free = rows.filter(pl.col("reason").is_null()).join(said, on="message_id", how="anti")
-    return pl.concat([said, over_today(ledger, workspace.settings, free, at)])
+def _barred(
+    ledger: Ledger, workspace: Workspace, plan: Plan, windows: Iterable[pl.DataFrame], at: datetime
+) -> tuple[int, pl.DataFrame]:
+    """How many planned deliveries there are, and `message_id, reason` of those that may not leave.
+
+    The history may bar a message, too, or the day have no room for it; a correction is on purpose, and only counts.
+
+    Args:
+        ledger: open, in the transaction of the claim where one follows.
+        workspace: gives products and settings.
+        plan: of which they are.
+        windows: them, as `checked` yields them, in any pieces.
+        at: UTC instant as of which budgets are looked at.
+    """
+    sent = [name for name in plan.order.targets if target(name).kind == "message"]
+    has_days = plan.order.corrects is None and budgeted_by_day(workspace.settings)
+    planned, found, valued = 0, [_BARRED.to_frame()], []
+    for rows in windows:
+        planned += rows.height
+        free = rows.filter(pl.col("reason").is_null(), pl.col("target").is_in(sent))
+        said = verdicts(ledger, claims_wanted(workspace, plan, free)).drop_nulls("reason")
+        found += [rows.drop_nulls("reason").select(_BARRED.names()), said]
+        if has_days:
+            valued.append(free.join(said, on="message_id", how="anti").select(VALUED))
+    if valued:
+        found.append(over_today(ledger, workspace.settings, pl.concat(valued), at))
+    return planned, pl.concat(found)
 
 
-def publish_messages(job: Job, planned: pl.DataFrame, look: Look) -> Published:
+_BARRED = frame_schema("message_id", "reason")
+
+
+def publish_messages(job: Job, planned: Rows, look: Look) -> Published:
     """Claim what is still free of some planned deliveries, and publish exactly that. Raises as `publish`."""
-    rows = within_budget(job.workspace, job.plan, look.on(planned))
-    rows = within_hours(job.workspace, job.plan, rows, look.at)
-    free = rows.filter(pl.col("reason").is_null())
-    wanted = claims_wanted(job.workspace, job.plan, free)
-    with open_ledger(job.workspace.settings) as ledger, ledger.transaction():
-        said = _refused(ledger, job.workspace, job.plan, free, wanted, look.at)
-        free = free.drop("reason").join(said, on="message_id", how="left", maintain_order="left")
-        dropped = reasons_of(pl.concat([rows.filter(pl.col("reason").is_not_null()), free], how="diagonal"))
-        leaving = free.filter(pl.col("reason").is_null())
-        refuse_unbalanced(
-            f"{job.target.name} for {job.brand}", claims=rows.height, rows=leaving.height + sum(dropped.values())
-        )
-        if leaving.is_empty():
+    workspace, plan = job.workspace, job.plan
+    with open_ledger(workspace.settings) as ledger, ledger.transaction():
+        lately = shown_lately(ledger, plan.order.as_of, workspace.settings.exposure)
+        rows = planned.map(lambda found: checked(workspace, plan, found, look, lately))
+        count, barred = _barred(ledger, workspace, plan, rows, look.at)
+        leaving, dropped = rows.map(lambda found: _less(found, barred)), reasons_of(barred)
+        gist = Gist.of(leaving)
+        where = f"{job.target.name} for {job.brand}"
+        refuse_unbalanced(where, claims=count, rows=gist.rows + sum(dropped.values()))
+        if gist.rows == 0:
             return Published(job.target.name, job.brand, None, dropped=dropped)
-        mine = wanted.join(leaving, on="message_id", how="semi")
-        batch = claim(ledger, job.header(), mine, valid_until(leaving))
-    creatives = job.creatives(leaving)
-    seeds = addresses(job.workspace, job.brand, job.target.channel)
-    seeds = look.open_seeds(seeds, load_key(job.workspace.settings.key_file))
-    copies = seeded(job.workspace, job.plan.order.as_of, leaving, creatives, seeds)
+        wanted = (claims_wanted(workspace, plan, found) for found in leaving)
+        batch = claim(ledger, job.header(), wanted, gist.valid_until)
+        noted = Noted.of(ledger, workspace, gist.products)
+    creatives = job.creatives(gist.creatives)
+    seeds = look.open_seeds(addresses(workspace, job.brand, job.target.channel), load_key(workspace.settings.key_file))
+    copies = seeded(workspace, plan.order.as_of, leaving, creatives, seeds)
     creatives = {**creatives, **copies.creatives}
-    whole = pl.concat([leaving, copies.rows], how="diagonal_relaxed")
-    files = [Payload("recipients", "append", job.content(whole, creatives))]
-    sealed = publish_batch(job, batch, whole, creatives, files, look)
-    barred = sealed.barred.join(leaving, on="message_id", how="semi")
-    dropped = dict(Counter(dropped) + Counter(reasons_of(barred)))
+    content = _in_rounds(leaving.along(copies.rows), job.target).map(lambda found: job.content(found, creatives))
+    files = [Payload("recipients", "append", content)]
+    contents = Staged(job, batch, noted, leaving, creatives, files, look.at, copies.rows, copies.rows.clear())
+    sealed = publish_batch(contents, look)
+    stopped = sealed.barred.join(copies.rows, on="message_id", how="anti")
+    dropped = dict(Counter(dropped) + Counter(reasons_of(stopped)))
     return Published(job.target.name, job.brand, sealed.folder, rows=sealed.rows, dropped=dropped)
+
+
+def _less(rows: pl.DataFrame, barred: pl.DataFrame) -> pl.DataFrame:
+    free = rows.filter(pl.col("reason").is_null())
+    return free.join(barred, on="message_id", how="anti", maintain_order="left")
+
+
+def _in_rounds(whole: Rows, to: Target) -> Rows:
+    """All rows of a batch, with their `round` where no window of them could tell it."""
+    if len(whole) == 1 or not to.has_rounds:
+        return whole
+    narrow = pl.concat([found.select({"message_id", "address", *to.order}) for found in whole]).sort(to.order)
+    later = narrow.select("message_id", rounds(narrow["address"])).drop_nulls("round")
+    return whole.map(lambda found: found.join(later, on="message_id", how="left", maintain_order="left"))

@@ -18,7 +18,7 @@ from flows.durable import write_bytes
 from flows.keys import load_key
 from flows.line.batches import Look
 from flows.line.excluding import read_all_left_out
-from flows.line.planned import read_leaving
+from flows.line.planned import parts_of, read_leaving
 from flows.line.planning import OUT, OUT_FOLDER, SEEDS, save, source_of
 from flows.line.seeding import open_seeds, seed_key
 from flows.line.sources import bars_of_deliveries, database, hear, take_notices
@@ -80,13 +80,12 @@ def keep_first_look(workspace: Workspace, order: Order) -> None:
     """Keep what a plan has seen while it was made as the first look at it."""
     folder, key = plan_folder(workspace.settings, order.run_id), load_key(workspace.settings.key_file)
     event = pl.col("consent_event")
-    leaving = read_leaving(folder).select(
-        "message_id", "reason", consent_key=pl.when(event.is_not_null()).then(key.of(event))
-    )
+    kept = ["message_id", "reason", pl.when(event.is_not_null()).then(key.of(event)).alias("consent_key")]
+    leaving = [read_leaving(folder, part).select(kept) for part in parts_of(folder)]
     unsaid = read_all_left_out(folder).filter(pl.col("reason").is_null()).select("message_id", "reason")
     standing = pl.concat([pl.read_parquet(file) for file in sorted((folder / OUT_FOLDER).glob("*.parquet"))])
     look = Look(
-        pl.concat([leaving, unsaid], how="diagonal"),
+        pl.concat([*leaving, unsaid], how="diagonal"),
         judged(source_of(workspace, order), pl.read_parquet(folder / OUT), standing),
         pl.read_parquet(folder / SEEDS),
         order.present,

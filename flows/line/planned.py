@@ -22,17 +22,26 @@ PLANNED = frame_schema(
 """What a plan knows of a message."""
 
 
-def scan_deliveries(folder: Path) -> pl.LazyFrame:
-    """All deliveries of a plan: the columns of `message.worded`, and those with a reason without words."""
-    files = sorted((folder / "deliveries").glob("*.parquet"))
+def parts_of(folder: Path) -> list[str]:
+    """The parts of a plan, as its files name them. A person is in one of them."""
+    return sorted(file.stem for file in (folder / "decisions").glob("*.parquet"))
+
+
+def scan_deliveries(folder: Path, part: str = "*") -> pl.LazyFrame:
+    """The deliveries of a plan, or of a part: the columns of `message.worded`, and those with a reason without words."""
+    files = sorted((folder / "deliveries").glob(f"{part}-*.parquet"))
     # There is none where no product is live; and an earlier version of the program may have written fewer columns.
     known = frame_schema(*ROUTED, "creative_id", "message_id", "not_before", "not_after", "detail").to_frame().lazy()
     return pl.concat([known, *(pl.scan_parquet(file) for file in files)], how="diagonal")
 
 
-def read_leaving(folder: Path) -> pl.DataFrame:
-    """The deliveries of a plan that may leave, without their words: `schemas.ROUTED`, `message_id`, of corrections `attempt`."""
-    found = scan_deliveries(folder).filter(pl.col("reason").is_null())
+def read_leaving(folder: Path, part: str = "*") -> pl.DataFrame:
+    """The deliveries of a plan, or of a part, that may leave: see `without_words`."""
+    return without_words(scan_deliveries(folder, part).filter(pl.col("reason").is_null()))
+
+
+def without_words(found: pl.LazyFrame) -> pl.DataFrame:
+    """Deliveries of a plan without their words: `schemas.ROUTED`, `message_id`, of corrections `attempt`."""
     return found.select(selectors.by_name(*ROUTED.names(), "message_id", "attempt", require_all=False)).collect()
 
 
@@ -61,6 +70,6 @@ def read_creatives(folder: Path, used: Iterable[str]) -> dict[str, dict[str, Any
         return {read["creative_id"]: read for read in map(json.loads, lines) if read["creative_id"] in used}
 
 
-def scan_decisions(folder: Path) -> pl.LazyFrame:
-    """All decisions of a plan: `schemas.DECISIONS`."""
-    return pl.concat([pl.scan_parquet(file) for file in sorted((folder / "decisions").glob("*.parquet"))])
+def scan_decisions(folder: Path, part: str = "*") -> pl.LazyFrame:
+    """The decisions of a plan, or of a part: `schemas.DECISIONS`."""
+    return pl.concat([pl.scan_parquet(file) for file in sorted((folder / "decisions").glob(f"{part}.parquet"))])

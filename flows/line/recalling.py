@@ -7,17 +7,17 @@ once, and only while it is valid. What state targets hold needs none: the next r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from flows.channels import Target
+from flows.channels.filing import Payload
 from flows.clock import moment, present
 from flows.errors import DataError, StateError, UsageError, nearest
 from flows.incoming import Shape, read_incoming
 from flows.keys import load_key, load_keys
-from flows.ledger.claims import CLAIM, Header, claim
+from flows.ledger.claims import Header, claim
 from flows.ledger.consent import drain
 from flows.ledger.lock import run_lock
 from flows.ledger.publishing import check_folders, publish, recover, staged
@@ -35,10 +35,10 @@ from flows.line.sources import Source, bars_of_deliveries, database, hear, read_
 from flows.line.watching import judged, seen, to_be_sent
 from flows.plan import new_run_id
 from flows.reasons import BARRED
-from flows.stages.delivery import Payload, header, write_batch
+from flows.stages.delivery import header, write_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from flows.keys import Key
@@ -276,12 +276,16 @@ class _Recalls:
     """What the seal has to know of a batch of recalls: it sends nothing, so nobody can bar it."""
 
     def __init__(self, rows: pl.DataFrame, batch_id: str) -> None:
-        self.records: Mapping[str, pl.DataFrame] = MappingProxyType({"recall": recalled_rows(rows, batch_id)})
+        self._recalled = recalled_rows(rows, batch_id)
 
-    def rows(self) -> pl.DataFrame:
+    def records(self) -> list[tuple[str, pl.DataFrame]]:
+        """As `Contents.records`."""
+        return [("recall", self._recalled)]
+
+    def rows(self) -> list[pl.DataFrame]:
         """As `Contents.rows`."""
         names = ("message_id", "person_key", "brand", "channel", "topic", "address_match")
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+        return [pl.DataFrame(schema=dict.fromkeys(names, pl.String))]
 
     def is_current(self) -> bool:
         """As `Contents.is_current`."""
@@ -293,9 +297,8 @@ class _Recalls:
 
 
 def _published(settings: Settings, head: Header, rows: pl.DataFrame, drained: int) -> Path:
-    nothing = pl.DataFrame(schema=dict.fromkeys(CLAIM, pl.String))
     with open_ledger(settings) as ledger, ledger.transaction():
-        batch = claim(ledger, head, nothing, rows["valid_until"].max(), row_count=rows.height)  # type: ignore[arg-type]
+        batch = claim(ledger, head, [], rows["valid_until"].max(), row_count=rows.height)  # type: ignore[arg-type]
     entries = {
         **header(batch, settings.name, "", present(), []),
         "plan_digest": None,

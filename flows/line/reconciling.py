@@ -9,21 +9,24 @@ import polars as pl
 import polars_hash  # noqa: F401  (registers the `chash` namespace on expressions)
 
 from flows.audience import is_excluding
+from flows.channels.filing import Payload
 from flows.clock import present
 from flows.ledger.claims import claim
+from flows.ledger.exposure import shown_lately
 from flows.ledger.membership import forget_older, write_members
 from flows.ledger.store import open_ledger
-from flows.line.batches import Job, claims_wanted, publish_batch, reasons_of, valid_until, within_budget
+from flows.line.batches import Job, Noted, Staged, publish_batch, reasons_of, valid_until, within_budget
 from flows.line.excluding import is_held_out
 from flows.line.planned import scan_decisions
 from flows.line.request import Published
+from flows.line.rows import Rows
 from flows.line.sources import buried, erased
 from flows.line.watching import published_members
 from flows.schemas import KEYS
 from flows.stages.audience import told
 from flows.stages.claims import MEMBERS, Reach, in_small_audiences, reconciled, since, without
 from flows.stages.crowd import floors
-from flows.stages.delivery import EXCLUDE, Payload
+from flows.stages.delivery import EXCLUDE
 
 if TYPE_CHECKING:
     from flows.channels import Target
@@ -40,8 +43,10 @@ def publish_state(job: Job, look: Look) -> Published:
     """
     settings, target = job.workspace.settings, job.target
     published = published_members(settings, target, job.brand)
-    looked = look.on(pl.concat([job.planned(), job.left_out()], how="diagonal"))
-    said = within_budget(job.workspace, job.plan, looked.filter(~is_excluding()))
+    looked = look.on(pl.concat([job.scan().collect(), job.left_out()], how="diagonal"))
+    with open_ledger(settings) as ledger:
+        lately = shown_lately(ledger, job.plan.order.as_of, settings.exposure)
+    said = within_budget(job.workspace, looked.filter(~is_excluding()), lately)
     rows = pl.concat([said, looked.filter(is_excluding())], how="diagonal")
     free = rows.filter(pl.col("reason").is_null())
     content = _content(job, free)
@@ -57,36 +62,39 @@ def publish_state(job: Job, look: Look) -> Published:
         difference = reconciled(published, wanted.join(small, on="message_id", how="anti"), barred, reach, now)
     dropped = reasons_of(rows) | ({"AUDIENCE_TOO_SMALL": small.height} if small.height else {})
     new = free.join(difference.additions, on="message_id", how="semi")
+    sent, unsaid = new.filter(~is_excluding()), new.filter(is_excluding())
     files, unchanged = _files(difference, content, new, target), difference.unchanged
-    changes, removed = sum(file.rows.height for file in files), difference.removals.height
+    changes, removed = sum(file.height for file in files), difference.removals.height
     if not changes:
         return Published(target.name, job.brand, None, unchanged=unchanged, dropped=dropped)
     with open_ledger(settings) as ledger, ledger.transaction():
-        nothing = claims_wanted(job.workspace, job.plan, said.clear())
         ends_at = valid_until(difference.members)
         # What is taken away, or left out, stays so: it must be loaded though nothing may be shown to anybody.
         if removed or any(file.use for file in files):
             ends_at = max(ends_at, present() + settings.plan_expires)
-        batch = claim(ledger, job.header(), nothing, ends_at, row_count=changes)
+        batch = claim(ledger, job.header(), [], ends_at, row_count=changes)
+        noted = Noted.of(ledger, job.workspace, sent["product"].unique().sort())
 
     def keep(barred: pl.Series) -> None:
         members = since(without(difference.members, published, barred), published, batch.batch_id)
         write_members(settings, target.name, job.brand, batch.batch_id, members)
 
     keep(pl.Series(dtype=pl.String))
-    sealed = publish_batch(job, batch, new, job.creatives(new), files, look, keep)
+    nobody, creatives = new.clear(), job.creatives(sent["creative_id"])
+    contents = Staged(job, batch, noted, Rows.of(sent), creatives, files, look.at, nobody, unsaid, keep)
+    sealed = publish_batch(contents, look)
     if sealed.folder is not None:
         forget_older(settings, target.name, job.brand, batch.batch_id)
     dropped = dict(Counter(dropped) + Counter(reasons_of(sealed.barred)))
     about = difference.removals.filter(is_excluding()).height
-    about += new.filter(is_excluding()).join(sealed.barred, on="message_id", how="anti").height
+    about += unsaid.join(sealed.barred, on="message_id", how="anti").height
     return Published(target.name, job.brand, sealed.folder, sealed.rows, removed, unchanged, about, dropped)
 
 
 def _content(job: Job, free: pl.DataFrame) -> pl.DataFrame:
     """The rows of the target's files, of those that say something, and of those that do not."""
     said, unsaid = free.filter(~is_excluding()), free.filter(is_excluding())
-    content = job.content(said, job.creatives(said))
+    content = job.content(said, job.creatives(said["creative_id"]))
     if unsaid.is_empty():
         return content
     return pl.concat([content, told(unsaid, job.target, job.workspace.settings.name)], how="diagonal")
@@ -106,7 +114,7 @@ def _files(difference: Difference, content: pl.DataFrame, new: pl.DataFrame, tar
         Payload("additions", "append", said),
         Payload("exclude-additions", "append", unsaid.select(*plain), EXCLUDE),
     ]
-    return [file for file in files if file.rows.height]
+    return [file for file in files if file.height]
 
 
 def in_too_small(members: pl.DataFrame, published: pl.DataFrame, target: Target, settings: Settings) -> pl.DataFrame:

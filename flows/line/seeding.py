@@ -16,7 +16,7 @@ from flows.seeds import seed_addresses
 from flows.stages.message import worded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
     from flows.channels import Creatives
@@ -75,7 +75,7 @@ class Seeds:
 
 
 def seeded(
-    workspace: Workspace, as_of: date, leaving: pl.DataFrame, creatives: Creatives, seeds: pl.DataFrame
+    workspace: Workspace, as_of: date, leaving: Sequence[pl.DataFrame], creatives: Creatives, seeds: pl.DataFrame
 ) -> Seeds:
     """A copy of each kind of message to each seed address, in the words that the segment's examples make.
 
@@ -84,18 +84,19 @@ def seeded(
     Args:
         workspace: gives words, examples and the key.
         as_of: the day of the run.
-        leaving: the claimed deliveries, of one target and brand.
+        leaving: the claimed deliveries, of one target and brand, in any pieces.
         creatives: of these.
         seeds: `SEED`; none make none.
     """
     key = load_key(workspace.settings.key_file)
-    rows, made = [leaving.clear()], dict[str, Mapping[str, Any]]()
+    nobody = leaving[0].clear()
+    rows, made = [nobody], dict[str, Mapping[str, Any]]()
     kinds = _kinds(leaving, creatives).partition_by("product", as_dict=True) if seeds.height else {}
     for (name,), mine in sorted(kinds.items()):
         product = workspace.products[str(name)]
         copies = pl.DataFrame(
             [copy for kind in mine.iter_rows(named=True) for copy in _copies(workspace, product, kind, seeds)],
-            schema_overrides={**ROUTED, **{name: leaving.schema[name] for name in _own(leaving)}},
+            schema_overrides={**ROUTED, **{name: nobody.schema[name] for name in _own(nobody)}},
             infer_schema_length=None,
         )
         about = [pl.col(each).cast(pl.String) for each in ("brand", "product", "variant", "locale", "level")]
@@ -107,9 +108,9 @@ def seeded(
     return Seeds(pl.concat(rows, how="diagonal_relaxed"), made)
 
 
-def orphans(seeds: pl.DataFrame, sent: pl.DataFrame, creatives: Creatives) -> pl.Series:
+def orphans(seeds: pl.DataFrame, sent: Iterable[pl.DataFrame], creatives: Creatives) -> pl.Series:
     """`message_id` of the copies of what nobody gets any more."""
-    left = sent.with_columns(_spoken(creatives))
+    left = pl.concat([rows.with_columns(_spoken(creatives)).select(_KIND).unique() for rows in sent])
     return seeds.with_columns(_spoken(creatives)).join(left, on=_KIND, how="anti", nulls_equal=True)["message_id"]
 
 
@@ -119,12 +120,16 @@ def _spoken(creatives: Creatives) -> pl.Expr:
     return pl.col("creative_id").replace_strict(spoken, return_dtype=pl.String).alias("spoken")
 
 
-def _kinds(rows: pl.DataFrame, creatives: Creatives) -> pl.DataFrame:
+def _kinds(pieces: Iterable[pl.DataFrame], creatives: Creatives) -> pl.DataFrame:
     """Each kind once, with whose words it is in: a locale and a country that some of its people have."""
-    ordered = rows.with_columns(_spoken(creatives)).sort("locale", "country", "message_id")
-    whose = pl.col("message_type", "brand", "channel", "target", "locale", "country", *_own(rows)).first()
-    kinds = ordered.group_by(_KIND, maintain_order=True).agg(whose, pl.col("valid_until").max())
+    kinds = _once(pl.concat([_once(rows.with_columns(_spoken(creatives))) for rows in pieces]))
     return kinds.sort(_KIND, nulls_last=False)
+
+
+def _once(rows: pl.DataFrame) -> pl.DataFrame:
+    ordered = rows.sort("locale", "country", "message_id")
+    about = ("message_id", "message_type", "brand", "channel", "target", "locale", "country", *_own(rows))
+    return ordered.group_by(_KIND, maintain_order=True).agg(pl.col(about).first(), pl.col("valid_until").max())
 
 
 def _own(rows: pl.DataFrame) -> list[str]:

@@ -27,6 +27,9 @@ it is worth (see `prices.WORTH`)."""
 PRICED = pl.Schema({**frame_schema(*MESSAGE, "brand", "channel"), "picked": pl.String()})
 """Those messages with the channel that they go by, null for none, beside the one that `first_of` had picked."""
 
+VALUED = ("message_id", "brand", "channel", "message_type", "score", "decision_id")
+"""What decides which messages a day has room for."""
+
 _ALL = "~"
 """Behind every decision's id, in the order of texts."""
 _NOBODY = (2 * WORTH, _ALL)
@@ -172,7 +175,7 @@ def overspent(leaving: pl.DataFrame, room: Mapping[tuple[str, str], int]) -> pl.
     """What a day has no room for any more: the messages that are worth the least.
 
     Args:
-        leaving: messages, with `message_id, brand, channel, message_type, score, decision_id`.
+        leaving: messages, with the columns of `VALUED`.
         room: brand and channel -> how many more may be claimed today, where there is a budget.
 
     Returns:

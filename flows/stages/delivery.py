@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
-import io
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from flows.channels import CHANNELS, RESERVED_SLOTS
-from flows.channels.cutting import cut, refuse_longer, written
+from flows.channels.filing import HOURS, Files, Part, Payload, entry_of, parts_of
 from flows.clock import present
 from flows.durable import (
     DigestedFile,
@@ -25,7 +22,6 @@ from flows.durable import (
     sync_folder,
 )
 from flows.errors import BalanceError, OutboxError
-from flows.openpgp import encrypted
 from flows.words import Composed, Creative, Slot, fill, is_words_slot, pieces
 
 if TYPE_CHECKING:
@@ -41,33 +37,13 @@ SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 CREATIVES = "creatives.ndjson"
 EXCLUDE = "exclude"
-HOURS = "hours"
-"""The column of a target's rows by which its files are cut where they cannot say when each message may be sent: an ISO 8601
-interval, null where that is as long as the message is true."""
-
-
-@dataclass(frozen=True)
-class Payload:
-    """Rows for one kind of file of a batch.
-
-    Attributes:
-        stem: what its files' names begin with.
-        mode: what the rows do there: append, replace or remove.
-        rows: of the target.
-        use: `EXCLUDE` where campaigns are to leave these people out, so that there is nothing to be said of them.
-    """
-
-    stem: str
-    mode: str
-    rows: pl.DataFrame
-    use: str | None = None
 
 
 def shaped(worded: pl.DataFrame, creatives: Creatives, target: Target, starts_at: datetime) -> pl.DataFrame:
     """Deliveries as the rows of a target's files, in their order.
 
     Args:
-        worded: claimed deliveries of one target, with their slots.
+        worded: claimed deliveries of one target, with their slots: all of a batch, or those of a window.
         creatives: by `creative_id`, as `message.worded` made them.
         target: decides on columns, and whether whole bodies are filled in.
         starts_at: UTC instant at which the run's day starts: `valid_from`.
@@ -126,13 +102,12 @@ def write_batch(
     with _told(folder):
         private_folder(folder.parent)
         folder.mkdir(mode=0o700)
-        entries = [
-            _write_part(folder, part, target, creatives)
-            for payload in payloads
-            for part in _parts(payload, target, creatives)
-        ]
+        files = Files(folder, target, creatives)
+        for payload in payloads:
+            for part in parts_of(payload, target, creatives):
+                files.write(part)
         others = [_write_lines(folder / name, lines) for name, lines in _beside(payloads, creatives, target).items()]
-        return _write_manifest(folder, header, entries, others)
+        return _write_manifest(folder, header, files.entries(), others)
 
 
 def leave_out(
@@ -159,26 +134,26 @@ def leave_out(
     Raises:
         OutboxError: as `write_batch`.
     """
-    entries = []
     with _told(folder):
         before = {entry["name"]: entry for entry in json.loads((folder / MANIFEST).read_bytes())["files"]}
+        files, names = Files(folder, target, creatives), set()
         for payload in payloads:
-            for part in _parts(payload, target, creatives):
-                path = folder / part.name
-                entry = before.pop(path.name)
-                is_left = (
-                    ~part.rows["message_id"].is_in(barred.implode()) if "message_id" in part.rows.columns else None
-                )
-                if is_left is not None and not is_left.all():
-                    path.unlink()
-                    lines = part.lines.filter(is_left) if part.lines is not None else None
-                    left = replace(part, rows=part.rows.filter(is_left), lines=lines)
-                    entry = _write_part(folder, left, target, creatives) if left.rows.height else None
-                entries += [entry] if entry else []
+            parts: Iterable[Part] = parts_of(payload, target, creatives)
+            parts = list(parts) if payload.is_held else parts
+            hold = {part.name for part in parts if not part.is_left(barred).all()}
+            for name in hold:
+                (folder / name).unlink()
+            for part in parts if payload.is_held else parts_of(payload, target, creatives):
+                names.add(part.name)
+                if part.name in hold:
+                    files.write(part.filter(part.is_left(barred)))
+                else:
+                    files.keep(part, before[part.name])
+        entries = files.entries()
         if not entries:
             return 0
         (folder / MANIFEST).unlink()
-        return _write_manifest(folder, header, entries, before.values())
+        return _write_manifest(folder, header, entries, [before[name] for name in before if name not in names])
 
 
 def _write_manifest(
@@ -275,85 +250,21 @@ def _slots(texts: Iterable[tuple[Piece, ...]]) -> tuple[str, ...]:
     return tuple(sorted({piece.name for text in texts for piece in text if isinstance(piece, Slot)}))
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The rows of one file of a payload, and what is written of them unless that is made for each file.
-
-    Attributes:
-        per: what the manifest calls that of which the file is (`audience`; `per` where it is none), and which one it is.
-    """
-
-    name: str
-    mode: str
-    use: str | None
-    per: tuple[str, str | None]
-    hours: str | None
-    rows: pl.DataFrame
-    lines: pl.DataFrame | None
-
-
-def _parts(payload: Payload, target: Target, creatives: Creatives) -> Iterator[_Part]:
-    """A payload cut into files: the same cut for the same rows."""
-    if payload.rows.is_empty():
-        return
-    refuse_longer(payload.rows, creatives, target)
-    per = [name for name in (target.file_per, HOURS) if name in payload.rows.columns]
-    is_one = all(payload.rows[name].n_unique() == 1 for name in per)  # mostly, and parting costs a copy
-    kinds = [payload.rows] if is_one else payload.rows.partition_by(per, maintain_order=True)
-    for kind in kinds:
-        value = kind[target.file_per][0] if target.file_per else None
-        told_as = "audience" if target.audience else "per"
-        hours = kind[HOURS][0] if HOURS in per else None
-        told = hours.replace(":", "").replace("-", "").replace("/", "-") if hours else None
-        stem = "-".join(text for text in (payload.stem, value, told) if text)
-        for number, (rows, lines) in enumerate(cut(kind.drop(HOURS, strict=False), target, creatives), start=1):
-            name = f"{stem}-{number:04}.{target.file_format}{'.pgp' if target.certificate else ''}"
-            yield _Part(name, payload.mode, payload.use, (told_as, value), hours, rows, lines)
-
-
-def _write_part(folder: Path, part: _Part, target: Target, creatives: Creatives) -> dict[str, Any]:
-    lines = part.lines if part.lines is not None else written(part.rows, creatives, target)
-    with new_file(folder / part.name) as file:
-        digested = DigestedFile(file)
-        if target.certificate is None:
-            _write(lines, cast("IO[bytes]", digested), target)
-        else:  # never in plain text on the disk
-            content = io.BytesIO()
-            _write(lines, content, target)
-            digested.write(encrypted(content.getvalue(), target.certificate))
-    entries = (("use", part.use), part.per, (HOURS, part.hours))
-    told = {name: value for name, value in entries if value}
-    return _entry(part.name, part.mode, part.rows.height, lines.columns, digested) | told
-
-
-def _write(lines: pl.DataFrame, file: IO[bytes], target: Target) -> None:
-    if target.file_format == "csv":
-        csv = target.csv
-        file.write((codecs.BOM_UTF8 if csv.has_bom else b"") + csv.preamble.encode())
-        lines.write_csv(
-            file,
-            include_header=csv.has_header,
-            separator=csv.separator,
-            quote_style=csv.quotes,
-            line_terminator=csv.line_end,
-        )
-    elif target.file_format == "parquet":
-        lines.rechunk().write_parquet(file)  # in one piece, or the bytes would tell how the run was cut into parts
-    elif target.file_format == "eml":
-        file.write(lines["message"].item().encode())
-    else:
-        lines.write_ndjson(file)
-
-
 def _beside(payloads: Iterable[Payload], creatives: Creatives, target: Target) -> dict[str, pl.DataFrame | list[Any]]:
     """The files that hold no row of a person, by their names: creatives, and what is said of audiences."""
     found: dict[str, pl.DataFrame | list[Any]] = {}
     if target.merge is not None and not target.holds_words and creatives:
         found[CREATIVES] = [_merged(creatives[name], target.merge, target.channel) for name in sorted(creatives)]
     if target.beside is not None:
-        for payload in payloads:
-            if payload.mode == "append" and payload.use is None and payload.rows.height:
-                found |= target.beside(payload.rows, creatives)
+        told = [
+            target.beside(rows, creatives)
+            for payload in payloads
+            if payload.mode == "append" and payload.use is None
+            for rows in payload.pieces()
+        ]
+        for name in sorted({name for files in told for name in files}):
+            lines = pl.concat([files[name] for files in told if name in files])
+            found[name] = lines.unique(lines.columns[0], keep="first", maintain_order=True).sort(lines.columns[0])
     return found
 
 
@@ -373,9 +284,4 @@ def _write_lines(path: Path, lines: pl.DataFrame | list[dict[str, Any]]) -> dict
         digested = DigestedFile(file)
         digested.write("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode())
     sync_file(path)
-    return _entry(path.name, "replace", len(rows), list(rows[0]), digested)
-
-
-def _entry(name: str, mode: str, rows: int, columns: list[str], file: DigestedFile) -> dict[str, Any]:
-    size, digest = file.size, file.sha256()
-    return {"name": name, "mode": mode, "rows": rows, "bytes": size, "sha256": digest, "columns": columns}
+    return entry_of(path.name, "replace", len(rows), list(rows[0]), digested)

@@ -13,6 +13,7 @@ from flows.line import batches, delivering, watching
 from tests.crash.driver import wrap
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 PUBLISHING = "flows.ledger.publishing"
@@ -31,8 +32,9 @@ def _files_before_claims() -> None:
     """The file is revealed first; batch and claims are noted after that."""
     waiting: dict[str, tuple[Any, ...]] = {}
 
-    def claim(ledger: Any, header: Any, wanted: pl.DataFrame, valid_until: Any) -> Any:
-        batch = claims._numbered(ledger, header, valid_until, wanted.height)
+    def claim(ledger: Any, header: Any, pieces: Iterable[pl.DataFrame], valid_until: Any) -> Any:
+        wanted = list(pieces)
+        batch = claims._numbered(ledger, header, valid_until, sum(piece.height for piece in wanted))
         waiting[batch.batch_id] = (header, wanted, valid_until)
         return batch
 
@@ -41,7 +43,7 @@ def _files_before_claims() -> None:
         publishing.rename_once(publishing.staged(settings, batch.batch_id), destination)
         with publishing.open_ledger(settings) as ledger, ledger.transaction():
             claims.claim(ledger, *waiting[batch.batch_id])
-            for table, rows in contents.records.items():
+            for table, rows in contents.records():
                 ledger.append(table, rows)
             publishing._set_state(ledger, batch.batch_id, "published", None)
         return publishing.Sealed(destination, batch.row_count, pl.DataFrame(schema={"reason": pl.String}))

@@ -48,4 +48,4 @@ def header(target: str = "email_file", kind: str = "message", as_of: date = TODA
 def claimed(ledger: Ledger, *changes: dict[str, Any], **about: Any) -> Batch:
     """A batch with these claims, committed."""
     with ledger.transaction():
-        return claim(ledger, header(**about), messages(*changes).select(*CLAIM), END)
+        return claim(ledger, header(**about), [messages(*changes).select(*CLAIM)], END)

@@ -136,7 +136,7 @@ def test_a_transaction_that_fails_claims_nothing(settings):
 
 
 def _claimed_and_failed(ledger):
-    claim(ledger, header(), messages({}).select(*CLAIM), END)
+    claim(ledger, header(), [messages({}).select(*CLAIM)], END)
     ledger.execute("DELETE FROM nowhere")
 
 

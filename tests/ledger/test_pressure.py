@@ -270,7 +270,7 @@ def jumping(ledger, number: int, caps: list[str], start: tuple[int, ...], zones:
         assert verdict == ["CAPPED" if is_full else None for is_full in full]
         free = wanted.filter(~pl.Series(full))
         with clock(at), ledger.transaction():
-            claim(ledger, header(), free.select(*CLAIM), END)
+            claim(ledger, header(), [free.select(*CLAIM)], END)
         for who, is_full in enumerate(full):
             left[who] += [] if is_full else [(at, ways[who])]
     for who, cap in product(left, caps):

@@ -70,16 +70,15 @@ class Made:
     current: bool = True
     left: tuple[str, ...] = ("m1", "m2")
 
-    @property
     def records(self):
-        return {
-            table: rows.filter(pl.col("message_id").is_in(self.left)) if "message_id" in rows.columns else rows
+        return [
+            (table, rows.filter(pl.col("message_id").is_in(self.left)) if "message_id" in rows.columns else rows)
             for table, rows in records(self.batch).items()
-        }
+        ]
 
     def rows(self):
         people = {"message_id": ["m1", "m2"], "person_key": ["ann", "bea"], "address_match": ["ann@x", "bea@x"]}
-        return pl.DataFrame(people | {"brand": "north", "channel": "email", "topic": "care"})
+        return [pl.DataFrame(people | {"brand": "north", "channel": "email", "topic": "care"})]
 
     def is_current(self):
         return self.current

@@ -75,10 +75,11 @@ class Rows:
         files = [{"name": "recipients-0001.csv", "sha256": hashlib.sha256(content).hexdigest()}]
         (folder / "manifest.json").write_text(json.dumps({"files": files, "rows": self.messages.height}))
 
-    def rows(self) -> pl.DataFrame:
-        return self.messages.select(
+    def rows(self) -> list[pl.DataFrame]:
+        asked = self.messages.select(
             "message_id", "person_key", "brand", "channel", topic=pl.lit("care"), address_match=pl.col("address_key")
         )
+        return [asked]
 
     def is_current(self) -> bool:
         return True
@@ -88,12 +89,11 @@ class Rows:
         self.stage()
         return self.messages.height
 
-    @property
-    def records(self) -> dict[str, pl.DataFrame]:
+    def records(self) -> list[tuple[str, pl.DataFrame]]:
         rows = self.messages.select(
             "message_id", "decision_id", creative_id=pl.lit("c"), valid_until=pl.lit(self.batch.valid_until)
         )
-        return {"delivery": rows.with_columns(batch_id=pl.lit(self.batch.batch_id))}
+        return [("delivery", rows.with_columns(batch_id=pl.lit(self.batch.batch_id)))]
 
 
 class Publishing(RuleBasedStateMachine):
@@ -138,7 +138,7 @@ class Publishing(RuleBasedStateMachine):
                     if free.is_empty():
                         return
                     header = Header(f"r{len(self.seen)}", "email_file", "north", "email", "message", self.now.date())
-                    batch = claim(ledger, header, free.select(*CLAIM), self.now + timedelta(days=5))
+                    batch = claim(ledger, header, [free.select(*CLAIM)], self.now + timedelta(days=5))
             if crash == "claimed":
                 return
             contents = Rows(self.settings, batch, free)

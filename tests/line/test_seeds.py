@@ -189,7 +189,7 @@ def test_there_is_a_copy_per_variant_language_and_level(fresh):
     product = workspace.products["care"]
     words = worded(routed(*rows, fields=fields), product, workspace, KEY)
     seeds = addresses(workspace, "north", "email").head(1)
-    made = seeded(workspace, date(2026, 11, 22), words.rows, words.creatives, seeds)
+    made = seeded(workspace, date(2026, 11, 22), [words.rows], words.creatives, seeds)
     found = made.rows.with_columns(
         language=pl.col("creative_id").replace_strict({name: c["locale"] for name, c in made.creatives.items()})
     )
@@ -199,7 +199,7 @@ def test_there_is_a_copy_per_variant_language_and_level(fresh):
     assert found.filter(pl.col("level") == 2)["s1"].unique().to_list() == ["tent"]
     assert not {"rope", "Bob"} & {value for row in made.rows.iter_rows() for value in row if isinstance(value, str)}
     assert made.rows["message_id"].n_unique() == 12
-    none = seeded(workspace, date(2026, 11, 22), words.rows, words.creatives, seeds.clear())
+    none = seeded(workspace, date(2026, 11, 22), [words.rows], words.creatives, seeds.clear())
     assert (none.rows.height, none.creatives) == (0, {})
 
 
