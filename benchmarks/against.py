@@ -59,7 +59,8 @@ WIDENED = {
 """With segments/delivered_recently.sql, which looks back two years, what lets three people in ten be told something."""
 SETTINGS = (
     "settings: the sample's, every guard on; targets ses, sms_file, google_customer_match for both brands; links without the\n"
-    "  version of the words; care_guide from any score on, of orders of two years, which stay fresh as long"
+    "  version of the words; no audience that campaigns leave out; care_guide from any score on, of orders of two years, which\n"
+    "  stay fresh as long"
 )
 LEAST_SHARE = 0.3
 """Of a million customers and more, so many have to be delivered to."""
@@ -114,6 +115,7 @@ class Bench:
         shutil.copytree(self.scripts / "frozen", self.workspace / "sql", dirs_exist_ok=True)
         for own in ("visible", "contacts", "candidates"):  # the script's, no queries of a workspace
             (self.workspace / "sql" / f"{own}.sql").unlink()
+        shutil.rmtree(self.workspace / "sql" / "audiences")  # the script hands over nobody to be left out
         settings = self.workspace / "pyproject.toml"
         text = re.sub(
             r"(?m)^(\[tool\.justenough\.targets\.\w+\]\n)(?:.+\n)+", rf"\1{WAYS}", settings.read_text("utf-8")
