@@ -31,7 +31,7 @@ from flows.line.looking import first_look
 from flows.line.planned import read_planned
 from flows.line.planning import source_of
 from flows.line.request import Recalled
-from flows.line.sources import Source, bars_of_deliveries, database, hear, read_shared
+from flows.line.sources import Source, bars_of_deliveries, database, hear, read_shared, take_notices
 from flows.line.watching import judged, seen, to_be_sent
 from flows.plan import new_run_id
 from flows.reasons import BARRED
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.keys import Key
-    from flows.line.sources import Heard
     from flows.plan import Plan
     from flows.settings import Settings
     from flows.workspace import Workspace
@@ -141,7 +140,7 @@ def recall_outdated(workspace: Workspace, plan: Plan) -> Recalled:
     with open_ledger(workspace.settings) as ledger:
         rows = recallable(ledger, present())
     others = rows.join(look.out, on="message_id", how="anti", maintain_order="left")
-    alone = _looked_at(source_of(workspace, plan.order), others, hear(workspace.settings))
+    alone = _looked_at(source_of(workspace, plan.order), others)
     return called_back(workspace.settings, _due(rows, pl.concat([look.out, alone])), look.drain)
 
 
@@ -158,19 +157,19 @@ def recall_due(workspace: Workspace, source: Source) -> Recalled:
         DataError, StatementError: a query does not yield what it should, or the inbox cannot be read.
         OutboxError: something cannot be written.
     """
-    heard = hear(workspace.settings, draining=True)
+    drained = take_notices(workspace.settings)
     with open_ledger(workspace.settings) as ledger:
         rows = recallable(ledger, present())
-    return called_back(workspace.settings, _due(rows, _looked_at(source, rows, heard)), heard.drain)
+    return called_back(workspace.settings, _due(rows, _looked_at(source, rows)), drained)
 
 
-def _looked_at(source: Source, rows: pl.DataFrame, heard: Heard) -> pl.DataFrame:
+def _looked_at(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
     """`message_id, reason` of some `OPEN`, as `watching.judged` yields it now."""
     workspace = source.workspace
     out = to_be_sent(workspace, rows)
     if out.is_empty():
         return out.select("message_id", reason=pl.lit(None, pl.String))
-    bars = bars_of_deliveries(source, out, load_key(workspace.settings.key_file), heard)
+    bars = bars_of_deliveries(source, out, load_key(workspace.settings.key_file), hear(workspace.settings))
     return judged(source, out, seen(workspace, out, bars, present()))
 
 
