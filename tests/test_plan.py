@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from flows.digests import digest_of
 from flows.errors import PlanError
 from flows.plan import (
     Count,
@@ -13,7 +14,6 @@ from flows.plan import (
     Plan,
     Waterfall,
     check_deliverable,
-    digest_of,
     digests,
     new_run_id,
     plan_digest,

@@ -31,7 +31,7 @@ POINTS = {
     "members written": ("flows.line.reconciling", "write_members", "after"),
     "version archived": ("flows.line.batches", "archive", "after"),
     "staging begun": ("flows.stages.delivery", "new_file", "after"),
-    "payload staged": ("flows.stages.delivery", "_entry", "after"),
+    "payload staged": ("flows.channels.filing", "entry_of", "after"),
     "batch staged": ("flows.line.batches", "write_batch", "after"),
     "sealing": ("flows.ledger.publishing", "boot_id", "after"),
     "sealed": ("flows.ledger.publishing", "rename_once", "before"),
