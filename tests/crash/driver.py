@@ -30,7 +30,7 @@ POINTS = {
     "state batch committed": ("flows.line.reconciling", "write_members", "before"),
     "members written": ("flows.line.reconciling", "write_members", "after"),
     "version archived": ("flows.line.batches", "archive", "after"),
-    "staging begun": ("flows.stages.delivery", "new_file", "after"),
+    "staging begun": ("flows.channels.filing", "new_file", "after"),
     "payload staged": ("flows.channels.filing", "entry_of", "after"),
     "batch staged": ("flows.line.batches", "write_batch", "after"),
     "sealing": ("flows.ledger.publishing", "boot_id", "after"),
