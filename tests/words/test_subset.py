@@ -28,7 +28,7 @@ def refused(file: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Templa
     started = time.process_time()
     with pytest.raises(TemplateError) as caught:
         read(file, shared)
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 10  # what is let through takes minutes
     return caught.value
 
 
