@@ -45,6 +45,7 @@ def sealed(second_day, tmp_path, target):
     return tiny, folder
 
 
+@pytest.mark.slow
 def test_after_a_restart_of_the_machine_a_sealed_message_batch_waits_for_a_person(second_day, tmp_path):
     tiny, folder = sealed(second_day, tmp_path, MAIL)
     restarted(tiny)

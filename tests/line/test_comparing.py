@@ -201,6 +201,7 @@ def excludes(tiny: Tiny, query: str) -> None:
     (tiny.folder / "sql/audiences/owners.yaml").write_text("why: They have one.\nbecause: [last_order]\n", "utf-8")
 
 
+@pytest.mark.slow
 def test_an_audience_that_other_campaigns_leave_out_is_told_where_it_comes_goes_or_changes(before, after):
     query = "SELECT customer_id, brand FROM needs WHERE interest > 2"
     for tiny in (before, after):

@@ -126,7 +126,7 @@ def held(tiny: Tiny) -> pl.DataFrame:
     return pl.concat(published_members(tiny.load().settings, to, brand) for to, brand in states)
 
 
-@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("parts", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_plan_has_seen_what_a_look_at_it_sees(next_day, tmp_path, parts):
     tiny = next_day.copy(tmp_path / "tiny")
     plan = tiny.plan(at=day(1), parts=parts)

@@ -67,6 +67,7 @@ def test_a_run_calls_back_what_is_on_its_way_to_whoever_may_not_be_spoken_to_any
     assert len(recalls(tiny)) == 3
 
 
+@pytest.mark.slow
 def test_a_run_calls_back_what_its_plan_has_not_seen(tiny):
     """Of people whom it is not about, and of who is no customer any more."""
     tiny.warehouse("INSERT INTO barred VALUES ('c06'); DELETE FROM people WHERE customer_id = 'c13'")

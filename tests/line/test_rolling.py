@@ -147,6 +147,7 @@ def test_a_segment_that_tells_yields_the_day(tiny):
     )
 
 
+@pytest.mark.slow
 def test_a_segment_that_does_not_keep_its_word_is_told_of_when_everybody_is_read_again(tiny):
     tiny.edit("sql/segments/owners.sql", "WHERE n.", "WHERE n.since_at <= $now - INTERVAL 2 DAY AND n.")
     tiny.set(full_every="1 day")

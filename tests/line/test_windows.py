@@ -23,7 +23,8 @@ QUIET = '{email = "hold from 21:00 until 07:00"}'
 SEEDS = {"email": ["seed@x.example.com", "a@x.example.com"], "sms": ["0151 12345699"]}
 
 
-@pytest.mark.parametrize("target", [pytest.param("braze", marks=pytest.mark.slow), "ses"])
+@pytest.mark.slow  # in `make test` tests/channels/test_filing.py stands for it
+@pytest.mark.parametrize("target", ["braze", "ses"])
 def test_a_batch_is_the_same_however_few_rows_are_held_at_a_time(target, tmp_path, monkeypatch, while_staged):
     base = make(tmp_path / "base", brands=["north"], people=PEOPLE, late=ORDERS)
     base.edit("pyproject.toml", "email_file", target)

@@ -17,7 +17,8 @@ def worlds(tmp_path_factory) -> Worlds:
     return Worlds(tmp_path_factory.mktemp("worlds"), seed=1)
 
 
-@pytest.mark.parametrize("first", [0, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [0, 150])
 def test_nothing_that_a_field_really_depends_on_is_missing_from_its_lineage(worlds, first):
     try_queries(worlds, range(first, first + 150))
 
