@@ -29,6 +29,7 @@ from flows.warehouse.attaching import stamp_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flows.keys import Key
     from flows.plan import Order, Plan
     from flows.workspace import Workspace
 
@@ -53,9 +54,8 @@ def look_at(workspace: Workspace, order: Order, planned: pl.DataFrame, out: pl.D
     source = source_of(workspace, order)
     source = replace(source, moment=replace(source.moment, present=at))
     bars = bars_of_deliveries(source, pl.concat([planned, out, copied], how="diagonal"), key, heard)
-    looked, event = seen(workspace, planned, bars, at), pl.col("consent_event")
     return Look(
-        looked.select("message_id", "reason", consent_key=pl.when(event.is_not_null()).then(key.of(event))),
+        seen(workspace, planned, bars, at).select(_planned(key)),
         judged(source, out, seen(workspace, out, bars, at)),
         open_seeds(copied, bars.suppressed).select(seed_key=seed_key(key)),
         at,
@@ -79,9 +79,7 @@ def look_again(workspace: Workspace, plan: Plan) -> Look:
 def keep_first_look(workspace: Workspace, order: Order) -> None:
     """Keep what a plan has seen while it was made as the first look at it."""
     folder, key = plan_folder(workspace.settings, order.run_id), load_key(workspace.settings.key_file)
-    event = pl.col("consent_event")
-    kept = ["message_id", "reason", pl.when(event.is_not_null()).then(key.of(event)).alias("consent_key")]
-    leaving = [read_leaving(folder, part).select(kept) for part in parts_of(folder)]
+    leaving = [read_leaving(folder, part).select(_planned(key)) for part in parts_of(folder)]
     unsaid = read_all_left_out(folder).filter(pl.col("reason").is_null()).select("message_id", "reason")
     standing = pl.concat([pl.read_parquet(file) for file in sorted((folder / OUT_FOLDER).glob("*.parquet"))])
     look = Look(
@@ -92,6 +90,13 @@ def keep_first_look(workspace: Workspace, order: Order) -> None:
         order.drain,
     )
     _keep(_folder(workspace, order), look, order.warehouse, order.held)
+
+
+def _planned(key: Key) -> list[pl.Expr]:
+    """The columns of `Look.planned`, of messages with `reason` and `consent_event`."""
+    event = pl.col("consent_event")
+    agreed = pl.when(event.is_not_null()).then(key.of(event))
+    return [pl.col("message_id"), pl.col("reason"), agreed.alias("consent_key")]
 
 
 def first_look(workspace: Workspace, plan: Plan) -> Look:

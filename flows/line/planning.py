@@ -316,8 +316,6 @@ def save(frame: pl.DataFrame, path: Path) -> None:
     """Put a frame into a plan's folder; the disk keeps it once the plan is settled. Raises OutboxError where it is full."""
     private_folder(path.parent)
     try:
-        frame.write_parquet(
-            path, compression_level=1
-        )  # as small as at 3, for two thirds of the processor time (measured)
+        frame.write_parquet(path, compression_level=1)  # as small as at 3, for two thirds of the processor time
     except (OSError, pl.exceptions.ComputeError):  # Polars tells a full disk either way
         raise OutboxError(path, "this file cannot be written", "free some space, or mend the rights") from None

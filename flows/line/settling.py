@@ -114,10 +114,9 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
     lines = (json.dumps(creatives[name], ensure_ascii=False) + "\n" for name in sorted(creatives))
     write_bytes(folder / "creatives.ndjson", "".join(lines).encode())
     plan = _counted(workspace, folder, order, totals, crowds(settings, classes), left_out)
-    plan = plan.model_copy(update={"prices": prices})
     if order.is_whole:  # a run for a few has nothing to be held against
         check_people(workspace, plan)
-    plan = plan.model_copy(update={"untold": remember(settings, order, folder)})
+    plan = plan.model_copy(update={"prices": prices, "untold": remember(settings, order, folder)})
     _sync(folder, plan)
     save_plan(folder, plan)
     if order.corrects is None and not order.is_rolling:  # such a run has not seen everybody
