@@ -151,7 +151,11 @@ def _parsed(path: Path, error: type[JustEnoughError], name: str) -> tuple[Any, d
 
 _NO_DAY = "this is no day of the calendar | write it as in 2027-06-30"
 _NO_KEYS = "keys with their values belong here"
+_NO_SIZE = "this is no size | write a number and MB or GiB, as in '4 GiB'"
 _PLAINLY = {
+    "bool_parsing": "true or false belongs here | write it without quotes",
+    "byte_size": _NO_SIZE,
+    "byte_size_unit": _NO_SIZE,
     "date_from_datetime_parsing": _NO_DAY,
     "date_from_datetime_inexact": _NO_DAY,
     "date_parsing": _NO_DAY,

@@ -98,7 +98,9 @@ REFUSED = {
     "a cap that is none": ('caps = ["3 per week"]', "caps: '3 per week' is no cap", "write it as in '3 in 7 days'"),
     "a cap without its list": ("caps = 3", "caps: Input should be a valid tuple (it is 3)", ""),
     "no parts": ("parts = 0", "parts: Input should be greater than or equal to 1 (it is 0)", ""),
-    "memory that is no size": ('memory = "lots"', "memory: could not parse value and unit", ""),
+    "memory that is no size": ('memory = "lots"', "memory: this is no size (it is 'lots')", "as in '4 GiB'"),
+    "memory in a unit that is none": ('memory = "4 gigs"', "memory: this is no size", "as in '4 GiB'"),
+    "neither true nor false": ('rolling = "ja"', "rolling: true or false belongs here (it is 'ja')", "without quotes"),
     "too little memory": ('memory = "100 MB"', "memory: Input should be greater than or equal to 536870912", ""),
     "a wait that is none": ("lock_wait_seconds = -1", "lock_wait_seconds: Input should be greater than", ""),
 }
