@@ -58,9 +58,9 @@ class Limits:
 
 LOOKING = Limits(
     memory_bytes=300 * 2**20,
-    cpu_seconds=1,
+    cpu_seconds=5,
     seconds=30,
-    what="DuckDB takes more than 1 s, or too much memory, to look at this, before it has read a row",
+    what="DuckDB takes more than 5 s, or too much memory, to look at this, before it has read a row",
     hint="take out what it has to compute by itself, such as repeat('a', 1000000000), and very long patterns",
 )
 """For a statement that reads no row."""
@@ -108,7 +108,7 @@ class Session:
             seconds: how long one query may take; None sets no end.
             scratch: a private folder for what does not fit into memory (in plain text: DuckDB writes none encrypted without
                 an extension); None lets a query fail rather than spill.
-            looking: read no row: a query yields its columns alone, and may take a second and little memory.
+            looking: read no row: a query yields its columns alone, and may take five seconds of the processor and little memory.
 
         Raises:
             StatementError: `memory` is no size.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
+PATIENCE_SECONDS = 600.0
+"""For what takes seconds: a machine may be many times slower than another, and no promise is about that."""
 
 
 class Processes:
@@ -62,7 +64,7 @@ class Processes:
         self._started[name] = process
         return process
 
-    def finish(self, name: str, seconds: float = 120) -> str:
+    def finish(self, name: str, seconds: float = PATIENCE_SECONDS) -> str:
         """Wait for a process to end well; what it said."""
         code = self._started[name].wait(seconds)
         assert code == 0, f"{name} ended with {code}\n{self.said()}"
@@ -88,7 +90,7 @@ class Processes:
                 time.sleep(0.5)
         return None
 
-    def until(self, what: str, found: Callable[[], Any], seconds: float = 150) -> Any:
+    def until(self, what: str, found: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
         """The first thing found that is true; with what the processes said where there is none in time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

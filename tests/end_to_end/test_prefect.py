@@ -32,7 +32,7 @@ from tests.tiny import crowd, make
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(1800)]
 
 NOW = "2026-11-20T09:00:00+00:00"
 NIGHTLY, SHORT = 'cron: "30 4 * * *"', "interval: 20"
