@@ -23,6 +23,7 @@ from flows.ledger.runs import delivered_runs, unfinished_runs
 from flows.ledger.store import open_ledger
 from flows.line.crowding import CROWD_FILE
 from flows.line.forgetting import drop_plan
+from flows.line.rolling import drop_notes
 from flows.plan import read_order
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Retained:
         history: table -> rows.
         history_from: the day from which on the history is kept.
         addresses: files of the addresses that were read.
+        notes: of a rolling run.
     """
 
     plans: int
@@ -58,6 +60,7 @@ class Retained:
     history: dict[str, int]
     history_from: date
     addresses: int
+    notes: int
 
 
 def retain(workspace: Workspace) -> Retained:
@@ -80,6 +83,7 @@ def retain(workspace: Workspace) -> Retained:
             history=_drop_history(settings, oldest, now),
             history_from=oldest,
             addresses=_drop_addresses(settings, now),
+            notes=drop_notes(settings, now - settings.retention.plans),
         )
 
 

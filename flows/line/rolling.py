@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from flows.durable import private_folder, write_bytes
+from flows.durable import private_folder, sync_folder, write_bytes
 from flows.keys import load_key
 from flows.line.deciding import Few
 from flows.line.excluding import named
@@ -212,6 +212,18 @@ def remember(settings: Settings, order: Order, folder: Path) -> dict[str, int]:
     untold = seen.filter(pl.col("look_on") <= order.as_of, pl.col("segment").is_in(list(before.notes.segments)))
     untold = untold.join(scope, on="person", how="anti")
     return dict(untold.group_by("segment").agg(pl.col("person").n_unique()).sort("segment").iter_rows())
+
+
+def drop_notes(settings: Settings, before: datetime) -> int:
+    """Drop what was noted, by a run before an instant; what half a note leaves, too. Returns the number of files."""
+    folder, seen = settings.folder(FOLDER), _seen_before(settings)
+    if seen is not None and seen.notes.now >= before:
+        return 0
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    if files:
+        shutil.rmtree(folder)
+        sync_folder(folder.parent)
+    return len(files)
 
 
 def _keyed(settings: Settings, customer_id: pl.Expr) -> pl.Expr:

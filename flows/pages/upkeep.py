@@ -112,7 +112,12 @@ def _notes(done: Forgotten) -> list[tuple[str, bool]]:
 
 
 def _removed(done: Retained) -> list[tuple[str, str]]:
-    counts = {"plans": done.plans, "batches in the outbox": done.batches, "files of addresses": done.addresses}
+    counts = {
+        "plans": done.plans,
+        "batches in the outbox": done.batches,
+        "files of addresses": done.addresses,
+        "files of rolling runs": done.notes,
+    }
     return [(what, f"{count:,}") for what, count in (counts | _of_history(done.history)).items()]
 
 

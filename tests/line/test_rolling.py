@@ -7,6 +7,7 @@ import pytest
 from flows.clock import moment
 from flows.errors import DataError
 from flows.line.forgetting import forget
+from flows.line.retaining import retain
 from flows.line.rolling import FOLDER, look_for_news
 from flows.line.sources import Source
 from flows.pages.sentences import rolled as told
@@ -68,6 +69,16 @@ def test_who_has_no_news_and_is_not_due_is_not_looked_at_and_the_decisions_are_t
     ]
     # Who was not looked at is not forgotten: c08 is due after that, beside those who are named (all but c01).
     assert looked(tiny, 6).scope == 6
+
+
+def test_what_was_noted_of_people_goes_with_plans_where_no_rolling_run_comes_any_more(tiny):
+    def retained(number):
+        with clock(day(number)):
+            return retain(tiny.load()).notes
+
+    assert (retained(14), looked(tiny, 14).because) == (0, "`full_every` has passed since everybody was read last")
+    assert (retained(15), (tiny.state / FOLDER).exists()) == (3, False)
+    assert (retained(15), looked(tiny, 15).because) == (0, "nothing is noted of a run before")
 
 
 @pytest.mark.parametrize(
