@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.outputs import differences, line_outputs, script_outputs, unbalanced  # noqa: E402
+from benchmarks.processes import Peak  # noqa: E402
 from flows.addresses import normalise, suppression_keys  # noqa: E402
 from flows.addresses.places import number_zones  # noqa: E402
 from flows.starting import start_workspace  # noqa: E402
@@ -71,10 +72,18 @@ KINDS = ("floor", "line", "script")
 
 @dataclass(frozen=True)
 class Measured:
-    """A process that has ended."""
+    """A process that has ended.
+
+    Attributes:
+        seconds: of the clock, with its start.
+        cpu: seconds of processors, its own and those of its children.
+        peak_mb: the memory that it held at most, with its descendants.
+        printed: on standard output.
+    """
 
     seconds: float
     cpu: float
+    peak_mb: float
     printed: str
 
 
@@ -94,7 +103,7 @@ def main() -> int:
         print("\n".join(wrong), file=sys.stderr)
         return 1
     print(f"{asked.customers:,} customers, {rows:,} rows, {os.cpu_count()} cores, the least of {asked.times}\n")
-    print(f"{times(seen)}\n\n{delivered(line)}\n\n{SETTINGS}")
+    print(f"{times(seen)}\n\n{delivered(line)}; every row is what the script wrote\n\n{SETTINGS}")
     digests = {kind: json.loads(seen[0][kind].printed)["digest"] for kind in ("floor", "script")}
     print(f"digests: floor {digests['floor']}, script {digests['script']}, workspace {workspace}")
     return 0
@@ -146,8 +155,8 @@ class Bench:
         named = (f"{file.relative_to(self.workspace)}\0".encode() + file.read_bytes() for file in sorted(files))
         return hashlib.sha256(b"\0".join(named)).hexdigest()[:12]
 
-    def measured(self) -> dict[str, Measured]:
-        """All three once, each from a state in which nothing has been delivered."""
+    def measured(self, kinds: Sequence[str] = KINDS) -> dict[str, Measured]:
+        """Each of some, or of all three, once, from a state in which nothing has been delivered."""
         state = self.workspace / ".justenough"
         for left in [entry for entry in state.iterdir() if entry.name not in KEPT]:
             shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -155,11 +164,12 @@ class Bench:
             shutil.rmtree(folder, ignore_errors=True)
         now = NOW.partition("+")[0]
         script = (self.workspace, self.database, self.addresses, self.out)
-        return {
-            "floor": self._run([self.scripts / "floor.py", self.database, self.floor, "--now", now]),
-            "line": self._run(self._command("run")),
-            "script": self._run([self.scripts / "straightforward.py", *script, "--now", now]),
+        commands = {
+            "floor": [self.scripts / "floor.py", self.database, self.floor, "--now", now],
+            "line": self._command("run"),
+            "script": [self.scripts / "straightforward.py", *script, "--now", now],
         }
+        return {kind: self._run(commands[kind]) for kind in kinds}
 
     def _command(self, *words: str) -> list[str]:
         return ["-m", "flows.cli", *words, "--workspace", str(self.workspace)]
@@ -169,14 +179,15 @@ class Bench:
         with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as told:
             command = [sys.executable, *map(str, words)]
             process = subprocess.Popen(command, env=self.environment, stdout=printed, stderr=told)
-            _, status, used = os.wait4(process.pid, 0)
+            with Peak(process.pid) as peak:
+                _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             seconds = time.perf_counter() - began
             for stream in (printed, told):
                 stream.seek(0)
             if process.returncode:
                 raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{told.read()}")
-            return Measured(seconds, used.ru_utime + used.ru_stime, printed.read())
+            return Measured(seconds, used.ru_utime + used.ru_stime, peak.mb, printed.read())
 
     def _save_addresses(self, warehouse: duckdb.DuckDBPyConnection) -> None:
         """What the line has read of addresses, for the script: `kind, raw, region, address, zones`.
@@ -214,10 +225,11 @@ def too_few(line: Outputs, customers: int) -> list[str]:
 def times(seen: Sequence[dict[str, Measured]]) -> str:
     """Seconds and CPU seconds of each, and their ratios."""
     least = {kind: min((one[kind] for one in seen), key=lambda one: one.seconds) for kind in KINDS}
-    lines = [f"{'':<8}{'seconds':>10}{'cpu':>10}{'x floor':>10}{'script /':>10}"]
+    lines = [f"{'':<8}{'seconds':>10}{'cpu':>10}{'peak MB':>10}{'x floor':>10}{'script /':>10}"]
     for kind, one in least.items():
         ratios = one.seconds / least["floor"].seconds, least["script"].seconds / one.seconds
-        lines.append(f"{kind:<8}{one.seconds:>10.2f}{one.cpu:>10.2f}{ratios[0]:>10.2f}{ratios[1]:>10.2f}")
+        seen_of = f"{kind:<8}{one.seconds:>10.2f}{one.cpu:>10.2f}{one.peak_mb:>10.0f}"
+        lines.append(f"{seen_of}{ratios[0]:>10.2f}{ratios[1]:>10.2f}")
     return "\n".join(lines)
 
 
@@ -229,7 +241,7 @@ def delivered(line: Outputs) -> str:
         told = (counts["manifest"], people, counts["keys"], counts.get("claims", 0), counts["receipts"])
         lines.append(f"{target:<24}" + "".join(f"{count:>10,}" for count in told))
     everybody = line.deliveries["customer_id"].n_unique()
-    return "\n".join([*lines, f"{everybody:,} people in all; every row is what the script wrote"])
+    return "\n".join([*lines, f"{everybody:,} people in all"])
 
 
 if __name__ == "__main__":

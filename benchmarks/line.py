@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.figures import Figure, add_option, told_machine, write  # noqa: E402
+from benchmarks.processes import children, cpu_of, resident_mb  # noqa: E402
 from flows import line  # noqa: E402
 from flows.clock import moment  # noqa: E402
 from flows.ledger.store import Ledger  # noqa: E402
@@ -67,8 +68,6 @@ PROMISES = {
 RECORDS = ("delivery", "exposure", "product_version", "receipt", "source")
 """Tables of the ledger that hold what was shown to whom."""
 SAMPLED_EVERY_SECONDS = 0.005
-PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Meter:
@@ -121,31 +120,13 @@ class Meter:
 
     def _note(self) -> None:
         name = self._open[-1]
-        pages = [_told(process, "statm").split() for process in ("self", *_children())]
-        resident = sum(int(each[1]) for each in pages if each) * PAGE_MB
-        self.peaks[name] = max(self.peaks[name], resident)
+        self.peaks[name] = max(self.peaks[name], resident_mb(["self", *children()]))
 
 
 def cpu_seconds() -> float:
     """What this process and its children have used."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    living = [_told(child, "stat").rpartition(")")[2].split()[11:13] for child in _children()]
-    ticks = sum(int(each) for used in living for each in used)
-    return time.process_time() + ended.ru_utime + ended.ru_stime + ticks / TICKS
-
-
-def _children() -> list[str]:
-    """The processes that this one has started and that still run: SQL runs in one."""
-    tasks = Path("/proc/self/task").iterdir()
-    return [child for task in tasks for child in _told("self", f"task/{task.name}/children").split()]
-
-
-def _told(process: str, file: str) -> str:
-    """What Linux tells of a process; nothing where it has ended."""
-    try:
-        return Path("/proc", process, file).read_text()
-    except OSError:
-        return ""
+    return time.process_time() + ended.ru_utime + ended.ru_stime + cpu_of(children())
 
 
 def attach(meter: Meter) -> None:

@@ -154,6 +154,23 @@ def test_the_line_writes_what_the_straightforward_script_writes_and_all_its_coun
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+def test_each_number_of_customers_is_measured_with_its_floor_and_what_it_holds_and_writes(tmp_path):
+    figures = tmp_path / "figures.json"
+    command = [sys.executable, str(BENCHMARKS / "scaling.py"), "--customers", "2000", "4000", "--figures", str(figures)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    few, many = ([float(cell.replace(",", "")) for cell in row.split()] for row in printed[2:4])
+    assert (few[0], many[0]) == (2_000, 4_000)
+    assert 1.5 < many[1] / few[1] < 2.5  # rows of the warehouse
+    assert all(150 < row[7] < 2_000 for row in (few, many))  # megabytes: Polars alone takes a hundred
+    assert many[9] >= few[9] > 0  # the plan's bytes
+    assert printed[-1].endswith("people in all")
+    assert read(figures).figures.keys() == {
+        f"{size}: {what}" for size in ("2,000", "4,000") for what in ("run / floor", "peak MB")
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_no_time_is_printed_where_the_script_decides_otherwise(tmp_path):
     script = _copied(tmp_path) / "straightforward.py"
     script.write_text(script.read_text("utf-8").replace(">= holdout", ">= 0"), "utf-8")
