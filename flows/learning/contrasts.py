@@ -98,8 +98,10 @@ def contrast(metric: str, arm: str, control: Moments, treated: Moments, planned:
     """One arm against the control.
 
     Args:
-        metric, arm: their names.
-        control, treated: their moments, with those of the covariate in both or in none.
+        metric: the name of it.
+        arm: the name of that which is not the control.
+        control: moments of the control, with those of a covariate or without.
+        treated: those of the arm, with as much.
         planned: the units in both arms together for which the always-valid interval shall be the narrowest.
     """
     if min(control.count, treated.count) < FEWEST_UNITS:

@@ -1,0 +1,159 @@
+"""Any table with an arm for each unit -> what its experiment has shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.errors import SourceError, UsageError, nearest
+from flows.learning.contrasts import OFF, Code, Contrast, adjusted, contrast, shares_p
+from flows.learning.moments import counts, moments
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+MOST_ARMS = 50
+"""More values than that are no arms: somebody has named another column."""
+_READERS = {".parquet": "Parquet", ".csv": "CSV", ".ndjson": "NDJSON", ".jsonl": "NDJSON"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a table.
+
+    Attributes:
+        arm: the column that says which arm a unit is in.
+        control: the arm that the others are held against.
+        metrics: columns of numbers, or of true and false.
+        covariate: a column of numbers from before the draw, by which means are adjusted; None: they are not.
+        shares: arm -> its share in the draw, as a weight; empty: all the same.
+        planned: how many units the experiment is to have in all; None: as many as the table has.
+    """
+
+    arm: str
+    control: str
+    metrics: tuple[str, ...]
+    covariate: str | None = None
+    shares: Mapping[str, float] | None = None
+    planned: int | None = None
+
+
+@dataclass(frozen=True)
+class Readout:
+    """What an experiment has shown.
+
+    Attributes:
+        control: the arm that the others are held against.
+        units: arm -> how many there are.
+        shares_p: how likely sizes as different as these are, where units are drawn as was meant.
+        contrasts: by metric and arm.
+    """
+
+    control: str
+    units: dict[str, int]
+    shares_p: float
+    contrasts: tuple[Contrast, ...]
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether there is a number at all."""
+        return any(each.refused is None for each in self.contrasts)
+
+
+def read_out(file: Path, asked: Asked) -> Readout:
+    """What the experiment in a file has shown.
+
+    Args:
+        file: Parquet, CSV or NDJSON, by its ending; one row for each unit that was drawn.
+        asked: about which columns.
+
+    Raises:
+        SourceError: the file cannot be read.
+        UsageError: a column, the control or a share is not in it, or a unit has no arm.
+    """
+    try:
+        return _read_out(_scanned(file), asked)
+    except OSError as error:
+        raise SourceError(file.name, error.strerror or "it cannot be read", "name a file that is there") from None
+    except pl.exceptions.PolarsError:  # whose words may show a row
+        hint = "write it anew, or convert it to Parquet"
+        raise SourceError(file.name, f"it cannot be read as {_READERS[file.suffix.lower()]}", hint) from None
+
+
+def _scanned(file: Path) -> pl.LazyFrame:
+    kind = _READERS.get(file.suffix.lower())
+    if kind is None:
+        what = f"its name ends in '{file.suffix}'" if file.suffix else "its name has no ending"
+        raise UsageError(file.name, what, "give a .parquet, .csv or .ndjson file")
+    file.open("rb").close()  # says what is wrong with it in words of the system's
+    if kind == "Parquet":
+        return pl.scan_parquet(file)
+    return (
+        pl.scan_csv(file, infer_schema_length=None) if kind == "CSV" else pl.scan_ndjson(file, infer_schema_length=None)
+    )
+
+
+def _read_out(table: pl.LazyFrame, asked: Asked) -> Readout:
+    schema = table.collect_schema()
+    for name in (asked.arm, *asked.metrics, *([asked.covariate] if asked.covariate else [])):
+        if name not in schema:
+            raise UsageError("justenough readout", f"there is no column '{name}'", nearest(name, schema.names()))
+    table = table.with_columns(pl.col(asked.arm).cast(pl.String))
+    units = _units(table, asked)
+    odds = shares_p(units, asked.shares or dict.fromkeys(units, 1))
+    refused = _refused(table, asked, schema)
+    good = [name for name in asked.metrics if name not in refused]
+    found = moments(table, asked.arm, dict.fromkeys(good, asked.covariate))
+    planned = asked.planned or sum(units.values())
+    contrasts = []
+    for name in asked.metrics:
+        for arm in units.keys() - {asked.control}:
+            code = refused.get(name) or ("SHARES_OFF" if odds < OFF else None)
+            if code is not None:
+                contrasts.append(Contrast(name, arm, code))
+            else:
+                contrasts.append(contrast(name, arm, found[name][asked.control], found[name][arm], planned))
+    in_order = sorted(contrasts, key=lambda each: (asked.metrics.index(each.metric), each.arm))
+    return Readout(asked.control, units, odds, tuple(adjusted(in_order)))
+
+
+def _units(table: pl.LazyFrame, asked: Asked) -> dict[str, int]:
+    """Arm -> its units, by name."""
+    rows = table.group_by(asked.arm).len().sort(asked.arm).head(MOST_ARMS + 1).collect(engine="streaming").rows()
+    units = dict(rows)
+    where = f"column '{asked.arm}'"
+    if None in units:
+        what = f"{units[None]:,} units have no arm"
+        raise UsageError(where, what, "leave them out if they were not drawn, else find out where they were")
+    if len(units) > MOST_ARMS:
+        raise UsageError(
+            where, f"it has more than {MOST_ARMS} values", "name the column that says which arm a unit is in"
+        )
+    if asked.control not in units:
+        raise UsageError("--control", f"no unit is in '{asked.control}'", nearest(asked.control, units))
+    if len(units) == 1:
+        raise UsageError(where, f"all units are in '{asked.control}'", "an experiment has two arms at least")
+    if asked.shares is not None and asked.shares.keys() != units.keys():
+        other = sorted(asked.shares.keys() ^ units.keys())[0]
+        what = f"'{other}' is not both an arm and given a share"
+        raise UsageError("--share", what, f"give one to each of: {', '.join(units)}")
+    return units
+
+
+def _refused(table: pl.LazyFrame, asked: Asked, schema: pl.Schema) -> dict[str, Code]:
+    """Metric -> why nothing can be told of it."""
+    columns = [*asked.metrics, *([asked.covariate] if asked.covariate else [])]
+    refused: dict[str, Code] = {
+        name: "NOT_NUMBERS" for name in columns if not (schema[name].is_numeric() or schema[name] == pl.Boolean)
+    }
+    numbers = [name for name in columns if name not in refused]
+    for name, missing, strange in counts(table, numbers).rows():
+        if missing or strange:
+            refused[name] = "MISSING" if missing else "NOT_FINITE"
+    if asked.covariate in refused:
+        what = f"the covariate '{asked.covariate}' has to be a finite number for each unit"
+        raise UsageError("--covariate", what, "name another, or leave it out")
+    return refused
