@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 # Tests at a time. DuckDB and Polars use every core by themselves, so more than two gains little.
 WORKERS ?= 2
 # Tests of one file share its fixtures, so a file stays with one worker.
+PIP := $(BIN)/python -m pip install --quiet --quiet --no-compile --disable-pip-version-check -c constraints.txt
+# Judges of `make test-all` that ask for older releases of what we need, and work with ours.
+ALONE := gbstats
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 help:  ## what can be done here
@@ -70,7 +73,7 @@ define install
 @digest=$$($(BIN)/python -c "$$DIGEST") || exit 1; \
 if [ "$$(cat $(VENV)/.set-up-$(1) 2>/dev/null)" != "$$digest" ]; then \
 	echo "Installing what make $(1) needs into $(VENV): a minute or two, this once"; \
-	$(BIN)/python -m pip install --quiet --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '$(2)' || { \
+	$(PIP) -e '$(2)' $(if $(filter all,$(1)),&& $(PIP) --no-deps $(ALONE)) || { \
 		echo "The installation failed; pip says why above. Mend that, then call make again." >&2; exit 1; }; \
 	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib flows || true; \
 	echo "$$digest" > $(VENV)/.set-up-$(1); \

@@ -93,6 +93,21 @@ def test_what_there_is_is_found_as_often_as_is_known(control, treated, daily, po
     assert share == pytest.approx(power, abs=0.03)
 
 
+def test_the_interval_is_as_wide_as_that_of_growthbook():
+    from gbstats.frequentist.tests import SequentialConfig, SequentialTwoSidedTTest
+    from gbstats.models.statistics import SampleMeanStatistic
+
+    units, happened = 21_306, (2_262, 3_894)
+    arms = [
+        Moments(units, rate := often / units, rate * (1 - rate) * units / (units - 1), happened=often)
+        for often in happened
+    ]
+    ours = contrast("visit", "mailed", *arms, planned=2 * units).always
+    how = SequentialConfig(difference_type="absolute", sequential_tuning_parameter=2 * units)
+    theirs = SequentialTwoSidedTTest(*(SampleMeanStatistic(units, often, often) for often in happened), how)
+    assert (ours.low, ours.high) == pytest.approx(theirs.compute_result().ci, rel=1e-9)
+
+
 def test_one_in_fifty_units_lost_of_an_arm_is_found():
     drawn = np.random.default_rng(2)
     sizes = drawn.binomial(200_000, 0.5, RUNS)
