@@ -44,7 +44,7 @@ class Limits:
 
     Attributes:
         memory_bytes: beyond what the child has when the statement comes.
-        cpu_seconds: of the processor: how busy the machine is has no part in it.
+        cpu_seconds: of the processor, on a machine as fast as is usual: how busy it is has no part in it.
         seconds: of the clock.
         what, hint: what is told of one that takes more.
     """
@@ -58,12 +58,22 @@ class Limits:
 
 LOOKING = Limits(
     memory_bytes=300 * 2**20,
-    cpu_seconds=5,
+    cpu_seconds=1,
     seconds=30,
-    what="DuckDB takes more than 5 s, or too much memory, to look at this, before it has read a row",
+    what="DuckDB takes more than 1 s, or too much memory, to look at this, before it has read a row",
     hint="take out what it has to compute by itself, such as repeat('a', 1000000000), and very long patterns",
 )
 """For a statement that reads no row."""
+STARTING = Limits(
+    memory_bytes=math.inf,
+    cpu_seconds=math.inf,
+    seconds=120,
+    what="DuckDB does not start within two minutes",
+    hint="try again when the machine has less to do",
+)
+"""For the process to be there: Python, DuckDB and Arrow are loaded."""
+_USUAL_START_SECONDS = 0.5
+"""Of the processor. Where starting takes longer, all takes longer: the machine is slow, or its memory in pieces."""
 _BEYOND_BYTES = 2**30
 """What DuckDB may hold beside the memory that it keeps count of."""
 _BEYOND_SECONDS = 30.0
@@ -108,7 +118,7 @@ class Session:
             seconds: how long one query may take; None sets no end.
             scratch: a private folder for what does not fit into memory (in plain text: DuckDB writes none encrypted without
                 an extension); None lets a query fail rather than spill.
-            looking: read no row: a query yields its columns alone, and may take five seconds of the processor and little memory.
+            looking: read no row: a query yields its columns alone, and may take a second and little memory.
 
         Raises:
             StatementError: `memory` is no size.
@@ -214,12 +224,19 @@ class _Child:
         self._answers = cast("IO[bytes]", self._process.stdout).raw  # type: ignore[attr-defined]  # poll sees no buffer
         self._heard = select.poll()
         self._heard.register(self._answers, select.POLLIN)
+        self._has_started, self._pace = False, 1.0
         self.is_idle = True
 
     @property
     def id(self) -> int:
         """Of the process."""
         return self._process.pid
+
+    def open(self) -> None:
+        """Give it a new database; the first time it starts, which tells how slow the machine is. Raises as `answers`."""
+        list(self.answers(("open",), LOOKING if self._has_started else STARTING, "DuckDB"))
+        if not self._has_started:
+            self._has_started, self._pace = True, max(1.0, cpu_seconds(self.id) / _USUAL_START_SECONDS)
 
     def end(self) -> None:
         """End it, whatever it does."""
@@ -242,7 +259,7 @@ class _Child:
             self._questions.flush()
             while True:
                 while not self._heard.poll(_GLANCE_SECONDS * 1000):
-                    if used.is_beyond(limits):
+                    if used.is_beyond(limits, self._pace):
                         self.end()
                         raise StatementError(where, limits.what, limits.hint)
                 kind, size = struct.unpack(">cQ", self._read(9))
@@ -278,10 +295,10 @@ def _opened_child() -> _Child:
             child = _IDLE.pop()
         except IndexError:
             child = _Child()
-            list(child.answers(("open",), LOOKING, "DuckDB"))
+            child.open()
             return child
         with suppress(SourceError):  # it has ended since
-            list(child.answers(("open",), LOOKING, "DuckDB"))
+            child.open()
             return child
 
 
@@ -295,27 +312,30 @@ class _Used:
     """What a process has taken since now; nothing where it has ended, or where the system does not tell."""
 
     def __init__(self, process: int) -> None:
-        self._folder = Path(f"/proc/{process}")
-        self._from = (self._resident_bytes(), self._cpu_seconds(), time.monotonic())
+        self._process = process
+        self._from = (self._resident_bytes(), cpu_seconds(process), time.monotonic())
 
-    def is_beyond(self, limits: Limits) -> bool:
-        now = (self._resident_bytes(), self._cpu_seconds(), time.monotonic())
-        most = (limits.memory_bytes, limits.cpu_seconds, limits.seconds)
+    def is_beyond(self, limits: Limits, pace: float) -> bool:
+        """Whether it is more than may be, on a machine on which all takes `pace` times as long as is usual."""
+        now = (self._resident_bytes(), cpu_seconds(self._process), time.monotonic())
+        most = (limits.memory_bytes, limits.cpu_seconds * pace, limits.seconds)
         return any(used - before > limit for used, before, limit in zip(now, self._from, most, strict=True))
 
     def _resident_bytes(self) -> float:
         """A limit set by the system would not do: DuckDB then goes on as if nothing were."""
         try:
-            return int((self._folder / "statm").read_text("ascii").split()[1]) * resource.getpagesize()
+            return int(Path(f"/proc/{self._process}/statm").read_text("ascii").split()[1]) * resource.getpagesize()
         except (OSError, IndexError):
             return 0
 
-    def _cpu_seconds(self) -> float:
-        try:
-            fields = (self._folder / "stat").read_text("ascii").rpartition(")")[2].split()
-            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        except (OSError, IndexError):
-            return 0
+
+def cpu_seconds(process: int) -> float:
+    """What a process has used of the processor; 0 where it has ended, or where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError):
+        return 0
 
 
 def _of_duckdb(text: str) -> duckdb.Error:

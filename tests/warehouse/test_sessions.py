@@ -156,6 +156,15 @@ def test_what_takes_more_than_it_may_is_ended_and_the_next_begins_anew(limits, s
         assert session.query("SELECT 1 AS x").item() == 1
 
 
+def test_where_starting_takes_long_a_statement_may_take_as_much_longer(monkeypatch):
+    """As on a machine whose memory is in pieces, on which Python needs two seconds to start."""
+    monkeypatch.setattr(sessions, "_IDLE", type(sessions._IDLE)())
+    monkeypatch.setattr(sessions, "_USUAL_START_SECONDS", 0.0001)
+    with opened() as session:
+        session._limits = BRIEF
+        assert session.query("SELECT max(i) FROM range(1000000000) r(i)").item() == 999_999_999
+
+
 def test_a_query_may_take_a_little_more_than_duckdb_and_a_look_little():
     with opened(memory="1.5 GiB", seconds=2) as reading, opened(looking=True) as looking:
         assert (reading._limits.memory_bytes, reading._limits.seconds) == (2.5 * 2**30, 32)
