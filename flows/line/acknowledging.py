@@ -17,7 +17,6 @@ from flows.ledger.store import open_ledger
 from flows.line.batches import Job
 from flows.line.delivering import check_current, publish_messages
 from flows.line.looking import look_at
-from flows.line.planned import without_words
 from flows.line.seeding import addresses
 from flows.line.watching import OUT_THERE
 from flows.plan import check_deliverable, read_plan
@@ -147,5 +146,5 @@ def deliver_failed(workspace: Workspace, batch_id: str) -> Published:
     job = Job(workspace, plan, workspace.target(target_name), brand)
     failed = job.scan().filter(pl.col("message_id").is_in(messages.implode()))
     seeds = addresses(workspace, brand, job.target.channel)
-    look = look_at(workspace, plan.order, without_words(failed), OUT_THERE.to_frame(), seeds)
+    look = look_at(workspace, plan.order, [failed], OUT_THERE.to_frame(), seeds)
     return publish_messages(job, job.read(failed), look)

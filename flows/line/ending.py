@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.warehouse.queries import outcomes
+from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,7 @@ def ended(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
     asked = rows.filter(pl.col("product").is_in(list(products)))
     if asked.is_empty() or not source.workspace.queries.outcomes:
         return rows.select("message_id").clear()
-    with source.open(source.about(asked["customer_id"]), source.moment.present) as session:
+    with source.open(source.about(asked["customer_id"], Scope()), source.moment.present) as session:
         found = outcomes(session, source.workspace.queries, source.moment)
     return ended_by(asked, found, products)
 

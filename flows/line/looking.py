@@ -18,15 +18,17 @@ from flows.durable import write_bytes
 from flows.keys import load_key
 from flows.line.batches import Look
 from flows.line.excluding import read_all_left_out
-from flows.line.planned import parts_of, read_leaving
+from flows.line.planned import parts_of, read_leaving, scan_leaving
 from flows.line.planning import OUT, OUT_FOLDER, SEEDS, save, source_of
 from flows.line.seeding import open_seeds, seed_key
 from flows.line.sources import bars_of_deliveries, database, hear, take_notices
-from flows.line.watching import held_since, judged, out_there, seeds, seen
+from flows.line.watching import LOOKED_AT, held_since, judged, out_there, seeds, seen
 from flows.plan import plan_folder
 from flows.warehouse.attaching import stamp_of
+from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from flows.keys import Key
@@ -39,13 +41,17 @@ _NOTED = "look.json"
 _TABLES = ("planned", "out", "seeds")
 
 
-def look_at(workspace: Workspace, order: Order, planned: pl.DataFrame, out: pl.DataFrame, copied: pl.DataFrame) -> Look:
+def look_at(
+    workspace: Workspace, order: Order, planned: Sequence[pl.LazyFrame], out: pl.DataFrame, copied: pl.DataFrame
+) -> Look:
     """Look at some messages: what is in the inbox counts, and what the warehouse says now.
+
+    Each piece of them is looked at with a part of the customers; who is not in that is looked for in the next ones.
 
     Args:
         workspace: gives SQL, products and settings.
         order: of the run.
-        planned: deliveries of it, and whom campaigns are to leave out.
+        planned: deliveries of it, and whom campaigns are to leave out, in as many pieces as customers are cut into parts.
         out: `watching.OUT_THERE`.
         copied: `SEED` of addresses that need no consent, and may be suppressed.
     """
@@ -53,22 +59,33 @@ def look_at(workspace: Workspace, order: Order, planned: pl.DataFrame, out: pl.D
     heard = hear(workspace.settings, draining=True)
     source = source_of(workspace, order)
     source = replace(source, moment=replace(source.moment, present=at))
-    bars = bars_of_deliveries(source, pl.concat([planned, out, copied], how="diagonal"), key, heard)
-    return Look(
-        seen(workspace, planned, bars, at).select(_planned(key)),
-        judged(source, out, seen(workspace, out, bars, at)),
-        open_seeds(copied, bars.suppressed).select(seed_key=seed_key(key)),
-        at,
-        heard.drain,
-    )
+    looked, standing, free = [], [], []
+
+    def look(scope: Scope, rows: pl.DataFrame, held: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Look at what is of the customers in a scope, and return what is of nobody in it."""
+        bars = bars_of_deliveries(source, scope, pl.concat([rows, held, copied], how="diagonal"), key, heard)
+        is_theirs = pl.lit(scope.parts == 1) | pl.col("customer_id").is_in(bars.people["customer_id"].implode())
+        looked.append(seen(workspace, rows.filter(is_theirs), bars, at).select(_planned(key)))
+        standing.append(seen(workspace, held.filter(is_theirs), bars, at))
+        free.append(open_seeds(copied, bars.suppressed).select(seed_key=seed_key(key)))
+        return rows.filter(~is_theirs), held.filter(~is_theirs)
+
+    left, there = LOOKED_AT.to_frame(), out.select(LOOKED_AT.names())
+    for part, piece in enumerate(planned):
+        rows = piece.select(LOOKED_AT.names()).collect()
+        left, there = look(Scope(part, len(planned)), pl.concat([left, rows]), there)
+    if left.height or there.height:  # who is no customer any more, or in another part than when the plan was made
+        look(Scope(), left, there)
+    return Look(pl.concat(looked), judged(source, out, pl.concat(standing)), free[0], at, heard.drain)
 
 
 def look_again(workspace: Workspace, plan: Plan) -> Look:
     """Look at all that a plan delivers, and at what is out there; keep it for `latest_look`."""
     settings, order = workspace.settings, plan.order
     of_plan = plan_folder(settings, order.run_id)
-    unsaid = read_all_left_out(of_plan).filter(pl.col("reason").is_null())
-    planned = pl.concat([read_leaving(of_plan), unsaid], how="diagonal")
+    unsaid = read_all_left_out(of_plan).filter(pl.col("reason").is_null()).lazy()
+    planned = [scan_leaving(of_plan, part) for part in parts_of(of_plan)]
+    planned[0] = pl.concat([planned[0], unsaid], how="diagonal")
     # Before it is read: what is written meanwhile is looked at again.
     stamp, since = stamp_of(database(settings, order.as_of)), held_since(settings, order.targets)
     look = look_at(workspace, order, planned, out_there(workspace, order.targets), seeds(workspace, order.targets))

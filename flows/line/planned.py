@@ -35,14 +35,22 @@ def scan_deliveries(folder: Path, part: str = "*") -> pl.LazyFrame:
     return pl.concat([known, *(pl.scan_parquet(file) for file in files)], how="diagonal")
 
 
+def scan_leaving(folder: Path, part: str = "*") -> pl.LazyFrame:
+    """The deliveries of a plan, or of a part, that may leave: as `scan_deliveries`."""
+    return scan_deliveries(folder, part).filter(pl.col("reason").is_null())
+
+
 def read_leaving(folder: Path, part: str = "*") -> pl.DataFrame:
-    """The deliveries of a plan, or of a part, that may leave: see `without_words`."""
-    return without_words(scan_deliveries(folder, part).filter(pl.col("reason").is_null()))
+    """The deliveries of a plan, or of a part, that may leave, without their words.
 
-
-def without_words(found: pl.LazyFrame) -> pl.DataFrame:
-    """Deliveries of a plan without their words: `schemas.ROUTED`, `message_id`, of corrections `attempt`."""
-    return found.select(selectors.by_name(*ROUTED.names(), "message_id", "attempt", require_all=False)).collect()
+    Returns:
+        `schemas.ROUTED`, `message_id`, of corrections `attempt`.
+    """
+    return (
+        scan_leaving(folder, part)
+        .select(selectors.by_name(*ROUTED.names(), "message_id", "attempt", require_all=False))
+        .collect()
+    )
 
 
 def read_planned(settings: Settings, rows: pl.DataFrame) -> pl.DataFrame:

@@ -36,6 +36,7 @@ from flows.line.watching import judged, seen, to_be_sent
 from flows.plan import new_run_id
 from flows.reasons import BARRED
 from flows.stages.delivery import header, write_batch
+from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,7 +170,7 @@ def _looked_at(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
     out = to_be_sent(workspace, rows)
     if out.is_empty():
         return out.select("message_id", reason=pl.lit(None, pl.String))
-    bars = bars_of_deliveries(source, out, load_key(workspace.settings.key_file), hear(workspace.settings))
+    bars = bars_of_deliveries(source, Scope(), out, load_key(workspace.settings.key_file), hear(workspace.settings))
     return judged(source, out, seen(workspace, out, bars, present()))
 
 

@@ -60,7 +60,7 @@ class Rows(Sequence[pl.DataFrame]):
         if count <= most:
             return cls.of(found.collect())
         keys, number = found.select(by).collect().sort(by), -(-count // most)
-        starts = keys[[place * count // number for place in range(1, number)]].unique(maintain_order=True)
+        starts = keys[[place * count // number for place in range(number)]].unique(maintain_order=True)[1:]
         bounds = [pl.lit(True), *map(_is_from, starts.to_dicts()), pl.lit(False)]  # noqa: FBT003
         windows = [begin & ~end for begin, end in pairwise(bounds)]
         return cls([_Window(found.filter(holds).collect, holds) for holds in windows])

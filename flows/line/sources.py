@@ -86,7 +86,7 @@ def _sample(settings: Settings, as_of: date) -> tuple[Path, Path]:
     return settings.folder("sample", f"{as_of}.duckdb"), sql
 
 
-_FEW = 1_000
+FEW = 1_000
 """People who are quicker found by their ids than by going through everybody."""
 
 
@@ -126,10 +126,10 @@ class Source:
             looking=self.looking,
         )
 
-    def about(self, customers: pl.Series) -> Scope:
-        """The scope to ask in about some people: by their ids while they are few. Seeds, without an id, are nobody."""
+    def about(self, customers: pl.Series, scope: Scope) -> Scope:
+        """What to ask about some people in: their ids while they are few, else a scope. Seeds, without an id, are nobody."""
         found = customers.drop_nulls().unique().sort()
-        return Scope(customers=tuple(found)) if self.narrow or found.len() <= _FEW else Scope()
+        return Scope(customers=tuple(found)) if self.narrow or found.len() <= FEW else scope
 
     def at_present(self) -> Source:
         """The same run, with `$now` at the true present: what people have said since a past `as_of` counts."""
@@ -281,16 +281,22 @@ def recent_exposure(settings: Settings, as_of: date) -> pl.DataFrame:
         return shown_lately(ledger, as_of, settings.exposure)
 
 
-def bars_of_deliveries(source: Source, deliveries: pl.DataFrame, key: Key, heard: Heard) -> Bars:
-    """What bars planned deliveries now, at the addresses of the plan: who is no customer any more, and what people said."""
+def bars_of_deliveries(source: Source, scope: Scope, deliveries: pl.DataFrame, key: Key, heard: Heard) -> Bars:
+    """What bars planned deliveries now, at the addresses of the plan: who is no customer any more, and what people said.
+
+    In a part of the customers nobody else's are looked at, but for what is nobody's.
+    """
     source = source.at_present()
     queries, moment = source.workspace.queries, source.moment
-    # What a state target holds may have been noted under another key.
-    person = key.of(pl.col("customer_id"))
-    addresses = pl.concat([deliveries, by_phone(deliveries)])
-    planned = addresses.select("customer_id", "brand", person_key=person, phone_match="address_match")
-    with source.open(source.about(planned["customer_id"]), moment.present) as session:
+    with source.open(source.about(deliveries["customer_id"], scope), moment.present) as session:
         known = customer_keys(session, queries, moment)
+        if scope.parts > 1:
+            is_theirs = pl.col("customer_id").is_in(known["customer_id"].implode())
+            deliveries = deliveries.filter(is_theirs | pl.col("customer_id").is_null())
+        # What a state target holds may have been noted under another key.
+        person = key.of(pl.col("customer_id"))
+        addresses = pl.concat([deliveries, by_phone(deliveries)])
+        planned = addresses.select("customer_id", "brand", person_key=person, phone_match="address_match")
         said = _consent(source, consent(session, queries, moment), planned, heard.events)
         excluded = exclusions(session, queries, moment)
     gone = erased(source.workspace.settings, deliveries, heard.buried)

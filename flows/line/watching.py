@@ -30,8 +30,20 @@ if TYPE_CHECKING:
     from flows.stages.eligibility import Bars
     from flows.workspace import Workspace
 
-_LOOKED_AT = ("customer_id", "brand", "product", "channel", "address", "address_match", "phone", "person_key")
-OUT_THERE = pl.Schema({**frame_schema("message_id", "valid_until", "subject_id", *_LOOKED_AT), "decided_at": INSTANT})
+LOOKED_AT = frame_schema(
+    "message_id",
+    "valid_until",
+    "customer_id",
+    "brand",
+    "product",
+    "channel",
+    "address",
+    "address_match",
+    "phone",
+    "person_key",
+)
+"""What has to be known of a message to tell what bars it."""
+OUT_THERE = pl.Schema({**LOOKED_AT, **frame_schema("subject_id"), "decided_at": INSTANT})
 """What is held, or may be sent still, of products that there are still; and as of when an outcome may have ended its need."""
 
 
@@ -86,9 +98,10 @@ def seeds(workspace: Workspace, targets: Collection[str]) -> pl.DataFrame:
 
 
 def seen(workspace: Workspace, rows: pl.DataFrame, bars: Bars, at: datetime) -> pl.DataFrame:
-    """What bars planned deliveries, or `OUT_THERE`, now: `message_id, reason, consent_event`, see `eligibility.rechecked`."""
-    narrow = rows.select("message_id", "valid_until", *_LOOKED_AT)
-    found = rechecked(narrow, bars, workspace.purposes, CHANNELS, workspace.settings.targets, at)
+    """What bars some `LOOKED_AT` now: `message_id, reason, consent_event`, see `eligibility.rechecked`."""
+    found = rechecked(
+        rows.select(LOOKED_AT.names()), bars, workspace.purposes, CHANNELS, workspace.settings.targets, at
+    )
     return found.select("message_id", "reason", "consent_event")
 
 

@@ -20,7 +20,7 @@ def test_files_do_not_tell_in_how_many_pieces_their_rows_came(name, tmp_path):
     if to.most_bytes:
         size = max(len(content) for content in _written(tmp_path / "size", to, whole, 9).values())
         to = replace(to, most_bytes=size * 3 // 4)
-    one, several = (_written(tmp_path / f"{size}", to, whole, size) for size in (9, 2))
+    one, several = (_written(tmp_path / f"{size}", to, whole, size) for size in (9, 3))
     assert len(one) > 3  # several files
     assert several == one
 

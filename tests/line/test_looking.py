@@ -10,9 +10,11 @@ import pytest
 from flows import line
 from flows.channels import target
 from flows.errors import BalanceError, OutboxError
+from flows.line import sources
 from flows.line.batches import Look
-from flows.line.looking import HOLDS, first_look, latest_look, look_again
-from flows.line.watching import published_members
+from flows.line.looking import HOLDS, first_look, latest_look, look_again, look_at
+from flows.line.planned import scan_leaving
+from flows.line.watching import out_there, published_members, seeds
 from tests.line.test_opt_outs import Notice, say
 from tests.line.test_recalling import ends
 from tests.line.test_seeds import MAILS, with_seeds
@@ -148,6 +150,28 @@ def test_a_plan_has_seen_what_a_look_at_it_sees(next_day, tmp_path, parts):
     assert unseen["reason"].unique().to_list() == ["UNREACHABLE"]
     assert unseen.height == 2  # an e-mail, and what the web shows
     assert own.seeds.height == 2 * (len(MAILS) + 1 - 2)  # of two brands
+
+
+def test_a_look_at_parts_sees_who_is_in_none_any_more_and_who_is_in_another_one(next_day, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "FEW", 0)  # nobody is asked about by their ids
+    tiny = next_day.copy(tmp_path / "tiny")
+    plan = tiny.plan(at=day(1), parts=3)
+    tiny.warehouse("DELETE FROM people WHERE customer_id IN ('c02', 'c06')")
+    of_plan = tiny.state / "plans" / plan.order.run_id
+    with clock(day(1) + timedelta(minutes=1)):
+        apart = look_again(tiny.load(), plan)
+        for folder in ("decisions", "deliveries"):  # as if the cut into parts were another one by now
+            for file in sorted((of_plan / folder).glob("000[01]*")):
+                file.rename(file.with_name(f"x{file.name}"))
+            for file in sorted((of_plan / folder).glob("x*")):
+                file.rename(file.with_name(f"000{1 - int(file.name[4])}{file.name[5:]}"))
+        moved = look_again(tiny.load(), plan)
+        monkeypatch.undo()
+        workspace, targets, planned = tiny.load(), plan.order.targets, [scan_leaving(of_plan)]
+        whole = look_at(workspace, plan.order, planned, out_there(workspace, targets), seeds(workspace, targets))
+    assert [same(whole, look) for look in (apart, moved)] == [True, True]
+    assert [look.out.height for look in (apart, moved)] == [whole.out.height] * 2
+    assert whole.planned.filter(pl.col("reason") == "UNREACHABLE").height == 2
 
 
 def test_a_delivery_relies_on_what_its_plan_has_just_seen(own):
