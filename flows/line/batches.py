@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
@@ -251,7 +252,7 @@ class Staged:
         topics = {name: purpose.topic for name, purpose in self.job.workspace.purposes.items()}
         topic = pl.col("product").replace_strict(topics, return_dtype=pl.String)
         names = ("message_id", "person_key", "brand", "channel", "address_match", "product")
-        for part in (*self.sent, self.unsaid):
+        for part in chain(self.sent, [self.unsaid]):  # not in a tuple, which would hold all windows
             going = part.select(*names, "phone")
             # What was said of texts is not of ads.
             numbers = by_phone(going).with_columns(person_key=pl.lit(None, pl.String))
