@@ -32,12 +32,12 @@ def spilling(folder):
     tiny = made(folder)
     tiny.warehouse(
         f"CREATE TABLE visits AS SELECT p.customer_id, p.brand, '{MAIL}' || md5(i::VARCHAR) || md5((i * 3)::VARCHAR) AS page "
-        "FROM people p, range(40000) r(i)"
+        "FROM people p, range(200000) r(i)"
     )
     edited("sql/dimensions.yaml", "  barred:", "  visits:      {person: customer_id}\n  barred:")(tiny)
     edited("sql/dimensions.yaml", "needs.*,", "needs.*, visits.*,")(tiny)
     (tiny.folder / "sql/segments/owners.sql").write_text(OWNERS, "utf-8")
-    tiny.set(memory="60MB")
+    tiny.set(memory="512MiB")  # the least; half is DuckDB's
     return tiny
 
 
