@@ -9,10 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Tests at a time. DuckDB and Polars use every core by themselves, so more than two gains little.
 WORKERS ?= 2
-# Tests of one file share its fixtures, so a file stays with one worker.
 PIP := $(BIN)/python -m pip install --quiet --quiet --no-compile --disable-pip-version-check -c constraints.txt
 # Judges of `make test-all` that ask for older releases of what we need, and work with ours.
 ALONE := gbstats
+# Tests of one file share its fixtures, so a file stays with one worker.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 help:  ## what can be done here

@@ -6,7 +6,7 @@ Each size has a sample warehouse of its own, with some twenty events a customer,
 are read once before, by a plan of which nothing stays but that; what this first sight takes stands apart. Then the floor (DuckDB
 alone with the frozen queries) and the whole of `justenough run` are measured once each, as processes of their own. Peak memory is
 that of the run with the processes that it starts. Before a size is printed the run has to balance: rows in the files = manifest =
-ledger = claims = receipts. Ten million customers take an hour on two cores, and 20 GB of disk.
+ledger = claims = receipts.
 """
 
 from __future__ import annotations

@@ -359,7 +359,7 @@ def readout(  # noqa: PLR0913  (an experiment has so many sides)
         planned: how many units the experiment is to have in all; default: as many as there are.
         common: where, and in which form to answer.
     """
-    asked = experiments.Asked(arm, control, tuple(metric), covariate, _shares(share), planned)
+    asked = experiments.Asked(arm, control, tuple(dict.fromkeys(metric)), covariate, _shares(share), planned)
     found = experiments.read_out(data, asked)
     say(found, lambda: readouts.read_out(found), as_json=common.json)
     return 0 if found.is_answered else 1

@@ -5,7 +5,7 @@ Welch's intervals, the adjustment by a covariate and the lifts are tea-tasting's
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from flows.learning.sequential import widening
@@ -78,7 +78,7 @@ class Contrast:
     interval: Interval | None = None
     always: Interval | None = None
     p: float | None = None
-    p_adjusted: float | None = field(default=None)
+    p_adjusted: float | None = None
     lift: float | None = None
     lift_interval: Interval | None = None
     detectable: float | None = None
@@ -141,8 +141,6 @@ def contrast(metric: str, arm: str, control: Moments, treated: Moments, planned:
 
 def adjusted(contrasts: Sequence[Contrast]) -> list[Contrast]:
     """All contrasts of a readout with `p_adjusted`: of those that are found, one in twenty is none."""
-    from dataclasses import replace
-
     from scipy.stats import false_discovery_control
 
     told = [each for each in contrasts if each.p is not None]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.errors import SourceError, UsageError, nearest
-from flows.learning.contrasts import OFF, Code, Contrast, adjusted, contrast, shares_p
+from flows.learning.contrasts import FEWEST_UNITS, OFF, Code, Contrast, adjusted, contrast, shares_p
 from flows.learning.moments import counts, moments
 
 if TYPE_CHECKING:
@@ -98,10 +98,16 @@ def _scanned(file: Path) -> pl.LazyFrame:
 
 def _read_out(table: pl.LazyFrame, asked: Asked) -> Readout:
     schema = table.collect_schema()
-    for name in (asked.arm, *asked.metrics, *([asked.covariate] if asked.covariate else [])):
+    if asked.planned is not None and asked.planned < 1:
+        raise UsageError(
+            "--planned", f"{asked.planned} is no number of units", "give how many the experiment is to have in all"
+        )
+    columns = list(dict.fromkeys((asked.arm, *asked.metrics, *([asked.covariate] if asked.covariate else []))))
+    for name in columns:
         if name not in schema:
             raise UsageError("justenough readout", f"there is no column '{name}'", nearest(name, schema.names()))
-    table = table.with_columns(pl.col(asked.arm).cast(pl.String))
+    # Read once: what comes next goes through it several times.
+    table = table.select(columns).with_columns(pl.col(asked.arm).cast(pl.String)).collect(engine="streaming").lazy()
     units = _units(table, asked)
     odds = shares_p(units, asked.shares or dict.fromkeys(units, 1))
     refused = _refused(table, asked, schema)
@@ -110,14 +116,13 @@ def _read_out(table: pl.LazyFrame, asked: Asked) -> Readout:
     planned = asked.planned or sum(units.values())
     contrasts = []
     for name in asked.metrics:
-        for arm in units.keys() - {asked.control}:
+        for arm in (arm for arm in units if arm != asked.control):
             code = refused.get(name) or ("SHARES_OFF" if odds < OFF else None)
             if code is not None:
                 contrasts.append(Contrast(name, arm, code))
             else:
                 contrasts.append(contrast(name, arm, found[name][asked.control], found[name][arm], planned))
-    in_order = sorted(contrasts, key=lambda each: (asked.metrics.index(each.metric), each.arm))
-    return Readout(asked.control, units, odds, tuple(adjusted(in_order)))
+    return Readout(asked.control, units, odds, tuple(adjusted(contrasts)))
 
 
 def _units(table: pl.LazyFrame, asked: Asked) -> dict[str, int]:
@@ -132,14 +137,17 @@ def _units(table: pl.LazyFrame, asked: Asked) -> dict[str, int]:
         raise UsageError(
             where, f"it has more than {MOST_ARMS} values", "name the column that says which arm a unit is in"
         )
+    # Of a column that was named by mistake the values may be people's.
+    tellable = [arm for arm, count in units.items() if count >= FEWEST_UNITS]
     if asked.control not in units:
-        raise UsageError("--control", f"no unit is in '{asked.control}'", nearest(asked.control, units))
+        raise UsageError("--control", f"no unit is in '{asked.control}'", nearest(asked.control, tellable))
     if len(units) == 1:
         raise UsageError(where, f"all units are in '{asked.control}'", "an experiment has two arms at least")
     if asked.shares is not None and asked.shares.keys() != units.keys():
-        other = sorted(asked.shares.keys() ^ units.keys())[0]
-        what = f"'{other}' is not both an arm and given a share"
-        raise UsageError("--share", what, f"give one to each of: {', '.join(units)}")
+        other = next((arm for arm in (*asked.shares, *tellable) if (arm in units) != (arm in asked.shares)), None)
+        named = f"'{other}'" if other else "an arm"
+        what = f"{named} is not both an arm and given a share"
+        raise UsageError("--share", what, f"give one to each of the {len(units)} arms")
     return units
 
 

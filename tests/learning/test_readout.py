@@ -160,6 +160,7 @@ def test_what_the_data_cannot_tell_is_refused_with_a_code_and_costs_no_other_met
         ({"arm": "spent"}, "it has more than 50 values"),
         ({"covariate": "arm"}, "the covariate 'arm' has to be a finite number for each unit"),
         ({"shares": {"held": 1, "mailed": 1}}, "'called' is not both an arm and given a share"),
+        ({"planned": -1}, "-1 is no number of units"),
     ],
 )
 def test_a_wrong_word_is_named_with_the_next_step(file, changed, what):
@@ -167,6 +168,14 @@ def test_a_wrong_word_is_named_with_the_next_step(file, changed, what):
         read_out(file(), Asked(**{"arm": "arm", "control": "held", "metrics": ("bought",), **changed}))
     assert refused.value.what == what
     assert refused.value.hint
+
+
+def test_who_names_a_column_of_people_by_mistake_is_not_told_who_they_are(file):
+    few = pl.DataFrame({"email": ["ann@example.com", "bo@example.com"], "bought": [0, 1]})
+    for more in ({"control": "bo@example.org"}, {"control": "bo@example.com", "shares": {"bo@example.com": 1.0}}):
+        with pytest.raises(UsageError) as refused:
+            read_out(file(rows=few), Asked(**{"arm": "email", "metrics": ("bought",), **more}))
+        assert "ann@" not in str(refused.value) + str(refused.value.hint)
 
 
 def test_a_file_that_is_none_is_told_of_without_a_row(file, tmp_path):
@@ -229,7 +238,9 @@ def test_a_real_experiment_is_read_out_as_it_is_known():
     data = Path(os.environ.get("JUSTENOUGH_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
     file = data / "hillstrom" / "hillstrom.parquet"
     if not file.exists():
-        pytest.skip("no hillstrom.parquet in JUSTENOUGH_TEST_DATA: that a real experiment is read out right is not proven")
+        pytest.skip(
+            "no hillstrom.parquet in JUSTENOUGH_TEST_DATA: that a real experiment is read out right is not proven"
+        )
     found = read_out(file, Asked("segment", "No E-Mail", ("visit", "conversion", "spend")))
     assert found.units == {"Mens E-Mail": 21_307, "No E-Mail": 21_306, "Womens E-Mail": 21_387}
     assert found.shares_p == pytest.approx(0.904, abs=5e-4)
