@@ -218,6 +218,19 @@ CREATE TABLE IF NOT EXISTS acknowledgement (
     received_at TIMESTAMP NOT NULL
 );
 
+-- What people did, by files and by sql/outcomes/, append-only: one row for each event_id, whichever came first.
+CREATE TABLE IF NOT EXISTS outcome (
+    event_id VARCHAR NOT NULL,
+    happened_at TIMESTAMP NOT NULL,
+    outcome VARCHAR NOT NULL,               -- visited, ordered, care_contact, helpful, unsubscribed, …
+    person_key VARCHAR NOT NULL,
+    message_id VARCHAR,                     -- the message that it is about, where one was named
+    value DOUBLE,                           -- what it was worth, where it was worth something
+    channel VARCHAR,
+    source VARCHAR NOT NULL,                -- which adapter, or which file of sql/outcomes/, told of it
+    received_at TIMESTAMP NOT NULL
+);
+
 -- Under which key the keys of people and addresses are: the latest row. Before the first it is the oldest of the key file.
 CREATE TABLE IF NOT EXISTS key_use (key_id VARCHAR NOT NULL, since TIMESTAMP NOT NULL);
 
