@@ -7,6 +7,7 @@ segment's .yaml.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from flows.errors import CatalogueError, DimensionLimitError, ProductError, nearest
@@ -87,6 +88,16 @@ def check_product(product: Product, files: Iterable[Usage], catalogue: Catalogue
             if dimension not in product.dimensions:
                 what = f"the dimension '{dimension}' is used here, and product.yaml does not list it"
                 raise DimensionLimitError(place, what, "take the field out, or list its dimension under `dimensions`")
+    _check_levels(product, frozenset(name for file in files for name in file.used))
+
+
+def _check_levels(product: Product, used: frozenset[str]) -> None:
+    """Refuse a test of detail levels of which two would say the same, so that it could find nothing."""
+    for lower, upper in pairwise(sorted(product.test.levels)):
+        between = product.dimensions[lower:upper]
+        if used.isdisjoint(between):
+            what = f"the detail levels {lower} and {upper} say the same: no words use {' or '.join(between)}"
+            raise ProductError(product.at("test", "levels"), what, "leave one of them out, or use it in the words")
 
 
 def check_targeting(product: Product, ads: Mapping[str, Usage], segment: Verified) -> None:

@@ -52,6 +52,26 @@ def facts_at(level: pl.Expr, dimensions: Sequence[str]) -> pl.Expr:
     return facts_of(_kept(level, dimensions))
 
 
+def telling(dimensions: Sequence[str], fields: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+    """Each dimension that can be shown -> the fields that have to be there for it to be known.
+
+    A field of several dimensions is missing for the last of them alone. Else whether a later dimension is known, or one that
+    is not used at all, would decide whether an earlier one is shown, and so be told with it.
+    """
+    place_of = {dimension: place for place, dimension in enumerate(dimensions)}
+    complete_at = {
+        name: max(map(place_of.__getitem__, shown))
+        for name, shown in fields.items()
+        if shown and place_of.keys() >= set(shown)
+    }
+    found = {}
+    for dimension in dimensions:
+        mine = [name for name in complete_at if dimension in fields[name]]
+        first = min((complete_at[name] for name in mine), default=None)
+        found[dimension] = [name for name in mine if complete_at[name] == first]
+    return {dimension: mine for dimension, mine in found.items() if mine}
+
+
 def check_guarded(rows: pl.DataFrame, product: Product, fields: Mapping[str, Collection[str]]) -> None:
     """Refuse deliveries of a product that would show more of somebody than three dimensions, or than their facts.
 

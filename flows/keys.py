@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 import polars_hash  # noqa: F401  (registers the `chash` namespace on expressions)
@@ -19,8 +19,10 @@ from flows.errors import SettingError
 from flows.tokens import LETTERS, MAC_BYTES, UNIT_SEPARATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+Arm = TypeVar("Arm", str, int)
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,3 +122,15 @@ def draw(salt: str, identity: pl.Expr) -> pl.Expr:
     salted = pl.concat_str(pl.lit(f"{salt}:"), identity)
     digest: pl.Expr = salted.chash.sha2_256()  # type: ignore[attr-defined]
     return digest.str.slice(0, 13).str.to_integer(base=16) / 2**52
+
+
+def drawn(shares: Mapping[Arm, float], u: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """The arm in whose stretch of [0, 1) a draw falls, and that stretch's length; arms lie in their order there."""
+    arms = sorted(shares)
+    arm, share = pl.lit(arms[-1]), pl.lit(shares[arms[-1]])
+    upper = sum(shares[other] for other in arms[:-1])
+    for other in reversed(arms[:-1]):
+        arm = pl.when(u < upper).then(pl.lit(other)).otherwise(arm)
+        share = pl.when(u < upper).then(pl.lit(shares[other])).otherwise(share)
+        upper -= shares[other]
+    return arm, share

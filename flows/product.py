@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from flows.documents import STRICT, Document, Text, read_document
-from flows.durations import Duration, Share
+from flows.durations import Duration
 from flows.errors import ProductError, nearest
+from flows.experiment import Experiment
 from flows.hours import QuietHours
 from flows.locales import LOCALE, Locales, chain
 from flows.schemas import is_taken
@@ -246,24 +247,6 @@ class Success(_Strict):
     within: Duration
 
 
-class Experiment(_Strict):
-    """What is tried.
-
-    Attributes:
-        variants: name -> the share of people who get these words; together 100 %.
-        holdout: the share of people who get nothing of this product.
-    """
-
-    variants: dict[str, Share] = {}
-    holdout: Share = 0.0
-
-    @model_validator(mode="after")
-    def _shares_add_up(self) -> Experiment:
-        if self.variants and abs(sum(self.variants.values()) - 1) > 1e-9:
-            raise ValueError("the shares of the variants do not add up to 100 % | mend the shares")
-        return self
-
-
 class Product(_Strict, Document):
     """A personalisation product: one help, for one segment, in every channel.
 
@@ -286,7 +269,7 @@ class Product(_Strict, Document):
         ends_when: outcomes that end the need: what is on its way then is called back.
         relevance: how well it fits a customer now; without it everybody in the segment is spoken to.
         success: how one can tell that it helped, and that it paid.
-        test: variants of the words, and a holdout of its own.
+        test: variants of the words, detail levels, and a holdout of its own.
         because: the dimensions that people can tell from getting this at all.
         unseen: the other dimensions by which people are chosen -> why people cannot tell.
         dimensions: last, the data: what the words use, in the order in which it earns its place; three at most.
@@ -340,6 +323,15 @@ class Product(_Strict, Document):
             if name in given.data.get("because", ()):
                 raise ValueError(f"'{name}' stands under `because` too | people can tell it or they cannot")
         return unseen
+
+    @model_validator(mode="after")
+    def _levels_can_be(self) -> Product:
+        highest = max(self.test.levels, default=0)
+        is_too_much = len({*self.because, *self.dimensions[:highest]}) > MOST_DIMENSIONS
+        if self.test.levels and (highest > len(self.dimensions) or is_too_much):
+            what = f"the detail level {highest} is tried, and nobody can be shown so much"
+            raise ValueError(f"{what} | try a lower one, or list more under `dimensions`")
+        return self
 
     def is_due(self, as_of: date) -> bool:
         """Whether the product would speak on that day, if nobody had to look at it first."""

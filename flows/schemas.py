@@ -71,6 +71,9 @@ COLUMNS: dict[str, Column] = {
     ),
     "decision_id": _string("HMAC of workspace, brand, product, subject, person and date"),
     "variant": _string("the variant of the words that was drawn; null without a test"),
+    "drawn_level": Column(
+        pl.Int8(), "the detail level that was drawn, 0..3; null without a test, or where not all is known"
+    ),
     "propensity": Column(pl.Float64(), "probability of the draws that led here, 0..1"),
     "level": Column(pl.Int8(), "how many of the product's dimensions may be used, 0..3"),
     "facts": Column(pl.List(pl.String), "the dimensions actually used, in the product's order"),
@@ -130,6 +133,7 @@ DECISIONS = frame_schema(
     "terms",
     "closed",
     "variant",
+    "drawn_level",
     "propensity",
     "valid_until",
     "reason",

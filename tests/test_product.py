@@ -67,6 +67,23 @@ def test_base_and_threshold_stand_beside_the_signals(tmp_path):
 
 
 REFUSED = {
+    "levels that are not all": (
+        {"test": {"levels": {0: "50 %", 1: "40 %"}}},
+        "the shares of the levels do not add up to 100 %",
+        "mend the shares",
+    ),
+    "one level": ({"test": {"levels": {1: "100 %"}}}, "a single detail level is compared with nothing", "drop levels"),
+    "a level above three": ({"test": {"levels": {0: "50 %", 4: "50 %"}}}, "4", ""),
+    "a level that needs a fourth dimension": (
+        {"test": {"levels": {0: "50 %", 2: "50 %"}}, "because": ["a", "b"], "dimensions": ["c", "d"], "unseen": {}},
+        "the detail level 2 is tried, and nobody can be shown so much",
+        "try a lower one",
+    ),
+    "a level above the product's": (
+        {"test": {"levels": {0: "50 %", 2: "50 %"}}, "because": [], "dimensions": ["c"], "unseen": {}},
+        "the detail level 2 is tried, and nobody can be shown so much",
+        "try a lower one",
+    ),
     "an unknown key": ({"chanels": []}, "'chanels' is not a key here", "did you mean 'channels'?"),
     "no owner": ({"owner": "left out"}, "'owner' is missing", "add it"),
     "an unknown kind of help": (

@@ -23,6 +23,7 @@ TOLD = pl.Schema(
         "attempt": pl.Int32(),
         "propensity": pl.Float64(),
         "score": pl.Float64(),
+        "drawn_level": pl.Int8(),
         "claimed_at": INSTANT,
     }
 )
@@ -70,7 +71,8 @@ def correctable(ledger: Ledger, batch_id: str) -> Wrong:
     rows = ledger.rows(
         f"""
         SELECT c.person_key, c.brand, c.product, c.subject_key, c.message_type, c.decision_id, c.lane, c.channel, d.variant,
-            c.claimed_at, c.attempt + 1 AS attempt, coalesce(d.propensity, 1) AS propensity, coalesce(d.score, 0) AS score
+            c.claimed_at, c.attempt + 1 AS attempt, coalesce(d.propensity, 1) AS propensity, coalesce(d.score, 0) AS score,
+            d.drawn_level
         FROM claim c LEFT JOIN (SELECT DISTINCT ON (decision_id) * FROM decision ORDER BY decision_id) d USING (decision_id)
         WHERE c.batch_id = $batch AND (
             c.message_id NOT IN (SELECT message_id FROM ({CALLED_BACK}) WHERE batch_id = $batch)

@@ -70,8 +70,9 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
         ledger.append("segment_count", _counts(plan))
         for part in decisions:
             rows = part.select(
-                "decision_id", "person_key", "brand", "product", "subject_key", "message_type", "variant", "propensity",
-                "score", "reason", "valid_until", "channel", run_id=pl.lit(plan.order.run_id), as_of=pl.lit(plan.order.as_of),
+                "decision_id", "person_key", "brand", "product", "subject_key", "message_type", "variant", "drawn_level",
+                "propensity", "score", "reason", "valid_until", "channel",
+                run_id=pl.lit(plan.order.run_id), as_of=pl.lit(plan.order.as_of),
             )  # fmt: skip
             # Two plans of a day may hold the same decision; it is one all the same.
             ledger.append("decision", rows.join(_acted_on(ledger, rows), on="decision_id", how="anti"))

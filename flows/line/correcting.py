@@ -15,6 +15,7 @@ import polars as pl
 from flows.channels import CHANNELS
 from flows.clock import moment
 from flows.errors import StateError, nearest
+from flows.facts import at_level
 from flows.keys import load_key, load_keys, recognised
 from flows.ledger.corrections import correctable
 from flows.ledger.store import open_ledger
@@ -93,6 +94,7 @@ def plan_correction(workspace: Workspace, run_id: str) -> dict[str, int]:
         won = decided.filter(pl.col("reason").is_null())
         fields = workspace.fields(product)
         facts = guarded(won, stood, product, fields, workspace.catalogue, bars.consent, order.moment)
+        facts = at_level(facts, pl.col("drawn_level"), product.dimensions, fields)  # no more than was drawn then
         wanted = facts.join(mine.select("decision_id", "lane", "attempt"), on="decision_id", maintain_order="left")
         wanted = wanted.with_columns(
             channel=pl.lit(wrong.channel),

@@ -41,6 +41,8 @@ from flows.plan import (
     save_order,
 )
 from flows.product import review_is_due
+from flows.schemas import DECISIONS
+from flows.stages.arm import armed
 from flows.stages.budgets import offered
 from flows.stages.crowd import shown
 from flows.stages.exposure import spared
@@ -201,19 +203,20 @@ def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
         save(open_seeds(copied, made.bars.suppressed).select(seed_key=seed_key(key)), folder / SEEDS)
     decisions, live = made.decisions, workspace.live(order.as_of)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        exposed = list(pool.map(lambda product: _routed(workspace, order, part, product, made), live))
+        told = list(pool.map(lambda product: _routed(workspace, order, part, product, made), live))
     if order.audiences:
         rows = read_left_out(source, scope, order.audiences, order.targets, made.bars, key)
         save(rows, folder / LEFT_OUT_FOLDER / f"{part:04}.parquet")
-    none = decisions["decision_id"].clear()
-    is_exposed = pl.col("decision_id").is_in(pl.concat([none, *exposed]).implode()).fill_null(value=False)
-    reason = pl.when(is_exposed).then(pl.lit("EXPOSED")).otherwise("reason")
-    save(_nameless(decisions.with_columns(reason=reason)), folder / "decisions" / f"{part:04}.parquet")
+    known = decisions.join(pl.concat([_TOLD.to_frame(), *told]), on="decision_id", how="left", maintain_order="left")
+    known = known.with_columns(pl.coalesce(f"{name}_now", name).alias(name) for name in _LEARNT).select(
+        DECISIONS.names()
+    )
+    save(_nameless(known), folder / "decisions" / f"{part:04}.parquet")
     return {"people": made.bars.people.height, **{name: frame.height for name, frame in made.candidates.items()}}
 
 
-def _routed(workspace: Workspace, order: Order, part: int, product: Product, made: Decided) -> pl.Series:
-    """Route what one part was decided to get of one product, and return the `decision_id` of those to whom too much was shown."""
+def _routed(workspace: Workspace, order: Order, part: int, product: Product, made: Decided) -> pl.DataFrame:
+    """Route what one part was decided to get of one product, and return `_TOLD`."""
     settings, name = workspace.settings, f"{part:04}-{product.name}.parquet"
     folder, key = plan_folder(settings, order.run_id), load_key(settings.key_file)
     mine = made.decisions.filter(pl.col("product") == product.name, pl.col("reason").is_null())
@@ -221,6 +224,7 @@ def _routed(workspace: Workspace, order: Order, part: int, product: Product, mad
     about, consent = made.candidates[product.name], made.bars.consent
     facts = guarded(mine, about, product, fields, workspace.catalogue, consent, order.moment)
     save(_missing(facts, product), folder / MISSED_FOLDER / name)
+    facts = armed(facts, product, fields, settings.name)
     facts = spared(facts, pl.read_parquet(folder / "exposure.parquet"), product, fields, settings.exposure)
     if product.name in order.products:
         open_ones = facts.filter(pl.col("reason").is_null())
@@ -232,7 +236,13 @@ def _routed(workspace: Workspace, order: Order, part: int, product: Product, mad
         save(counts, folder / COUNTED_FOLDER / name)
         if not offers.is_empty():
             save(offers, folder / OFFERED_FOLDER / name)
-    return facts.filter(pl.col("reason").is_not_null())["decision_id"]
+    changed = facts if product.test.levels else facts.filter(pl.col("reason").is_not_null())
+    return changed.select("decision_id", pl.col(_LEARNT).name.suffix("_now"))
+
+
+_LEARNT = ("reason", "drawn_level", "propensity")
+_TOLD = pl.Schema({"decision_id": pl.String(), **{f"{name}_now": DECISIONS[name] for name in _LEARNT}})
+"""What is told of decisions only once the facts are known: to whom too much was shown, and the level that was drawn."""
 
 
 def _nameless(decisions: pl.DataFrame) -> pl.DataFrame:

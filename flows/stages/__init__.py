@@ -9,6 +9,7 @@ ORDER = (
     "language",
     "decision",
     "guard",
+    "arm",
     "exposure",
     "routing",
     "timing",

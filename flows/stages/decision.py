@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows import reasons
-from flows.keys import Key, draw
+from flows.keys import Key, draw, drawn
 from flows.schemas import DECISIONS
 
 if TYPE_CHECKING:
@@ -119,30 +119,19 @@ def _drawn(decisions: pl.DataFrame, products: Sequence[Product], settings: Setti
             is_treated = is_treated & (~mine | kept)
         if product.test.variants:
             u = draw(f"{settings.name}/{product.name}/variants", pl.when(mine).then(person))
-            drawn, drawn_share = _variant(product, u)
+            mine_variant, mine_share = drawn(product.test.variants, u)
             variant, share = (
-                pl.when(mine).then(drawn).otherwise(variant),
-                pl.when(mine).then(drawn_share).otherwise(share),
+                pl.when(mine).then(mine_variant).otherwise(variant),
+                pl.when(mine).then(mine_share).otherwise(share),
             )
     is_held = (pl.col("message_type") == "marketing") & ~is_treated
     reached = pl.col("product").replace_strict(shares, default=1.0, return_dtype=pl.Float64)
     return decisions.with_columns(
         reason=pl.when(is_held).then(pl.lit("HOLDOUT")).otherwise("reason"),
         variant=pl.when(is_won & ~is_held).then(variant),
+        drawn_level=pl.lit(None, DECISIONS["drawn_level"]),  # of those whose facts are known to be enough: see `arm`
         propensity=pl.when(is_held).then(1 - reached).when(is_won).then(reached * share),
     )
-
-
-def _variant(product: Product, u: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    """The variant in whose stretch of [0, 1) the draw falls, and that stretch's length."""
-    names = sorted(product.test.variants)
-    name, share = pl.lit(names[-1]), pl.lit(product.test.variants[names[-1]])
-    upper = sum(product.test.variants[other] for other in names[:-1])
-    for other in reversed(names[:-1]):
-        name = pl.when(u < upper).then(pl.lit(other)).otherwise(name)
-        share = pl.when(u < upper).then(pl.lit(product.test.variants[other])).otherwise(share)
-        upper -= product.test.variants[other]
-    return name, share
 
 
 def _identified(decisions: pl.DataFrame, settings: Settings, key: Key, moment: Moment) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.facts import facts_of, highest_level, listed, shown_with
+from flows.facts import facts_of, highest_level, listed, shown_with, telling
 from flows.schemas import COLUMNS, INSTANT
 from flows.words import clean
 
@@ -67,7 +67,7 @@ def guarded(
     level = highest_level(product, product.because)
     against = {
         dimension: _against(dimension, mine, rows, catalogue, consent, moment)
-        for dimension, mine in _telling(product.dimensions[:level], fields).items()
+        for dimension, mine in telling(product.dimensions[:level], fields).items()
     }
     rows = rows.with_columns(missed=_missed(against))
     used = {dimension: why.is_null() for dimension, why in against.items()}
@@ -111,26 +111,6 @@ def _missed(against: Mapping[str, pl.Expr]) -> pl.Expr:
         pl.when(why.is_not_null()).then(pl.struct(dimension=pl.lit(name), why=why)) for name, why in against.items()
     ]
     return listed(each, COLUMNS["missed"].type)
-
-
-def _telling(dimensions: Sequence[str], fields: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
-    """Each dimension that can be shown -> the fields that have to be there for it to be known.
-
-    A field of several dimensions is missing for the last of them alone. Else whether a later dimension is known, or one that
-    is not used at all, would decide whether an earlier one is shown, and so be told with it.
-    """
-    place_of = {dimension: place for place, dimension in enumerate(dimensions)}
-    complete_at = {
-        name: max(map(place_of.__getitem__, shown))
-        for name, shown in fields.items()
-        if shown and place_of.keys() >= set(shown)
-    }
-    found = {}
-    for dimension in dimensions:
-        mine = [name for name in complete_at if dimension in fields[name]]
-        first = min((complete_at[name] for name in mine), default=None)
-        found[dimension] = [name for name in mine if complete_at[name] == first]
-    return {dimension: mine for dimension, mine in found.items() if mine}
 
 
 def _against(

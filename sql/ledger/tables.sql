@@ -43,9 +43,11 @@ CREATE TABLE IF NOT EXISTS decision (
     score DOUBLE NOT NULL,
     reason VARCHAR,                         -- HOLDOUT, or null
     valid_until TIMESTAMP NOT NULL,
-    channel VARCHAR                         -- the one of first_of that carries it, or would have; null where there is none
+    channel VARCHAR,                        -- the one of first_of that carries it, or would have; null where there is none
+    drawn_level TINYINT                     -- the detail level that a test drew; null where none did
 );
 ALTER TABLE decision ADD COLUMN IF NOT EXISTS channel VARCHAR;
+ALTER TABLE decision ADD COLUMN IF NOT EXISTS drawn_level TINYINT;
 
 -- One row per message that may leave. Released claims are deleted; the batch keeps their number.
 CREATE TABLE IF NOT EXISTS claim (

@@ -1,0 +1,36 @@
+"""What a product tries: variants of its words, detail levels, and a holdout of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field, model_validator
+
+from flows.documents import STRICT
+from flows.durations import Share
+
+
+class Experiment(BaseModel):
+    """What is tried.
+
+    Attributes:
+        variants: name -> the share of people who get these words; together 100 %.
+        levels: detail level, 0 to 3 -> the share of people who are shown no more than that, of those of whom everything is known
+            that the highest of these levels shows; together 100 %.
+        holdout: the share of people who get nothing of this product.
+    """
+
+    model_config = STRICT
+
+    variants: dict[str, Share] = {}
+    levels: dict[Annotated[int, Field(ge=0, le=3)], Share] = {}
+    holdout: Share = 0.0
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> Experiment:
+        for name, shares in (("variants", self.variants), ("levels", self.levels)):
+            if shares and abs(sum(shares.values()) - 1) > 1e-9:
+                raise ValueError(f"the shares of the {name} do not add up to 100 % | mend the shares")
+        if len(self.levels) == 1:
+            raise ValueError("a single detail level is compared with nothing | name another one, or drop levels")
+        return self
