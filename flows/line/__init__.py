@@ -32,10 +32,12 @@ from flows.line.linking import read_link, write_link_keys
 from flows.line.listing import reconcile_list
 from flows.line.planning import begin, plan_part
 from flows.line.previewing import Asked, preview, preview_for
+from flows.line.products import standings
 from flows.line.proving import prove
 from flows.line.recalling import Which, recall, recall_now, recall_outdated
 from flows.line.request import Delivered, Outcome, Progress, Published, Recalled, Request, silent
 from flows.line.retaining import retain
+from flows.line.reverting import revert
 from flows.line.rotating import rotate
 from flows.line.settling import settle
 from flows.line.sources import make_sample, scratch_folder
@@ -91,11 +93,13 @@ __all__ = [
     "resolve_hold",
     "restored",
     "retain",
+    "revert",
     "rotate",
     "run",
     "sample",
     "settle",
     "silent",
+    "standings",
     "start",
     "tell",
     "tell_all",

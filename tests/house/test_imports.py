@@ -54,6 +54,7 @@ LEVELS = [
         "app",
         "more",
         "upkeep",
+        "portfolio",
         "cli",
     },
 ]

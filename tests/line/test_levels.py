@@ -36,7 +36,9 @@ def test_each_person_is_shown_what_was_drawn_in_every_channel_and_the_history_sa
     known = {"c01", "c03", "c04", "c05", "c02", "c06", "c15"}
     rows = [row for batch in tried.batches() for row in batch.rows if row["customer_id"] in known]
     assert {drawn(row["customer_id"]) for row in rows} == {0, 2}
-    for product, level, propensity, shown, facts in tried.history(HISTORY):
+    found = tried.history(HISTORY)
+    assert {level for product, level, *_ in found if product == "care"} == {0, 2, None}
+    for product, level, propensity, shown, facts in found:
         if product == "late" or level is None:
             assert (level, propensity) == (None, 1.0)
         else:

@@ -1,0 +1,86 @@
+"""How products stand, and what going back to an earlier version has changed, for a terminal: counts and names, never whose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from flows.line.products import Standing
+    from flows.line.reverting import Reverted
+
+_COLUMNS = (
+    "product",
+    "status",
+    "version",
+    "since",
+    "people in 30 days",
+    "held out",
+    "messages",
+    "uses",
+    "creep",
+    "review by",
+)
+_NUMBERS = ("people in 30 days", "held out", "messages", "creep")
+
+
+def standings(found: Sequence[Standing]) -> RenderableType:
+    """A row for each product, and what a person should look at."""
+    table = Table(box=None, pad_edge=False)
+    for name in _COLUMNS:
+        table.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold")
+    for each in found:
+        table.add_row(*_row(each))
+    return Group(table, *(Text(line, style="red") for each in found for line in _due(each)))
+
+
+def _row(each: Standing) -> tuple[str, ...]:
+    return (
+        each.product,
+        each.status,
+        _version(each),
+        f"{each.since}" if each.since else "–",
+        f"{each.people:,}",
+        f"{each.held_out:,}",
+        f"{each.messages:,}",
+        ", ".join(each.dimensions) or "nothing",
+        f"{each.creep}",
+        f"{each.review_by}",
+    )
+
+
+def _version(each: Standing) -> str:
+    if not each.versions:
+        return "–"
+    return f"{each.version} of {each.versions}" if each.version else f"new, after {each.versions}"
+
+
+def _due(each: Standing) -> Iterator[str]:
+    if each.is_overdue:
+        yield (
+            f"{each.product} says nothing, since its review date has passed: {each.owner} should look at it, and set a new one "
+            f"in templates/{each.product}/product.yaml"
+        )
+    if each.named and not each.open:
+        yield f"{each.product} reaches nobody: none of the {each.named:,} people of its segment may be spoken to"
+
+
+def reverted(done: Reverted) -> RenderableType:
+    """Which files were put back, what was left alone, and what comes next."""
+    lines = [f"{done.product} is what it was in version {done.version}."]
+    if not done.written and not done.removed:
+        lines = [f"{done.product} was what it was in version {done.version} already."]
+    lines += [f"put back  {name}" for name in done.written]
+    lines += [f"removed   {name}" for name in done.removed]
+    if done.written or done.removed:
+        lines.append(f"What was here before is kept in {done.kept}")
+    lines += [f"{name} has changed since, and other products use it, too: it was left alone" for name in done.differs]
+    lines += [f"Called back in {batch}: {rows:,} messages" for batch, rows in done.recalled.batches.items()]
+    return Group(*map(Text, lines), Text("Next: justenough check --diff, then justenough run", style="dim"))
