@@ -251,8 +251,9 @@ def _drop(folder: Path, small: pl.DataFrame) -> None:
     if small.is_empty():
         return
     for file in sorted((folder / "deliveries").glob("*.parquet")):
-        rows = pl.read_parquet(file)
-        if "message_id" in rows.columns:
+        found = pl.scan_parquet(file)
+        if "message_id" in found.collect_schema() and found.select(_is_in(small).any()).collect().item():
+            rows = found.collect()
             save(rows.with_columns(reason=pl.when(_is_in(small)).then(_TOO_SMALL).otherwise("reason")), file)
 
 
