@@ -329,7 +329,9 @@ def program() -> NoReturn:
 
 def _waiting(recovered: Sequence[Recovered], *delivered: Delivered | None) -> int:
     is_open = any(found.state in ("waiting", "hold") for found in recovered)
-    is_open |= any(done.is_waiting or bool(done.plan.order.overdue) for done in delivered if done is not None)
+    orders = [done.plan.order for done in delivered if done is not None]
+    is_open |= any(done.is_waiting for done in delivered if done is not None)
+    is_open |= any(bool(order.overdue or order.paused) for order in orders)
     return EXIT_WAITING if is_open else 0
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, model_validator
 
-from flows.documents import STRICT
+from flows.documents import STRICT, Text
 from flows.durations import Share
 
 
@@ -18,6 +18,7 @@ class Experiment(BaseModel):
         levels: detail level, 0 to 3 -> the share of people who are shown no more than that, of those of whom everything is known
             that the highest of these levels shows; together 100 %.
         holdout: the share of people who get nothing of this product.
+        hypothesis: what is expected of it, and why: it is read beside what came of it.
     """
 
     model_config = STRICT
@@ -25,6 +26,7 @@ class Experiment(BaseModel):
     variants: dict[str, Share] = {}
     levels: dict[Annotated[int, Field(ge=0, le=3)], Share] = {}
     holdout: Share = 0.0
+    hypothesis: Text | None = None
 
     @model_validator(mode="after")
     def _shares_add_up(self) -> Experiment:

@@ -25,7 +25,8 @@ def highest_level(product: Product, told: Collection[str]) -> int:
         product: gives the dimensions in the order in which they earn their place.
         told: what a message gives away by coming at all.
     """
-    levels = range(min(len(product.dimensions), MOST_DIMENSIONS) + 1)
+    most = MOST_DIMENSIONS if product.level is None else product.level
+    levels = range(min(len(product.dimensions), most) + 1)
     return max((n for n in levels if len({*told, *product.dimensions[:n]}) <= MOST_DIMENSIONS), default=0)
 
 

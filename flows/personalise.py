@@ -212,6 +212,8 @@ def _planned(workspace: Workspace, request: Request) -> Plan:
     log.info("plan %s for %s: %d parts", order.run_id, order.as_of, order.parts)
     for product in order.overdue:
         log.warning("%s is left out, since its review date has passed", product)
+    for product, why in order.paused.items():
+        log.warning("%s is left out, since it is paused: %s", product, why)
     settled = settle(folder, order.run_id, _all_parts(folder, order))
     log.info("plan %s: %d get something", order.run_id, settled.people_count)
     return settled

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from flows.answering import say
 from flows.app import EXIT_WAITING, HERE, Common, app, later
+from flows.clock import present
+from flows.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from flows import line
+    from flows import line, pauses
     from flows.pages import portfolio
 else:
-    line, portfolio = later("flows.line"), later("flows.pages.portfolio")
+    line, pauses, portfolio = map(later, ("flows.line", "flows.pauses", "flows.pages.portfolio"))
 
 
 @app.command
@@ -27,6 +29,45 @@ def products(*, common: Common = HERE) -> int:
     """
     found = line.standings(common.loaded())
     say(found, lambda: portfolio.standings(found), as_json=common.json)
+    return 0
+
+
+@app.command
+def pause(product: str, *, why: str = "by hand", common: Common = HERE) -> int:
+    """Have a product say nothing from now on, until `justenough resume`: no run sends it, audiences and profiles lose it.
+
+    It holds at once: what is being delivered is sealed no more, and no plan that was made before is delivered. What is on its way
+    already is called back by `justenough recall --product`.
+
+    Examples:
+        justenough pause care_guide --why "the guide's page is down"
+
+    Args:
+        product: its name.
+        why: what a person should look at; it stands in each plan, so name no customer.
+        common: where, and in which form to answer.
+    """
+    known = common.loaded().products
+    if product not in known:
+        raise UsageError("justenough pause", f"there is no product '{product}'", nearest(product, known))
+    done = pauses.pause(common.settings(), product, why, present())
+    say(done, lambda: portfolio.paused(done), as_json=common.json)
+    return 0
+
+
+@app.command
+def resume(product: str, *, common: Common = HERE) -> int:
+    """Let a paused product speak again.
+
+    Examples:
+        justenough resume care_guide
+
+    Args:
+        product: its name.
+        common: where, and in which form to answer.
+    """
+    done = pauses.resume(common.settings(), product)
+    say(done, lambda: portfolio.resumed(done), as_json=common.json)
     return 0
 
 

@@ -273,6 +273,7 @@ class Product(_Strict, Document):
         because: the dimensions that people can tell from getting this at all.
         unseen: the other dimensions by which people are chosen -> why people cannot tell.
         dimensions: last, the data: what the words use, in the order in which it earns its place; three at most.
+        level: of these only the first so many are used, 0 to 3, whatever the words could show; if missing all.
     """
 
     name: str
@@ -297,6 +298,7 @@ class Product(_Strict, Document):
     because: list[str] = Field(default=[], json_schema_extra=EACH_ONCE)
     unseen: dict[str, Text] = {}
     dimensions: list[str] = Field(default=[], json_schema_extra={**EACH_ONCE, "maxItems": MOST_DIMENSIONS})
+    level: int | None = Field(default=None, ge=0, le=MOST_DIMENSIONS)
 
     @field_validator("dimensions", "because", "brands")
     @classmethod
@@ -327,6 +329,10 @@ class Product(_Strict, Document):
     @model_validator(mode="after")
     def _levels_can_be(self) -> Product:
         highest = max(self.test.levels, default=0)
+        if self.level is not None and highest > self.level:
+            raise ValueError(
+                f"the detail level {highest} is tried, and `level` is {self.level} | raise it, or try a lower one"
+            )
         is_too_much = len({*self.because, *self.dimensions[:highest]}) > MOST_DIMENSIONS
         if self.test.levels and (highest > len(self.dimensions) or is_too_much):
             what = f"the detail level {highest} is tried, and nobody can be shown so much"

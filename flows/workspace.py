@@ -14,6 +14,7 @@ from flows.channels import CHANNELS, Channel, Target, target
 from flows.digests import digest_of
 from flows.errors import ProductError, SettingError, nearest
 from flows.openpgp import check_certificate
+from flows.pauses import paused
 from flows.product import Product, product_folders, read_product
 from flows.seeds import check_seeds
 from flows.settings import Settings, load_settings
@@ -23,10 +24,11 @@ from flows.wording import LayoutKey, WordsKey, check_layouts, listed_words, read
 from flows.words import is_spoken
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import date
     from pathlib import Path
 
+    from flows.pauses import Pause
     from flows.words import Layout, Words
 
 # Settings that may change between plan and delivery: paths (a workspace may be moved), what a run may use, what is kept how long.
@@ -66,6 +68,7 @@ class Workspace:
         layouts: channel and locale (None: the default one) -> what wraps the words in the brand's identity.
         queries: the SQL of the segments of all products.
         audiences: key -> people whom ad campaigns that run anyway leave out.
+        pauses: product -> why it says nothing until a person has looked, whatever its product.yaml says; its status is paused.
     """
 
     settings: Settings
@@ -76,6 +79,7 @@ class Workspace:
     layouts: Mapping[LayoutKey, Layout]
     queries: Queries
     audiences: Mapping[str, Audience] = field(default_factory=dict)
+    pauses: Mapping[str, Pause] = field(default_factory=dict)
 
     @property
     def purposes(self) -> dict[str, Product | Audience]:
@@ -131,7 +135,7 @@ class Workspace:
         return hashlib.sha256(f"{self._files_digest}{self.deciding_settings}".encode()).hexdigest()
 
     def is_current(self) -> bool:
-        """Whether the files of SQL and words are still as they were when `inputs_digest` was first asked for."""
+        """Whether SQL, words and pauses are still as they were when `inputs_digest` was first asked for."""
         return self._files_digest == self._digest_of_files()
 
     @cached_property
@@ -139,7 +143,8 @@ class Workspace:
         return self._digest_of_files()
 
     def _digest_of_files(self) -> str:
-        return digest_of(self._files("sql/**/*.sql", "sql/**/*.yaml", "templates/**/*"))
+        files = digest_of(self._files("sql/**/*.sql", "sql/**/*.yaml", "templates/**/*"))
+        return " ".join([files, *paused(self.settings)])
 
     @property
     def deciding_settings(self) -> str:
@@ -149,7 +154,8 @@ class Workspace:
     def on_the_data_of(self, other: Workspace) -> Workspace:
         """These words, this SQL and what decides, with the warehouse, the history and the key of another version."""
         found = {name: getattr(other.settings, name) for name in _UNDECIDING if name != "workspace"}
-        return replace(self, settings=self.settings.model_copy(update=found))
+        products = _stopped(self.products, other.pauses)
+        return replace(self, settings=self.settings.model_copy(update=found), products=products, pauses=other.pauses)
 
     def product_digest(self, product: Product) -> str:
         """One SHA-256 over all inputs of a product: what its version is a version of."""
@@ -196,10 +202,13 @@ def load_workspace(folder: Path) -> Workspace:
     for product in products.values():
         _check_segment(product, sql)
     segments = {name: read_segment(sql, name, catalogue) for name in sorted({p.segment for p in products.values()})}
+    pauses = {name: pause for name, pause in paused(settings).items() if name in products}
+    products = _stopped(products, pauses)
     workspace = Workspace(
         settings=settings,
         catalogue=catalogue,
         products=products,
+        pauses=pauses,
         segments=segments,
         words={name: read_product_words(product, templates, settings.locale) for name, product in products.items()},
         layouts=read_layouts(
@@ -215,6 +224,16 @@ def load_workspace(folder: Path) -> Workspace:
         listed = listed_words(product, workspace.words[product.name], settings.locale)
         check_layouts(listed.items(), workspace.layouts)
     return workspace
+
+
+def _stopped(products: Mapping[str, Product], pauses: Collection[str]) -> dict[str, Product]:
+    """The products, those that speak and are paused with that status."""
+    return {
+        name: product.model_copy(update={"status": "paused"})
+        if name in pauses and product.status == "live"
+        else product
+        for name, product in products.items()
+    }
 
 
 def _check_targets(settings: Settings) -> None:

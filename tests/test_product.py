@@ -72,6 +72,11 @@ REFUSED = {
         "the shares of the levels do not add up to 100 %",
         "mend the shares",
     ),
+    "a level that is not used": (
+        {"test": {"levels": {0: "50 %", 2: "50 %"}}, "because": [], "dimensions": ["c", "d"], "level": 1, "unseen": {}},
+        "the detail level 2 is tried, and `level` is 1",
+        "raise it, or try a lower one",
+    ),
     "one level": ({"test": {"levels": {1: "100 %"}}}, "a single detail level is compared with nothing", "drop levels"),
     "a level above three": ({"test": {"levels": {0: "50 %", 4: "50 %"}}}, "4", ""),
     "a level that needs a fourth dimension": (

@@ -32,6 +32,7 @@ def plan_page(plan: Plan, *, workspace: str) -> str:
         f"# {workspace}, {order.as_of}: {_number(plan.people_count)} get something",
         f"Plan `{order.run_id}`, good until {plan.expires_at:%Y-%m-%d %H:%M} UTC.",
         *(f"**{name} is left out**: its review date has passed." for name in order.overdue),
+        *(f"**{name} is paused**: {why}." for name, why in order.paused.items()),
         *charts,
         "## People",
         waterfalls(plan.people, "get something"),

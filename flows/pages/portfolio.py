@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from flows.line.products import Standing
     from flows.line.reverting import Reverted
+    from flows.pauses import Pause
 
 _COLUMNS = (
     "product",
@@ -84,3 +85,20 @@ def reverted(done: Reverted) -> RenderableType:
     lines += [f"{name} has changed since, and other products use it, too: it was left alone" for name in done.differs]
     lines += [f"Called back in {batch}: {rows:,} messages" for batch, rows in done.recalled.batches.items()]
     return Group(*map(Text, lines), Text("Next: justenough check --diff, then justenough run", style="dim"))
+
+
+def paused(done: Pause) -> RenderableType:
+    """That a product says nothing any more, and what to do about what is on its way."""
+    return Group(
+        Text(f"{done.product} says nothing since {done.since:%Y-%m-%d %H:%M} UTC: {done.why}"),
+        Text(f"Next: justenough recall --product {done.product}, for what is on its way", style="dim"),
+    )
+
+
+def resumed(done: Pause) -> RenderableType:
+    """That a product speaks again."""
+    since = f"{done.since:%Y-%m-%d %H:%M} UTC"
+    return Group(
+        Text(f"{done.product} may speak again; it was paused since {since}: {done.why}"),
+        Text("Next: justenough run", style="dim"),
+    )

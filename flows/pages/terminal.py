@@ -62,13 +62,22 @@ def _counted(settled: Plan) -> RenderableType:
     seeds = [Text(line) for line in to_seeds(order.seeds)]
     read = [Text(line) for line in rolled(settled)]
     said = (*read, *audiences, *full, *priced, *waiting, *fewer, *bare, *seeds, *lists)
-    return Group(title, *map(_overdue, order.overdue), people, wanted, *said)
+    silent = [*map(_overdue, order.overdue), *(_paused(*pause) for pause in order.paused.items())]
+    return Group(title, *silent, people, wanted, *said)
 
 
 def _crowded(crowd: Crowd) -> Text:
     """How many deliveries of a channel show less, for the sake of those who would be too few."""
     return Text(
         f"In {crowd.channel} {crowd.lowered:,} show fewer facts, since fewer than {crowd.floor} people share them."
+    )
+
+
+def _paused(product: str, why: str) -> Text:
+    """Why a product says nothing until a person has looked."""
+    return Text(
+        f"{product} is left out, since it is paused ({why}): when it may speak, justenough resume {product}",
+        style="red",
     )
 
 

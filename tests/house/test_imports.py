@@ -30,6 +30,7 @@ LEVELS = [
         "experiment",
         "hours",
         "locales",
+        "pauses",
         "reasons",
         "schemas",
         "settings",

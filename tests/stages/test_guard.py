@@ -328,3 +328,9 @@ def test_the_elements_of_a_list_are_cleaned_and_what_says_nothing_is_left_out():
     things = [["tent\r\nBcc: x@example.com", " ", None, "NULL", "\u202erope"], [], ["x"] * 5000]
     found = guard({}, {}, {}, columns={"item": pl.Series(things, dtype=pl.List(pl.String))})
     assert found["item"].to_list() == [["tent Bcc: x@example.com", "rope"], [], ["x"] * 100]
+
+
+def test_of_the_dimensions_only_the_first_so_many_are_used_as_level_says():
+    of = product(dimensions=["last_order", "name"], level=1)
+    assert guard({}, of=of).select("level", "facts").row(0) == (1, ["last_order"])
+    assert guard({}, of=product(dimensions=["last_order", "name"], level=0)).select("level", "facts").row(0) == (0, [])
