@@ -1,4 +1,4 @@
-"""The lock of a run: a file lock, so that it is gone with the process that held it."""
+"""The locks of a run: file locks, so that they are gone with the process that held them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from flows.errors import LockedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from flows.settings import Settings
 
@@ -29,11 +30,23 @@ def run_lock(settings: Settings, purpose: str) -> Iterator[None]:
         LockedError: another run holds it; the error says which process, and doing what.
         OutboxError: what stands in its place is no file.
     """
-    path = private_folder(settings.state) / "lock"
+    with file_lock(private_folder(settings.state) / "lock", purpose, settings.lock_wait_seconds):
+        yield
+
+
+@contextmanager
+def file_lock(path: Path, purpose: str, patience_seconds: float) -> Iterator[None]:
+    """Hold the lock of a file, which is made where there is none. Raises as `run_lock`.
+
+    Args:
+        path: of the file.
+        purpose: what others are told who want it.
+        patience_seconds: how long another one is waited for.
+    """
     refuse_special(path)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        _acquire(descriptor, settings.lock_wait_seconds, str(path))
+        _acquire(descriptor, patience_seconds, str(path))
         os.ftruncate(descriptor, 0)
         with suppress(OSError):  # a full disk: the lock holds all the same, and what the run needs to write will say so
             os.pwrite(descriptor, f"{purpose}, process {os.getpid()}".encode(), 0)

@@ -30,7 +30,8 @@ from flows.line.explaining import explain
 from flows.line.forgetting import forget, forget_requested
 from flows.line.linking import read_link, write_link_keys
 from flows.line.listing import reconcile_list
-from flows.line.planning import begin, plan_part
+from flows.line.meeting import meet
+from flows.line.planning import begin, plan_part, take
 from flows.line.previewing import Asked, preview, preview_for
 from flows.line.products import standings
 from flows.line.proving import prove
@@ -39,7 +40,7 @@ from flows.line.request import Delivered, Outcome, Progress, Published, Recalled
 from flows.line.retaining import retain
 from flows.line.reverting import revert
 from flows.line.rotating import rotate
-from flows.line.settling import settle
+from flows.line.settling import complete, settle, word_part
 from flows.line.sources import make_sample, scratch_folder
 from flows.line.telling import tell, tell_all
 from flows.line.translating import export_strings, import_strings
@@ -67,6 +68,7 @@ __all__ = [
     "carry_late",
     "check",
     "compare",
+    "complete",
     "correct",
     "deliver",
     "deliver_again",
@@ -76,6 +78,7 @@ __all__ = [
     "forget",
     "forget_requested",
     "import_strings",
+    "meet",
     "pairs",
     "plan",
     "plan_part",
@@ -101,9 +104,11 @@ __all__ = [
     "silent",
     "standings",
     "start",
+    "take",
     "tell",
     "tell_all",
     "tidy",
+    "word_part",
     "write_link_keys",
 ]
 

@@ -15,8 +15,9 @@ from flows.ledger.consent import drain
 from flows.ledger.inbox import Notice, write
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job
-from flows.line.delivering import check_current, publish_messages
+from flows.line.delivering import publish_messages
 from flows.line.looking import look_at
+from flows.line.planned import check_current
 from flows.line.seeding import addresses
 from flows.line.watching import OUT_THERE
 from flows.plan import check_deliverable, read_plan
@@ -142,7 +143,7 @@ def deliver_failed(workspace: Workspace, batch_id: str) -> Published:
         run_id, target_name, brand, messages = acknowledging.failed(ledger, batch_id)
     plan = read_plan(workspace.settings, run_id)
     check_deliverable(plan, None)
-    check_current(workspace, plan)
+    check_current(workspace, plan.order)
     job = Job(workspace, plan, workspace.target(target_name), brand)
     failed = job.scan().filter(pl.col("message_id").is_in(messages.implode()))
     seeds = addresses(workspace, brand, job.target.channel)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from flows.keys import Key
-    from flows.line.sources import Answers, Source
+    from flows.line.sources import Answers, Heard, Source
     from flows.stages.eligibility import Bars
     from flows.warehouse.scope import Scope
 
@@ -78,10 +78,12 @@ class Past:
     Attributes:
         history: `schemas.HISTORY`: what they had, for `once_every`.
         heard: `ledger.pressure.HEARD`: how much they had lately, for the caps.
+        said: what they have told us; None looks when it is asked for.
     """
 
     history: pl.DataFrame
     heard: pl.DataFrame
+    said: Heard | None = None
 
 
 def decide(
@@ -104,7 +106,7 @@ def decide(
     settings = workspace.settings
     live = workspace.live(moment.as_of)
     with _read(source, scope, sorted({product.segment for product in live}), few) as (answers, segments):
-        bars = bars_of(source, answers, key, others)
+        bars = bars_of(source, answers, key, others, past.said)
         del answers  # events by the million
         burdens = burdened(bars.people, past.heard, settings, moment.present)
         keys = load_keys(settings.key_file)

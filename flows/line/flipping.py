@@ -12,7 +12,8 @@ from flows.audience import CHANNEL, name_of
 from flows.keys import draw, load_key
 from flows.line.deciding import Past, decide
 from flows.line.excluding import read_left_out
-from flows.line.sources import Source, read_shared, recent_history, recent_messages
+from flows.line.remembering import recent_history, recent_messages
+from flows.line.sources import Source, read_shared
 from flows.line.versions import of_version
 from flows.warehouse.queries import count_customers
 from flows.warehouse.scope import Scope

@@ -8,18 +8,31 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from polars import selectors
 
+from flows.errors import PlanError
+from flows.keys import load_key
 from flows.schemas import ROUTED, frame_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from flows.plan import Order
     from flows.settings import Settings
+    from flows.workspace import Workspace
 
 PLANNED = frame_schema(
     "message_id", "customer_id", "brand", "product", "subject_id", "channel", "address", "address_match"
 )
 """What a plan knows of a message."""
+
+
+def check_current(workspace: Workspace, order: Order) -> None:
+    """Refuse a plan that was made of other settings, words or SQL, or under another key. Raises PlanError."""
+    if order.key_id != load_key(workspace.settings.key_file).key_id:
+        raise PlanError(order.run_id, "there is a new key since this plan was made", "make a new plan")
+    if order.inputs_digest != workspace.inputs_digest:
+        what = "settings, words or SQL have changed since this plan was made"
+        raise PlanError(order.run_id, what, "make a new plan")
 
 
 def parts_of(folder: Path) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -18,17 +20,18 @@ from flows.line.deciding import Past, decide
 from flows.line.excluding import read_left_out
 from flows.line.health import healthy_sources, sources_before
 from flows.line.listing import check_lists
+from flows.line.planned import check_current
 from flows.line.rating import check_creep, ratings
+from flows.line.remembering import recent_exposure, recent_history, recent_messages
 from flows.line.rolling import few_of, look_for_news, note_due
 from flows.line.rotating import follow_key
 from flows.line.seeding import open_seeds, seed_key
 from flows.line.sources import (
+    Heard,
     Source,
     database,
+    hear,
     read_shared,
-    recent_exposure,
-    recent_history,
-    recent_messages,
     take_notices,
 )
 from flows.line.trying import try_words
@@ -84,6 +87,11 @@ COUNTED_FOLDER = "counted"
 """In a plan's folder: how many people of each part are shown the same."""
 OFFERED_FOLDER = "offered"
 """In a plan's folder: which messages have a budget, and between which channels they may choose."""
+SAID_FOLDER = "said"
+"""In a plan's folder: what people had told us when it was begun, so that its parts need no ledger."""
+_SAID = ("events", "forms", "buried")
+APART_FOLDER = "apart"
+"""In a plan's folder: what somebody has made of a part, by a name of its own, before it is taken into the plan."""
 
 
 def begin(workspace: Workspace, request: Request) -> Order:
@@ -153,6 +161,9 @@ def begin(workspace: Workspace, request: Request) -> Order:
     save(history, folder / "history.parquet")
     save(recent_messages(settings, settings.caps, moment.present), folder / "heard.parquet")
     save(recent_exposure(settings, moment.as_of), folder / "exposure.parquet")
+    heard = hear(settings)
+    for name in _SAID:
+        save(getattr(heard, name), folder / SAID_FOLDER / f"{name}.parquet")
     save(out_there(workspace, chosen), folder / OUT)
     save(_sources(workspace, bound), folder / SOURCES)
     return order
@@ -180,43 +191,72 @@ def parts_needed(people: int, memory: int) -> int:
     return max(-(-people // most), 1)
 
 
-def plan_part(workspace: Workspace, run_id: str, part: int) -> dict[str, int]:
-    """Decide for one part of the customers, and route what was decided.
+def plan_part(workspace: Workspace, run_id: str, part: int, apart: str | None = None) -> dict[str, int]:
+    """Decide for one part of the customers, and route what was decided. It needs no ledger.
 
     Writes `decisions/`, `out/` and `left_out/<part>.parquet`, and `routed/`, `counted/` and `offered/<part>-<product>.parquet`,
     into the plan's folder.
 
+    Args:
+        workspace: as it was when the run began.
+        run_id: of the run.
+        part: which, from 0 on.
+        apart: a name under which all of it waits for `take`: of several who plan the same part one counts, as a whole,
+            whatever the others still write.
+
     Returns:
         Product -> candidates of this part.
+
+    Raises:
+        PlanError: the workspace is not as it was, here.
+        JustEnoughError: as `decide`.
     """
     settings = workspace.settings
     folder = plan_folder(settings, run_id)
-    order = read_order(settings, run_id)
+    order, to = read_order(settings, run_id), folder_apart(folder, apart)
+    check_current(workspace, order)
     key, scope = load_key(settings.key_file), Scope(part, order.parts, order.customers or None)
-    past = Past(pl.read_parquet(folder / "history.parquet"), pl.read_parquet(folder / "heard.parquet"))
+    said = Heard(order.drain, *(pl.read_parquet(folder / SAID_FOLDER / f"{name}.parquet") for name in _SAID))
+    past = Past(pl.read_parquet(folder / "history.parquet"), pl.read_parquet(folder / "heard.parquet"), said)
     source, out, copied = source_of(workspace, order), pl.read_parquet(folder / OUT), seeds(workspace, order.targets)
     others = pl.concat([out, copied], how="diagonal")
     made = decide(source, scope, past, key, others, few_of(source, order, scope, folder))
-    note_due(made, order, settings, folder, part)
+    note_due(made, order, settings, to, part)
     mine = out.join(made.bars.people.select("customer_id"), on="customer_id", how="semi")
-    save(seen(workspace, mine, made.bars, order.present), folder / OUT_FOLDER / f"{part:04}.parquet")
+    save(seen(workspace, mine, made.bars, order.present), to / OUT_FOLDER / f"{part:04}.parquet")
     if part == 0:
-        save(open_seeds(copied, made.bars.suppressed).select(seed_key=seed_key(key)), folder / SEEDS)
+        save(open_seeds(copied, made.bars.suppressed).select(seed_key=seed_key(key)), to / SEEDS)
     decisions, live = made.decisions, workspace.live(order.as_of)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        told = list(pool.map(lambda product: _routed(workspace, order, part, product, made), live))
+        told = list(pool.map(lambda product: _routed(workspace, order, part, product, made, to), live))
     if order.audiences:
         rows = read_left_out(source, scope, order.audiences, order.targets, made.bars, key)
-        save(rows, folder / LEFT_OUT_FOLDER / f"{part:04}.parquet")
+        save(rows, to / LEFT_OUT_FOLDER / f"{part:04}.parquet")
     known = decisions.join(pl.concat([_TOLD.to_frame(), *told]), on="decision_id", how="left", maintain_order="left")
     known = known.with_columns(pl.coalesce(f"{name}_now", name).alias(name) for name in _LEARNT).select(
         DECISIONS.names()
     )
-    save(_nameless(known), folder / "decisions" / f"{part:04}.parquet")
+    save(_nameless(known), to / "decisions" / f"{part:04}.parquet")
     return {"people": made.bars.people.height, **{name: frame.height for name, frame in made.candidates.items()}}
 
 
-def _routed(workspace: Workspace, order: Order, part: int, product: Product, made: Decided) -> pl.DataFrame:
+def folder_apart(folder: Path, apart: str | None) -> Path:
+    """Where what is made of a part under a name of its own waits; without a name the plan's own folder."""
+    return folder / APART_FOLDER / apart if apart else folder
+
+
+def take(settings: Settings, run_id: str, apart: str) -> None:
+    """Take what was made of a part under a name into the plan, in the place of what may be there. Raises OutboxError."""
+    folder = plan_folder(settings, run_id)
+    made = folder_apart(folder, apart)
+    for file in sorted(path for path in made.rglob("*") if path.is_file()):
+        place = folder / file.relative_to(made)
+        private_folder(place.parent)
+        file.replace(place)
+    shutil.rmtree(made)
+
+
+def _routed(workspace: Workspace, order: Order, part: int, product: Product, made: Decided, to: Path) -> pl.DataFrame:
     """Route what one part was decided to get of one product, and return `_TOLD`."""
     settings, name = workspace.settings, f"{part:04}-{product.name}.parquet"
     folder, key = plan_folder(settings, order.run_id), load_key(settings.key_file)
@@ -224,7 +264,7 @@ def _routed(workspace: Workspace, order: Order, part: int, product: Product, mad
     fields = workspace.fields(product)
     about, consent = made.candidates[product.name], made.bars.consent
     facts = guarded(mine, about, product, fields, workspace.catalogue, consent, order.moment)
-    save(_missing(facts, product), folder / MISSED_FOLDER / name)
+    save(_missing(facts, product), to / MISSED_FOLDER / name)
     facts = armed(facts, product, fields, settings.name)
     facts = spared(facts, pl.read_parquet(folder / "exposure.parquet"), product, fields, settings.exposure)
     if product.name in order.products:
@@ -233,10 +273,10 @@ def _routed(workspace: Workspace, order: Order, part: int, product: Product, mad
         lanes = timed(lanes, workspace.products, settings, order.present, order.starts_at)
         wanted, offers = offered(lanes, product, settings, order.targets)
         told, counts = shown(wanted, product, workspace.words[product.name], fields, key)
-        save(told, folder / ROUTED_FOLDER / name)
-        save(counts, folder / COUNTED_FOLDER / name)
+        save(told, to / ROUTED_FOLDER / name)
+        save(counts, to / COUNTED_FOLDER / name)
         if not offers.is_empty():
-            save(offers, folder / OFFERED_FOLDER / name)
+            save(offers, to / OFFERED_FOLDER / name)
     changed = facts if product.test.levels else facts.filter(pl.col("reason").is_not_null())
     return changed.select("decision_id", pl.col(_LEARNT).name.suffix("_now"))
 
@@ -324,9 +364,15 @@ def _chosen(asked: Sequence[str], known: Sequence[str], option: str, kind: str) 
 
 
 def save(frame: pl.DataFrame, path: Path) -> None:
-    """Put a frame into a plan's folder; the disk keeps it once the plan is settled. Raises OutboxError where it is full."""
-    private_folder(path.parent)
+    """Put a frame into a plan's folder, whole or not at all; the disk keeps it once the plan is settled.
+
+    Raises:
+        OutboxError: the disk is full, or something is in the way.
+    """
+    passing = private_folder(path.parent) / f".{path.stem}.{secrets.token_hex(4)}.new"
     try:
-        frame.write_parquet(path, compression_level=1)  # as small as at 3, for two thirds of the processor time
+        frame.write_parquet(passing, compression_level=1)  # as small as at 3, for two thirds of the processor time
+        passing.replace(path)
     except (OSError, pl.exceptions.ComputeError):  # Polars tells a full disk either way
+        passing.unlink(missing_ok=True)
         raise OutboxError(path, "this file cannot be written", "free some space, or mend the rights") from None

@@ -1,4 +1,8 @@
-"""Bringing a plan's parts together, where totals meet: addresses, words, audiences, both waterfalls. It claims nothing."""
+"""Bringing a plan's parts together. It claims nothing.
+
+Totals meet: budgets, crowds, addresses (`meet`). Then each part is put into words by itself (`word_part`), anywhere. What has
+been made of all of them is counted, and the plan is done (`complete`).
+"""
 
 from __future__ import annotations
 
@@ -13,19 +17,17 @@ from flows.channels import target
 from flows.channels.cutting import too_long
 from flows.clock import present
 from flows.durable import sync_files, sync_folder, write_bytes
-from flows.errors import SourceError
 from flows.keys import Key, load_key
-from flows.ledger.claims import claimed_addresses
-from flows.ledger.store import open_ledger
 from flows.line import rolling
-from flows.line.budgeting import keep_budgets
 from flows.line.counting import Counts, missed
-from flows.line.crowding import CROWD_FILE, crowds, read_crowd, shared
+from flows.line.crowding import crowds
 from flows.line.excluding import LEFT_OUT_FILE, counted
 from flows.line.health import check_people
 from flows.line.looking import keep_first_look
-from flows.line.planned import scan_deliveries
+from flows.line.meeting import LANE, MET_FOLDER, SETTLING, Met, alone, meet
+from flows.line.planned import check_current, scan_deliveries
 from flows.line.planning import (
+    APART_FOLDER,
     AT_ONCE,
     COUNTED_FOLDER,
     LEFT_OUT_FOLDER,
@@ -33,7 +35,9 @@ from flows.line.planning import (
     OUT,
     OUT_FOLDER,
     ROUTED_FOLDER,
+    SAID_FOLDER,
     SEEDS,
+    folder_apart,
     save,
 )
 from flows.line.reconciling import in_too_small, members_of
@@ -49,10 +53,10 @@ from flows.plan import (
     read_plan,
     save_plan,
 )
-from flows.schemas import KEYS, ROUTED
+from flows.schemas import ROUTED
 from flows.stages.audience import LEFT_OUT, once_per_address, told
 from flows.stages.claims import Reach, reconciled
-from flows.stages.crowd import CLASS, lowered
+from flows.stages.crowd import lowered
 from flows.stages.delivery import shaped
 from flows.stages.message import worded
 
@@ -64,7 +68,8 @@ if TYPE_CHECKING:
     from flows.stages.message import Worded
     from flows.workspace import Workspace
 
-_LANE = (*KEYS, "lane")
+CREATIVES_FOLDER = "creatives"
+"""In a plan's folder: the creatives of each part and product, before all are brought together."""
 
 
 def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -> Plan:
@@ -81,30 +86,57 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
         SourceError: sql/customers.sql yields nobody, or a segment far fewer or more people than at the last run.
         BalanceError: the rows do not add up.
     """
+    for part in meet(workspace, run_id, parts):
+        word_part(workspace, run_id, part)
+    return complete(workspace, run_id)
+
+
+def word_part(workspace: Workspace, run_id: str, part: int, apart: str | None = None) -> int:
+    """Put words to the deliveries of one part, and return how many those are. It needs no ledger.
+
+    Writes `deliveries/<part>-<product>.parquet` and `creatives/<part>-<product>.json` into the plan's folder.
+
+    Args:
+        workspace: as it was when the run began.
+        run_id: of the run, whose totals have met.
+        part: which.
+        apart: as `plan_part` takes it.
+
+    Raises:
+        PlanError: the workspace is not as it was, here.
+        GuardError, TemplateError: see `stages.message.worded`.
+    """
     settings = workspace.settings
     folder, order = plan_folder(settings, run_id), read_order(settings, run_id)
-    if (folder / "plan.json").exists():
-        return read_plan(settings, run_id)
-    totals = _added(parts)
-    if not totals.pop("people") and not order.is_rolling:  # such a run may find that nobody is named today
-        who = "none of the customers that were asked for" if order.customers else "nobody"
-        hint = "look at the query, and at the tables it reads"
-        raise SourceError("sql/customers.sql", f"this query yields {who}", hint)
-    key = load_key(settings.key_file)
-    prices = keep_budgets(settings, folder, order)
-    classes = read_crowd(workspace, folder, order)
-    save(shared(classes), folder / CROWD_FILE)
-    barred = classes.filter(pl.col("reason").is_not_null())
-    with open_ledger(settings) as ledger:
-        taken = claimed_addresses(ledger, order.as_of)
-    if order.corrects is not None:  # it goes where a message has gone already, on purpose
-        taken = taken.clear()
-    dropped = _doubled(folder, barred, taken, key)
-    creatives: dict[str, Mapping[str, Any]] = {}
-    files = sorted((folder / ROUTED_FOLDER).glob("*.parquet"))
+    check_current(workspace, order)
+    key, to = load_key(settings.key_file), folder_apart(folder, apart)
+    classes, dropped = (pl.read_parquet(folder / MET_FOLDER / f"{name}.parquet") for name in ("classes", "dropped"))
+    files = sorted((folder / ROUTED_FOLDER).glob(f"{part:04}-*.parquet"))
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for made in pool.map(lambda file: _worded(workspace, order, file, classes, dropped, key), files):
-            creatives |= made
+        return sum(pool.map(lambda file: _worded(workspace, order, file, to, (classes, dropped), key), files))
+
+
+def complete(workspace: Workspace, run_id: str) -> Plan:
+    """Count what the parts have come to, and write down that the plan is done. Harmless when repeated.
+
+    Raises:
+        SourceError: a segment yields far fewer or more people than at the last run.
+        BalanceError: the rows do not add up.
+    """
+    folder = plan_folder(workspace.settings, run_id)
+    with alone(folder):
+        if (folder / "plan.json").exists():
+            return read_plan(workspace.settings, run_id)
+        return _complete(workspace, folder, read_order(workspace.settings, run_id))
+
+
+def _complete(workspace: Workspace, folder: Path, order: Order) -> Plan:
+    settings = workspace.settings
+    met = Met.model_validate_json((folder / MET_FOLDER / "met.json").read_bytes())
+    classes = pl.read_parquet(folder / MET_FOLDER / "classes.parquet")
+    creatives: dict[str, Mapping[str, Any]] = {}
+    for file in sorted((folder / CREATIVES_FOLDER).glob("*.json")):
+        creatives |= json.loads(file.read_bytes())
     left_out = _once(folder)
     small = _small_audiences(workspace, folder, order, creatives, left_out)
     _drop(folder, small)
@@ -113,10 +145,10 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
         save(left_out, folder / LEFT_OUT_FILE)
     lines = (json.dumps(creatives[name], ensure_ascii=False) + "\n" for name in sorted(creatives))
     write_bytes(folder / "creatives.ndjson", "".join(lines).encode())
-    plan = _counted(workspace, folder, order, totals, crowds(settings, classes), left_out)
+    plan = _counted(workspace, folder, order, met.candidates, crowds(settings, classes), left_out)
     if order.is_whole:  # a run for a few has nothing to be held against
         check_people(workspace, plan)
-    plan = plan.model_copy(update={"prices": prices, "untold": remember(settings, order, folder)})
+    plan = plan.model_copy(update={"prices": met.prices, "untold": remember(settings, order, folder)})
     _sync(folder, plan)
     save_plan(folder, plan)
     if order.corrects is None and not order.is_rolling:  # such a run has not seen everybody
@@ -127,18 +159,21 @@ def settle(workspace: Workspace, run_id: str, parts: Iterable[dict[str, int]]) -
 
 
 def _worded(
-    workspace: Workspace, order: Order, file: Path, classes: pl.DataFrame, dropped: pl.DataFrame, key: Key
-) -> Creatives:
-    """Put words to the deliveries of one product and part, keep them in the plan, and return their creatives."""
+    workspace: Workspace, order: Order, file: Path, to: Path, met: tuple[pl.DataFrame, pl.DataFrame], key: Key
+) -> int:
+    """Put words to the deliveries of one product and part, keep them with their creatives, and return how many they are."""
+    classes, dropped = met
     product = workspace.products[file.stem.partition("-")[2]]
     rows = lowered(pl.read_parquet(file), classes, product, workspace.fields(product))
-    rows = rows.join(dropped, on=_LANE, how="left", nulls_equal=True, maintain_order="left")
+    rows = rows.join(dropped, on=LANE, how="left", nulls_equal=True, maintain_order="left")
     rows = rows.with_columns(pl.coalesce("reason", "dropped").alias("reason")).drop("dropped")
     words = worded(rows.filter(pl.col("reason").is_null()), product, workspace, key)
     others = rows.filter(pl.col("reason").is_not_null()).select(*ROUTED.names(), "detail")
     told = _within_limits(words, workspace, order)
-    save(pl.concat([told, others], how="diagonal"), file.parent.parent / "deliveries" / file.name)
-    return words.creatives
+    save(pl.concat([told, others], how="diagonal"), to / "deliveries" / file.name)
+    made = json.dumps(words.creatives, ensure_ascii=False).encode()
+    write_bytes(to / CREATIVES_FOLDER / f"{file.stem}.json", made)
+    return rows.height
 
 
 def _sync(folder: Path, plan: Plan) -> None:
@@ -154,50 +189,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _doubled(folder: Path, barred: pl.DataFrame, taken: pl.DataFrame, key: Key) -> pl.DataFrame:
-    """Which lanes lose to another customer with the same address: `_LANE` and `dropped`.
-
-    Source: CONTRACTS, Channels: on a shared address the highest score wins, then the lowest customer_id. Service messages
-    are compared only with those about the same subject of the same product.
-
-    Args:
-        folder: of the plan.
-        barred: the classes whose crowd is too small: they win nothing.
-        taken: the addresses of messages that left the same day, as `claimed_addresses` yields them: they have won already.
-        key: for `address_key`.
-    """
-    columns = [*_LANE, "subject_key", "message_type", "channel", "address_match", "score", "shown", "reason"]
-    is_service = pl.col("message_type") == "service"
-    about = [pl.when(is_service).then(name).alias(f"about_{name}") for name in ("product", "subject_key")]
-    shared = ["brand", "channel", "message_type", "about_product", "about_subject_key"]
-    place = pl.struct(*shared, "address_match").hash()
-    parts = [
-        pl.scan_parquet(file)
-        .select(columns)
-        .filter(pl.col("reason").is_null(), pl.col("address_match").is_not_null())
-        .join(barred.lazy(), on=CLASS, how="anti")
-        .with_columns(about)
-        for file in sorted((folder / ROUTED_FOLDER).glob("*.parquet"))
-    ]
-    # Few addresses are shared: all others are not held, and a digest that two happen to have costs a look at both.
-    places = pl.concat([pl.Series(dtype=pl.UInt64), *(part.select(place).collect().to_series() for part in parts)])
-    several = places.filter(places.is_duplicated()).unique().implode()
-    losers = [ROUTED.to_frame().select(_LANE)]
-    if parts:
-        ranked = pl.concat(part.filter(place.is_in(several)).collect() for part in parts)
-        ranked = ranked.sort("score", "customer_id", descending=[True, False])
-        is_second = pl.int_range(pl.len()).over(*shared, "address_match") > 0
-        losers.append(ranked.filter(is_second).select(_LANE))
-    if taken.height:
-        gone = taken.with_columns(about).lazy()
-        address_key = key.of(pl.col("brand"), pl.col("channel"), pl.col("address_match"))
-        for part in parts:
-            keyed = part.with_columns(address_key=address_key)
-            met = keyed.join(gone, on=[*shared, "address_key"], how="semi", nulls_equal=True)
-            losers.append(met.select(_LANE).collect())
-    return pl.concat(losers).with_columns(dropped=pl.lit("DUPLICATE_ADDRESS")).unique()
 
 
 def _within_limits(words: Worded, workspace: Workspace, order: Order) -> pl.DataFrame:
@@ -312,13 +303,6 @@ def _counted(
 
 _PASSING = (
     f"{ROUTED_FOLDER}/", f"{COUNTED_FOLDER}/", f"{OFFERED_FOLDER}/", f"{LEFT_OUT_FOLDER}/", f"{OUT_FOLDER}/", OUT, SEEDS,
-    f"{rolling.FOLDER}/",
+    f"{rolling.FOLDER}/", f"{SAID_FOLDER}/", f"{MET_FOLDER}/", f"{CREATIVES_FOLDER}/", f"{APART_FOLDER}/",
+    SETTLING,
 )  # fmt: skip
-
-
-def _added(parts: Iterable[dict[str, int]]) -> dict[str, int]:
-    totals: dict[str, int] = {}
-    for part in parts:
-        for name, count in part.items():
-            totals[name] = totals.get(name, 0) + count
-    return totals

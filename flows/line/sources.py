@@ -15,9 +15,6 @@ from flows.errors import SettingError, SourceError, UsageError
 from flows.keys import load_key, load_keys, recognised
 from flows.ledger.consent import drain, latest_drain, suppressed, told, told_suppressions
 from flows.ledger.erasure import tombstones
-from flows.ledger.exposure import shown_lately
-from flows.ledger.history import read_history
-from flows.ledger.pressure import heard_lately
 from flows.ledger.store import open_ledger
 from flows.locales import spelt
 from flows.sample import build_sample
@@ -26,14 +23,12 @@ from flows.warehouse.queries import consent, customer_keys, customers, exclusion
 from flows.warehouse.scope import Scope, open_scoped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
-    from flows.caps import Cap
     from flows.clock import Moment
     from flows.keys import Key
-    from flows.product import Product
     from flows.settings import Settings
     from flows.warehouse.sessions import Session
     from flows.workspace import Workspace
@@ -174,7 +169,9 @@ def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
     return bars_of(source, ask(source, scope), key)
 
 
-def bars_of(source: Source, answers: Answers, key: Key, others: pl.DataFrame | None = None) -> Bars:
+def bars_of(
+    source: Source, answers: Answers, key: Key, others: pl.DataFrame | None = None, heard: Heard | None = None
+) -> Bars:
     """As `read_bars`, of what has been read.
 
     Args:
@@ -183,9 +180,10 @@ def bars_of(source: Source, answers: Answers, key: Key, others: pl.DataFrame | N
         key: for `person_key`.
         others: `customer_id, brand, channel, address_match, phone` of messages to people, whose addresses may not be those of
             today, and of seeds, which are nobody.
+        heard: what people have told us; None looks now.
     """
     settings = source.workspace.settings
-    heard = hear(settings)
+    heard = heard or hear(settings)
     keyed = answers.customers.with_columns(person_key=key.of(pl.col("customer_id")))
     said = _consent(source, answers.consent, keyed, heard.events)
     gone = erased(settings, keyed, heard.buried)
@@ -214,13 +212,6 @@ def read_people(source: Source, key: Key) -> pl.DataFrame:
 def scratch_folder(settings: Settings) -> Path:
     """Where DuckDB may spill what its memory does not hold: private, and emptied at the start of every run."""
     return private_folder(settings.folder("scratch"))
-
-
-def recent_history(settings: Settings, products: Sequence[Product], as_of: date) -> pl.DataFrame:
-    """`schemas.HISTORY` as far back as any product's `once_every` reaches."""
-    longest = max((product.once_every.every for product in products), default=timedelta(0))
-    with open_ledger(settings) as ledger:
-        return read_history(ledger, as_of - longest - timedelta(days=1), as_of)
 
 
 @dataclass(frozen=True)
@@ -267,18 +258,6 @@ def hear(settings: Settings, *, draining: bool = False) -> Heard:
     with open_ledger(settings) as ledger:
         number = drain(settings, ledger, key) if draining else latest_drain(ledger)
         return Heard(number, told(ledger), told_suppressions(ledger), tombstones(ledger))
-
-
-def recent_messages(settings: Settings, caps: Sequence[Cap], at: datetime) -> pl.DataFrame:
-    """`ledger.pressure.HEARD`, as far back from an instant as the caps look."""
-    with open_ledger(settings) as ledger:
-        return heard_lately(ledger, caps, at)
-
-
-def recent_exposure(settings: Settings, as_of: date) -> pl.DataFrame:
-    """`ledger.exposure.LATELY` as of a day."""
-    with open_ledger(settings) as ledger:
-        return shown_lately(ledger, as_of, settings.exposure)
 
 
 def bars_of_deliveries(source: Source, scope: Scope, deliveries: pl.DataFrame, key: Key, heard: Heard) -> Bars:
