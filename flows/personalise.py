@@ -6,6 +6,7 @@ Prefect keeps (parameters, states, logs, artifacts) holds a customer's data.
 
 from __future__ import annotations
 
+import json
 import logging
 import traceback
 from contextlib import contextmanager
@@ -20,18 +21,23 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State  # noqa: TC002  (the same)
+from prefect.context import FlowRunContext
 from prefect.futures import as_completed
+from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from flows import line
 from flows.channels import targets as known_targets
+from flows.cluster import Cluster, Worked, attempt, cluster, result, worked
+from flows.durable import write_bytes
 from flows.errors import JustEnoughError, LockedError, UsageError
 from flows.ledger.lock import run_lock
+from flows.line.planning import APART_FOLDER
 from flows.line.request import Carried, Delivered, Outcome, Published, Request
 from flows.pages import artifacts
-from flows.plan import Plan  # noqa: TC001  (the same)
+from flows.plan import Plan, plan_folder
 from flows.workspace import Workspace, load_workspace
 
 if TYPE_CHECKING:
@@ -49,6 +55,10 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).resolve().parent
 # DuckDB and Polars use every core by themselves, and the setting `memory` is for one part: another at a time would take as much.
 THREADS = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=1))
+
+PARTS_FILE = "parts.json"
+"""In a plan's folder: who has worked on each part."""
+_PURPOSE = "personalise under Prefect"
 
 What = Literal["plan and deliver", "plan only", "deliver a plan"]
 TargetName = Annotated[str, Field(json_schema_extra={"enum": sorted(known_targets())})]
@@ -96,51 +106,83 @@ def _workspace(folder: Path, _run_id: str) -> Workspace:
     return load_workspace(folder)
 
 
-@task(
-    task_run_name="part {part}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    log_prints=False,
-    retries=2,
-    retry_delay_seconds=[1, 10],
-    retry_condition_fn=_may_pass,
-)
-def plan_part(folder: Path, run_id: str, part: int) -> dict[str, int]:
-    """Decide for one part of the customers. Repeating it writes the same files again.
+_QUIET: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
+_AGAIN: dict[str, Any] = {**_QUIET, "retries": 2, "retry_delay_seconds": [1, 10], "retry_condition_fn": _may_pass}
+
+
+@task(task_run_name="part {part}", **_AGAIN)
+def plan_part(folder: Path, run_id: str, part: int) -> Worked:
+    """Decide for one part of the customers; of several who do only one counts.
 
     Returns:
-        Product -> candidates of this part.
+        With product -> candidates of this part.
     """
     with without_data(f"{run_id}, part {part}"):
-        return line.plan_part(_workspace(folder, run_id), run_id, part)
+        loaded = _workspace(folder, run_id)
+        return worked("plan", part, lambda apart: line.plan_part(loaded, run_id, part, apart))
 
 
-@task(
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    log_prints=False,
-    retries=2,
-    retry_delay_seconds=[1, 10],
-    retry_condition_fn=_may_pass,
-)
-def settle(folder: Path, run_id: str, totals: list[dict[str, int]]) -> Plan:
-    """Bring the parts together; harmless when repeated."""
+@task(**_AGAIN)
+def meet(folder: Path, run_id: str, totals: list[dict[str, int]]) -> list[int]:
+    """Bring totals together, and return the parts that are to be put into words; harmless when repeated."""
+    with without_data(f"{run_id}, totals"):
+        return line.meet(_workspace(folder, run_id), run_id, totals)
+
+
+@task(task_run_name="words of part {part}", **_AGAIN)
+def word_part(folder: Path, run_id: str, part: int) -> Worked:
+    """Put words to the deliveries of one part; of several who do only one counts.
+
+    Returns:
+        With the number of deliveries.
+    """
+    with without_data(f"{run_id}, words of part {part}"):
+        loaded = _workspace(folder, run_id)
+        return worked("word", part, lambda apart: line.word_part(loaded, run_id, part, apart))
+
+
+@task(**_AGAIN)
+def settle(folder: Path, run_id: str) -> Plan:
+    """Count what the parts have come to; harmless when repeated."""
     with without_data(f"{run_id}, settling"):
-        return line.settle(_workspace(folder, run_id), run_id, totals)
+        return line.complete(_workspace(folder, run_id), run_id)
 
 
-@task(task_run_name="{target} for {brand}", cache_policy=NO_CACHE, persist_result=False, log_prints=False)
+@task(task_run_name="{target} for {brand}", **_QUIET)
 def publish(folder: Path, run_id: str, target: str, brand: str) -> Published:
     """Publish one target and brand. It is not tried again here: the next run recovers what this one left behind."""
     with without_data(f"{run_id}, {target} for {brand}"):
         return line.publish(_workspace(folder, run_id), run_id, target, brand)
 
 
-@task(task_run_name="carry {target} for {brand}", cache_policy=NO_CACHE, persist_result=False, log_prints=False)
+@task(task_run_name="carry {target} for {brand}", **_QUIET)
 def carry(folder: Path, run_id: str, target: str, brand: str) -> tuple[Carried, ...]:
     """Carry to its other end what was published for one target and brand. What does not get there the next run carries."""
     with without_data(f"{run_id}, {target} for {brand}"):
         return line.carry(_workspace(folder, run_id), run_id, target, brand)
+
+
+@task(**_QUIET)
+def prepare(folder: Path) -> tuple[list[Recovered], list[Delivered]]:
+    """Finish or undo, on a worker, what killed runs left behind."""
+    with without_data("recovering"):
+        loaded = load_workspace(folder)
+        with run_lock(loaded.settings, _PURPOSE):
+            return line.prepare(loaded)
+
+
+@task(**_QUIET)
+def deliver(folder: Path, run_id: str, expect: int | None, *, allow_past: bool) -> Delivered:
+    """Deliver a plan on a worker, which holds the lock as long as it claims and seals.
+
+    Whoever is given it after a worker that was lost finds what that one left behind, as the next run would: nobody can hold the
+    lock beside a worker that was only given up.
+    """
+    with without_data(f"{run_id}, delivering"):
+        loaded = load_workspace(folder)
+        with run_lock(loaded.settings, _PURPOSE):
+            _tell(line.tidy(loaded) + line.carry_late(loaded), ())
+            return _delivered(loaded, run_id, expect, allow_past=allow_past)
 
 
 @flow(
@@ -176,24 +218,56 @@ def personalise(  # noqa: PLR0913  (a form: each parameter is a field of it)
     """
     with without_data("personalise"):
         loaded = load_workspace(workspace)
-        with run_lock(loaded.settings, "personalise under Prefect"):
+        if what == "deliver a plan" and run_id is None:
+            raise UsageError("run_id", "no plan is named", "name the one to deliver; the page of a plan shows it")
+        request = Request(as_of, products, targets, parts, allow_past)
+        if loaded.settings.runner == "dask":
+            return _done(_on_a_cluster(loaded, what, request, run_id, expect))
+        with run_lock(loaded.settings, _PURPOSE):
             if what == "deliver a plan":
-                if run_id is None:
-                    raise UsageError(
-                        "run_id", "no plan is named", "name the one to deliver; the page of a plan shows it"
-                    )
                 _tell(line.tidy(loaded) + line.carry_late(loaded), ())
-                delivered = _delivered(loaded, run_id, expect, allow_past=allow_past)
+                delivered = _delivered(loaded, str(run_id), expect, allow_past=allow_past)
                 return _done(Outcome((), (), delivered.plan, delivered))
             recovered, resumed = ([], []) if what == "plan only" else line.prepare(loaded)
             _tell(recovered, resumed)
-            planned = _planned(loaded, Request(as_of, products, targets, parts, allow_past))
-            _show(planned, loaded, deliverable=what == "plan only")
+            planned = _planned(loaded, request, what)
             if what == "plan only":
                 return _done(Outcome((), (), planned, None))
             allow_past = allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
             delivered = _delivered(loaded, planned.order.run_id, expect, allow_past=allow_past)
             return _done(Outcome(tuple(recovered), tuple(resumed), planned, delivered))
+
+
+def _on_a_cluster(loaded: Workspace, what: What, request: Request, run_id: str | None, expect: int | None) -> Outcome:
+    """The same on the workers of a cluster: this process holds the lock while it plans, and hands on paths and counts alone.
+
+    Who delivers holds the lock then, and no other: what this process held would be gone with it, while the worker goes on.
+    """
+    if not PREFECT_API_URL.value():
+        hint = "start one with: prefect server start; then set PREFECT_API_URL, for the workers too"
+        raise UsageError("PREFECT_API_URL", "the workers of a cluster need a Prefect server that they can reach", hint)
+    folder, allow_past = loaded.settings.workspace, request.allow_past
+    with cluster(loaded.settings) as workers:
+        recovered, resumed = [], []
+        if what == "plan and deliver":
+            recovered, resumed = _once(workers, prepare, folder=folder)
+            _tell(recovered, resumed)
+        if what == "deliver a plan":
+            delivered = _once(workers, deliver, folder=folder, run_id=run_id, expect=expect, allow_past=allow_past)
+            return Outcome((), (), delivered.plan, delivered)
+        with run_lock(loaded.settings, _PURPOSE):
+            planned = _planned(loaded, request, what, workers)
+        if what == "plan only":
+            return Outcome((), (), planned, None)
+        allow_past = allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
+        run_id = planned.order.run_id
+        delivered = _once(workers, deliver, folder=folder, run_id=run_id, expect=expect, allow_past=allow_past)
+        return Outcome(tuple(recovered), tuple(resumed), planned, delivered)
+
+
+def _once(workers: Cluster | None, step: Task[..., Any], **given: Any) -> Any:  # noqa: ANN401
+    """A step that only one can do: on one of the workers, or here."""
+    return step(**given) if workers is None else result(workers.runner.submit(step, given))
 
 
 def _tell(recovered: Sequence[Recovered], resumed: Sequence[Delivered]) -> None:
@@ -205,33 +279,62 @@ def _tell(recovered: Sequence[Recovered], resumed: Sequence[Delivered]) -> None:
         log.warning("plan %s of an earlier run: %s", delivered.plan.order.run_id, artifacts.outcome_line(delivered))
 
 
-def _planned(workspace: Workspace, request: Request) -> Plan:
+def _planned(workspace: Workspace, request: Request, what: What, workers: Cluster | None = None) -> Plan:
     folder, log = workspace.settings.workspace, get_run_logger()
     log.info("reading the warehouse")
-    order = line.begin(workspace, request)
+    order = line.begin(workspace, replace(request, workers=workers.workers if workers else 1))
     log.info("plan %s for %s: %d parts", order.run_id, order.as_of, order.parts)
     for product in order.overdue:
         log.warning("%s is left out, since its review date has passed", product)
     for product, why in order.paused.items():
         log.warning("%s is left out, since it is paused: %s", product, why)
-    settled = settle(folder, order.run_id, _all_parts(folder, order))
-    log.info("plan %s: %d get something", order.run_id, settled.people_count)
-    return settled
+    run_id = order.run_id
+    decided = _each(workspace, order, plan_part, range(order.parts), workers)
+    parts = _once(workers, meet, folder=folder, run_id=run_id, totals=[each.found for each in decided])
+    worded = _each(workspace, order, word_part, parts, workers)
+    _note(workspace, order, {"plan": decided, "word": worded})
+    settled = _once(workers, settle, folder=folder, run_id=run_id)
+    log.info("plan %s: %d get something", run_id, settled.people_count)
+    _show(settled, workspace, deliverable=what == "plan only")
+    return cast("Plan", settled)
 
 
-def _all_parts(folder: Path, order: Order) -> list[dict[str, int]]:
-    """Every part planned, a few at a time, with a bar that moves where there is more than one."""
+def _each(
+    workspace: Workspace, order: Order, step: Task[..., Worked], parts: Sequence[int], workers: Cluster | None
+) -> list[Worked]:
+    """A step done for each part, a few at a time, and taken into the plan; with a bar that moves where there is more than one."""
     log, run_id = get_run_logger(), order.run_id
-    waiting = [plan_part.submit(folder, run_id, part) for part in range(order.parts)]
-    about = ("personalise-progress", f"parts of {run_id}")
-    bar = cast("UUID", create_progress_artifact(0.0, *about)) if order.parts > 1 else None
-    counts: list[dict[str, int]] = []
+    runner: TaskRunner[Any] = workers.runner if workers else FlowRunContext.get().task_runner  # type: ignore[union-attr]
+    given = {"folder": workspace.settings.workspace, "run_id": run_id}
+    waiting = [runner.submit(step, {**given, "part": part}) for part in parts]
+    has_bar, about = step is plan_part and len(parts) > 1, ("personalise-progress", f"parts of {run_id}")
+    bar = cast("UUID", create_progress_artifact(0.0, *about)) if has_bar else None
+    done: list[Worked] = []
     for future in as_completed(waiting):
-        counts.append(future.result())
-        log.info("planned %d of %d parts", len(counts), order.parts)
+        made: Worked = result(future)
+        line.take(workspace.settings, run_id, made.apart)
+        done.append(made)
+        did = "planned" if step is plan_part else "put into words"
+        log.info("%s %d of %d parts", did, len(done), len(parts))
+        log.info("part %d took %.1f s of %s", made.part, made.seconds, made.worker)
         if bar is not None:
-            update_progress_artifact(bar, 100.0 * len(counts) / order.parts)
-    return counts
+            update_progress_artifact(bar, 100.0 * len(done) / len(parts))
+    return done
+
+
+def _note(workspace: Workspace, order: Order, steps: dict[str, list[Worked]]) -> None:
+    """Write down who has worked on each part, in the plan's folder; and in the log what was begun more than once."""
+    log, folder = get_run_logger(), plan_folder(workspace.settings, order.run_id)
+    left = [path.name for path in (folder / APART_FOLDER).glob("*")]
+    noted = []
+    for step, done in steps.items():
+        for each in sorted(done, key=lambda made: made.part):
+            attempts = 1 + sum(name.startswith(attempt(step, each.part)) for name in left)
+            if attempts > 1:
+                log.warning("%s %d was begun %d times: who had it first was lost", step, each.part, attempts)
+            about = {"worker": each.worker, "seconds": each.seconds, "attempts": attempts}
+            noted.append({"step": step, "part": each.part, **about})
+    write_bytes(folder / PARTS_FILE, json.dumps(noted, indent=1).encode())
 
 
 def _delivered(workspace: Workspace, run_id: str, expect: int | None, *, allow_past: bool) -> Delivered:

@@ -39,6 +39,12 @@ def _zone(name: str) -> str:
     return name
 
 
+def _scheduler(address: str | None) -> str | None:
+    if address is not None and not re.fullmatch(r"(tcp|tls)://(\[[0-9a-fA-F:]+\]|[^\s/:]+):\d+", address):
+        raise ValueError("this is no address of a scheduler | write it as in tcp://10.0.0.5:8786")
+    return address
+
+
 def _hosts(given: object) -> object:
     """Hosts in small letters; an environment variable has them with commas between."""
     hosts = given.split(",") if isinstance(given, str) else given
@@ -202,6 +208,9 @@ class Settings(BaseModel):
         memory: what a run may use at a time.
         query_seconds: how long one query may take.
         parts: into how many parts of the customers a run is cut; None makes as many as `memory` asks for.
+        runner: who plans the parts under Prefect: threads of the flow's own process, or the workers of a Dask cluster.
+        dask_address: of the cluster's scheduler; None starts a cluster on this machine, for the run.
+        dask_workers: of such a cluster; None makes one for each core.
         rolling: whether a run reads segments that say `tells_when_due` only of people of whom something has changed.
         full_every: how long after everybody was read last such a run reads everybody again.
         lock_wait_seconds: how long a run waits for another one to end.
@@ -251,6 +260,9 @@ class Settings(BaseModel):
     memory: Annotated[ByteSize, Field(ge=2**29)] = ByteSize(4 * 2**30)
     query_seconds: float = Field(default=3600, gt=0, le=86_400)
     parts: int | None = Field(default=None, ge=1, le=4096)
+    runner: Literal["threads", "dask"] = "threads"
+    dask_address: Annotated[str | None, AfterValidator(_scheduler)] = None
+    dask_workers: int | None = Field(default=None, ge=1, le=1024)
     rolling: bool = False
     full_every: Duration = Field(default="7 days", validate_default=True)
     lock_wait_seconds: float = Field(default=0, ge=0)

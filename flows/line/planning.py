@@ -171,18 +171,23 @@ def begin(workspace: Workspace, request: Request) -> Order:
 
 _BYTES = 2**30
 """What a part takes, however few people are in it."""
+_PARTS_EACH = 2
+"""Parts for each of several workers: one that is slow, or is lost, then keeps the others waiting for less."""
 _BYTES_EACH = 2_500
 """What it takes more for each person: benchmarks/line.py, with a third more."""
 
 
 def _parts(source: Source, request: Request, table_rows: Mapping[str, int]) -> int:
-    """Into how many parts the customers have to be cut, so that each fits into the memory."""
+    """Into how many parts the customers have to be cut, so that each fits into the memory, and each worker has some."""
     memory = source.workspace.settings.memory
-    if request.customers or parts_needed(sum(table_rows.values()), memory) == 1:  # nobody has to be counted
+    if request.customers:
         return 1
+    least = request.workers * _PARTS_EACH if request.workers > 1 else 1
+    if parts_needed(sum(table_rows.values()), memory) <= least:  # nobody has to be counted
+        return min(least, MOST_PARTS)
     with source.open(Scope(), source.moment.now) as session:
         people = count_customers(session, source.workspace.queries, source.moment)
-    return min(parts_needed(people, memory), MOST_PARTS)
+    return min(max(parts_needed(people, memory), least), MOST_PARTS)
 
 
 def parts_needed(people: int, memory: int) -> int:
@@ -213,7 +218,7 @@ def plan_part(workspace: Workspace, run_id: str, part: int, apart: str | None = 
     """
     settings = workspace.settings
     folder = plan_folder(settings, run_id)
-    order, to = read_order(settings, run_id), folder_apart(folder, apart)
+    order, to = read_order(settings, run_id), private_folder(folder_apart(folder, apart))
     check_current(workspace, order)
     key, scope = load_key(settings.key_file), Scope(part, order.parts, order.customers or None)
     said = Heard(order.drain, *(pl.read_parquet(folder / SAID_FOLDER / f"{name}.parquet") for name in _SAID))

@@ -33,6 +33,7 @@ class Request:
         allow_past: deliver for a day that is over.
         customers: narrows whom the run is about, by their ids; empty is everybody.
         rolling: read only of people of whom something has changed, see `line.rolling`; None takes the setting.
+        workers: how many plan parts at the same time.
     """
 
     as_of: date | None = None
@@ -42,6 +43,7 @@ class Request:
     allow_past: bool = False
     customers: tuple[str, ...] = ()
     rolling: bool | None = None
+    workers: int = 1
 
 
 @dataclass(frozen=True)

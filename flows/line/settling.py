@@ -16,7 +16,7 @@ import polars as pl
 from flows.channels import target
 from flows.channels.cutting import too_long
 from flows.clock import present
-from flows.durable import sync_files, sync_folder, write_bytes
+from flows.durable import private_folder, sync_files, sync_folder, write_bytes
 from flows.keys import Key, load_key
 from flows.line import rolling
 from flows.line.counting import Counts, missed
@@ -109,7 +109,7 @@ def word_part(workspace: Workspace, run_id: str, part: int, apart: str | None = 
     settings = workspace.settings
     folder, order = plan_folder(settings, run_id), read_order(settings, run_id)
     check_current(workspace, order)
-    key, to = load_key(settings.key_file), folder_apart(folder, apart)
+    key, to = load_key(settings.key_file), private_folder(folder_apart(folder, apart))
     classes, dropped = (pl.read_parquet(folder / MET_FOLDER / f"{name}.parquet") for name in ("classes", "dropped"))
     files = sorted((folder / ROUTED_FOLDER).glob(f"{part:04}-*.parquet"))
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -44,6 +44,7 @@ LEVELS = [
     {"stages"},
     {"line", "pages", "learning"},
     {
+        "cluster",
         "personalise",
         "prove",
         "respond",
@@ -69,6 +70,9 @@ DOORS = {
     "botocore": ("flows.transports.s3",),
     "asyncssh": ("flows.transports.sftp",),
     "pysequoia": ("flows.openpgp",),
+    "dask": ("flows.cluster",),
+    "distributed": ("flows.cluster",),
+    "prefect_dask": ("flows.cluster",),
     "prefect": tuple(f"flows.{flow}" for flow in FLOWS),
 }
 

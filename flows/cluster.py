@@ -1,0 +1,147 @@
+"""The one door to Dask: worker processes, on this machine or on many, that plan and word the parts of a run under Prefect.
+
+An extra, which nobody has to install. What goes to the workers and comes back is paths, names and counts; rows lie in the plan's
+folder, which all of them see.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from socket import gethostname
+from typing import TYPE_CHECKING, Any
+
+from flows.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from prefect_dask import DaskTaskRunner
+
+    from flows.settings import Settings
+
+_SETTING = "pyproject.toml: tool.justenough"
+
+
+@dataclass(frozen=True)
+class Worked:
+    """What somebody has made of a part of a run.
+
+    Attributes:
+        part: which.
+        apart: the name under which it waits to be taken into the plan.
+        worker: the machine, and the process.
+        seconds: that it took.
+        found: what is told of it: counts.
+    """
+
+    part: int
+    apart: str
+    worker: str
+    seconds: float
+    found: Any
+
+
+def worked(step: str, part: int, work: Callable[[str], Any]) -> Worked:
+    """Work on a part under a name that nobody else has, who may be at the same part."""
+    worker = f"{gethostname()}-{os.getpid()}"
+    apart = f"{attempt(step, part)}{worker}-{secrets.token_hex(4)}"
+    began = time.monotonic()
+    found = work(apart)
+    return Worked(part, apart, worker, round(time.monotonic() - began, 3), found)
+
+
+def attempt(step: str, part: int) -> str:
+    """What the names begin with under which somebody works on a part."""
+    return f"{step}-{part:04}-"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Worker processes, each for one part at a time.
+
+    Attributes:
+        runner: gives them Prefect's tasks.
+        workers: how many there are.
+    """
+
+    runner: DaskTaskRunner
+    workers: int
+
+
+@contextmanager
+def cluster(settings: Settings) -> Iterator[Cluster]:
+    """The workers of the cluster that the settings name; where they name none, of one on this machine, while it is used.
+
+    A task whose worker is lost is given to another one; Dask does so three times.
+
+    Raises:
+        SettingError: Dask is not installed, nobody answers at the address, or there are no workers that take one part each.
+    """
+    runner_class, config = _installed()
+    count = settings.dask_workers or os.cpu_count() or 1
+    options: dict[str, Any] = {"address": settings.dask_address, "client_kwargs": {"timeout": _PATIENCE_SECONDS}}
+    if settings.dask_address is None:
+        options = {"cluster_kwargs": {"n_workers": count, **_LOCAL}}
+    # Polars reads it when it is imported, so it has to be there before a worker's process is.
+    cores = max((os.cpu_count() or 1) // count, 1)
+    with (
+        config.set({"distributed.nanny.pre-spawn-environ.POLARS_MAX_THREADS": cores}),
+        runner_class(**options) as runner,
+    ):
+        threads = _threads(runner, settings)
+        yield Cluster(runner, len(threads))
+
+
+_PATIENCE_SECONDS = 30
+_LOCAL = {"threads_per_worker": 1, "processes": True, "memory_limit": 0, "dashboard_address": None}
+"""The memory of a part is bounded by the setting `memory`; a second opinion would end workers that do what they may."""
+
+
+def result(future: Any) -> Any:  # noqa: ANN401
+    """What came of a task, of any runner's.
+
+    Raises:
+        SettingError: each worker that it was given to ended.
+        JustEnoughError: what the task raised.
+    """
+    try:
+        return future.result()
+    except Exception as problem:
+        if type(problem).__name__ != "KilledWorker":
+            raise
+        what = "each of the workers that a part was given to ended, four in all"
+        hint = (
+            "see what ended them; where it was their memory, set `memory` to less than a worker has, or `parts` to more"
+        )
+        raise SettingError(f"{_SETTING}.memory", what, hint) from None
+
+
+def _installed() -> tuple[type[DaskTaskRunner], Any]:
+    try:
+        from dask import config
+        from prefect_dask import DaskTaskRunner
+    except ImportError:
+        hint = "pip install 'justenough[dask]', or set runner = \"threads\""
+        raise SettingError(f"{_SETTING}.runner", "'dask' needs prefect-dask and distributed", hint) from None
+    return DaskTaskRunner, config
+
+
+def _threads(runner: DaskTaskRunner, settings: Settings) -> dict[str, int]:
+    """Worker -> how many tasks it takes at a time."""
+    where, address = f"{_SETTING}.dask_address", settings.dask_address
+    try:
+        found: dict[str, int] = runner.client.nthreads()
+    except OSError:
+        hint = "start it with: dask scheduler; then workers with: dask worker ADDRESS --nthreads 1"
+        raise SettingError(where, f"no scheduler answers at {address}", hint) from None
+    if not found:
+        hint = "start some with: dask worker ADDRESS --nthreads 1"
+        raise SettingError(where, f"the cluster at {address} has no workers", hint)
+    if max(found.values()) > 1:
+        what = f"a worker takes {max(found.values())} parts at a time, and the setting `memory` is for one"
+        raise SettingError(where, what, "start workers with --nthreads 1, and more of them with --nworkers")
+    return found
