@@ -6,6 +6,7 @@ folder, which all of them see.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import secrets
 import time
@@ -86,14 +87,13 @@ def cluster(settings: Settings) -> Iterator[Cluster]:
     options: dict[str, Any] = {"address": settings.dask_address, "client_kwargs": {"timeout": _PATIENCE_SECONDS}}
     if settings.dask_address is None:
         options = {"cluster_kwargs": {"n_workers": count, **_LOCAL}}
-    # Polars reads it when it is imported, so it has to be there before a worker's process is.
-    cores = max((os.cpu_count() or 1) // count, 1)
-    with (
-        config.set({"distributed.nanny.pre-spawn-environ.POLARS_MAX_THREADS": cores}),
-        runner_class(**options) as runner,
-    ):
-        threads = _threads(runner, settings)
-        yield Cluster(runner, len(threads))
+    local = {
+        # Polars reads it when it is imported, so it has to be there before a worker's process is.
+        "distributed.nanny.pre-spawn-environ.POLARS_MAX_THREADS": max((os.cpu_count() or 1) // count, 1),
+        "distributed.worker.daemon": False,
+    }
+    with config.set(local), runner_class(**options) as runner:
+        yield Cluster(runner, _fit(runner, settings))
 
 
 _PATIENCE_SECONDS = 30
@@ -130,18 +130,32 @@ def _installed() -> tuple[type[DaskTaskRunner], Any]:
     return DaskTaskRunner, config
 
 
-def _threads(runner: DaskTaskRunner, settings: Settings) -> dict[str, int]:
-    """Worker -> how many tasks it takes at a time."""
+def _fit(runner: DaskTaskRunner, settings: Settings) -> int:
+    """How many workers there are; all can do what is asked of them."""
     where, address = f"{_SETTING}.dask_address", settings.dask_address
     try:
-        found: dict[str, int] = runner.client.nthreads()
+        threads: dict[str, int] = runner.client.nthreads()
+        are_daemons: dict[str, bool] = runner.client.run(is_daemon)
     except OSError:
         hint = "start it with: dask scheduler; then workers with: dask worker ADDRESS --nthreads 1"
         raise SettingError(where, f"no scheduler answers at {address}", hint) from None
-    if not found:
+    except ModuleNotFoundError as missing:
+        what = f"the workers at {address} have no '{missing.name}'"
+        raise SettingError(where, what, "install there what is installed here") from None
+    if not threads:
         hint = "start some with: dask worker ADDRESS --nthreads 1"
         raise SettingError(where, f"the cluster at {address} has no workers", hint)
-    if max(found.values()) > 1:
-        what = f"a worker takes {max(found.values())} parts at a time, and the setting `memory` is for one"
+    if max(threads.values()) > 1:
+        what = f"a worker takes {max(threads.values())} parts at a time, and the setting `memory` is for one"
         raise SettingError(where, what, "start workers with --nthreads 1, and more of them with --nworkers")
-    return found
+    if any(are_daemons.values()):
+        hint = "start workers with DASK_DISTRIBUTED__WORKER__DAEMON=False in their environment"
+        raise SettingError(
+            where, "its workers may start no process, and so read nothing that others have written", hint
+        )
+    return len(threads)
+
+
+def is_daemon() -> bool:
+    """Whether this process may start no other by `multiprocessing`, as `contained` does."""
+    return multiprocessing.current_process().daemon

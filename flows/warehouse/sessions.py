@@ -14,6 +14,7 @@ import os
 import pickle
 import re
 import resource
+import secrets
 import select
 import shutil
 import struct
@@ -125,7 +126,8 @@ class Session:
         """
         self._child = _opened_child()
         self._limits = LOOKING
-        self._spill = scratch.absolute() / str(self._child.id) if scratch else None
+        # The folder may be shared by machines, on each of which a process has this number.
+        self._spill = scratch.absolute() / f"{self._child.id}-{secrets.token_hex(4)}" if scratch else None
         with translated("memory"):
             self.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{quote(memory)}'")
             # By itself DuckDB would spill rows of people into the folder that it was started in.

@@ -28,7 +28,7 @@ class Processes:
     """What was started, where it writes to, and how to ask the server."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        self.home, self.logs, port = folder / "home", folder / "logs", _free_port()
+        self.home, self.logs, port = folder / "home", folder / "logs", free_port()
         self.logs.mkdir()
         self.url = f"http://127.0.0.1:{port}/api"
         self.port = str(port)
@@ -130,6 +130,10 @@ class Processes:
         tails = [f"---- {file.stem}\n" + file.read_text("utf-8", "replace")[-6000:] for file in self.logs.iterdir()]
         return "\n".join(sorted(tails))
 
+    def pid(self, name: str) -> int:
+        """Of a process that was started."""
+        return self._started[name].pid
+
     def stop(self, *names: str) -> None:
         """End these, or all: politely, then by force, children included."""
         chosen = [self._started[name] for name in names or reversed(self._started)]
@@ -154,7 +158,7 @@ class Processes:
                     os.kill(int(process.name), signal.SIGKILL)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port: int = held.getsockname()[1]

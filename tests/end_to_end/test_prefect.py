@@ -54,7 +54,7 @@ class Happened:
 def happened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Happened]:
     folder = tmp_path_factory.mktemp("prefect")
     names = ("command_line", "scheduled", "by_hand", "looked_at", "broken")
-    folders = {name: _workspace(folder / name) for name in names}
+    folders = {name: workspace(folder / name) for name in names}
     broken = folders["broken"] / "sql" / "customers.sql"
     _replace(broken, "c.email,", "cast(c.email as integer) as email,")
     _replace(folders["scheduled"] / "prefect.yaml", NIGHTLY, SHORT)
@@ -145,27 +145,27 @@ def test_a_run_that_the_scheduler_made_delivers_what_the_command_line_delivers(h
     assert happened.scheduled["auto_scheduled"] is True
     assert happened.scheduled["created_by"]["type"] == "SCHEDULE"
     assert list(dict.fromkeys(history)) == ["SCHEDULED", "PENDING", "RUNNING", "COMPLETED"], happened.scheduled["state"]
-    assert _payload(happened.folders["scheduled"]) == _payload(happened.folders["command_line"])
+    assert payload(happened.folders["scheduled"]) == payload(happened.folders["command_line"])
 
 
 def test_a_run_by_hand_in_three_parts_delivers_what_the_command_line_delivers(happened: Happened):
     assert happened.by_hand["auto_scheduled"] is False
     assert happened.by_hand["state"]["type"] == "COMPLETED", happened.by_hand["state"]
-    assert _payload(happened.folders["by_hand"]) == _payload(happened.folders["command_line"])
+    assert payload(happened.folders["by_hand"]) == payload(happened.folders["command_line"])
 
 
 def test_a_plan_that_was_looked_at_is_delivered_by_its_name(happened: Happened):
     assert happened.plain["files_before_delivery"] == []
-    assert _payload(happened.folders["looked_at"]) == _payload(happened.folders["command_line"])
+    assert payload(happened.folders["looked_at"]) == payload(happened.folders["command_line"])
 
 
 def test_there_was_something_to_compare(happened: Happened):
-    payload = _payload(happened.folders["command_line"])
-    targets = {name.partition("/")[0] for name in payload}
+    written = payload(happened.folders["command_line"])
+    targets = {name.partition("/")[0] for name in written}
     assert targets == {"ads_audiences", "email_file", "fcm", "ses", "sms_file", "web_profiles", "web_profiles_parquet"}
     # Four thousand customers are too few to be shown ads: no audience has the hundred that share what it tells. Enough of them
     # have bought lately to be left out of other campaigns.
-    assert {name.split("/")[-1] for name in payload if name.startswith("ads_audiences/")} == {
+    assert {name.split("/")[-1] for name in written if name.startswith("ads_audiences/")} == {
         "exclude-additions-0001.csv"
     }
     assert happened.plain["people"] > 100
@@ -247,18 +247,18 @@ def test_a_broken_query_fails_the_run_with_its_place_and_without_a_value(happene
 
 
 def test_nothing_that_prefect_keeps_or_says_holds_a_customers_data(happened: Happened):
-    canaries = _identities(happened.folders["command_line"])
+    canaries = identities(happened.folders["command_line"])
     assert len(canaries) > 100
     kept = [path for path in happened.processes.home.rglob("*") if path.is_file()]
     assert any(path.name == "prefect.db" for path in kept)
     assert any(path.parent.name == "storage" for path in kept)  # errors are kept there, in base64
     held = [layer for path in [*kept, *happened.processes.logs.iterdir()] for layer in layers(path.read_bytes())]
-    assert _known(canaries, held) == set()
+    assert known(canaries, held) == set()
     outbox = [path.read_bytes() for path in (happened.folders["by_hand"] / "outbox").rglob("*") if path.is_file()]
-    assert _known(canaries, outbox) == canaries  # what is looked for would be found
+    assert known(canaries, outbox) == canaries  # what is looked for would be found
 
 
-def _known(canaries: set[str], contents: list[bytes]) -> set[str]:
+def known(canaries: set[str], contents: list[bytes]) -> set[str]:
     """Those that stand in any content: addresses and numbers anywhere, ids and names as words."""
     whole = b"\n".join(contents)
     words = {word.decode() for word in re.findall(rb"[A-Za-z0-9]+", whole)}
@@ -323,7 +323,7 @@ def _artifacts(happened: Happened, run_id: str, key: str) -> list[Any]:
 # ---- workspaces
 
 
-def _workspace(folder: Path) -> Path:
+def workspace(folder: Path) -> Path:
     """A copy of the repository's workspace and of its prefect.yaml."""
     folder.mkdir()
     for name in ("pyproject.toml", "prefect.yaml"):
@@ -339,14 +339,14 @@ def _replace(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), "utf-8")
 
 
-def _payload(folder: Path) -> dict[str, str]:
+def payload(folder: Path) -> dict[str, str]:
     """File in the outbox -> SHA-256; the manifests, which hold times and run ids, apart."""
     outbox = folder / "outbox"  # beside the batches there is the note of how much has happened
     files = [path for path in outbox.glob("*/*/*") if path.is_file() and path.name != "manifest.json"]
     return {str(file.relative_to(outbox)): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
 
 
-def _identities(folder: Path) -> set[str]:
+def identities(folder: Path) -> set[str]:
     """Ids, addresses, telephone numbers and long first names of those who get something."""
     found: set[str] = set()
     for file in (folder / "outbox").rglob("recipients-*.csv"):
