@@ -62,19 +62,21 @@ def test_a_plan_whose_parts_are_made_one_by_one_is_the_plan_of_a_run(tiny, begun
     assert content(plan) == content(whole)
     assert (plan.people, plan.counts, plan.crowds) == (whole.people, whole.counts, whole.crowds)
     left = {path.name for path in folder.iterdir()}
+    assert left.isdisjoint({"said", "met", "creatives", "apart", "routed", "settling.lock"})
     assert left == {path.name for path in plan_folder(workspace.settings, whole.order.run_id).iterdir()}
 
 
 def test_a_part_that_two_have_planned_is_the_ones_whose_work_was_taken_whatever_the_other_still_writes(tiny, begun):
     workspace, run_id, folder = begun
-    counts = each_apart(workspace, run_id, line.plan_part, (1, 2))
-    line.plan_part(workspace, run_id, 0, "given-up")
+    counts = each_apart(workspace, run_id, line.plan_part, range(PARTS))
+    decided = {path: path.read_bytes() for path in folder.glob("*/*.parquet")}
     tiny.warehouse("UPDATE needs SET interest = 0")  # whoever reads later reads something else
-    counts += each_apart(workspace, run_id, line.plan_part, [0], "second")
-    second = pl.read_parquet(folder / "decisions/0000.parquet")
-    assert second.filter(pl.col("reason").is_null(), pl.col("product") == "care").is_empty()
-    finished(workspace, run_id, counts)
-    assert pl.read_parquet(folder / "decisions/0000.parquet").equals(second)
+    for part in range(PARTS):
+        line.plan_part(workspace, run_id, part, f"given-up-{part}")
+        late = pl.read_parquet(folder / f"apart/given-up-{part}/decisions/{part:04}.parquet")
+        assert late.filter(pl.col("reason").is_null(), pl.col("product") == "care").is_empty()
+    assert {path: path.read_bytes() for path in folder.glob("*/*.parquet")} == decided
+    assert finished(workspace, run_id, counts).people_count == 10
     assert not (folder / "apart").exists()
 
 
@@ -88,6 +90,8 @@ def test_words_that_come_late_change_nothing_of_a_plan_that_is_done(begun):
     for name in ("met", "routed"):
         shutil.copytree(kept / name, folder / name)
     shutil.rmtree(kept)
+    for file in folder.glob("routed/*.parquet"):
+        pl.read_parquet(file).head(1).write_parquet(file)  # before budgets, say
     line.word_part(workspace, run_id, parts[0], "late")
     assert line.complete(workspace, run_id) == plan
     assert line.meet(workspace, run_id, counts) == []
