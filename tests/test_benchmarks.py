@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from benchmarks.against import too_few
+from benchmarks.cluster import Run, beyond, table, wrong
 from benchmarks.figures import read
 from benchmarks.outputs import Outputs, differences, unbalanced
 from benchmarks.rendering import ENGINES
@@ -232,6 +233,54 @@ def test_a_changed_floor_or_script_has_another_digest(file, changes, tmp_path):
     assert [one != other for one, other in zip(before, after, strict=True)] == changes
 
 
+@pytest.mark.slow
+@pytest.mark.end_to_end
+@pytest.mark.timeout(1800)
+def test_a_cluster_is_measured_against_threads_with_a_worker_killed():
+    command = [sys.executable, str(BENCHMARKS / "cluster.py"), "--customers", "2000", "--parts", "4"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "every file of the workers is that of the threads, byte for byte" in printed
+    rows = {line[:24].strip(): line[24:].split(maxsplit=5) for line in printed.splitlines()}
+    assert rows["threads"][5] == rows["dask"][5] == "-"
+    assert rows["dask, a worker killed"][5].startswith("plan ")
+    assert all(float(rows[name][3]) < 300 for name in ("dask", "dask, a worker killed"))
+
+
+def test_workers_that_write_other_bytes_are_not_measured():
+    threads, dask = _run("threads"), _run("dask", digests={"ses/1/recipients-0001.csv": "ab", "ses/1/more.csv": "ef"})
+    assert wrong([threads, threads], 400) == []
+    assert wrong([threads, dask], 400) == [
+        f"dask: ses/1/{name} is not what the threads have written" for name in ("more.csv", "recipients-0001.csv")
+    ]
+
+
+def test_a_killed_worker_whose_part_nobody_did_again_is_not_measured():
+    once, again = _part("plan", 3, "here-1", 2.0), _part("plan", 3, "here-1", 2.0, attempts=2)
+    complaint = "dask: part 3 lost its worker, and nobody was seen to do it again"
+    assert wrong([_run("threads"), _run("dask", parts=[once], killed=3)], 400) == [complaint]
+    assert wrong([_run("threads"), _run("dask", parts=[again], killed=3)], 400) == []
+
+
+def test_a_cluster_is_held_to_what_is_promised_of_a_million_customers():
+    alone = [_part("plan", part, "here-1", 2.0) for part in range(2)]
+    shared = [_part("plan", 0, "here-1", 5.0), _part("plan", 1, "here-2", 4.5), _part("plan", 2, "here-3", 0.5)]
+    good = _run("dask", parts=shared, grown=299.0, passed=9.9)
+    bad = _run("dask", parts=alone, grown=300.0, passed=10.0)
+    assert beyond([_run("threads"), bad], 999_999) == []
+    assert beyond([_run("threads"), good], 1_000_000) == []
+    assert beyond([_run("threads"), bad], 1_000_000) == [
+        "dask: 0% of the part-seconds lie in two worker processes",
+        "dask: the process of the flow has grown by 300 MB",
+        "dask: 10.0 MB have passed the scheduler",
+    ]
+    assert table([good]).splitlines()[1:] == [
+        "dask                         30.0     10.0      95%       299       9.90  -",
+        "  dask, here-1: 5.0 s of parts",
+        "  dask, here-2: 4.5 s of parts",
+        "  dask, here-3: 0.5 s of parts",
+    ]
+
+
 @pytest.mark.parametrize("name", ALONE)
 def test_floor_and_script_import_nothing_of_the_program(name):
     imported = {each.partition(".")[0] for each in Module(BENCHMARKS / f"{name}.py", name).imports}
@@ -254,6 +303,16 @@ def _digests(folder):
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, env=environment)
     return done.stdout.split()
+
+
+def _run(name, *, parts=(), grown=0.0, passed=0.0, killed=None, digests=None):
+    told = {"seconds": 30.0, "grown_mb": grown}
+    written = digests or {"ses/1/recipients-0001.csv": "cd"}
+    return Run(name, told, list(parts), passed, killed, _outputs({}, []), written)
+
+
+def _part(step, part, worker, seconds, attempts=1):
+    return {"step": step, "part": part, "worker": worker, "seconds": seconds, "attempts": attempts}
 
 
 def _outputs(contents, told, counts=None):
