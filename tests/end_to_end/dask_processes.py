@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-WORKER = {
-    "DASK_DISTRIBUTED__WORKER__DAEMON": "False",
-    "DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON__POLARS_MAX_THREADS": "1",
-}
+WORKER = {"DASK_DISTRIBUTED__WORKER__DAEMON": "False", "POLARS_MAX_THREADS": "1"}
 """What a worker's environment holds, README says why."""
 _BEGUN = re.compile(r"(plan|word)-(\d{4})-.+-(\d+)-[0-9a-f]{8}")
 
