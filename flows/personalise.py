@@ -331,7 +331,9 @@ def _note(workspace: Workspace, order: Order, steps: dict[str, list[Worked]]) ->
         for each in sorted(done, key=lambda made: made.part):
             attempts = 1 + sum(name.startswith(attempt(step, each.part)) for name in left)
             if attempts > 1:
-                log.warning("%s %d was begun %d times: who had it first was lost", step, each.part, attempts)
+                log.warning(
+                    "%s %d was begun %d times: who had it before was lost, or failed", step, each.part, attempts
+                )
             about = {"worker": each.worker, "seconds": each.seconds, "attempts": attempts}
             noted.append({"step": step, "part": each.part, **about})
     write_bytes(folder / PARTS_FILE, json.dumps(noted, indent=1).encode())

@@ -16,7 +16,18 @@ from prefect.utilities.callables import parameter_schema
 from flows.channels import targets
 from flows.errors import DataError, JustEnoughError, LockedError
 from flows.ledger import inbox
-from flows.personalise import _may_pass, personalise, plan_part, publish, settle, without_data
+from flows.personalise import (
+    _may_pass,
+    deliver,
+    meet,
+    personalise,
+    plan_part,
+    prepare,
+    publish,
+    settle,
+    without_data,
+    word_part,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 CANARY = "anna.berg@example.com"
@@ -49,6 +60,16 @@ def test_nothing_in_the_form_must_be_filled_in():
 
 def test_planning_is_tried_again_and_publishing_is_not():
     assert (plan_part.retries, settle.retries, publish.retries) == (2, 2, 0)
+
+
+def test_what_workers_plan_and_word_is_tried_again_and_what_they_deliver_is_not():
+    assert [task.retries for task in (meet, word_part, prepare, deliver)] == [2, 2, 0, 0]
+
+
+def test_no_task_of_a_worker_keeps_its_result():
+    tasks = (meet, word_part, prepare, deliver)
+    assert [task.persist_result for task in tasks] == [False] * 4
+    assert [task.log_prints for task in tasks] == [False] * 4
 
 
 def test_no_task_keeps_its_result():
