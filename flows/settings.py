@@ -199,6 +199,7 @@ class Settings(BaseModel):
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
         creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
         seeds: channel -> addresses of the workspace's own people, who get a copy of each kind of message.
+        scanner_seconds: whoever follows a link in a message before it has arrived, or within so many seconds after, is a program.
         memory: what a run may use at a time.
         query_seconds: how long one query may take.
         parts: into how many parts of the customers a run is cut; None makes as many as `memory` asks for.
@@ -248,6 +249,7 @@ class Settings(BaseModel):
     link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
     seeds: dict[str, tuple[str, ...]] = {}
+    scanner_seconds: float = Field(default=5, ge=0, le=3600)  # Source: DECISIONS.md: who reads takes longer
     memory: Annotated[ByteSize, Field(ge=2**29)] = ByteSize(4 * 2**30)
     query_seconds: float = Field(default=3600, gt=0, le=86_400)
     parts: int | None = Field(default=None, ge=1, le=4096)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from flows.clock import present
+from flows.clock import midnight, present
 from flows.durable import private_folder, rename_once, sync_folder, write_bytes
 from flows.ledger.exposure import LONG
 from flows.ledger.lock import run_lock
@@ -76,7 +76,7 @@ def retain(workspace: Workspace) -> Retained:
         check_folders(settings)
         refuse_restored(settings)
         recover(settings)
-        oldest = (now - _history_time(workspace)).astimezone(settings.zone).date()
+        oldest = kept_from(workspace, now)
         return Retained(
             plans=_drop_plans(settings, now),
             batches=_drop_batches(settings, now),
@@ -87,12 +87,13 @@ def retain(workspace: Workspace) -> Retained:
         )
 
 
-def _history_time(workspace: Workspace) -> timedelta:
-    """How long history is kept: as long as is set, and never less than what the next decisions look at."""
+def kept_from(workspace: Workspace, now: datetime) -> date:
+    """The day from which on history is kept: as long as is set, and never less than what the next decisions look at."""
     settings = workspace.settings
     longest = [product.once_every.every for product in workspace.products.values()]
     longest += [LONG, *(cap.window for cap in settings.caps)]
-    return max(settings.retention.history, *(time + timedelta(days=1) for time in longest))
+    kept = max(settings.retention.history, *(time + timedelta(days=1) for time in longest))
+    return (now - kept).astimezone(settings.zone).date()
 
 
 def _drop_plans(settings: Settings, now: datetime) -> int:
@@ -149,12 +150,14 @@ def _drop_batches(settings: Settings, now: datetime) -> int:
 def _drop_history(settings: Settings, oldest: date, now: datetime) -> dict[str, int]:
     """Drop decisions, and what came of them, of days before the oldest that is kept, unless they hold still.
 
+    An outcome of before goes with the last decision of before about its person: it can be about no other.
     What left for a day that was over is as old as its leaving: that is what the caps count by.
     """
     old = "as_of < $oldest"
     over = f"{_FINISHED} AND {old} AND claimed_at < $oldest AND valid_until < $now"
     of_batches = f"batch_id IN (SELECT batch_id FROM batch WHERE {over})"
     needed = "state = 'delivering' OR started_at >= $oldest"
+    over_with = f"happened_at < $since AND person_key NOT IN (SELECT person_key FROM decision WHERE {old})"
     conditions = {
         "claim": of_batches,
         "recall": f"recalled_{of_batches}",
@@ -162,11 +165,18 @@ def _drop_history(settings: Settings, oldest: date, now: datetime) -> dict[str, 
         "seed": of_batches,
         "receipt": f"{of_batches} AND message_id NOT IN (SELECT message_id FROM delivery WHERE valid_until >= $now)",
         "decision": f"{old} AND valid_until < $now AND run_id NOT IN (SELECT run_id FROM run WHERE {needed})",
+        "outcome": over_with,
+        "scan": over_with,
+        "arrival": "message_id NOT IN (SELECT message_id FROM delivery)",
     }
-    given = {"oldest": oldest, "now": now.replace(tzinfo=None)}
+    given = {
+        "oldest": oldest,
+        "now": now.replace(tzinfo=None),
+        "since": midnight(oldest, settings.zone).replace(tzinfo=None),
+    }
     gone = {}
     with open_ledger(settings) as ledger, ledger.transaction():
-        for table in ("receipt", "delivery", "seed", "recall", "claim", "decision"):
+        for table in ("receipt", "delivery", "seed", "recall", "claim", "decision", "outcome", "scan", "arrival"):
             condition = conditions[table]
             used = {name: value for name, value in given.items() if f"${name}" in condition}
             gone[table] = int(ledger.rows(f"SELECT count(*) FROM {table} WHERE {condition}", used).item())
