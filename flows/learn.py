@@ -23,8 +23,8 @@ from flows.workspace import load_workspace
 def learn(workspace: Path = Path()) -> State[None]:
     """Take in what people did, by the files in `inbox/outcomes/` of the state folder and by sql/outcomes/.
 
-    A file goes when the history has it. The page `learn` says in counts what came in. The run fails where a file is refused;
-    everything else is taken in all the same, and who said stop is heard in that one, too.
+    A file goes when the history has it. The page `learn` says in counts what came in. The run fails where a file is refused, or
+    has rows that cannot be right, and stays; everything else is taken in all the same, and who said stop in it is heard.
 
     Args:
         workspace: The folder with pyproject.toml, sql/ and templates/. A dot is the folder that the deployment runs in.
@@ -39,5 +39,11 @@ def learn(workspace: Path = Path()) -> State[None]:
         if done.refused:
             first = done.refused[0]
             raise DataError(first.where, first.what, first.hint)
+        if done.bad:
+            what, hint = (
+                f"{done.bad:,} rows of files cannot be right",
+                "mend them, or remove the file; the page says where",
+            )
+            raise DataError("inbox/outcomes", what, hint)
         log.info("outcomes: %d from files, %d from sql/outcomes/", done.taken, done.from_sql)
     return Completed(message=f"{done.taken + done.from_sql:,} outcomes came in")

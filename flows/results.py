@@ -26,10 +26,10 @@ def learn(
 ) -> int:
     """Take in what people did after a message: visits, orders, contacts, clicks; and what platforms tell of messages.
 
-    A file is CSV, NDJSON or Parquet with event_id, happened_at, outcome, customer_id or message_id, value, channel; or, with --as,
-    what a platform writes. An event counts once, however often it is told. Who unsubscribed or complained, and whose address
-    bounced for good, gets nothing any more, even where the rest of a file is refused. Without a file it takes in, and empties,
-    inbox/outcomes/ of the state folder, and reads sql/outcomes/. Exit 1: all files are refused; 3: a part.
+    A file is CSV, NDJSON or Parquet with event_id, happened_at, outcome, customer_id or message_id, value, channel; or, with
+    --as, what a platform writes. An event counts once, however often it is told. Who unsubscribed or complained, and whose
+    address bounced for good, gets nothing any more, even where the rest of a file is refused. Without a file it takes in what
+    waits in inbox/outcomes/ of the state folder, where a file goes that is all right, and reads sql/outcomes/.
 
     Examples:
         justenough learn week.csv

@@ -114,11 +114,13 @@ def learn(workspace: Workspace, files: Sequence[Path], adapter: str | None = Non
     if refusals and len(refusals) == len(found):
         raise refusals[0]
     with run_lock(workspace.settings, "justenough learn"):
-        return replace(_learned(_begun(workspace), found), stopped=stopped)
+        return replace(_learned(_begun(workspace), found)[0], stopped=stopped)
 
 
 def learn_waiting(workspace: Workspace) -> Learned:
-    """Take in the outcomes that wait in the inbox, whose files go then, and those that sql/outcomes/ tells.
+    """Take in the outcomes that wait in the inbox, and those that sql/outcomes/ tells.
+
+    A file goes then, unless somebody has to look at it: it is refused, or rows of it cannot be right.
 
     Raises:
         LockedError: a run is going on. What says stop has taken effect.
@@ -129,9 +131,9 @@ def learn_waiting(workspace: Workspace) -> Learned:
     stopped = stop(workspace.settings, reports.stops(found))
     with run_lock(workspace.settings, "justenough learn"):
         intake = _begun(workspace)
-        done = _learned(intake, found)
-        for report in found:
-            if report.refusal is None:
+        done, wrong = _learned(intake, found)
+        for at, report in enumerate(found):
+            if at not in wrong:
                 reports.remove(report)
         told = _told_by_sql(intake)
         stopped += stop(workspace.settings, _stops_of(told))
@@ -168,8 +170,8 @@ def _begun(workspace: Workspace) -> _Intake:
     return _Intake(source, load_keys(settings.key_file), midnight(kept_from(workspace, present()), settings.zone))
 
 
-def _learned(intake: _Intake, found: Sequence[Report]) -> Learned:
-    """Take in the rows of files that are not refused."""
+def _learned(intake: _Intake, found: Sequence[Report]) -> tuple[Learned, set[int]]:
+    """Take in the rows of files that are not refused; and the places of files that somebody has to look at."""
     rows = _placed(intake, reports.rows_of(found).with_row_index("row"))
     told = rows.filter(fate="acknowledged")
     taken = _take(intake, rows.filter(fate="taken"), told.filter(outcome="sent"))
@@ -181,7 +183,8 @@ def _learned(intake: _Intake, found: Sequence[Report]) -> Learned:
     )
     fates = dict(rows.group_by("fate").len().iter_rows())
     read = [report.found for report in found if report.refusal is None]
-    return Learned(
+    wrong = rows.drop_nulls("why").select("at", "line", "why")
+    done = Learned(
         files=len(found),
         taken=taken.taken,
         repeated=taken.repeated,
@@ -192,9 +195,10 @@ def _learned(intake: _Intake, found: Sequence[Report]) -> Learned:
         acknowledged=fates.get("acknowledged", 0),
         others=fates.get("others", 0) + sum(each.others for each in read),
         bad=fates.get("bad", 0) + sum(each.bad for each in read),
-        places=_places(found, rows.drop_nulls("why").select("at", "line", "why")),
+        places=_places(found, wrong),
         refused=tuple(Refused(each.where, each.what, each.hint) for report in found if (each := report.refusal)),
     )
+    return done, {*wrong["at"], *(at for at, report in enumerate(found) if report.refusal or report.found.bad)}
 
 
 def _placed(intake: _Intake, rows: pl.DataFrame) -> pl.DataFrame:

@@ -90,7 +90,13 @@ def _read(path: Path, adapter: str | None) -> Report:
         found = read_incoming(path, shape_of(adapter))
     except (SourceError, DataError) as refused:
         return Report(path, adapter or OURS, refusal=refused)
-    return Report(path, adapter or OURS, found, found.refusal)
+    refusal = found.refusal
+    if refusal is None and found.bad and not found.count + found.others:  # one bad row is borne, but beside others
+        line, why = found.places[0]
+        refusal = DataError(
+            f"{path.name}:{line}", f"no row can be read; this one because {why}", shape_of(adapter).hint
+        )
+    return Report(path, adapter or OURS, found, refusal)
 
 
 def remove(report: Report) -> None:
