@@ -353,7 +353,8 @@ def test_an_adapter_that_there_is_not_is_said(told):
 
 
 SQL = """
-SELECT customer_id, brand, 'ordered' AS outcome, since_at + INTERVAL 301 DAY AS happened_at, {more} interest::DECIMAL(4, 1) AS value
+SELECT customer_id, brand, 'ordered' AS outcome, since_at + INTERVAL 301 DAY AS happened_at, {more}
+    interest::DECIMAL(4, 1) AS value
 FROM needs
 """
 
