@@ -133,7 +133,7 @@ def _known(ledger: Ledger, events: pl.DataFrame, also_as: pl.DataFrame) -> pl.Da
         asked=asked,
     )
     at = pl.col("happened_at").dt.replace_time_zone("UTC")
-    return rows.with_columns(at).cast({name: EVENTS[name] for name in ("event_id", *CONTENT)})  # type: ignore[arg-type]
+    return rows.with_columns(at).cast({name: EVENTS[name] for name in ("event_id", *CONTENT)})
 
 
 def _note_arrivals(ledger: Ledger, arrivals: pl.DataFrame) -> None:
