@@ -231,15 +231,13 @@ def _known(intake: _Intake, customers: pl.Series) -> pl.DataFrame:
     """Of some customers those whom the history or the warehouse knows: `customer_id`, and their `keys`, the one in use first."""
     kept = _not_forgotten(intake, customers)
     decided = _decided(intake, kept)
-    strange = kept.join(decided, on="customer_id", how="anti")["customer_id"]
-    if strange.is_empty():
+    others = kept.join(decided, on="customer_id", how="anti")
+    if others.is_empty():
         return decided
     source = intake.source.at_present()
-    with source.open(source.about(strange, Scope()), source.moment.present) as session:
-        here = customer_keys(session, source.workspace.queries, source.moment).select("customer_id").unique()
-    return pl.concat(
-        [decided, kept.join(decided, on="customer_id", how="anti").join(here, on="customer_id", how="semi")]
-    )
+    with source.open(source.about(others["customer_id"], Scope()), source.moment.present) as session:
+        here = customer_keys(session, source.workspace.queries, source.moment).select("customer_id")
+    return pl.concat([decided, others.join(here, on="customer_id", how="semi")])
 
 
 def _not_forgotten(intake: _Intake, customers: pl.Series) -> pl.DataFrame:
