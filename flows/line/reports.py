@@ -31,6 +31,7 @@ INBOX = ("inbox", "outcomes")
 OURS = "file"
 """Where an outcome is from that a file of our own form tells."""
 _TEXTS = dict.fromkeys(FILE.columns, pl.String)
+_ROWS = pl.Schema({"line": pl.Int64, **_TEXTS})
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
@@ -41,12 +42,14 @@ class Report:
     Attributes:
         path: of the file.
         source: the adapter that made rows of it, or `OURS`.
-        found: what it held; nothing, where it could not even be opened.
+        rows: `line`, and the columns of `FILE` as texts: what could be read of it, whatever becomes of it.
+        found: what else is known of it; its rows are in `rows`.
         refusal: why nothing of it is taken in, but what says stop.
     """
 
     path: Path
     source: str
+    rows: pl.DataFrame = field(default_factory=_ROWS.to_frame)
     found: Incoming = field(default_factory=Incoming)
     refusal: JustEnoughError | None = None
 
@@ -96,7 +99,10 @@ def _read(path: Path, adapter: str | None) -> Report:
         refusal = DataError(
             f"{path.name}:{line}", f"no row can be read; this one because {why}", shape_of(adapter).hint
         )
-    return Report(path, adapter or OURS, found, refusal)
+    texts = {name: found.values(name) for name in FILE.columns}
+    rows = pl.DataFrame({"line": found.lines, **texts}, _ROWS)
+    found.rows.clear()  # a million rows are as many objects here, seven times
+    return Report(path, adapter or OURS, rows, found, refusal)
 
 
 def remove(report: Report) -> None:
@@ -110,13 +116,12 @@ def stops(reports: Sequence[Report]) -> pl.DataFrame:
     """Who said stop, as `stopping.stop` takes it, by all rows that can be read."""
     frames = [pl.DataFrame(schema={**_TEXTS, "source": pl.String})]
     for report in reports:
-        rows = [_texts(report.found), pl.DataFrame(report.found.doubtful, _TEXTS)]
-        frames += [each.with_columns(source=pl.lit(report.source)) for each in rows]
-    told = pl.concat(frames).with_columns(
-        state=pl.col("outcome").replace_strict(STOPS, default=None, return_dtype=pl.String)
-    )
-    said = told.filter(pl.col("state").is_not_null())
-    return said.select("message_id", "customer_id", "channel", "state", "source", happened_at=_instant())
+        told = (report.rows.drop("line"), pl.DataFrame(report.found.doubtful, _TEXTS))
+        said = [rows.filter(pl.col("outcome").is_in(list(STOPS))) for rows in told]
+        frames += [rows.with_columns(source=pl.lit(report.source)) for rows in said]
+    state = pl.col("outcome").replace_strict(STOPS, return_dtype=pl.String)
+    columns = ("message_id", "customer_id", "channel", "source")
+    return pl.concat(frames).select(*columns, state=state, happened_at=_instant())
 
 
 def rows_of(reports: Sequence[Report]) -> pl.DataFrame:
@@ -130,16 +135,11 @@ def rows_of(reports: Sequence[Report]) -> pl.DataFrame:
     for number, report in enumerate(reports):
         if report.refusal is None:
             place = {"at": pl.lit(number, pl.Int64), "source": pl.lit(report.source)}
-            lines = pl.Series("line", report.found.lines, pl.Int64)
-            frames.append(_texts(report.found).with_columns(lines, **place).select(frames[0].columns))
+            frames.append(report.rows.with_columns(**place).select(frames[0].columns))
     read = pl.concat(frames).with_columns(
         happened_at=_instant(), value=pl.col("value").cast(pl.Float64, strict=False), written=pl.col("value")
     )
     return read.with_columns(why=_why(), kind=pl.lit("event")).drop("written")
-
-
-def _texts(found: Incoming) -> pl.DataFrame:
-    return pl.DataFrame({name: found.values(name) for name in FILE.columns}, _TEXTS)
 
 
 def _instant() -> pl.Expr:
