@@ -145,7 +145,7 @@ class Retention(BaseModel):
     """How long what names people, or is kept by their keys, is kept at the least; `justenough retain` removes what is older.
 
     Attributes:
-        plans: who was decided for and would get what, counted from when the plan expires.
+        plans: who was decided for and would get what, from when the plan expires; and files of outcomes in the inbox.
         batches: copies in the outbox, counted from when they must not be loaded any more.
         history: decisions, claims, deliveries and receipts, by keys; longer where something can depend on them still.
         addresses: what was read of addresses, before all of it is read anew.

@@ -83,6 +83,11 @@ def waiting(settings: Settings) -> list[Report]:
     return found
 
 
+def told_files(settings: Settings) -> list[Path]:
+    """All that is in the inbox, whole or not."""
+    return sorted(path for path in settings.folder(*INBOX).rglob("*") if path.is_file() or path.is_symlink())
+
+
 def _is_report(path: Path) -> bool:
     """Whether it is one. A manifest goes with its file; alone it waits for it."""
     return not path.name.endswith(MANIFEST)

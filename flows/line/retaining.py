@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from flows.clock import midnight, present
@@ -23,6 +23,7 @@ from flows.ledger.runs import delivered_runs, unfinished_runs
 from flows.ledger.store import open_ledger
 from flows.line.crowding import CROWD_FILE
 from flows.line.forgetting import drop_plan
+from flows.line.reports import told_files
 from flows.line.rolling import drop_notes
 from flows.plan import read_order
 
@@ -53,6 +54,7 @@ class Retained:
         history_from: the day from which on the history is kept.
         addresses: files of the addresses that were read.
         notes: of a rolling run.
+        told: files of outcomes that waited in the inbox for somebody to mend them.
     """
 
     plans: int
@@ -61,6 +63,7 @@ class Retained:
     history_from: date
     addresses: int
     notes: int
+    told: int = 0
 
 
 def retain(workspace: Workspace) -> Retained:
@@ -84,6 +87,7 @@ def retain(workspace: Workspace) -> Retained:
             history_from=oldest,
             addresses=_drop_addresses(settings, now),
             notes=drop_notes(settings, now - settings.retention.plans),
+            told=_drop_told(settings, now - settings.retention.plans),
         )
 
 
@@ -183,6 +187,15 @@ def _drop_history(settings: Settings, oldest: date, now: datetime) -> dict[str, 
             if gone[table]:
                 ledger.execute(f"DELETE FROM {table} WHERE {condition}", used)
     return {table: count for table, count in gone.items() if count}
+
+
+def _drop_told(settings: Settings, before: datetime) -> int:
+    """Drop files of outcomes that were written so long ago, and that somebody should have looked at: they name people."""
+    old = [path for path in told_files(settings) if datetime.fromtimestamp(path.lstat().st_mtime, UTC) < before]
+    for path in old:
+        path.unlink()
+        sync_folder(path.parent)
+    return len(old)
 
 
 def _drop_addresses(settings: Settings, now: datetime) -> int:

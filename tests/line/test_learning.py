@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 
 import duckdb
@@ -298,6 +299,18 @@ def test_files_of_the_inbox_go_when_the_history_has_them(told):
     assert sorted(refused.where for refused in done.refused) == ["inbox/outcomes/sess", "odd.json:1", "strange.csv:1"]
     assert told.inbox() == [".half.csv", "odd.csv", "ses/odd.json", "sess/odd.json", "strange.csv"]
     assert told.waiting().taken == 0
+
+
+def test_a_file_that_nobody_mends_goes_with_retention_and_forgetting_says_that_it_may_name_them(told):
+    file = told.file("a,b\n1,2\n", ".justenough/inbox/outcomes/strange.csv")
+    os.utime(file, (day(1).timestamp(), day(1).timestamp()))
+    with clock(day(14)):
+        assert line.forget(told.tiny.load().settings, ["c01"]).untold == 1
+        assert line.retain(told.tiny.load()).told == 0
+    with clock(day(16)):
+        assert line.retain(told.tiny.load()).told == 1
+        assert line.forget(told.tiny.load().settings, ["c01"]).untold == 0
+    assert told.inbox() == []
 
 
 def manifest(path, rows, content=None):
