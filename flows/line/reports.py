@@ -45,6 +45,7 @@ class Report:
         rows: `line`, and the columns of `FILE` as texts: what could be read of it, whatever becomes of it.
         found: what else is known of it; its rows are in `rows`.
         refusal: why nothing of it is taken in, but what says stop.
+        stamp: of the file that was read; another may take its name since.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class Report:
     rows: pl.DataFrame = field(default_factory=_ROWS.to_frame)
     found: Incoming = field(default_factory=Incoming)
     refusal: JustEnoughError | None = None
+    stamp: tuple[int, ...] = ()
 
 
 def read_reports(files: Sequence[Path], adapter: str | None) -> list[Report]:
@@ -94,6 +96,7 @@ def _is_report(path: Path) -> bool:
 
 
 def _read(path: Path, adapter: str | None) -> Report:
+    stamp = _stamp(path)
     try:
         found = read_incoming(path, shape_of(adapter))
     except (SourceError, DataError) as refused:
@@ -107,11 +110,21 @@ def _read(path: Path, adapter: str | None) -> Report:
     texts = {name: found.values(name) for name in FILE.columns}
     rows = pl.DataFrame({"line": found.lines, **texts}, _ROWS)
     found.rows.clear()  # a million rows are as many objects here, seven times
-    return Report(path, adapter or OURS, rows, found, refusal)
+    return Report(path, adapter or OURS, rows, found, refusal, stamp)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    try:
+        seen = path.lstat()
+    except OSError:  # it is gone, or never was
+        return ()
+    return (seen.st_ino, seen.st_size, seen.st_mtime_ns)
 
 
 def remove(report: Report) -> None:
     """Drop a file of the inbox that the ledger has taken in. Its manifest goes first: alone it would wait for a file."""
+    if _stamp(report.path) != report.stamp:
+        return
     for path in (manifest_of(report.path), report.path):
         path.unlink(missing_ok=True)
         sync_folder(path.parent)

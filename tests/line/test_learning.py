@@ -14,6 +14,7 @@ import pytest
 from flows import line
 from flows.errors import DataError, LockedError, StateError, UsageError
 from flows.ledger.lock import run_lock
+from flows.line import learning
 from flows.line.learning import Learned
 from tests.line.told import NAMES, Told, as_csv, as_ndjson, at, row
 from tests.tiny import MORNING, clock, day
@@ -299,6 +300,22 @@ def test_files_of_the_inbox_go_when_the_history_has_them(told):
     assert sorted(refused.where for refused in done.refused) == ["inbox/outcomes/sess", "odd.json:1", "strange.csv:1"]
     assert told.inbox() == [".half.csv", "odd.csv", "ses/odd.json", "sess/odd.json", "strange.csv"]
     assert told.waiting().taken == 0
+
+
+def test_a_file_that_takes_the_name_of_one_that_was_read_stays(told, monkeypatch):
+    file = told.file([row("e1", "visited", "c01")], ".justenough/inbox/outcomes/week.csv")
+    taken = learning.take
+
+    def taken_meanwhile(*given):
+        told.file([row("e2", "visited", "c03")], ".justenough/inbox/outcomes/.next.csv").replace(file)
+        return taken(*given)
+
+    monkeypatch.setattr(learning, "take", taken_meanwhile)
+    assert told.waiting().taken == 1
+    monkeypatch.undo()
+    assert told.inbox() == ["week.csv"]
+    assert told.waiting().taken == 1
+    assert told.inbox() == []
 
 
 def test_a_file_that_nobody_mends_goes_with_retention_and_forgetting_says_that_it_may_name_them(told):
