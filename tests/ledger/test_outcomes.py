@@ -104,6 +104,14 @@ def test_what_is_told_is_counted_by_what_became_of_it(settings):
         assert held(ledger)["arrival"] == [("m1", TEN.replace(tzinfo=None))]
 
 
+def test_of_several_arrivals_that_are_told_of_a_message_the_earliest_counts(settings):
+    with clock(MORNING), open_ledger(settings) as ledger:
+        for second in (3, 0, 2):
+            take(ledger, events(click(1, "m1", 6)), NOBODY, arrivals(("m1", second)), ("clicked",), WITHIN)
+        assert held(ledger)["arrival"] == [("m1", TEN.replace(tzinfo=None))]
+        assert (len(held(ledger)["outcome"]), held(ledger)["scan"]) == (1, [])
+
+
 def test_an_event_that_was_noted_under_another_key_is_known(settings):
     also = pl.DataFrame({"event_id": ["e1"], "known_as": ["e0"]})
     with clock(MORNING), open_ledger(settings) as ledger:
