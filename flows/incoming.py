@@ -2,7 +2,7 @@
 
 The child opens a plain file and nothing else, writes none, and gives back texts. Nothing is guessed: a column is found by its
 name in the header, and a file of which it is not clear that it is whole is refused. What was read before that is given back all
-the same, for those who must act on it at once.
+the same, for those who must act on it at once. Whoever writes a file may put beside it how many rows it has, and its digest.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import os
 import re
 import resource
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flows.contained import Limits, contained
 from flows.errors import DataError, JustEnoughError, SourceError
+from flows.gathered import Incoming
+from flows.promises import Promise, manifest_of, read_promise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 Parsed = TypeVar("Parsed")
@@ -31,6 +33,8 @@ MOST_BYTES = 128 * 2**20
 MOST_LINE_BYTES = 2**20
 MOST_FIELD = 2**17  # Source: csv.field_size_limit()
 MOST_COLUMNS = 500
+MOST_PLACES = 20
+"""Rows that cannot be read, of which it is said where they are and why."""
 _PACKED = {
     "gzip": rb"\x1f\x8b",
     "zip": rb"PK\x03\x04",
@@ -57,6 +61,9 @@ class Shape:
         is_whole: whether one bad row refuses the file; else one in a hundred is borne, and one in any case.
         may_be_empty: whether a header alone is a file.
         has_gaps: whether a row may lack what is required: it says nothing then, and is no bad one.
+        may_be_parquet: whether a file of Parquet is read, too; a timestamp in it has to have its zone.
+        unfold: for JSON that a platform writes, an object or a list of them a line: from an object to rows, none where it is
+            about nothing of ours. It raises KeyError, TypeError or ValueError of what is no such object.
         hint: what to write, as the next step.
     """
 
@@ -69,76 +76,67 @@ class Shape:
     is_whole: bool = False
     may_be_empty: bool = False
     has_gaps: bool = False
-
-
-@dataclass
-class Incoming:
-    """What a file held.
-
-    Attributes:
-        rows: column -> its values, null where a row has none; a column that the file does not have is not there.
-        bad: rows that cannot be read.
-        doubtful: what can be read of them, for those who would rather act on a part than lose it.
-        first_bad: where the first of them is, and why it cannot.
-        refusal: why the whole file is refused, although some rows of it could be read; None where it is not.
-    """
-
-    rows: dict[str, list[str | None]] = field(default_factory=dict)
-    bad: int = 0
-    doubtful: list[dict[str, str]] = field(default_factory=list)
-    first_bad: tuple[int, str] | None = None
-    refusal: JustEnoughError | None = None
-
-    @property
-    def count(self) -> int:
-        """How many rows were read."""
-        return max(map(len, self.rows.values()), default=0)
-
-    def values(self, column: str) -> list[str | None]:
-        """A column, of nulls where the file does not have it."""
-        return self.rows.get(column, [None] * self.count)
+    may_be_parquet: bool = False
+    unfold: Callable[[dict[str, Any]], Iterable[Mapping[str, str | None]]] | None = None
 
 
 def read_incoming(path: Path, shape: Shape) -> Incoming:
-    """The rows of a file: a value a line, CSV with a header, or NDJSON. What is wrong with it all is its `refusal`.
+    """The rows of a file: a value a line, CSV with a header, NDJSON or Parquet. What is wrong with it all is its `refusal`.
 
-    Call it before the key is read and the ledger opened: a fork would have both.
+    Where a manifest is beside it, it is what that says, or refused; one without rows may be promised. Call it before the key
+    is read and the ledger opened: a fork would have both.
 
     Raises:
         SourceError: the file cannot be read: there is none, or it is no plain file, too large, packed or empty.
         DataError: it takes too much to read.
     """
-    return read_with(path, partial(_rows, shape=shape))
-
-
-def read_with(path: Path, parse: Callable[[bytes, str], Parsed]) -> Parsed:
-    """What `parse` makes of a file's bytes and its name, in the child. Raises as `read_incoming`, and as `parse`."""
-    [found] = contained(_read, [(path.absolute(), parse)], _too_much, LIMITS)
+    beside, promised, unread = manifest_of(path), None, None
+    try:
+        promised = read_with(beside, read_promise) if os.path.lexists(beside) else None
+    except JustEnoughError as error:
+        unread = error
+    taken = ("Parquet",) if shape.may_be_parquet else ()
+    found = read_with(path, partial(_rows, shape=shape, promised=promised), taken)
+    found.refusal = found.refusal or unread
     return found
 
 
-def _too_much(job: tuple[Path, Callable[[bytes, str], Parsed]], what: str) -> DataError:
+def read_with(path: Path, parse: Callable[[bytes, str], Parsed], taken: Sequence[str] = ()) -> Parsed:
+    """What `parse`, a function of a module, makes of a file's bytes and its name, in the child; of text, or what is `taken` too.
+
+    Raises as `read_incoming`, and as `parse`.
+    """
+    [found] = contained(_read, [(path.absolute(), parse, taken)], _too_much, LIMITS)
+    return found
+
+
+def _too_much(job: tuple[Path, Callable[[bytes, str], Parsed], Sequence[str]], what: str) -> DataError:
     return DataError(job[0].name, f"this file {what}", "split it, and look at who wrote it")
 
 
-def _read(job: tuple[Path, Callable[[bytes, str], Parsed]]) -> Parsed:
+def _read(job: tuple[Path, Callable[[bytes, str], Parsed], Sequence[str]]) -> Parsed:
     """In the child."""
-    path, parse = job
+    path, parse, taken = job
     os.environ.clear()
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    return parse(_content(path), path.name)
+    return parse(_content(path, taken), path.name)
 
 
-def _rows(content: bytes, name: str, shape: Shape) -> Incoming:
-    reading = _Reading(content, shape)
+def _rows(content: bytes, name: str, shape: Shape, promised: Promise | None = None) -> Incoming:
+    if promised and promised.rows == 0:
+        shape = replace(shape, may_be_empty=True)
+    reading = _Reading(content.removeprefix(b"\xef\xbb\xbf"), shape)
     try:
         reading.read()
     except _RefusedError as refused:
         reading.found.refusal = DataError(f"{name}:{refused.line}", refused.what, refused.hint or shape.hint)
+    else:
+        if promised and (what := promised.broken_by(content, reading.found.records)):
+            reading.found.refusal = DataError(name, what, "have it written, or carried here, again")
     return reading.found
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, taken: Sequence[str]) -> bytes:
     try:
         opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -153,11 +151,11 @@ def _content(path: Path) -> bytes:
             raise SourceError(path.name, what, "split it")
         content = file.read(MOST_BYTES)
     for kind, begins in _PACKED.items():
-        if re.match(begins, content):
+        if kind not in taken and re.match(begins, content):
             raise SourceError(path.name, f"this file is packed ({kind})", "unpack it: what is read is text")
     if not content.strip():
         raise SourceError(path.name, "this file is empty", "look at who wrote it")
-    return content.removeprefix(b"\xef\xbb\xbf")
+    return content
 
 
 class DoubledKeyError(Exception):
@@ -186,29 +184,51 @@ class _Reading:
         self.content, self.shape = content, shape
         self.found = Incoming()
         self.line = 0
-        self._open_line = 0 if content.endswith(b"\n") else content.count(b"\n") + 1
+        self._is_parquet = shape.may_be_parquet and re.match(_PACKED["Parquet"], content) is not None
+        self._open_line = 0 if self._is_parquet or content.endswith(b"\n") else content.count(b"\n") + 1
+        self._patterns = {column: re.compile(pattern).fullmatch for column, pattern in shape.patterns.items()}
+        self._needed = frozenset(() if shape.has_gaps else shape.required)
 
     def read(self) -> None:
+        for row in self._table() if self._is_parquet else self._written():
+            self._take(row)
+        total = self.found.count + self.found.bad
+        self.found.records = self.found.records or total
+        if not self.found.records and not self.shape.may_be_empty:
+            raise _RefusedError(self.line, "there is no row in this file")
+        if self.found.places and self.found.bad > (0 if self.shape.is_whole else max(1, total // 100)):
+            line, why = self.found.places[0]
+            raise _RefusedError(line, f"{self.found.bad} of {total} rows cannot be read; this one because {why}")
+
+    def _written(self) -> Iterator[Mapping[str, Any]]:
+        """The rows of a file of text."""
         if b"\r" in self.content and b"\n" not in self.content:
             raise _RefusedError(
                 1, "its lines end as old Macs ended them", "export it with line ends of Unix or Windows"
             )
         first = self._text(next(self._lines()))
+        if self.shape.unfold:
+            return self._unfolded(self.shape.unfold)
         if first.startswith("{"):
-            rows = self._objects()
-        elif self.shape.plain and self._is_plain(first):
+            return self._objects()
+        if self.shape.plain and self._is_plain(first):
             self.found.rows = {self.shape.plain: []}
-            rows = ({self.shape.plain: self._text(line).strip()} for line in self._lines() if line.strip())
-        else:
-            rows = self._records(first)
-        for row in rows:
-            self._take(row)
-        total = self.found.count + self.found.bad
-        if not total and not self.shape.may_be_empty:
-            raise _RefusedError(self.line, "there is no row in this file")
-        if self.found.first_bad and self.found.bad > (0 if self.shape.is_whole else max(1, total // 100)):
-            line, why = self.found.first_bad
-            raise _RefusedError(line, f"{self.found.bad} of {total} rows cannot be read; this one because {why}")
+            return ({self.shape.plain: self._text(line).strip()} for line in self._lines() if line.strip())
+        return self._records(first)
+
+    def _table(self) -> Iterator[Mapping[str, Any]]:
+        """The rows of a file of Parquet."""
+        from flows import parquet  # which takes a while, and is for few files
+
+        try:
+            table = parquet.Table(self.content)
+            places = self._header(table.names, "")
+            self.found.rows = {column: [] for column in places}
+            for values in table.rows([table.names[place] for place in places.values()]):
+                self.line += 1
+                yield dict(zip(places, values, strict=True))
+        except parquet.UnreadableError as problem:
+            raise _RefusedError(self.line, str(problem), "write it again") from None
 
     def _lines(self) -> Iterator[bytes]:
         """Lines as the byte for a new line parts them; U+2028 is a letter within one."""
@@ -275,13 +295,35 @@ class _Reading:
         return places
 
     def _objects(self) -> Iterator[dict[str, Any]]:
-        """The rows of NDJSON. Numbers stay the text that they are: an id of twenty digits, or 1E5."""
+        """The rows of NDJSON."""
+        for row in self._values():
+            if not isinstance(row, dict):
+                raise _RefusedError(self.line, "this is no JSON object", "export it again")
+            yield {column: row.get(column) for column in self.shape.columns}
+
+    def _unfolded(
+        self, unfold: Callable[[dict[str, Any]], Iterable[Mapping[str, str | None]]]
+    ) -> Iterator[Mapping[str, Any]]:
+        """The rows of what somebody else's program writes."""
+        for value in self._values():
+            for each in value if isinstance(value, list) else [value]:
+                self.found.records += 1
+                try:
+                    rows = list(unfold(each))
+                except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError):
+                    self._leave("it is no event as this platform writes them", {})
+                    continue
+                self.found.others += not rows
+                yield from rows
+
+    def _values(self) -> Iterator[Any]:
+        """What stands on each line as JSON. Numbers stay the text that they are: an id of twenty digits, or 1E5."""
         self.found.rows = {column: [] for column in self.shape.columns}
         for line in self._lines():
             if not line.strip():
                 continue
             try:
-                row = json.loads(
+                yield json.loads(
                     self._text(line),
                     object_pairs_hook=each_once,
                     parse_constant=self._no_number,
@@ -294,32 +336,28 @@ class _Reading:
                 raise _RefusedError(self.line, "this is no JSON object, or cut short", "export it again") from None
             except RecursionError:
                 raise _RefusedError(self.line, "this is nested too deeply", "export it again") from None
-            if not isinstance(row, dict):
-                raise _RefusedError(self.line, "this is no JSON object", "export it again")
-            yield {column: row.get(column) for column in self.shape.columns}
 
     def _no_number(self, _: str) -> None:
         raise _RefusedError(self.line, "there is NaN in it, which is not JSON", "export it again")
 
     def _take(self, row: Mapping[str, Any]) -> None:
-        why = next((said for column, value in row.items() if (said := self._wrong(column, value))), None)
-        if why:
-            self._leave(why, row)
-            return
+        for column, value in row.items():
+            if why := self._wrong(column, value):
+                self._leave(why, row)
+                return
         for column, value in row.items():
             self.found.rows[column].append(value)
+        self.found.lines.append(self.line)
 
     def _wrong(self, column: str, value: object) -> str | None:
         if value is None:
-            return f"it has no {column}" if column in self.shape.required and not self.shape.has_gaps else None
+            return f"it has no {column}" if column in self._needed else None
         if not isinstance(value, str):
             return f"its {column} is no text"
         if _UNREADABLE.search(value):
             return f"its {column} has a NUL or half a character in it"
-        pattern = self.shape.patterns.get(column)
-        if pattern and not re.fullmatch(pattern, value):
-            return f"its {column} is none"
-        return None
+        is_one = self._patterns.get(column)
+        return f"its {column} is none" if is_one and not is_one(value) else None
 
     def _leave(self, why: str, row: Mapping[str, Any]) -> None:
         """Count a row that cannot be read. In a line that does not end it is a file that was cut short."""
@@ -329,4 +367,5 @@ class _Reading:
         if self.line == self._open_line:
             raise _RefusedError(self.line, "this file is cut short", "export it again")
         self.found.bad += 1
-        self.found.first_bad = self.found.first_bad or (self.line, why)
+        if len(self.found.places) < MOST_PLACES:
+            self.found.places.append((self.line, why))

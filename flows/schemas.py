@@ -118,10 +118,13 @@ OUTCOMES = pl.Schema(
         **frame_schema("event_id", "customer_id", "brand", "subject_id", "happened_at"),
         "outcome": pl.String(),
         "loaded_at": INSTANT,
+        "value": pl.Float64(),
+        "channel": pl.String(),
+        "file": pl.String(),
     }
 )
-"""What came of people's needs: `outcome` is its name, `loaded_at` when it came to be known. Neither is a column of the line, so
-that a field may be called so."""
+"""What came of people's needs: `outcome` is its name, `loaded_at` when it came to be known, `value` what it was worth, and `file`
+the one of sql/outcomes/ that tells it. None of these is a column of the line, so that a field may be called so."""
 KEYS = ("customer_id", "brand", "product", "subject_id")
 DECISIONS = frame_schema(
     *KEYS,

@@ -151,7 +151,7 @@ class Retention(BaseModel):
     """How long what names people, or is kept by their keys, is kept at the least; `justenough retain` removes what is older.
 
     Attributes:
-        plans: who was decided for and would get what, counted from when the plan expires.
+        plans: who was decided for and would get what, from when the plan expires; and files of outcomes in the inbox.
         batches: copies in the outbox, counted from when they must not be loaded any more.
         history: decisions, claims, deliveries and receipts, by keys; longer where something can depend on them still.
         addresses: what was read of addresses, before all of it is read anew.
@@ -205,6 +205,7 @@ class Settings(BaseModel):
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
         creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
         seeds: channel -> addresses of the workspace's own people, who get a copy of each kind of message.
+        scanner_seconds: whoever follows a link in a message before it has arrived, or within so many seconds after, is a program.
         memory: what a run may use at a time.
         query_seconds: how long one query may take.
         parts: into how many parts of the customers a run is cut; None makes as many as `memory` asks for.
@@ -257,6 +258,7 @@ class Settings(BaseModel):
     link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
     seeds: dict[str, tuple[str, ...]] = {}
+    scanner_seconds: float = Field(default=5, ge=0, le=3600)  # Source: DECISIONS.md: who reads takes longer
     memory: Annotated[ByteSize, Field(ge=2**29)] = ByteSize(4 * 2**30)
     query_seconds: float = Field(default=3600, gt=0, le=86_400)
     parts: int | None = Field(default=None, ge=1, le=4096)

@@ -33,7 +33,7 @@ def forget(*customer: str, common: Common = HERE) -> int:
     settings = common.settings()
     done = line.forget(settings, customer) if customer else line.forget_requested(settings)
     say(done, lambda: upkeep.forgotten(done, settings.outbox), as_json=common.json)
-    return EXIT_WAITING if done.on_hold or done.refused else 0
+    return EXIT_WAITING if done.on_hold or done.refused or done.untold else 0
 
 
 @app.command

@@ -28,6 +28,7 @@ from flows.line.correcting import begin_correction, plan_correction
 from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
 from flows.line.forgetting import forget, forget_requested
+from flows.line.learning import learn, learn_waiting
 from flows.line.linking import read_link, write_link_keys
 from flows.line.listing import reconcile_list
 from flows.line.meeting import meet
@@ -78,6 +79,8 @@ __all__ = [
     "forget",
     "forget_requested",
     "import_strings",
+    "learn",
+    "learn_waiting",
     "meet",
     "pairs",
     "plan",

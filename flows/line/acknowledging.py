@@ -9,16 +9,14 @@ import polars as pl
 
 from flows.errors import UsageError
 from flows.incoming import Shape, read_incoming
-from flows.keys import load_key
 from flows.ledger import acknowledging
-from flows.ledger.consent import drain
-from flows.ledger.inbox import Notice, write
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job
 from flows.line.delivering import publish_messages
 from flows.line.looking import look_at
 from flows.line.planned import check_current
 from flows.line.seeding import addresses
+from flows.line.stopping import stop
 from flows.line.watching import OUT_THERE
 from flows.plan import check_deliverable, read_plan
 
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.ledger.acknowledging import Heard
-    from flows.ledger.states import Said, Told
+    from flows.ledger.states import Told
     from flows.line.request import Published
     from flows.settings import Settings
     from flows.workspace import Workspace
@@ -41,7 +39,7 @@ FILE = Shape(
 )
 """What tells of single messages."""
 _COLUMNS = dict.fromkeys(FILE.columns, pl.String)
-_STOPS: dict[str, Said] = {"complaint": "complained", "hard_bounce": "bounced", "unsubscribed": "no"}
+_STOPS = {"complaint": "complained", "hard_bounce": "bounced", "unsubscribed": "no"}
 """The reasons that are more than a reason: whom they are about gets nothing any more."""
 
 
@@ -114,22 +112,10 @@ def acknowledge(settings: Settings, batch_id: str, told: Told | None, file: Path
 
 
 def _stop(settings: Settings, batch_id: str, rows: list[pl.DataFrame]) -> int:
-    """Suppress whom a reason says to, by the inbox, before any claim is given back: it tells whose message it was."""
+    """Suppress whom a reason says to, before any claim is given back: it tells whose message it was."""
     reason = pl.col("reason").str.strip_chars().str.to_lowercase()
-    said = pl.concat(rows).with_columns(stop=reason.replace_strict(_STOPS, default=None, return_dtype=pl.String))
-    said = said.drop_nulls(["message_id", "stop"]).unique(["message_id", "stop"], maintain_order=True)
-    if said.is_empty():
-        return 0
-    key = load_key(settings.key_file)
-    with open_ledger(settings) as ledger:
-        known = ledger.rows(
-            "SELECT DISTINCT message_id, state AS stop FROM consent_event SEMI JOIN said USING (message_id)", said=said
-        )
-        new = said.join(known.cast(pl.String), on=["message_id", "stop"], how="anti", maintain_order="left")
-        pairs = new.select("message_id", "stop").iter_rows()
-        write(settings, [Notice(message_id=name, state=stop, source=batch_id) for name, stop in pairs])
-        drain(settings, ledger, key)
-    return new.height
+    state = reason.replace_strict(_STOPS, default=None, return_dtype=pl.String)
+    return stop(settings, pl.concat(rows).select("message_id", state=state, source=pl.lit(batch_id)))
 
 
 def deliver_failed(workspace: Workspace, batch_id: str) -> Published:

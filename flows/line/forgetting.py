@@ -31,6 +31,7 @@ from flows.ledger.runs import last_published, note_rewritten
 from flows.ledger.store import open_ledger
 from flows.line.carrying import withdraw
 from flows.line.recalling import CUSTOMERS, called_back
+from flows.line.reports import told_files
 from flows.plan import Plan, plan_digest, save_plan
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Forgotten:
         withdrawn: batches that waited to be carried, and failed since they hold them, or are on hold; recalls that wait.
         recovered: what killed runs had left behind.
         refused: files in the inbox that cannot be read.
+        untold: files in `inbox/outcomes/`, which may name them, since nobody has taken them in.
     """
 
     people: int
@@ -74,6 +76,7 @@ class Forgotten:
     withdrawn: tuple[Carried, ...] = ()
     recovered: tuple[Recovered, ...] = ()
     refused: tuple[str, ...] = ()
+    untold: int = 0
 
     @property
     def is_nothing(self) -> bool:
@@ -134,6 +137,7 @@ def _forget(settings: Settings, customers: Sequence[str]) -> Forgotten:
         on_hold=held_back,
         withdrawn=(*withdrawn, *(each for each in recalled.carried if each.state != "carried")),
         recovered=tuple(recovered),
+        untold=len(told_files(settings)),
     )
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from flows.clock import present
+from flows.clock import midnight, present
 from flows.durable import private_folder, rename_once, sync_folder, write_bytes
 from flows.ledger.exposure import LONG
 from flows.ledger.lock import run_lock
@@ -23,6 +23,7 @@ from flows.ledger.runs import delivered_runs, unfinished_runs
 from flows.ledger.store import open_ledger
 from flows.line.crowding import CROWD_FILE
 from flows.line.forgetting import drop_plan
+from flows.line.reports import told_files
 from flows.line.rolling import drop_notes
 from flows.plan import read_order
 
@@ -53,6 +54,7 @@ class Retained:
         history_from: the day from which on the history is kept.
         addresses: files of the addresses that were read.
         notes: of a rolling run.
+        told: files of outcomes that waited in the inbox for somebody to mend them.
     """
 
     plans: int
@@ -61,6 +63,7 @@ class Retained:
     history_from: date
     addresses: int
     notes: int
+    told: int = 0
 
 
 def retain(workspace: Workspace) -> Retained:
@@ -76,7 +79,7 @@ def retain(workspace: Workspace) -> Retained:
         check_folders(settings)
         refuse_restored(settings)
         recover(settings)
-        oldest = (now - _history_time(workspace)).astimezone(settings.zone).date()
+        oldest = kept_from(workspace, now)
         return Retained(
             plans=_drop_plans(settings, now),
             batches=_drop_batches(settings, now),
@@ -84,15 +87,17 @@ def retain(workspace: Workspace) -> Retained:
             history_from=oldest,
             addresses=_drop_addresses(settings, now),
             notes=drop_notes(settings, now - settings.retention.plans),
+            told=_drop_told(settings, now - settings.retention.plans),
         )
 
 
-def _history_time(workspace: Workspace) -> timedelta:
-    """How long history is kept: as long as is set, and never less than what the next decisions look at."""
+def kept_from(workspace: Workspace, now: datetime) -> date:
+    """The day from which on history is kept: as long as is set, and never less than what the next decisions look at."""
     settings = workspace.settings
     longest = [product.once_every.every for product in workspace.products.values()]
     longest += [LONG, *(cap.window for cap in settings.caps)]
-    return max(settings.retention.history, *(time + timedelta(days=1) for time in longest))
+    kept = max(settings.retention.history, *(time + timedelta(days=1) for time in longest))
+    return (now - kept).astimezone(settings.zone).date()
 
 
 def _drop_plans(settings: Settings, now: datetime) -> int:
@@ -149,12 +154,14 @@ def _drop_batches(settings: Settings, now: datetime) -> int:
 def _drop_history(settings: Settings, oldest: date, now: datetime) -> dict[str, int]:
     """Drop decisions, and what came of them, of days before the oldest that is kept, unless they hold still.
 
+    An outcome of before goes with the last decision of before about its person: it can be about no other.
     What left for a day that was over is as old as its leaving: that is what the caps count by.
     """
     old = "as_of < $oldest"
     over = f"{_FINISHED} AND {old} AND claimed_at < $oldest AND valid_until < $now"
     of_batches = f"batch_id IN (SELECT batch_id FROM batch WHERE {over})"
     needed = "state = 'delivering' OR started_at >= $oldest"
+    over_with = f"happened_at < $since AND person_key NOT IN (SELECT person_key FROM decision WHERE {old})"
     conditions = {
         "claim": of_batches,
         "recall": f"recalled_{of_batches}",
@@ -162,17 +169,33 @@ def _drop_history(settings: Settings, oldest: date, now: datetime) -> dict[str, 
         "seed": of_batches,
         "receipt": f"{of_batches} AND message_id NOT IN (SELECT message_id FROM delivery WHERE valid_until >= $now)",
         "decision": f"{old} AND valid_until < $now AND run_id NOT IN (SELECT run_id FROM run WHERE {needed})",
+        "outcome": over_with,
+        "scan": over_with,
+        "arrival": "message_id NOT IN (SELECT message_id FROM delivery)",
     }
-    given = {"oldest": oldest, "now": now.replace(tzinfo=None)}
+    given = {
+        "oldest": oldest,
+        "now": now.replace(tzinfo=None),
+        "since": midnight(oldest, settings.zone).replace(tzinfo=None),
+    }
     gone = {}
     with open_ledger(settings) as ledger, ledger.transaction():
-        for table in ("receipt", "delivery", "seed", "recall", "claim", "decision"):
+        for table in ("receipt", "delivery", "seed", "recall", "claim", "decision", "outcome", "scan", "arrival"):
             condition = conditions[table]
             used = {name: value for name, value in given.items() if f"${name}" in condition}
             gone[table] = int(ledger.rows(f"SELECT count(*) FROM {table} WHERE {condition}", used).item())
             if gone[table]:
                 ledger.execute(f"DELETE FROM {table} WHERE {condition}", used)
     return {table: count for table, count in gone.items() if count}
+
+
+def _drop_told(settings: Settings, before: datetime) -> int:
+    """Drop files of outcomes that were written so long ago, and that somebody should have looked at: they name people."""
+    old = [path for path in told_files(settings) if datetime.fromtimestamp(path.lstat().st_mtime, UTC) < before]
+    for path in old:
+        path.unlink()
+        sync_folder(path.parent)
+    return len(old)
 
 
 def _drop_addresses(settings: Settings, now: datetime) -> int:

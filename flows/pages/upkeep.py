@@ -107,6 +107,9 @@ def _notes(done: Forgotten) -> list[tuple[str, bool]]:
     notes += [(f"{each.batch_id}: {each.state}, because {each.reason}.", True) for each in done.withdrawn]
     step = "may hold them: decide about it with justenough recover, then repeat this"
     notes += [(f"{batch} is on hold and {step}.", True) for batch in done.on_hold]
+    if done.untold:
+        step = "may name them: take them in with justenough learn, or remove them"
+        notes.append((f"{_some(done.untold, 'file', 'files')} in inbox/outcomes/ {step}.", True))
     notes += [(f"inbox/forget/{name} is no file of text, and was left.", True) for name in done.refused]
     return notes
 
@@ -117,6 +120,7 @@ def _removed(done: Retained) -> list[tuple[str, str]]:
         "batches in the outbox": done.batches,
         "files of addresses": done.addresses,
         "files of rolling runs": done.notes,
+        "files of outcomes that nobody took in": done.told,
     }
     return [(what, f"{count:,}") for what, count in (counts | _of_history(done.history)).items()]
 

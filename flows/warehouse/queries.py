@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
+import polars.selectors as cs
 
 from flows.errors import DataError, StatementError, nearest
 from flows.schemas import (
@@ -24,6 +25,7 @@ from flows.warehouse.statements import check_statement, columns_of_people, read_
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from flows.catalogue import Catalogue
@@ -183,13 +185,18 @@ def audience(session: Session, queries: Queries, name: str, moment: Moment) -> p
     return _keyed(each, key, where)
 
 
-def outcomes(session: Session, queries: Queries, moment: Moment) -> pl.DataFrame:
-    """What came of people's needs, in the columns of `OUTCOMES`. Raises as `customers`."""
-    frames = [OUTCOMES.to_frame()]
+def outcomes(session: Session, queries: Queries, moment: Moment, since: datetime | None = None) -> pl.DataFrame:
+    """What came of people's needs `since` an instant, or ever, in the columns of `OUTCOMES`. Raises as `customers`."""
+    frames, optional = [OUTCOMES.to_frame()], set(OUTCOMES.names()) - {"customer_id", "outcome", "happened_at"}
     for name, text in queries.outcomes.items():
-        where = f"sql/outcomes/{name}.sql"
-        rows = _run(session, text, where, moment)
-        frames.append(conform(rows, OUTCOMES, where=where, optional=("event_id", "brand", "subject_id", "loaded_at")))
+        where, given = f"sql/outcomes/{name}.sql", parameters(text, moment)
+        asked = text
+        if since is not None:
+            asked = f"FROM ({text}\n) WHERE happened_at >= $since"
+            given["since"] = since.replace(tzinfo=None)
+        rows = session.query(asked, given, where=where).with_columns(_plain_numbers("value"))
+        found = conform(rows.drop("file", strict=False), OUTCOMES, where=where, optional=optional)
+        frames.append(found.with_columns(file=pl.lit(name)))
     return pl.concat(frames)
 
 
@@ -256,6 +263,12 @@ def _plain(kind: pl.DataType, column: str) -> pl.Expr:
     if isinstance(kind, pl.Enum | pl.Categorical):
         return pl.col(column).cast(pl.String)
     return pl.col(column)
+
+
+def _plain_numbers(column: str) -> pl.Expr:
+    """Whole numbers and decimals of a column, which may not be there, as floats."""
+    numbers = cs.by_name(column, require_all=False) & cs.numeric()
+    return numbers.cast(pl.Float64)
 
 
 def _keyed(frame: pl.DataFrame, key: tuple[str, ...], where: str, unique: tuple[str, ...] = ()) -> pl.DataFrame:

@@ -220,9 +220,9 @@ CREATE TABLE IF NOT EXISTS acknowledgement (
     received_at TIMESTAMP NOT NULL
 );
 
--- What people did, by files and by sql/outcomes/, append-only: one row for each event_id, whichever came first.
+-- What people did, by files and by sql/outcomes/: one row for each event_id, whichever came first.
 CREATE TABLE IF NOT EXISTS outcome (
-    event_id VARCHAR NOT NULL,
+    event_id VARCHAR NOT NULL,              -- HMAC of the source's own id, or of what it told where it gives none
     happened_at TIMESTAMP NOT NULL,
     outcome VARCHAR NOT NULL,               -- visited, ordered, care_contact, helpful, unsubscribed, …
     person_key VARCHAR NOT NULL,
@@ -232,6 +232,23 @@ CREATE TABLE IF NOT EXISTS outcome (
     source VARCHAR NOT NULL,                -- which adapter, or which file of sql/outcomes/, told of it
     received_at TIMESTAMP NOT NULL
 );
+
+-- What scanners of links did, as far as one can tell: as `outcome`, and no part of it. A row moves over when what is known of the
+-- message's arrival changes that.
+CREATE TABLE IF NOT EXISTS scan (
+    event_id VARCHAR NOT NULL,
+    happened_at TIMESTAMP NOT NULL,
+    outcome VARCHAR NOT NULL,
+    person_key VARCHAR NOT NULL,
+    message_id VARCHAR,
+    value DOUBLE,
+    channel VARCHAR,
+    source VARCHAR NOT NULL,
+    received_at TIMESTAMP NOT NULL
+);
+
+-- When a message arrived, by what its platform tells: the earliest that it told.
+CREATE TABLE IF NOT EXISTS arrival (message_id VARCHAR NOT NULL, arrived_at TIMESTAMP NOT NULL);
 
 -- Under which key the keys of people and addresses are: the latest row. Before the first it is the oldest of the key file.
 CREATE TABLE IF NOT EXISTS key_use (key_id VARCHAR NOT NULL, since TIMESTAMP NOT NULL);

@@ -102,6 +102,27 @@ def _broken_answers(tiny: Tiny) -> None:
     put(tiny.folder / "given/table.csv", f"who,{NAME}\n{ID},{MAIL}\n")
 
 
+def _outcomes_of_the_canary(tiny: Tiny) -> None:
+    """Told rightly, and wrongly in every way that could quote them."""
+    head, at = "event_id,happened_at,outcome,customer_id,message_id\n", "2026-11-22T12:00:00Z"
+    messages = {row["customer_id"]: row["message_id"] for batch in tiny.batches() for row in batch.rows}
+    anothers = f"{MAIL},{at},visited,{ID},{messages['c01']}\n"
+    files = {
+        "whole.csv": f"{head}{MAIL},{at},visited,{ID},\n{PHONE},{at},clicked,,{messages[ID]}\n",
+        "anothers.csv": f"{head}{anothers}{NAME},{at},visited,{ID},\n{ID},2999{at[4:]},visited,{ID},\n",
+        "mixed_up.csv": f"{head}e1,{at},{ID},{MAIL},\ne2,{at},{NAME},{ID},{ID}\n",
+        "headless.csv": f"{MAIL},{at},visited,{ID},\n",
+        "doubled.ndjson": f'{{"event_id": "{ID}", "{NAME}": 1, "{NAME}": 2}}\n',
+        "damaged.parquet": f"PAR1{MAIL}{ID}PAR1",
+        "event.json": f'{{"eventType": "{ID}", "mail": "{MAIL}"}}\n',
+        "promised.csv": f"{head}{MAIL},{at},visited,{ID},\n",
+        "promised.csv.manifest.json": f'{{"rows": "{NAME}", "sha256": "{MAIL}"}}',
+    }
+    for name, content in files.items():
+        put(tiny.folder / "given" / name, content)
+    put(tiny.state / "inbox/outcomes/monday.csv", f"{head}{MAIL},{at},unsubscribed,{ID},\n{PHONE},{at[:9]}")
+
+
 def _addresses_for_brands(tiny: Tiny) -> None:
     edited("sql/segments/owners.sql", "USING (customer_id, brand)", "USING (customer_id)")(tiny)
     changed("DELETE FROM people WHERE brand <> 'north'; DELETE FROM needs WHERE brand <> 'north'")(tiny)
@@ -156,6 +177,21 @@ FAILURES = {
             "reconcile email_file GIVEN/table.csv",
         ),
         _broken_answers,
+    ),
+    "outcomes told rightly and wrongly": Failure(
+        (0, 3, 1, 1, 1, 1, 1, 1, 3),
+        (
+            "learn GIVEN/whole.csv",
+            "learn GIVEN/anothers.csv",
+            "learn GIVEN/mixed_up.csv",
+            "learn GIVEN/headless.csv",
+            "learn GIVEN/doubled.ndjson",
+            "learn GIVEN/damaged.parquet",
+            "learn GIVEN/event.json --as ses",
+            "learn GIVEN/promised.csv",
+            "learn",
+        ),
+        _outcomes_of_the_canary,
     ),
     "a damaged plan": Failure((70,), (f"explain {ID}",), _damaged_plan),
     "a plan beyond all days": Failure((70,), (f"explain {ID}",), _plan_beyond_all_days),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -16,11 +18,12 @@ from flows.errors import StateError
 from flows.ledger.lock import run_lock
 from tests.crash.killing import ROOT
 from tests.crash.upkeep import BATCH, POINTS, RECIPIENTS, WHO
+from tests.line.told import Told, row
 from tests.tiny import clock, day, make
 
 pytestmark = pytest.mark.crash
 
-QUICK = {"recall sealed"}
+QUICK = {"recall sealed", "outcomes taken"}
 THEIRS = ('"c01"', "ann@x.example.com", "4915112345601")
 TABLES = ("claim", "decision", "delivery", "exposure", "receipt", "run")
 
@@ -152,6 +155,35 @@ def test_a_correction_that_was_killed_is_finished_by_the_next_run_or_by_repeatin
         assert one.history("SELECT count(*) FROM claim WHERE attempt = 2") == [(RECIPIENTS,)]
         assert one.history("SELECT DISTINCT state FROM run WHERE state <> 'abandoned'") == [("delivered",)]
         assert list((one.state / "staging").iterdir()) == []
+
+
+@pytest.mark.parametrize("point", points("learn"))
+def test_outcomes_that_a_kill_kept_from_coming_in_come_in_by_repeating_it_and_each_once(first_day, tmp_path, point):
+    tiny, unkilled = first_day.copy(tmp_path / "tiny"), first_day.copy(tmp_path / "unkilled")
+    for one in (tiny, unkilled):
+        told_of_the_first_day(Told(one))
+    assert Told(unkilled).waiting().from_sql > 0
+    killed(tiny, "learn", point, day(1))
+    Told(tiny).waiting()
+    left, expected = tiny.everything(), unkilled.everything()
+    for table in ("outcome", "scan", "arrival", "acknowledgement", "claim", "delivery"):
+        assert left[table] == expected[table], table
+        assert expected[table], table
+    said = "SELECT person_key, message_id, state, happened_at, drain FROM consent_event"
+    assert tiny.history(said) == unkilled.history(said)
+    assert Told(tiny).inbox() == Told(unkilled).inbox() == []
+
+
+def told_of_the_first_day(told):
+    """Two files wait, one with its manifest, and the warehouse tells of orders."""
+    ids, inbox = told.ids, ".justenough/inbox/outcomes"
+    clicks = [row(f"e{n}", "clicked", message=message) for n, message in enumerate(ids.values())]
+    file = told.file([row("s", "sent", message=ids["c01"]), *clicks], f"{inbox}/a.csv")
+    promise = {"rows": 1 + len(clicks), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    told.file(json.dumps(promise), f"{inbox}/a.csv.manifest.json")
+    told.file([row("f", "failed", message=ids["c03"]), row("u", "complained", message=ids["c13"])], f"{inbox}/b.csv")
+    columns = "customer_id, 'ordered' AS outcome, since_at + INTERVAL 301 DAY AS happened_at"
+    told.file(f"SELECT {columns} FROM needs", "sql/outcomes/orders.sql")
 
 
 def called_back(tiny):

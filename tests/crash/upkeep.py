@@ -57,6 +57,16 @@ POINTS = {
         "correction renamed": ("flows.ledger.publishing", "rename_once", "after"),
         "correction published": ("flows.line", "finish", "before"),
     },
+    "learn": {
+        "who says stop heard": ("flows.line.learning", "stop", "after"),
+        "taking, not committed": ("flows.ledger.outcomes", "_part", "after"),
+        "outcomes taken": ("flows.line.learning", "take", "after"),
+        "messages acknowledged": ("flows.line.learning", "acknowledge_rows", "after"),
+        "a manifest removed": ("flows.line.reports", "sync_folder", "after"),
+        "a file removed": ("flows.line.reports", "remove", "after"),
+        "the inbox emptied": ("flows.line.learning", "_told_by_sql", "before"),
+        "outcomes of the warehouse taken": ("flows.line.learning", "take", "after 2"),
+    },
     "rotate": {
         "key written": ("flows.line.rotating", "rotate_key", "after"),
         "ledger under the new key": ("flows.line.rotating", "rekey", "after"),
@@ -79,6 +89,7 @@ def main(workspace: str, act: str, point: str) -> None:
     loaded = load_workspace(Path(workspace))
     acts = {
         "retain": line.retain,
+        "learn": line.learn_waiting,
         "rotate": line.rotate,
         "forget": lambda one: line.forget(one.settings, [WHO]),
         "recall": lambda one: line.recall(one.settings, line.Which(product="care")),

@@ -1,0 +1,49 @@
+"""Outcomes in, under Prefect: what waits in the inbox, and what sql/outcomes/ tells. The same function as `justenough learn`.
+
+What Prefect keeps are counts, and places in files.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State  # noqa: TC002  (Prefect reads the annotations)
+from prefect.states import Completed
+
+from flows import line
+from flows.errors import DataError
+from flows.pages.outcomes import learned_page
+from flows.personalise import without_data
+from flows.workspace import load_workspace
+
+
+@flow(name="learn", persist_result=False, log_prints=False)
+def learn(workspace: Path = Path()) -> State[None]:
+    """Take in what people did, by the files in `inbox/outcomes/` of the state folder and by sql/outcomes/.
+
+    A file goes when the history has it. The page `learn` says in counts what came in. The run fails where a file is refused, or
+    has rows that cannot be right, and stays; everything else is taken in all the same, and who said stop in it is heard.
+
+    Args:
+        workspace: The folder with pyproject.toml, sql/ and templates/. A dot is the folder that the deployment runs in.
+    """
+    with without_data("learn"):
+        loaded, log = load_workspace(workspace), get_run_logger()
+        done = line.learn_waiting(loaded)
+        page = learned_page(done, workspace=loaded.settings.name)
+        create_markdown_artifact(page, "learn", "What came in of outcomes, in counts")
+        for refused in done.refused:
+            log.error("%s: %s", refused.where, refused.what)
+        if done.refused:
+            first = done.refused[0]
+            raise DataError(first.where, first.what, first.hint)
+        if done.bad:
+            what, hint = (
+                f"{done.bad:,} rows of files cannot be right",
+                "mend them, or remove the file; the page says where",
+            )
+            raise DataError("inbox/outcomes", what, hint)
+        log.info("outcomes: %d from files, %d from sql/outcomes/", done.taken, done.from_sql)
+    return Completed(message=f"{done.taken + done.from_sql:,} outcomes came in")

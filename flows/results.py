@@ -1,0 +1,50 @@
+"""The commands of what became of it: outcomes in."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from flows.answering import say
+from flows.app import EXIT_WAITING, HERE, Common, app, later
+from flows.errors import UsageError
+
+if TYPE_CHECKING:
+    from flows import line
+    from flows.pages import outcomes
+else:
+    line, outcomes = later("flows.line"), later("flows.pages.outcomes")
+
+
+@app.command
+def learn(
+    *file: Path,
+    platform: Annotated[str | None, Parameter(name="--as")] = None,
+    common: Common = HERE,
+) -> int:
+    """Take in what people did after a message: visits, orders, contacts, clicks; and what platforms tell of messages.
+
+    A file is CSV, NDJSON or Parquet with event_id, happened_at, outcome, customer_id or message_id, value, channel; or, with
+    --as, what a platform writes. An event counts once, however often it is told. Who unsubscribed or complained, and whose
+    address bounced for good, gets nothing any more, even where the rest of a file is refused. Without a file it takes in what
+    waits in inbox/outcomes/ of the state folder, where a file goes that is all right, and reads sql/outcomes/.
+
+    Examples:
+        justenough learn week.csv
+        justenough learn events.ndjson --as sendgrid
+        justenough learn
+
+    Args:
+        file: that tell of outcomes.
+        platform: who wrote them: braze, mailgun, sendgrid or ses; default: they are in our own form.
+        common: where, and in which form to answer.
+    """
+    if platform is not None and not file:
+        hint = f"name files; or put them into inbox/outcomes/{platform}/"
+        raise UsageError("--as", "it says what files are, and none is named", hint)
+    workspace = common.loaded()
+    done = line.learn(workspace, file, platform) if file else line.learn_waiting(workspace)
+    say(done, lambda: outcomes.learned(done), as_json=common.json)
+    return 0 if done.is_whole else EXIT_WAITING
