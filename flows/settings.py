@@ -198,6 +198,7 @@ class Settings(BaseModel):
             an entry nothing is.
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
         creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
+        smallest_effect: the share of a rate, or of what it lacks to all where that is less, that is a difference that matters.
         seeds: channel -> addresses of the workspace's own people, who get a copy of each kind of message.
         memory: what a run may use at a time.
         query_seconds: how long one query may take.
@@ -247,6 +248,7 @@ class Settings(BaseModel):
     }
     link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
+    smallest_effect: Share = Field(default=0.05, gt=0)
     seeds: dict[str, tuple[str, ...]] = {}
     memory: Annotated[ByteSize, Field(ge=2**29)] = ByteSize(4 * 2**30)
     query_seconds: float = Field(default=3600, gt=0, le=86_400)

@@ -54,6 +54,8 @@ LEVELS = [
         "answering",
         "app",
         "more",
+        "reading",
+        "readout",
         "upkeep",
         "portfolio",
         "cli",
@@ -61,7 +63,7 @@ LEVELS = [
 ]
 APART = {"stages"}  # what stands here side by side does not know of each other: line.py joins the stages
 
-FLOWS = ("personalise", "prove", "respond", "learn", "assess", "forget", "retain")
+FLOWS = ("personalise", "prove", "respond", "learn", "assess", "forget", "retain", "readout")
 DOORS = {
     "duckdb": ("flows.warehouse",),
     "jinja2": ("flows.words",),
