@@ -195,9 +195,9 @@ class _Pair:
         needed = people_needed(mean, self.of_control.count / whole, smallest_effect * share, self.planned)
         if needed <= whole:
             return 0
-        days = min(LATELY, self.counted.today - self.counted.since).days
-        lately = self._people(pl.col("as_of") >= self.counted.today - timedelta(days=days))
-        return ceil((needed - whole) / lately * days) if days and lately and isfinite(needed) else None
+        days = min(LATELY, self.counted.today - self.counted.since + timedelta(days=1)).days
+        lately = self._people(pl.col("as_of") > self.counted.today - timedelta(days=days))
+        return ceil((needed - whole) / lately * days) if lately and isfinite(needed) else None
 
     def _unreachable(self) -> Code | None:
         """Why nothing can be said of those who were reached."""

@@ -29,6 +29,8 @@ def shop(folder: Path, test: str = SHARES) -> Tiny:
     tiny = make(folder, brands=["north"])
     product = tiny.folder / "templates/care/product.yaml"
     product.write_text(product.read_text("utf-8").rstrip("\n") + test, "utf-8")
+    if "list" not in test:
+        return tiny
     words = "{% block headline %}Your list{% endblock %}{% block body %}Dry it, brush it, hang it.{% endblock %}"
     (tiny.folder / "templates/care/web.list.j2").write_text(words, "utf-8")
     return tiny
@@ -86,7 +88,7 @@ def outcomes(rows: list[tuple[str, str, float]] | pl.DataFrame, told_on: float =
     """Outcomes `(person, outcome, days since the experiment began)`, come in so many days after that."""
     frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, _OUTCOMES, orient="row")
     begin = pl.lit(datetime.combine(START, datetime.min.time()), _INSTANT)
-    since = (pl.col("day") * 86_400_000_000).cast(pl.Int64).cast(pl.Duration("us"))
+    since = (pl.col("day") * 86_400_000_000).round().cast(pl.Int64).cast(pl.Duration("us"))
     told = timedelta(days=told_on)
     return frame.with_row_index("row").select(
         "person_key", "outcome", event_id=pl.format("e{}-{}", "row", pl.lit(told_on)), happened_at=begin + since,
