@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import exp
 from typing import TYPE_CHECKING
 
@@ -30,10 +30,12 @@ class Design:
     Attributes:
         held_out: the probability of being held out, of all products or of this one.
         variants: name -> its share of those who are not; empty: all get the same words.
+        levels: detail level -> its share of those who are in the test of these; empty: there is none.
     """
 
     held_out: float
     variants: Mapping[str, float]
+    levels: Mapping[int, float] = field(default_factory=dict)
 
     def propensity(self) -> pl.Expr:
         """The probability of a row of `DRAWN`, as it is set; null for a draw that is not in it."""
@@ -42,19 +44,28 @@ class Design:
         drawn = pl.col("variant").replace_strict(shares, default=None, return_dtype=pl.Float64)
         plain = pl.when(pl.col("variant").is_null()).then(pl.lit(treated))
         held = pl.lit(self.held_out if self.held_out else None, dtype=pl.Float64)
-        return pl.when("is_held_out").then(held).otherwise(drawn if self.variants else plain)
+        return pl.when("is_held_out").then(held).otherwise((drawn if self.variants else plain) * self.level_share())
+
+    def level_share(self) -> pl.Expr:
+        """The probability of the detail level of a row of `DRAWN`: 1 for who is not in the test of these."""
+        level = pl.col("drawn_level")
+        share = level.replace_strict(dict(self.levels), default=None, return_dtype=pl.Float64) if self.levels else None
+        return pl.when(level.is_null()).then(pl.lit(1.0)).otherwise(share)
 
 
 def weighed(people: pl.DataFrame, design: Design) -> pl.DataFrame:
-    """`CELL` and `people`, with `arm` (variant) and `treated_propensity`: of not being held out, as it was on that day.
+    """`CELL` and `people`, with `arm_propensity`, whatever the level; `treated_propensity`: of not being held out on that day.
 
     Args:
-        people: `CELL` and `people`.
+        people: `CELL` and `people`, of draws that are in the design.
         design: what is set, for days on which nobody was held out.
     """
     of_day = people.filter("is_held_out").group_by("as_of").agg(pl.col("propensity").first().alias("held"))
     joined = people.join(of_day, on="as_of", how="left", maintain_order="left")
-    return joined.with_columns(treated_propensity=1 - pl.col("held").fill_null(design.held_out)).drop("held")
+    return joined.with_columns(
+        arm_propensity=pl.col("propensity") / design.level_share(),
+        treated_propensity=1 - pl.col("held").fill_null(design.held_out),
+    ).drop("held")
 
 
 def of_arm(cells: pl.DataFrame, arm: str) -> pl.DataFrame:
@@ -62,7 +73,7 @@ def of_arm(cells: pl.DataFrame, arm: str) -> pl.DataFrame:
     if arm == TREATED:
         return cells.filter(~pl.col("is_held_out")).with_columns(weight=1 / pl.col("treated_propensity"))
     is_mine = pl.col("is_held_out") if arm == HELD_OUT else pl.col("variant") == arm
-    return cells.filter(is_mine).with_columns(weight=1 / pl.col("propensity"))
+    return cells.filter(is_mine).with_columns(weight=1 / pl.col("arm_propensity"))
 
 
 def happened_to(cells: pl.DataFrame, happened: pl.DataFrame, metric: Metric) -> pl.DataFrame:
@@ -135,20 +146,20 @@ def shares_p(people: pl.DataFrame, design: Design) -> float:
     """How much speaks for arms of the sizes that were meant: a p-value that holds at every look.
 
     Args:
-        people: `CELL` and `people`. Days that were drawn otherwise than others are weighed by themselves.
+        people: as `weighed` makes it. Days that were drawn otherwise than others are weighed by themselves.
         design: what is set, for arms of which a day has nobody.
     """
     arms = [HELD_OUT] * bool(design.held_out) + list(design.variants or [TREATED])
     if len(arms) < 2:
         return 1.0
     arm = pl.when("is_held_out").then(pl.lit(HELD_OUT)).otherwise(pl.col("variant").fill_null(TREATED))
-    daily = people.group_by("as_of", arm=arm).agg(pl.col("people").sum(), pl.col("propensity").max()).sort("as_of")
+    daily = people.group_by("as_of", arm=arm).agg(pl.col("people").sum(), pl.col("arm_propensity").max()).sort("as_of")
     treated = 1 - design.held_out
     meant = {HELD_OUT: design.held_out, TREATED: treated}
     meant |= {name: treated * share for name, share in design.variants.items()}
     drawn: dict[tuple[float, ...], dict[str, int]] = {}
     for _, day in daily.group_by("as_of", maintain_order=True):
-        logged = dict(zip(day["arm"], day["propensity"], strict=True))
+        logged = dict(zip(day["arm"], day["arm_propensity"], strict=True))
         shares = [logged.get(arm, meant[arm]) for arm in arms]
         units = drawn.setdefault(tuple(round(share / sum(shares), 9) for share in shares), dict.fromkeys(arms, 0))
         for name, count in zip(day["arm"], day["people"], strict=True):

@@ -125,7 +125,7 @@ def design_of(product: Product, settings: Settings) -> Design:
     """How people are drawn for a product, as it is set now."""
     is_service = product.message_type == "service"
     kept = 1.0 if is_service else (1 - settings.global_holdout) * (1 - product.test.holdout)
-    return Design(1 - kept, product.test.variants)
+    return Design(1 - kept, product.test.variants, product.test.levels)
 
 
 def began(days: pl.DataFrame, design: Design) -> date | None:

@@ -21,10 +21,11 @@ CELL = pl.Schema(
         "propensity": pl.Float64(),
         "has_channel": pl.Boolean(),
         "is_reached": pl.Boolean(),
+        "drawn_level": pl.Int8(),
     }
 )
 """People who are alike: by the day and the draw of their first decision, whether a message would go, and whether one did."""
-DRAWN = pl.Schema({**{name: CELL[name] for name in ("as_of", "is_held_out", "variant", "propensity")}})
+DRAWN = pl.Schema({**{name: CELL[name] for name in ("as_of", "is_held_out", "variant", "propensity", "drawn_level")}})
 """How people were drawn on a day."""
 WATCHED = pl.Schema({"metric": pl.String(), "name": pl.String(), "is_said": pl.Boolean()})
 """What counts for a metric: an outcome of a name; or, where `is_said`, a consent event of a state."""
@@ -48,7 +49,7 @@ _PEOPLE = f"""
           AND (c.message_id, c.batch_id) NOT IN (SELECT (message_id, batch_id) FROM ({CALLED_BACK}))
     )
     SELECT d.person_key, d.as_of, coalesce(d.reason = 'HOLDOUT', false) AS is_held_out, d.variant, d.propensity,
-        d.channel IS NOT NULL AS has_channel, d.decision_id IN (SELECT decision_id FROM reached) AS is_reached
+        d.drawn_level, d.channel IS NOT NULL AS has_channel, d.decision_id IN (SELECT decision_id FROM reached) AS is_reached
     FROM decision d SEMI JOIN "first" f ON d.rowid = f.row_id
 """
 _EVENTS = """
@@ -63,7 +64,8 @@ def drawn(ledger: Ledger, product: str) -> pl.DataFrame:
     """`DRAWN` of all that was ever decided for a product, each once, by day."""
     rows = ledger.rows(
         """
-        SELECT DISTINCT as_of, coalesce(reason = 'HOLDOUT', false) AS is_held_out, variant, propensity FROM decision
+        SELECT DISTINCT as_of, coalesce(reason = 'HOLDOUT', false) AS is_held_out, variant, propensity, drawn_level
+        FROM decision
         WHERE product = $product ORDER BY ALL
         """,
         {"product": product},

@@ -204,6 +204,31 @@ def test_other_shares_begin_another_experiment_and_may_be_weighed_with_it(tmp_pa
     assert plain[1] - plain[0] > each.always.high
 
 
+def test_a_test_of_detail_levels_begins_no_other_experiment_and_turns_no_variant(tmp_path):
+    """Level and variant are drawn apart; who is in no test of levels has the propensity of the variant alone."""
+    tiny = shop(
+        tmp_path / "workspace", "\ntest: {holdout: 20%, variants: {guide: 50%, list: 50%}, levels: {0: 25%, 2: 75%}}\n"
+    )
+    plain = days(14)
+    u = pl.Series(np.random.default_rng(8).random(plain.height))
+    level = pl.when(pl.col("u") < 0.2).then(0).when(pl.col("u") < 0.8).then(2)
+    is_drawn = pl.col("drawn_level").is_not_null()
+    decisions = (
+        plain.with_columns(u=u)
+        .with_columns(drawn_level=pl.when(pl.col("reason").is_null()).then(level).cast(pl.Int8))
+        .with_columns(
+            propensity=pl.col("propensity") * pl.when(is_drawn).then(pl.when(pl.col("u") < 0.2).then(0.25).otherwise(0.75)).otherwise(1)
+        )
+    ).drop("u")
+    fill(tiny, decision=decisions, outcome=outcomes(chances(decisions, ORDERED, "ordered", seed=1)))
+    found = told_of(tiny)
+    assert (found.since, found.shares_p) == (START, 1.0)
+    each = answers(found)["ordered_again", "list"]
+    plainly = shop(tmp_path / "plain")
+    fill(plainly, decision=plain, outcome=outcomes(chances(decisions, ORDERED, "ordered", seed=1)))
+    assert each.difference == pytest.approx(answers(told_of(plainly))["ordered_again", "list"].difference)
+
+
 def test_that_buyers_are_called_back_makes_no_difference_where_there_is_none(tmp_path):
     """`ends_when: [ordered]` takes the message from early buyers; to leave them out would show that helping sells less."""
     tiny = shop(tmp_path / "workspace")

@@ -89,7 +89,7 @@ def test_draws_and_names_are_told_once_each_and_the_latest_news_by_its_coming(tm
 
 
 _RECALL = dict.fromkeys(("message_id", "batch_id", "recalled_batch_id", "reason"), pl.String)
-_DRAWS = [(True, None, 0.2), (False, "guide", 0.4), (False, "list", 0.4)]
+_DRAWS = [(True, None, 0.2, None), (False, "guide", 0.4, None), (False, "list", 0.4, None)]
 
 
 def _windows() -> pl.DataFrame:
@@ -158,7 +158,15 @@ def _one_by_one(decided_for, sent, called_back, happened) -> tuple[dict, dict]:
     for person, number in first.items():
         _, day, _, variant, channel, propensity = decided_for[number]
         is_reached = variant is not None and number in reached
-        cell = (START + timedelta(days=day), variant is None, variant, propensity, channel is not None, is_reached)
+        cell = (
+            START + timedelta(days=day),
+            variant is None,
+            variant,
+            propensity,
+            channel is not None,
+            is_reached,
+            None,
+        )
         counted[cell] += 1
         during = {
             name
