@@ -217,7 +217,8 @@ def test_a_test_of_detail_levels_begins_no_other_experiment_and_turns_no_variant
         plain.with_columns(u=u)
         .with_columns(drawn_level=pl.when(pl.col("reason").is_null()).then(level).cast(pl.Int8))
         .with_columns(
-            propensity=pl.col("propensity") * pl.when(is_drawn).then(pl.when(pl.col("u") < 0.2).then(0.25).otherwise(0.75)).otherwise(1)
+            propensity=pl.col("propensity")
+            * pl.when(is_drawn).then(pl.when(pl.col("u") < 0.2).then(0.25).otherwise(0.75)).otherwise(1)
         )
     ).drop("u")
     fill(tiny, decision=decisions, outcome=outcomes(chances(decisions, ORDERED, "ordered", seed=1)))
