@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/readouts.py [--deliveries 1000000 10000000]
 
 For each size a ledger is made by DuckDB's range(): people of four products, one in twenty held out, a message for each of the
-others, and an order of every second one. Before a size is printed, what the readout tells has to be what was put in, to the person.
+others, and an order of every second one. Before a size is printed, what the readout tells has to be what was put in.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ sys.exit(code)
 
 
 def made(workspace: Path, people: int) -> None:
-    """Fill the ledger of a workspace. Person i is of product (i // 40) % 4, held out at i % 20 = 0, and orders if i // 20 is odd."""
+    """Fill the ledger of a workspace: person i is of product (i // 40) % 4, held out at i % 20 = 0, orders if i // 20 is odd."""
     products = "[" + ", ".join(f"'{name}'" for name in PRODUCTS) + "]"
     rows = f"""
         SELECT i, sha256('p' || i) AS person_key, sha256('d' || i) AS decision_id, i % {HELD_OUT} = 0 AS is_held,
