@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime  # noqa: TC003 - cyclopts reads the annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,18 +9,16 @@ from typing import TYPE_CHECKING
 from cyclopts import App
 
 from flows.answering import say, with_progress
-from flows.app import EXIT_WAITING, HERE, Common, Several, Switch, app, later
+from flows.app import EXIT_WAITING, HERE, Common, Switch, app, later
 from flows.errors import UsageError
 from flows.ledger.states import Said, Told  # noqa: TC001
 
 if TYPE_CHECKING:
     from flows import line
-    from flows.learning import experiments
     from flows.line import Way
-    from flows.pages import readouts, terminal
+    from flows.pages import terminal
 else:
     line, terminal = later("flows.line"), later("flows.pages.terminal")
-    experiments, readouts = later("flows.learning.experiments"), later("flows.pages.readouts")
 
 
 @app.command(name="opt-out")
@@ -326,51 +323,3 @@ def correct(
     if done is None:
         return 0 if dry_run else EXIT_WAITING
     return EXIT_WAITING if done.is_waiting else 0
-
-
-@app.command
-def readout(  # noqa: PLR0913  (an experiment has so many sides)
-    *,
-    data: Path,
-    arm: str,
-    control: str,
-    metric: list[str],
-    covariate: str | None = None,
-    share: Several = (),
-    planned: int | None = None,
-    common: Common = HERE,
-) -> int:
-    """Read out an experiment that was run anywhere: what each arm has changed, as against the control, and how sure that is.
-
-    The first interval holds however often you look while the experiment goes on. What the data cannot tell is refused with a
-    reason, never guessed; the exit code is 1 where they tell nothing at all.
-
-    Examples:
-        justenough readout --data visits.parquet --arm segment --control "No E-Mail" --metric visit --metric spend
-        justenough readout --data week.csv --arm arm --control holdout --metric bought --share holdout=5 --share mailed=95
-
-    Args:
-        data: a .parquet, .csv or .ndjson file with a row for each unit that was drawn, whatever became of it.
-        arm: the column that says which arm a unit is in.
-        control: the arm that the others are held against.
-        metric: a column of numbers, or of true and false; several with several options.
-        covariate: a column of numbers from before the draw: what they explain makes intervals narrower.
-        share: an arm and its share in the draw, as in holdout=5; default: all the same.
-        planned: how many units the experiment is to have in all; default: as many as there are.
-        common: where, and in which form to answer.
-    """
-    asked = experiments.Asked(arm, control, tuple(dict.fromkeys(metric)), covariate, _shares(share), planned)
-    found = experiments.read_out(data, asked)
-    say(found, lambda: readouts.read_out(found), as_json=common.json)
-    return 0 if found.is_answered else 1
-
-
-def _shares(given: tuple[str, ...]) -> dict[str, float] | None:
-    """Arm -> weight, as in `holdout=5`."""
-    shares = {}
-    for text in given:
-        arm, _, weight = text.rpartition("=")
-        if not arm or not re.fullmatch(r"\d+(\.\d+)?", weight) or float(weight) == 0:
-            raise UsageError("--share", f"'{text}' is no share", "write an arm and a number, as in --share holdout=5")
-        shares[arm] = float(weight)
-    return shares or None

@@ -55,6 +55,7 @@ _UNDECIDING = (
     "largest_fall",
     "largest_rise",
     "schema_changes",
+    "smallest_effect",
     "unverified",
 )
 _PLATFORMS = "tool.justenough.platforms"

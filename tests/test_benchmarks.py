@@ -319,3 +319,12 @@ def _outputs(contents, told, counts=None):
     rows = [(message_id, f"C{message_id}", "nordtal", product, target) for message_id, product, target in told]
     deliveries = pl.DataFrame(rows, ["message_id", "customer_id", "brand", "product", "target"], orient="row")
     return Outputs(contents, deliveries, counts or {})
+
+
+@pytest.mark.slow
+def test_a_long_history_is_read_out_as_it_was_made():
+    command = [sys.executable, str(BENCHMARKS / "readouts.py"), "--deliveries", "160000"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    head, row = printed.splitlines()
+    assert head.split() == ["decisions", "outcomes", "ledger", "MB", "seconds", "peak", "MB"]
+    assert row.split()[:2] == ["160,000", "80,000"]

@@ -19,7 +19,7 @@ class Moments:
         count: of rows.
         mean, variance: of the column; the variance is that of a sample (n - 1).
         covariate_mean, covariate_variance, covariance: 0 without a covariate.
-        happened: rows that are not zero.
+        happened: rows that are not zero; where nearly all are the same (all have bought), those that are not.
     """
 
     count: int
@@ -63,7 +63,8 @@ def _of(name: str, covariate: str | None) -> list[pl.Expr]:
     made = [
         value.mean().alias(f"mean {name}"),
         value.var().alias(f"variance {name}"),
-        (value != 0).sum().alias(f"happened {name}"),
+        # Zero is what most have where something is seldom, the least or the most where it hardly ever fails.
+        pl.min_horizontal((value != of).sum() for of in (0, value.min(), value.max())).alias(f"happened {name}"),
     ]
     if covariate is not None:
         before = pl.col(covariate).cast(pl.Float64)

@@ -56,20 +56,16 @@ def _metric(name: str, contrasts: list[Contrast]) -> list[RenderableType]:
             "–" if each.lift is None else f"{each.lift:+.1%}",
             f"{each.p_adjusted:.1g}",
             _number(each.detectable),
-            style=None if _is_found(each) else "dim",
+            style=None if each.is_sure else "dim",
         )
     table.title = f"\n{name} (control {_number(base)})"
     return [*([table] if table.rows else []), *map(Text, lines)]
 
 
 def _explained(told: list[Contrast]) -> list[str]:
-    sure = [f"{each.metric} of {each.arm}" for each in told if _is_found(each)]
+    sure = [f"{each.metric} of {each.arm}" for each in told if each.is_sure]
     found = f"Sure however often you look: {', '.join(sure)}."
     return [found if sure else "No difference is sure: each arm may be as good as the control.", _LEGEND]
-
-
-def _is_found(each: Contrast) -> bool:
-    return each.always is not None and not each.always.low <= 0 <= each.always.high
 
 
 def _number(value: float | None, sign: str = "") -> str:

@@ -59,6 +59,8 @@ LEVELS = [
         "app",
         "more",
         "results",
+        "reading",
+        "readout",
         "upkeep",
         "portfolio",
         "cli",
@@ -66,7 +68,7 @@ LEVELS = [
 ]
 APART = {"stages"}  # what stands here side by side does not know of each other: line.py joins the stages
 
-FLOWS = ("personalise", "prove", "respond", "learn", "assess", "forget", "retain")
+FLOWS = ("personalise", "prove", "respond", "learn", "assess", "forget", "retain", "readout")
 DOORS = {
     "duckdb": ("flows.warehouse",),
     "jinja2": ("flows.words",),

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from flows.learning.contrasts import OFF, contrast, shares_p
+from flows.learning.contrasts import OFF, adjusted, contrast, shares_p
 from flows.learning.moments import Moments
+from flows.learning.sequential import shares_evidence
 
 pytestmark = [pytest.mark.slow, pytest.mark.oracle]
 RUNS = 2_000
@@ -115,3 +116,67 @@ def test_one_in_fifty_units_lost_of_an_arm_is_found():
     assert np.mean(np.array(lost) < OFF) < 0.005
     less = [shares_p({"a": round(0.98 * size), "b": int(200_000 - size)}, {"a": 1, "b": 1}) for size in sizes]
     assert np.mean(np.array(less) < OFF) > 0.85
+
+
+def test_of_three_metrics_at_once_one_in_twenty_readouts_ever_calls_something_sure_where_there_is_nothing(
+    record_property,
+):
+    """One in five is held out, as a product's readout compares them: planned by the first week, and sure by e-BH."""
+    held, treated, looks, kinds = 100, 400, 56, (VISIT, VISIT, Kind(0.9))
+    drawn = np.random.default_rng(11)
+    days = np.arange(1, looks + 1)
+    hits = [[kind.sums(drawn, daily, looks)[0] for daily in (held, treated)] for kind in kinds]
+    rates = [[often / (daily * days) for often, daily in zip(arms, (held, treated), strict=True)] for arms in hits]
+    errors = [np.sqrt(a * (1 - a) / (held * days) + b * (1 - b) / (treated * days)) for a, b in rates]
+    aside = np.any([np.abs(b - a) > ASIDE * error for (a, b), error in zip(rates, errors, strict=True)], axis=0)
+    ever = np.zeros(RUNS, dtype=bool)
+    for run, look in zip(*np.nonzero(aside), strict=True):
+        if ever[run] or look < 6:
+            continue
+        found = []
+        for often in hits:
+            arms = []
+            for each, daily in zip(often, (held, treated), strict=True):
+                count, true = int(daily * days[look]), int(each[run, look])
+                rate = true / count
+                arms.append(
+                    Moments(count, rate, rate * (1 - rate) * count / (count - 1), happened=min(true, count - true))
+                )
+            found.append(contrast("metric", "treated", *arms, planned=4 * 7 * (held + treated)))
+        ever[run] = any(each.is_sure for each in adjusted(found))
+    record_property(
+        "told", f"{ever.mean():.3f} of {RUNS} readouts without a difference ever called one sure in 56 looks"
+    )
+    assert ever.mean() <= 0.05
+
+
+def test_evidence_is_the_inverse_of_growthbooks_p_value():
+    from gbstats.frequentist.tests import SequentialConfig, SequentialTwoSidedTTest
+    from gbstats.models.statistics import SampleMeanStatistic
+
+    units, happened = 21_306, (2_262, 2_442)
+    arms = [Moments(units, r := often / units, r * (1 - r) * units / (units - 1), happened=often) for often in happened]
+    ours = contrast("visit", "mailed", *arms, planned=2 * units)
+    how = SequentialConfig(difference_type="absolute", sequential_tuning_parameter=2 * units)
+    theirs = SequentialTwoSidedTTest(*(SampleMeanStatistic(units, often, often) for often in happened), how)
+    assert 1 / ours.evidence == pytest.approx(theirs.compute_result().p_value, rel=1e-6)
+
+
+def test_sizes_of_arms_that_are_as_meant_are_hardly_ever_refused_on_any_of_fifty_six_days():
+    drawn = np.random.default_rng(3)
+    meant = {"held out": 0.2, "treated": 0.8}
+    held = np.cumsum(drawn.binomial(1_000, 0.2, (400, 56)), axis=1)
+    days = 1_000 * np.arange(1, 57)
+
+    def ever(counts: np.ndarray) -> float:
+        ways = [
+            any(
+                shares_evidence({"held out": int(h), "treated": int(day - h)}, meant) > -np.log(OFF)
+                for h, day in zip(row, days, strict=True)
+            )
+            for row in counts
+        ]
+        return float(np.mean(ways))
+
+    assert ever(held) <= 0.005
+    assert ever(np.round(held * 0.95).astype(int)) > 0.95

@@ -136,14 +136,16 @@ def test_what_the_data_cannot_tell_is_refused_with_a_code_and_costs_no_other_met
     odd = table.with_columns(
         same=pl.lit(1),
         rare=(pl.int_range(pl.len()) < 20).cast(pl.Int8),
+        nearly=(pl.int_range(pl.len()) >= 20).cast(pl.Int8),
         gap=pl.when(pl.int_range(pl.len()) > 0).then("spent"),
         endless=pl.when(pl.int_range(pl.len()) > 0).then("spent").otherwise(float("inf")),
         words=pl.lit("1"),
     )
-    found = read_out(file(rows=odd), asked("same", "rare", "gap", "endless", "words", "bought"))
+    found = read_out(file(rows=odd), asked("same", "rare", "nearly", "gap", "endless", "words", "bought"))
     assert {each.metric: each.refused for each in found.contrasts} == {
         "same": "NO_VARIATION",
         "rare": "TOO_RARE",
+        "nearly": "TOO_RARE",
         "gap": "MISSING",
         "endless": "NOT_FINITE",
         "words": "NOT_NUMBERS",
@@ -219,6 +221,26 @@ def test_the_command_prints_a_table_or_json_and_ends_with_1_where_nothing_can_be
     assert [each["refused"] for each in told["contrasts"]] == [None] * 4
     assert main([*words, "--share", "held=1", "--share", "mailed=1", "--share", "called=50", "--json"]) == 1
     assert main([*words, "--share", "held"]) == 2
+
+
+def test_a_lift_whose_interval_has_no_end_says_null(file, capsys):
+    """The arm's mean is exactly 0, of which there is no logarithm."""
+    rows = pl.DataFrame({"arm": ["held"] * 200 + ["mailed"] * 200, "change": [1.0, 2.0] * 100 + [-1.0, 1.0] * 100})
+    words = [
+        "readout",
+        "--data",
+        str(file(rows=rows)),
+        "--arm",
+        "arm",
+        "--control",
+        "held",
+        "--metric",
+        "change",
+        "--json",
+    ]
+    assert main(words) == 0
+    told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)["contrasts"][0]
+    assert (told["lift"], told["lift_interval"], told["lift_always"]) == (-1, {"low": None, "high": None}, None)
 
 
 ANCHORS = {

@@ -1,0 +1,191 @@
+"""Counts of people who are alike -> the moments of an arm, weighted by how likely its draw was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import exp
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.learning.contrasts import Interval
+from flows.learning.moments import Moments
+from flows.learning.sequential import shares_evidence
+from flows.ledger.tally import CELL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flows.learning.contrasts import Code, Contrast
+    from flows.learning.successes import Metric
+
+HELD_OUT, TREATED = "held out", "treated"
+"""The arms of the holdout: who got nothing, and everybody else, whatever the variant."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """How people are drawn.
+
+    Attributes:
+        held_out: the probability of being held out, of all products or of this one.
+        variants: name -> its share of those who are not; empty: all get the same words.
+        levels: detail level -> its share of those who are in the test of these; empty: there is none.
+    """
+
+    held_out: float
+    variants: Mapping[str, float]
+    levels: Mapping[int, float] = field(default_factory=dict)
+
+    def propensity(self) -> pl.Expr:
+        """The probability of a row of `DRAWN`, as it is set; null for a draw that is not in it."""
+        treated = 1 - self.held_out
+        shares = {name: treated * share for name, share in self.variants.items()}
+        drawn = pl.col("variant").replace_strict(shares, default=None, return_dtype=pl.Float64)
+        plain = pl.when(pl.col("variant").is_null()).then(pl.lit(treated))
+        held = pl.lit(self.held_out if self.held_out else None, dtype=pl.Float64)
+        return pl.when("is_held_out").then(held).otherwise((drawn if self.variants else plain) * self.level_share())
+
+    def level_share(self) -> pl.Expr:
+        """The probability of the detail level of a row of `DRAWN`: 1 for who is not in the test of these."""
+        level = pl.col("drawn_level")
+        share = level.replace_strict(dict(self.levels), default=None, return_dtype=pl.Float64) if self.levels else None
+        return pl.when(level.is_null()).then(pl.lit(1.0)).otherwise(share)
+
+
+def weighed(people: pl.DataFrame, design: Design) -> pl.DataFrame:
+    """`CELL` and `people`, with `arm_propensity`, whatever the level; `treated_propensity`: of not being held out on that day.
+
+    Args:
+        people: `CELL` and `people`, of draws that are in the design.
+        design: what is set, for days on which nobody was held out.
+    """
+    of_day = people.filter("is_held_out").group_by("as_of").agg(pl.col("propensity").first().alias("held"))
+    joined = people.join(of_day, on="as_of", how="left", maintain_order="left")
+    return joined.with_columns(
+        arm_propensity=pl.col("propensity") / design.level_share(),
+        treated_propensity=1 - pl.col("held").fill_null(design.held_out),
+    ).drop("held")
+
+
+def of_arm(cells: pl.DataFrame, arm: str) -> pl.DataFrame:
+    """The cells of an arm with `weight`: by the inverse of the probability of its draw, so that each day counts for all of it."""
+    if arm == TREATED:
+        return cells.filter(~pl.col("is_held_out")).with_columns(weight=1 / pl.col("treated_propensity"))
+    is_mine = pl.col("is_held_out") if arm == HELD_OUT else pl.col("variant") == arm
+    return cells.filter(is_mine).with_columns(weight=1 / pl.col("arm_propensity"))
+
+
+def happened_to(cells: pl.DataFrame, happened: pl.DataFrame, metric: Metric) -> pl.DataFrame:
+    """Cells with `hits`: of how many of their people a metric is true."""
+    of_metric = happened.filter(pl.col("metric") == metric.name).select(*CELL, hits="people")
+    joined = cells.join(of_metric, on=list(CELL), how="left", nulls_equal=True, maintain_order="left")
+    hits = pl.col("hits").fill_null(0)
+    return joined.with_columns(hits=pl.col("people") - hits if metric.is_absence else hits)
+
+
+def moments(cells: pl.DataFrame) -> Moments:
+    """Of an arm whose metric is true or not: the mean weighted by `weight`, and the variance that makes its standard error right.
+
+    Args:
+        cells: `people, hits, weight`.
+
+    Source: the Hájek estimator and its linearised variance; Särndal, Swensson and Wretman, Model assisted survey sampling (1992),
+    5.7. With equal weights both are those of the sample.
+    """
+    people, hits, weight = (cells[name].cast(pl.Float64).to_numpy() for name in ("people", "hits", "weight"))
+    count, whole = int(people.sum()), float((people * weight).sum())
+    if count < 2:
+        return Moments(count, 0.0, 0.0)
+    mean = float((hits * weight).sum()) / whole
+    squares = float((weight**2 * (hits * (1 - mean) ** 2 + (people - hits) * mean**2)).sum())
+    often = int(hits.sum())
+    variance = count / (count - 1) * count * squares / whole**2
+    return Moments(count, mean, variance, happened=min(often, count - often))
+
+
+def reached_share(cells: pl.DataFrame) -> float:
+    """The share of people who were reached, weighted."""
+    people = cells["people"] * cells["weight"]
+    return float(people.filter(cells["is_reached"]).sum()) / (float(people.sum()) or 1.0)
+
+
+def of_the_reached(found: Contrast, control_mean: float, share: float) -> Contrast:
+    """What a contrast of all who were decided for says of those who were reached, where it does nothing to the others.
+
+    Nobody is left out for what became of the message: who has bought is called back, and would be missing in one arm alone.
+
+    Args:
+        found: of everybody whom a message would have gone to.
+        control_mean: of those in the control who would have been reached.
+        share: of them, how many were.
+
+    Source: Bloom, Accounting for no-shows in experimental evaluation designs (1984): the difference, and what it is sure by,
+    divided by the share of those who were reached; Angrist, Imbens and Rubin (1996) for what it means.
+    """
+    if found.refused is not None or found.difference is None or found.control_mean is None:
+        return found
+    ratio = found.control_mean / (control_mean * share) if control_mean > 0 else None
+    return replace(
+        found,
+        control_mean=control_mean,
+        arm_mean=control_mean + found.difference / share,
+        difference=found.difference / share,
+        error=_scaled(found.error, 1 / share),
+        interval=_times(found.interval, 1 / share),
+        always=_times(found.always, 1 / share),
+        lift=_scaled(found.lift, ratio),
+        lift_interval=_times(found.lift_interval, ratio),
+        lift_always=_times(found.lift_always, ratio),
+        detectable=_scaled(found.detectable, 1 / share),
+        detectable_always=_scaled(found.detectable_always, 1 / share),
+    )
+
+
+def shares_p(people: pl.DataFrame, design: Design) -> float:
+    """How much speaks for arms of the sizes that were meant: a p-value that holds at every look.
+
+    Args:
+        people: as `weighed` makes it. Days that were drawn otherwise than others are weighed by themselves.
+        design: what is set, for arms of which a day has nobody.
+    """
+    arms = [HELD_OUT] * bool(design.held_out) + list(design.variants or [TREATED])
+    if len(arms) < 2:
+        return 1.0
+    arm = pl.when("is_held_out").then(pl.lit(HELD_OUT)).otherwise(pl.col("variant").fill_null(TREATED))
+    daily = people.group_by("as_of", arm=arm).agg(pl.col("people").sum(), pl.col("arm_propensity").max()).sort("as_of")
+    treated = 1 - design.held_out
+    meant = {HELD_OUT: design.held_out, TREATED: treated}
+    meant |= {name: treated * share for name, share in design.variants.items()}
+    drawn: dict[tuple[float, ...], dict[str, int]] = {}
+    for _, day in daily.group_by("as_of", maintain_order=True):
+        logged = dict(zip(day["arm"], day["arm_propensity"], strict=True))
+        shares = [logged.get(arm, meant[arm]) for arm in arms]
+        units = drawn.setdefault(tuple(round(share / sum(shares), 9) for share in shares), dict.fromkeys(arms, 0))
+        for name, count in zip(day["arm"], day["people"], strict=True):
+            units[name] += count
+    against = sum(shares_evidence(units, dict(zip(arms, shares, strict=True))) for shares, units in drawn.items())
+    return min(1.0, exp(-min(against, 700.0)))
+
+
+def unlike(control: pl.DataFrame, treated: pl.DataFrame, below: float) -> Code | None:
+    """REACHED_UNLIKE where the shares that were reached in two variants differ by more than chance."""
+    from scipy.stats import chi2_contingency
+
+    table = [
+        [int(cells.filter(pl.col("is_reached") == is_reached)["people"].sum()) for is_reached in (True, False)]
+        for cells in (control, treated)
+    ]
+    if not all(sum(column) for column in zip(*table, strict=True)):
+        return None
+    return "REACHED_UNLIKE" if chi2_contingency(table).pvalue < below else None
+
+
+def _times(interval: Interval | None, ratio: float | None) -> Interval | None:
+    if interval is None or ratio is None:
+        return None
+    return Interval(_scaled(interval.low, ratio), _scaled(interval.high, ratio))
+
+
+def _scaled(value: float | None, ratio: float | None) -> float | None:
+    return None if value is None or ratio is None else value * ratio

@@ -1,0 +1,269 @@
+"""An experiment's counts -> its arms and its contrasts: against those who were held out, and variant against variant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from math import ceil, isfinite, sqrt
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+
+from flows.learning import cells
+from flows.learning.cells import HELD_OUT, TREATED, Design
+from flows.learning.contrasts import ALPHA, FEWEST_EVENTS, FEWEST_UNITS, OFF, POWER, Code, Contrast, contrast
+from flows.learning.sequential import units_needed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
+    from datetime import date
+
+    from flows.learning.moments import Moments
+    from flows.learning.successes import Metric, Role
+
+Basis = Literal["intention", "exposure"]
+"""Of everybody who was decided for, whatever became of the message; or per person who was reached, of those with a channel."""
+WEEK, LATELY = timedelta(days=7), timedelta(days=28)
+EXPECTED_WEEKS = 4
+"""For as many weeks like its first one an experiment is planned: there the interval for every look is the narrowest."""
+FEWEST_TOLD = 10
+"""Counts of fewer people than that are not told."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """An experiment, counted.
+
+    Attributes:
+        design: how people are drawn.
+        since: its first day.
+        today: the day of the look.
+        people: all of them, as `cells.weighed` makes it.
+        over: of these, those whose time is over.
+        happened: as `ledger.tally.tallied` makes it.
+    """
+
+    design: Design
+    since: date
+    today: date
+    people: pl.DataFrame
+    over: pl.DataFrame
+    happened: pl.DataFrame
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Control and arm of each comparison; variants are held against the first one of product.yaml."""
+        first, *others = self.design.variants or [TREATED]
+        return [(HELD_OUT, TREATED)] * bool(self.design.held_out) + [(first, other) for other in others]
+
+    @property
+    def arms(self) -> list[str]:
+        """Their names, the controls first."""
+        variants = list(self.design.variants) if len(self.design.variants) > 1 else []
+        return [HELD_OUT] * bool(self.design.held_out) + [TREATED, *variants]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Who is in an arm.
+
+    Attributes:
+        people: whose time is over; None: fewer than are told of, or they could be worked out from others.
+        waiting: whose time is not over yet; None as before.
+        reached_share: of those whom a message would go to, how many got one, in whole per cent; None for who is held out.
+        rates: metric -> of what share of `people` it is true; None where that would tell of a few.
+    """
+
+    name: str
+    people: int | None
+    waiting: int | None
+    reached_share: float | None
+    rates: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A contrast with what it is about.
+
+    Attributes:
+        role: why the metric is asked.
+        basis: of whom.
+        control: the arm that the other is held against.
+        contrast: what was found.
+        days_needed: until a difference that matters would be found four times in five, as fast as people come now; 0: by now it
+            would have been; None: never, or nobody can tell.
+    """
+
+    role: Role
+    basis: Basis
+    control: str
+    contrast: Contrast
+    days_needed: int | None = None
+
+
+def arms(counted: Counted, asked: Sequence[Metric]) -> list[Arm]:
+    """Who is in each arm, and of what share of them each metric is true."""
+    found = []
+    for name in counted.arms:
+        over, everybody = cells.of_arm(counted.over, name), cells.of_arm(counted.people, name)
+        people = int(over["people"].sum())
+        open_ones = over.filter("has_channel")
+        share = None if name == HELD_OUT or _few(open_ones) else round(cells.reached_share(open_ones), 2)
+        rates = {
+            metric.name: _rate(cells.moments(cells.happened_to(over, counted.happened, metric))) for metric in asked
+        }
+        waiting = int(everybody["people"].sum()) - people
+        found.append(Arm(name, _tellable(people), _tellable(waiting), share, rates))
+    return _without_remainders(found)
+
+
+def compared(
+    counted: Counted, asked: Sequence[Metric], told: AbstractSet[str], smallest_effect: float
+) -> Iterator[Compared]:
+    """Every contrast of an experiment, answered or refused.
+
+    Args:
+        counted: the experiment.
+        asked: the metrics.
+        told: the names of all outcomes that have ever come in.
+        smallest_effect: the share of a rate, or of what it lacks to all where that is less, which is a difference that matters.
+    """
+    is_off = cells.shares_p(counted.people, counted.design) < OFF
+    is_early = counted.today < counted.since + WEEK
+    for control, arm in counted.pairs:
+        for basis in ("intention", "exposure"):
+            for metric in asked:
+                is_told = metric.role == "guardrail" or not told.isdisjoint(metric.outcomes)
+                code: Code | None = None if is_told else "NOT_TOLD"
+                code = code or ("TOO_EARLY" if is_early else "SHARES_OFF" if is_off else None)
+                pair = _Pair(counted, metric, basis, control, arm)
+                found = Contrast(metric.name, arm, code) if code else pair.contrast()
+                days = pair.days_needed(smallest_effect) if is_told and not is_off else None
+                yield Compared(metric.role, basis, control, found, days)
+
+
+class _Pair:
+    """Two arms of an experiment in one metric."""
+
+    def __init__(self, counted: Counted, metric: Metric, basis: Basis, control: str, arm: str) -> None:
+        self.counted, self.metric, self.basis, self.names = counted, metric, basis, (control, arm)
+        self.control, self.arm = (
+            cells.happened_to(cells.of_arm(self._in(counted.over), name), counted.happened, metric)
+            for name in self.names
+        )
+        self.of_control, self.of_arm = cells.moments(self.control), cells.moments(self.arm)
+
+    def contrast(self) -> Contrast:
+        """The contrast, or why there is none."""
+        metric, arm = self.metric.name, self.names[1]
+        found = contrast(metric, arm, self.of_control, self.of_arm, self.planned)
+        if self.basis == "intention" or found.refused is not None:
+            return found
+        code = self._unreachable()
+        return (
+            Contrast(metric, arm, code)
+            if code
+            else cells.of_the_reached(found, self._reached_mean(), self.reached_share)
+        )
+
+    @property
+    def planned(self) -> int:
+        """For how many people the experiment is planned. It is known after a week, and looks change nothing in it."""
+        first_week = pl.col("as_of") < self.counted.since + WEEK
+        return max(EXPECTED_WEEKS * self._people(first_week), 2 * FEWEST_UNITS)
+
+    @property
+    def is_of_variants(self) -> bool:
+        """Whether messages go to both arms."""
+        return self.names[0] != HELD_OUT
+
+    @property
+    def reached_share(self) -> float:
+        """Of those whom a message would go to, the share that one reached."""
+        return cells.reached_share(pl.concat([self.control, self.arm]) if self.is_of_variants else self.arm)
+
+    def days_needed(self, smallest_effect: float) -> int | None:
+        """See `Compared`."""
+        whole = self.of_control.count + self.of_arm.count
+        share = 1.0 if self.basis == "intention" else self.reached_share
+        if min(self.of_control.count, self.of_arm.count) == 0 or not share:
+            return None
+        mean = (self.of_control.mean * self.of_control.count + self.of_arm.mean * self.of_arm.count) / whole
+        if whole * min(mean, 1 - mean) < FEWEST_EVENTS:
+            return None
+        needed = people_needed(mean, self.of_control.count / whole, smallest_effect * share, self.planned)
+        if needed <= whole:
+            return 0
+        days = min(LATELY, self.counted.today - self.counted.since + timedelta(days=1)).days
+        lately = self._people(pl.col("as_of") > self.counted.today - timedelta(days=days))
+        return ceil((needed - whole) / lately * days) if lately and isfinite(needed) else None
+
+    def _unreachable(self) -> Code | None:
+        """Why nothing can be said of those who were reached."""
+        told = [self.control, self.arm] if self.is_of_variants else [self.arm]
+        if any(int(each.filter("is_reached")["people"].sum()) < FEWEST_UNITS for each in told):
+            return "NOT_REACHED"
+        return cells.unlike(self.control, self.arm, OFF) if self.is_of_variants else None
+
+    def _reached_mean(self) -> float:
+        """The mean in the control of those who were reached, or would have been.
+
+        Of those who are held out nobody sees who these are; of the others it is seen what comes of who was not reached.
+        """
+        if self.is_of_variants:
+            return cells.moments(self.control.filter("is_reached")).mean
+        missed = self.arm.with_columns(hits=pl.when("is_reached").then(0).otherwise("hits"))
+        return (self.of_control.mean - cells.moments(missed).mean) / self.reached_share
+
+    def _people(self, when: pl.Expr) -> int:
+        people = self._in(self.counted.people).filter(when)
+        return sum(int(cells.of_arm(people, name)["people"].sum()) for name in self.names)
+
+    def _in(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return frame if self.basis == "intention" else frame.filter("has_channel")
+
+
+def people_needed(rate: float, control_share: float, smallest_effect: float, planned: float) -> float:
+    """How many people in both arms find a difference that matters four times in five, where one looks every day.
+
+    So one can tell whether a holdout, or a second variant, pays before there is any.
+
+    Args:
+        rate: how often it happens, 0 to 1.
+        control_share: the share of people who are in the control.
+        smallest_effect: the share of the rate, or of what it lacks to all where that is less, that matters.
+        planned: see `sequential.widening`.
+
+    Returns:
+        The people; infinity where nobody has as many.
+    """
+    from scipy.stats import norm
+
+    spread = sqrt(rate * (1 - rate) / control_share + rate * (1 - rate) / (1 - control_share))
+    return units_needed(spread, smallest_effect * min(rate, 1 - rate), float(norm.ppf(POWER)), ALPHA, planned)
+
+
+def _rate(of: Moments) -> float | None:
+    return None if of.count < FEWEST_UNITS or of.happened < FEWEST_EVENTS else of.mean
+
+
+def _few(of: pl.DataFrame) -> bool:
+    return int(of["people"].sum()) < FEWEST_UNITS
+
+
+def _tellable(count: int) -> int | None:
+    return count if count == 0 or count >= FEWEST_TOLD else None
+
+
+def _without_remainders(found: list[Arm]) -> list[Arm]:
+    """Without the sum of the variants where one of them is not told: the others would tell it."""
+    variants = [arm for arm in found if arm.name not in (HELD_OUT, TREATED)]
+    people = any(arm.people is None for arm in variants)
+    waiting = any(arm.waiting is None for arm in variants)
+    return [
+        replace(arm, people=None if people else arm.people, waiting=None if waiting else arm.waiting)
+        if arm.name == TREATED
+        else arm
+        for arm in found
+    ]

@@ -1,0 +1,223 @@
+"""The ledger -> what each product has changed, and what it is called for that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+
+from flows.clock import midnight, moment
+from flows.errors import UsageError, nearest
+from flows.learning import cells
+from flows.learning.cells import HELD_OUT, TREATED, Design
+from flows.learning.contrasts import Code, adjusted
+from flows.learning.effects import Arm, Compared, Counted, arms, compared
+from flows.learning.successes import Metric, metrics, watched
+from flows.ledger.store import open_ledger
+from flows.ledger.tally import WINDOWS, drawn, outcomes_told, tallied, told_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from flows.ledger.store import Ledger
+    from flows.product import Product
+    from flows.settings import Settings
+    from flows.workspace import Workspace
+
+VARIANTS = "variants"
+Verdict = Literal["HELPS_AND_SELLS", "HELPS", "HELPS_AND_SELLS_LESS", "SELLS_WITHOUT_HELPING", "HARMS", "NOT_SURE"]
+VERDICTS: Mapping[Verdict, str] = {
+    "HELPS_AND_SELLS": "It helps, and it sells.",
+    "HELPS": "It helps. Whether it sells nobody can be sure of.",
+    "HELPS_AND_SELLS_LESS": "It helps, and it sells less than to say nothing.",
+    "SELLS_WITHOUT_HELPING": "It sells, and nothing shows that it helps.",
+    "HARMS": "It does harm: the need is greater with it than without.",
+    "NOT_SURE": "Whether it helps nobody can be sure of yet.",
+}
+"""What a product is called for what it does, as against those who were held out."""
+
+
+@dataclass(frozen=True)
+class ProductReadout:
+    """What a product has changed.
+
+    Attributes:
+        product: which.
+        within_days: how long after the start of the day of the decision what happens counts.
+        metrics: what is asked.
+        since: the first day from which on all was drawn as it is set now; None: there is none.
+        until: the last day of decisions whose time is over; None: there is none.
+        arms: who is in them.
+        shares_p: how well the sizes of the arms go with their shares, at every look.
+        refused: `held out` or `variants` -> why these are not compared at all.
+        compared: the contrasts.
+        verdict: what it does, as against those who were held out.
+        alarms: guardrails that are worse in an arm: `complained, treated`. Each by its own interval for every look, since an
+            alarm too many costs a look, and one that is missed costs people.
+    """
+
+    product: str
+    within_days: float
+    metrics: tuple[Metric, ...]
+    since: date | None = None
+    until: date | None = None
+    arms: tuple[Arm, ...] = ()
+    shares_p: float | None = None
+    refused: Mapping[str, Code] = field(default_factory=dict)
+    compared: tuple[Compared, ...] = ()
+    verdict: Verdict = "NOT_SURE"
+    alarms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LedgerReadout:
+    """What products have changed, by the history.
+
+    Attributes:
+        as_of: the day of the look.
+        told_until: when outcomes came in last: of what happened since nothing is known.
+        smallest_effect: the share of a rate, or of what it lacks to all where that is less, which is a difference that matters.
+        products: by name.
+    """
+
+    as_of: date
+    told_until: datetime | None
+    smallest_effect: float
+    products: tuple[ProductReadout, ...]
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether there is a number at all."""
+        return any(each.contrast.refused is None for product in self.products for each in product.compared)
+
+
+def read_products(workspace: Workspace, names: Sequence[str] = (), since: date | None = None) -> LedgerReadout:
+    """What products have changed.
+
+    Args:
+        workspace: its products say what success is, and how people are drawn.
+        names: of products; none are all.
+        since: the first day; None: that from which on all was drawn as it is set now. What was drawn otherwise counts by the
+            inverse of its probability.
+
+    Raises:
+        UsageError: there is no such product.
+        StateError: the ledger cannot be read.
+    """
+    for name in names:
+        if name not in workspace.products:
+            raise UsageError("justenough readout", f"there is no product '{name}'", nearest(name, workspace.products))
+    settings = workspace.settings
+    with open_ledger(settings, read_only=True) as ledger:
+        told, outcomes = told_until(ledger), frozenset(outcomes_told(ledger))
+    found = []
+    for product in (product for name, product in workspace.products.items() if not names or name in names):
+        with open_ledger(settings, read_only=True) as ledger:  # one product at a time: a run that wants to write waits
+            found.append(_read(ledger, product, settings, told, outcomes, since))
+    today = moment(None, settings.zone).as_of
+    return LedgerReadout(today, told, settings.smallest_effect, tuple(judged(found)))
+
+
+def design_of(product: Product, settings: Settings) -> Design:
+    """How people are drawn for a product, as it is set now."""
+    is_service = product.message_type == "service"
+    kept = 1.0 if is_service else (1 - settings.global_holdout) * (1 - product.test.holdout)
+    return Design(1 - kept, product.test.variants, product.test.levels)
+
+
+def began(days: pl.DataFrame, design: Design) -> date | None:
+    """The first day from which on all was drawn as it is set now; None: nothing was.
+
+    Args:
+        days: `DRAWN`.
+        design: what is set.
+    """
+    is_as_set = ((pl.col("propensity") - design.propensity()).abs() < 1e-9).fill_null(value=False)
+    other = days.filter(~is_as_set)["as_of"].max()
+    found: date | None = (days if other is None else days.filter(pl.col("as_of") > other))["as_of"].min()  # type: ignore[assignment]
+    return found
+
+
+def judged(found: Sequence[ProductReadout]) -> Iterator[ProductReadout]:
+    """Readouts with what is sure among all that they compare, and what each product is called for it."""
+    contrasts = iter(adjusted([each.contrast for product in found for each in product.compared]))
+    for product in found:
+        sure = tuple(replace(each, contrast=next(contrasts)) for each in product.compared)
+        yield replace(product, compared=sure, verdict=_verdict(sure), alarms=tuple(_alarms(sure)))
+
+
+def _read(
+    ledger: Ledger,
+    product: Product,
+    settings: Settings,
+    told: datetime | None,
+    outcomes: AbstractSet[str],
+    since: date | None,
+) -> ProductReadout:
+    design, asked, within = design_of(product, settings), metrics(product), product.success.within
+    nothing = ProductReadout(product.name, within / timedelta(days=1), asked, refused=_not_compared(product, design))
+    now = moment(None, settings.zone)
+    days = drawn(ledger, product.name)
+    begins = since or began(days, design)
+    windows = _windows(days.filter(pl.col("as_of") >= begins)["as_of"], within, settings) if begins else None
+    if begins is None or windows is None or windows.is_empty():
+        nobody: dict[str, Code] = dict.fromkeys(
+            [HELD_OUT, *([VARIANTS] if len(design.variants) > 1 else [])], "NO_DECISIONS"
+        )
+        return replace(nothing, refused={**nobody, **nothing.refused})
+    people, happened = tallied(ledger, product.name, begins, windows, watched(asked))
+    known_until = min(now.present.replace(tzinfo=None), told or datetime.max)  # noqa: DTZ901  (the ledger's instants have no zone)
+    over = windows.filter(pl.col("ends_at") <= known_until)["as_of"]
+    people = cells.weighed(people.filter(design.propensity().is_not_null()), design)
+    counted = Counted(design, begins, now.as_of, people, people.filter(pl.col("as_of").is_in(over.implode())), happened)
+    return replace(
+        nothing,
+        since=begins,
+        until=over.max(),  # type: ignore[arg-type]
+        arms=tuple(arms(counted, asked)),
+        shares_p=cells.shares_p(people, design),
+        compared=tuple(compared(counted, asked, outcomes, settings.smallest_effect)),
+    )
+
+
+def _windows(days: pl.Series, within: timedelta, settings: Settings) -> pl.DataFrame:
+    starts = [(day, midnight(day, settings.zone).replace(tzinfo=None)) for day in days.unique().sort()]
+    return pl.DataFrame([(day, at, at + within) for day, at in starts], WINDOWS, orient="row")
+
+
+def _not_compared(product: Product, design: Design) -> dict[str, Code]:
+    if design.held_out:
+        return {}
+    return {HELD_OUT: "NOT_HELD_OUT" if product.message_type == "service" else "NO_HOLDOUT"}
+
+
+def _verdict(found: Sequence[Compared]) -> Verdict:
+    helped, sold = (_sure(found, role) for role in ("helped", "business"))
+    if helped < 0:
+        return "HARMS"
+    if helped > 0:
+        return "HELPS_AND_SELLS" if sold > 0 else "HELPS_AND_SELLS_LESS" if sold < 0 else "HELPS"
+    return "SELLS_WITHOUT_HELPING" if sold > 0 else "NOT_SURE"
+
+
+def _sure(found: Sequence[Compared], role: str) -> float:
+    """The sure difference of everybody who was decided for from those who were held out; 0 where none is sure."""
+    for each in found:
+        if (each.role, each.basis, each.contrast.arm) == (role, "intention", TREATED) and each.contrast.is_sure:
+            return each.contrast.difference or 0.0
+    return 0.0
+
+
+def _alarms(found: Sequence[Compared]) -> Iterator[str]:
+    for each in found:
+        always = each.contrast.always
+        if (
+            (each.role, each.basis) == ("guardrail", "intention")
+            and always
+            and always.low is not None
+            and always.low > 0
+        ):
+            yield f"{each.contrast.metric}, {each.contrast.arm}"

@@ -1,0 +1,67 @@
+"""Differences as a picture: for each a dot, and the interval that holds at every look. SVG by our own hand."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flows.learning.effects import Compared
+    from flows.learning.products import ProductReadout
+
+LABEL_WIDTH, PLOT_WIDTH, NUMBER_WIDTH, ROW_HEIGHT = 330, 360, 190, 24
+SURE, UNSURE, HARM, INK, PAPER = "#0f766e", "#94a3b8", "#b91c1c", "#0f172a", "#ffffff"
+
+
+def chart(product: ProductReadout) -> str:
+    """The differences of everybody who was decided for, as SVG; an empty text where there is no answer."""
+    rows = [each for each in product.compared if each.basis == "intention" and each.contrast.always is not None]
+    if not rows:
+        return ""
+    furthest = max(abs(end) for each in rows for end in _ends(each)) or 1.0
+    width, height = LABEL_WIDTH + PLOT_WIDTH + NUMBER_WIDTH, ROW_HEIGHT * (len(rows) + 1)
+    return "".join(_drawn(product.product, rows, furthest, width, height))
+
+
+def chart_uri(product: ProductReadout) -> str:
+    """The same as a data URI: Prefect's pages show no other pictures of ours."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(chart(product).encode()).decode()}"
+
+
+def _drawn(name: str, rows: list[Compared], furthest: float, width: int, height: int) -> Iterator[str]:
+    middle = LABEL_WIDTH + PLOT_WIDTH / 2
+    title = escape(f"{name}: differences in points of a per cent, each with the interval that holds at every look")
+    yield (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
+        f' aria-label="{title}" font-family="sans-serif" font-size="13" fill="{INK}"><title>{title}</title>'
+        f'<rect width="{width}" height="{height}" fill="{PAPER}"/>'
+        f'<line x1="{middle}" x2="{middle}" y1="4" y2="{height - ROW_HEIGHT}" stroke="{INK}" stroke-dasharray="2 3"/>'
+        f'<text x="{middle}" y="{height - 6}" text-anchor="middle">no difference</text>'
+    )
+    for place, each in enumerate(rows):
+        found, y = each.contrast, ROW_HEIGHT * place + ROW_HEIGHT / 2
+        low, high = (middle + PLOT_WIDTH / 2 * end / furthest for end in _ends(each))
+        dot = middle + PLOT_WIDTH / 2 * (found.difference or 0.0) / furthest
+        colour = UNSURE if not found.is_sure else HARM if _is_harm(each) else SURE
+        label = escape(f"{found.metric}, {found.arm} – {each.control}")
+        yield (
+            f'<text x="{LABEL_WIDTH - 10}" y="{y + 4}" text-anchor="end">{label}</text>'
+            f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="3"/>'
+            f'<circle cx="{dot:.1f}" cy="{y}" r="5" fill="{colour}"/>'
+            f'<text x="{LABEL_WIDTH + PLOT_WIDTH + 10}" y="{y + 4}">{100 * (found.difference or 0.0):+.2f} pt'
+            f"{', sure' if found.is_sure else ''}</text>"
+        )
+    yield "</svg>"
+
+
+def _ends(each: Compared) -> tuple[float, float]:
+    always = each.contrast.always
+    return (always.low or 0.0, always.high or 0.0) if always else (0.0, 0.0)
+
+
+def _is_harm(each: Compared) -> bool:
+    """More of a guardrail, or less of a success."""
+    return ((each.contrast.difference or 0.0) > 0) == (each.role == "guardrail")

@@ -1,0 +1,183 @@
+"""What products have changed, for a terminal and as a page of Prefect: what each is called for it, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from flows.learning.cells import HELD_OUT
+from flows.learning.contrasts import ALPHA, OFF, REFUSED
+from flows.learning.products import VARIANTS, VERDICTS
+from flows.pages.artifacts import markdown_table
+from flows.pages.charts import chart_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from flows.learning.contrasts import Code, Interval
+    from flows.learning.effects import Arm, Compared
+    from flows.learning.products import LedgerReadout, ProductReadout
+
+COLUMNS = (
+    "metric",
+    "arm",
+    "of",
+    "rate",
+    "difference",
+    "at every look",
+    "lift",
+    "at every look",
+    "finds",
+    "days",
+    "sure",
+)
+NUMBERS = set(range(3, 10))
+_AGAINST = {HELD_OUT: "Against those who are held out", VARIANTS: "Variant against variant"}
+_OF = {"intention": "all", "exposure": "reached"}
+
+
+def products_read(found: LedgerReadout) -> RenderableType:
+    """A table for each product, and how to read them."""
+    lines: list[RenderableType] = []
+    for product in found.products:
+        lines.append(Text(f"{product.product}: {called(product)}", "bold"))
+        lines += [Text(line, "red" if is_bad else "") for line, is_bad in sentences(product)]
+        rows = list(table_rows(product))
+        if rows:
+            table = Table(box=None, pad_edge=False, header_style="bold")
+            for place, head in enumerate(COLUMNS):
+                table.add_column(head, justify="right" if place in NUMBERS else "left", overflow="fold")
+            for row in rows:
+                table.add_row(*row, style=None if row[-1] else "dim")
+            lines.append(table)
+        lines += [*(Text(line) for line in refusals(product)), Text()]
+    return Group(*lines, *(Text(line) for line in legend(found)))
+
+
+def products_page(found: LedgerReadout, *, workspace: str) -> str:
+    """The same as Markdown, with a chart for each product."""
+    sections = [f"# {workspace}: what products have changed, {found.as_of}"]
+    for product in found.products:
+        rows = list(table_rows(product))
+        sections += [
+            f"## {product.product}",
+            f"**{called(product)}**",
+            "\n".join(f"- {f'**{line}**' if is_bad else line}" for line, is_bad in sentences(product)),
+            f"![{product.product}: differences]({chart_uri(product)})" if rows else "",
+            markdown_table(COLUMNS, rows, NUMBERS) if rows else "",
+            "\n".join(f"- {line}" for line in refusals(product)),
+        ]
+    return "\n\n".join(section for section in (*sections, *legend(found)) if section) + "\n"
+
+
+def called(product: ProductReadout) -> str:
+    """What a product is called for what it does."""
+    return VERDICTS[product.verdict]
+
+
+def sentences(product: ProductReadout) -> Iterator[tuple[str, bool]]:
+    """Who was compared, and whether that is a warning."""
+    if product.since is None:
+        return
+    yield f"Decided for since {product.since}; what happens within {product.within_days:g} days counts.", False
+    yield f"{'; '.join(map(_arm, product.arms))}.", False
+    if product.shares_p is not None and product.shares_p < OFF:
+        odds = f"Arms as different in size as these: p = {product.shares_p:.1g} at every look."
+        yield f"{odds} {REFUSED['SHARES_OFF'].capitalize()}.", True
+    for alarm in product.alarms:
+        metric, _, arm = alarm.partition(", ")
+        yield f"More people have {metric} in {arm}.", True
+
+
+def table_rows(product: ProductReadout) -> Iterator[tuple[str, ...]]:
+    """A line for each contrast that has an answer."""
+    for each in product.compared:
+        found = each.contrast
+        if found.refused is None:
+            yield (
+                found.metric,
+                f"{found.arm} – {each.control}",
+                _OF[each.basis],
+                f"{_percent(found.control_mean)} → {_percent(found.arm_mean)}",
+                _points(found.difference),
+                span(found.always, points=True),
+                "–" if found.lift is None else f"{found.lift:+.1%}",
+                span(found.lift_always),
+                _points(found.detectable_always, sign=""),
+                days(each),
+                "sure" if found.is_sure else "",
+            )
+
+
+def refusals(product: ProductReadout) -> Iterator[str]:
+    """Why there is no answer, each reason once."""
+    for against, code in product.refused.items():
+        yield f"{_AGAINST[against]}: no answer ({code}), because {REFUSED[code]}."
+    silent: dict[tuple[str, str, Code], list[Compared]] = {}
+    for each in product.compared:
+        if each.contrast.refused is not None:
+            silent.setdefault((each.contrast.arm, each.control, each.contrast.refused), []).append(each)
+    for (arm, control, code), alike in silent.items():
+        names = ", ".join(dict.fromkeys(f"{each.contrast.metric}{_when(each, alike)}" for each in alike))
+        yield f"{arm} – {control}, {names}: no answer ({code}), because {REFUSED[code]}."
+
+
+def legend(found: LedgerReadout) -> list[str]:
+    """How to read it."""
+    told = "No outcome has ever come in."
+    if found.told_until:
+        told = f"Outcomes are known until {found.told_until:%Y-%m-%d %H:%M} UTC."
+    reached = (
+        "Reached: for each person whom a message reached: the difference of all whom one would go to, divided by the share of"
+        " them that was reached, since it changes nothing for whom it does not reach."
+    )
+    effect = f"{found.smallest_effect:.0%} of the rate, or of what it lacks to 100 % where that is less,"
+    lines = (
+        f"At every look: where the difference, or the lift, lies at {1 - ALPHA:.0%}, however often anybody looks.",
+        "Sure: of all differences here that are called so, one in twenty is none.",
+        "All: everybody who was decided for, whatever became of the message.",
+        reached,
+        "Finds: the least difference that as many people find four times in five.",
+        f"Days: until a difference of {effect} is found so, as fast as people come now.",
+    )
+    return [f"{told} Whose time is not over by then waits, and does not count.", " ".join(lines)]
+
+
+def days(each: Compared) -> str:
+    """How long it takes still."""
+    return "–" if each.days_needed is None else f"{each.days_needed:,}"
+
+
+def span(of: Interval | None, *, points: bool = False) -> str:
+    """An interval, in per cent or in points of them."""
+    if of is None:
+        return "–"
+    ends = ("–∞" if of.low is None else f"{of.low:+.2%}", "∞" if of.high is None else f"{of.high:+.2%}")
+    return " to ".join(end.replace("%", " pt") if points else end for end in ends)
+
+
+def _arm(arm: Arm) -> str:
+    people = "fewer people than are told of" if arm.people is None else f"{arm.people:,} people"
+    waiting = "" if not arm.waiting else f", {arm.waiting:,} wait"
+    reached = "" if arm.reached_share is None else f", {arm.reached_share:.0%} reached"
+    return f"{arm.name}: {people}{waiting}{reached}"
+
+
+def _when(each: Compared, alike: list[Compared]) -> str:
+    """Of whom, where only one of both has no answer."""
+    both = {other.basis for other in alike if other.contrast.metric == each.contrast.metric}
+    return "" if len(both) > 1 else f" of {_OF[each.basis]}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2%}"
+
+
+def _points(value: float | None, sign: str = "+") -> str:
+    """Points of a per cent."""
+    return "–" if value is None else f"{100 * value:{sign}.2f} pt"

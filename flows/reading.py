@@ -1,0 +1,93 @@
+"""The command that reads out what was tried: what products have changed, by the history; anybody's experiment, by a table."""
+
+from __future__ import annotations
+
+import re
+from datetime import date  # noqa: TC003 - cyclopts reads the annotations
+from pathlib import Path  # noqa: TC003
+from typing import TYPE_CHECKING
+
+from flows.answering import say
+from flows.app import HERE, Common, Several, app, later
+from flows.errors import UsageError
+
+if TYPE_CHECKING:
+    from flows import durable
+    from flows.learning import experiments, products
+    from flows.pages import effects, effects_html, readouts
+else:
+    durable = later("flows.durable")
+    experiments, products = later("flows.learning.experiments"), later("flows.learning.products")
+    effects, effects_html, readouts = (later(f"flows.pages.{page}") for page in ("effects", "effects_html", "readouts"))
+
+
+@app.command
+def readout(  # noqa: PLR0913  (an experiment has so many sides)
+    *product: str,
+    page: Path | None = None,
+    since: date | None = None,
+    data: Path | None = None,
+    arm: str | None = None,
+    control: str | None = None,
+    metric: Several = (),
+    covariate: str | None = None,
+    share: Several = (),
+    planned: int | None = None,
+    common: Common = HERE,
+) -> int:
+    """Say what products have changed, as against those who were held out and variant against variant, and how sure that is.
+
+    It reads the history, and may be looked at every day. What cannot be told is refused with a reason, never guessed; the exit
+    code is 1 where nothing can. With --data it reads out an experiment that was run anywhere, from a table.
+
+    Examples:
+        justenough readout
+        justenough readout care_guide --page readout.html
+        justenough readout --data visits.parquet --arm segment --control "No E-Mail" --metric visit --metric spend
+        justenough readout --data week.csv --arm arm --control holdout --metric bought --share holdout=5 --share mailed=95
+
+    Args:
+        product: which products; default: all.
+        page: write a page with charts into this file, readable by you alone.
+        since: the first day of decisions; default: that from which on people were drawn as is set now.
+        data: instead of the history, a .parquet, .csv or .ndjson file with a row for each unit that was drawn, whatever became
+            of it.
+        arm: with --data: the column that says which arm a unit is in.
+        control: with --data: the arm that the others are held against.
+        metric: with --data: a column of numbers, or of true and false; several with several options.
+        covariate: with --data: a column of numbers from before the draw: what they explain makes intervals narrower.
+        share: with --data: an arm and its share in the draw, as in holdout=5; default: all the same.
+        planned: with --data: how many units the experiment is to have in all; default: as many as there are.
+        common: where, and in which form to answer.
+    """
+    if data is not None:
+        if product or page or since:
+            raise UsageError(
+                "justenough readout", "--data is not about products", "leave out products, --page and --since"
+            )
+        if arm is None or control is None or not metric:
+            raise UsageError("--data", "it takes --arm, --control and --metric", "see: justenough readout --help")
+        asked = experiments.Asked(arm, control, tuple(dict.fromkeys(metric)), covariate, _shares(share), planned)
+        of_table = experiments.read_out(data, asked)
+        say(of_table, lambda: readouts.read_out(of_table), as_json=common.json)
+        return 0 if of_table.is_answered else 1
+    if arm or control or metric or covariate or share or planned:
+        hint = "add --data FILE, or leave out all but products, --page and --since"
+        raise UsageError("justenough readout", "there is no table that these options are about", hint)
+    workspace = common.loaded()
+    found = products.read_products(workspace, product, since)
+    if page is not None:
+        durable.write_bytes(page, effects_html.readout_html(found, workspace=workspace.settings.name).encode())
+    say(found, lambda: effects.products_read(found), as_json=common.json)
+    return 0 if found.is_answered else 1
+
+
+def _shares(given: tuple[str, ...]) -> dict[str, float] | None:
+    """Arm -> weight, as in `holdout=5`."""
+    shares = {}
+    for text in given:
+        arm, _, weight = text.rpartition("=")
+        if not arm or not re.fullmatch(r"\d+(\.\d+)?", weight) or float(weight) == 0:
+            raise UsageError("--share", f"'{text}' is no share", "write an arm and a number, as in --share holdout=5")
+        shares[arm] = float(weight)
+    return shares or None
