@@ -379,8 +379,8 @@ def make(
         path.write_text(text, "utf-8")
     state = folder / ".justenough"
     state.mkdir(mode=0o700)
+    (state / "key").touch(mode=0o600)  # before anything is in it: tests look at what others may read meanwhile
     (state / "key").write_text(KEY, "ascii")
-    (state / "key").chmod(0o600)
     people = list(people)
     longest_ago = MORNING - timedelta(days=300)
     with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:

@@ -60,8 +60,9 @@ def _strength(name: str, kind: pl.DataType, term: Term, moment: Moment) -> pl.Ex
     signal = pl.col(name)
     if isinstance(kind, pl.Datetime) and term.fades_in is not None:
         age = (pl.lit(moment.now, dtype=INSTANT) - signal).dt.total_seconds().clip(lower_bound=0)
-        half_lives = age / term.fades_in.total_seconds()
-        return (-math.log(2) * half_lives).exp().fill_null(0.0)
+        # Not divided: Polars multiplies many by the reciprocal and divides one, so that the last digit told how a run was cut.
+        per_second = -math.log(2) / term.fades_in.total_seconds()
+        return (age * per_second).exp().fill_null(0.0)
     number = signal.cast(pl.Float64)
     return pl.when(number.is_finite()).then(number).otherwise(0.0).clip(-1e6, 1e6)
 

@@ -50,6 +50,16 @@ def test_a_signal_fades_by_half_in_its_half_life_and_what_lies_ahead_has_not_beg
     assert terms(found, "seen_at") == pytest.approx([3, 1.5, 0.75, 3, 3 / math.sqrt(2), 0], abs=1e-12)
 
 
+def test_a_score_is_the_same_to_the_last_digit_however_many_are_scored_with_it():
+    relevance = {"threshold": 0, "seen_at": {"strength": "high", "fades_in": "9 days"}, "visit_count": {"weight": 0.3}}
+    at = pl.Series([NOW - timedelta(seconds=7_919 * n) for n in range(200)], dtype=INSTANT)
+    visits = pl.Series(range(200), dtype=pl.Int32)
+    together = score(relevance, seen_at=at, visit_count=visits)
+    alone = pl.concat(score(relevance, seen_at=at[n : n + 1], visit_count=visits[n : n + 1]) for n in range(200))
+    assert together["score"].to_list() == alone["score"].to_list()
+    assert together["terms"].to_list() == alone["terms"].to_list()
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None])
 def test_what_is_not_known_adds_nothing(value):
     found = score({"weight_of": {"weight": 2}}, weight_of=pl.Series([value], dtype=pl.Float64))
