@@ -30,6 +30,8 @@ class Table:
         try:
             self._file = pa.parquet.ParquetFile(pa.BufferReader(content), pre_buffer=False)
             self._schema = self._file.schema_arrow
+        except MemoryError:  # which Arrow's own is, too: the child says so
+            raise
         except (pa.ArrowException, OSError):
             raise UnreadableError("this is not Parquet, or cut short") from None
         self.names: list[str] = list(self._schema.names)
@@ -43,6 +45,8 @@ class Table:
         try:
             for batch in self._file.iter_batches(_AT_A_TIME, columns=list(names), use_threads=False):
                 yield from zip(*(_texts(batch.column(name), name) for name in names), strict=True)
+        except MemoryError:
+            raise
         except (pa.ArrowException, OSError):
             raise UnreadableError("this file is damaged") from None
 
@@ -55,6 +59,8 @@ def _texts(column: pa.Array, name: str) -> list[str | None]:
         if pa.types.is_timestamp(kind) and kind.tz is not None:
             column = column.cast(pa.timestamp("us", "UTC"), safe=False)
         texts: list[str | None] = column.cast(pa.string()).to_pylist()
+    except MemoryError:
+        raise
     except pa.ArrowException:
         raise UnreadableError(f"its column {name} is no text") from None
     return texts

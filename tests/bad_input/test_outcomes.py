@@ -182,11 +182,11 @@ def test_numbers_of_parquet_and_json_stay_the_text_that_they_are(tmp_path):
 @pytest.mark.bad_input(77)
 @pytest.mark.slow
 def test_parquet_that_unpacks_without_end_is_refused_and_eats_alone(tmp_path):
-    many = pa.table({"event_id": pa.DictionaryArray.from_arrays(pa.array([0] * 30_000_000, pa.int8()), ["e" * 900])})
+    many = pa.table({"event_id": pa.DictionaryArray.from_arrays(pa.array([0] * 2_000_000, pa.int8()), ["e" * 900])})
     for name in ("happened_at", "outcome", "customer_id"):
         many = many.append_column(name, many["event_id"])
     pa.parquet.write_table(many, tmp_path / "bomb", compression="zstd")
-    assert (tmp_path / "bomb").stat().st_size < 10**6
+    assert (tmp_path / "bomb").stat().st_size < 2 * 10**6  # seven gigabytes
     with pytest.raises(DataError, match="this file takes"):
         read_incoming(tmp_path / "bomb", FILE)
 
