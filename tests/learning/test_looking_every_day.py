@@ -179,4 +179,4 @@ def test_sizes_of_arms_that_are_as_meant_are_hardly_ever_refused_on_any_of_fifty
         return float(np.mean(ways))
 
     assert ever(held) <= 0.005
-    assert ever(np.round(held * 0.95).astype(int)) > 0.95
+    assert ever(np.round(held * 0.92).astype(int)) > 0.95

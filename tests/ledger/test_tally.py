@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flows.ledger.store import open_ledger
@@ -63,6 +63,16 @@ def settings(tmp_path_factory):
 
 @pytest.mark.property
 @given(decisions, messages, recalls, happenings)
+@example(
+    [
+        ("p0", 3, "care", "guide", "email", 0.4),
+        ("p0", 5, "care", "list", None, 0.4),
+        ("p1", 4, "care", "list", "sms", 0.2),
+    ],
+    [(0, "sent"), (2, "hold")],
+    [(0, "published")],
+    [("p0", "bought", 24 * 3 + 72.0), ("p1", "no", 24 * 4 + 0.0)],
+)
 def test_people_are_counted_as_one_by_one(settings, decided_for, sent, called_back, happened):
     """Decisions of other products, second ones, failed, held and recalled messages, doubled and late outcomes among them."""
     with open_ledger(settings) as ledger:

@@ -89,7 +89,7 @@ def test_a_product_is_called_what_it_is_first_and_every_refusal_has_its_reason(f
     ]
     assert re.split(r"\s{2,}", row.strip()) == [*told, "+20.00% to ∞", "2.00 pt", "1,234", "sure"]
     because = "because it has happened too seldom, or was missed too seldom, for an interval to hold."
-    assert f"treated – held out, bounced: no answer (TOO_RARE), {because}" in lines
+    assert f"treated – held out, bounced of all: no answer (TOO_RARE), {because}" in lines
     assert any(line.startswith("Against those who are held out: no answer (NOT_HELD_OUT), because") for line in lines)
     assert any(line.startswith("Outcomes are known until 2026-11-21 08:00 UTC.") for line in lines)
 
