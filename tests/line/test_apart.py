@@ -80,6 +80,7 @@ def test_a_part_that_two_have_planned_is_the_ones_whose_work_was_taken_whatever_
     assert not (folder / "apart").exists()
 
 
+@pytest.mark.slow
 def test_words_that_come_late_change_nothing_of_a_plan_that_is_done(begun):
     workspace, run_id, folder = begun
     counts = each_apart(workspace, run_id, line.plan_part, range(PARTS))
@@ -156,6 +157,7 @@ def test_each_of_several_workers_gets_two_parts_where_nobody_says_how_many(tiny)
         assert line.begin(workspace, Request(workers=3, customers=("c01",))).parts == 1
 
 
+@pytest.mark.slow
 def test_what_is_delivered_of_parts_that_were_made_apart_is_what_a_run_delivers(tmp_path, tiny, begun):
     alone = tiny.copy(tmp_path / "alone")
     shutil.rmtree(alone.state / "plans")

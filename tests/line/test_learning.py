@@ -95,6 +95,7 @@ def test_who_was_forgotten_is_not_noted_again_by_any_id(told):
     assert [each[0] for each in told.outcomes()] == ["visited"]
 
 
+@pytest.mark.slow
 def test_a_scan_and_an_arrival_are_forgotten_with_their_person(told):
     message = told.ids["c01"]
     told.rows(row("e1", "sent", message=message), row("e2", "clicked", message=message))

@@ -58,6 +58,7 @@ def test_of_whom_not_all_is_known_is_in_no_arm(tried):
     assert none[0][1] == 0
 
 
+@pytest.mark.slow
 def test_a_person_keeps_their_arm(tried):
     tried.run()
     first = dict(tried.history("SELECT person_key, drawn_level FROM decision WHERE product = 'care'"))
@@ -80,6 +81,7 @@ def test_levels_that_would_say_the_same_are_refused(tried):
     assert caught.value.where.startswith("templates/care/product.yaml:")
 
 
+@pytest.mark.slow
 def test_a_correction_shows_no_more_than_was_drawn(tried):
     tried.run()
     (mail,) = (

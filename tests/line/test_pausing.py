@@ -35,6 +35,7 @@ def test_nothing_of_it_is_sent_and_the_others_go_on(stopped):
     assert "care" not in outcome.plan.order.products
 
 
+@pytest.mark.slow
 def test_what_platforms_hold_of_it_is_taken_away(stopped):
     stopped.run(at=day(1))
     removed = [
@@ -64,6 +65,7 @@ def test_what_is_being_delivered_is_sealed_no_more(tiny, while_staged):
     assert messages(tiny, 1) == []
 
 
+@pytest.mark.slow
 def test_it_speaks_again_once_somebody_says_so(stopped):
     assert resume(load_settings(stopped.folder), "care") == Pause("care", MORNING, WHY)
     stopped.run(at=day(40))

@@ -82,6 +82,7 @@ def test_a_product_stands_with_its_version_reach_and_data(tiny):
     assert care.creep > 0
 
 
+@pytest.mark.slow
 def test_what_was_a_month_ago_is_not_lately(tiny):
     second = tiny.history("SELECT count(*) FROM claim WHERE product = 'care' AND as_of = '2026-11-23'")[0][0]
     assert standings(tiny, at=day(31))["care"].messages == second > 0
@@ -144,6 +145,7 @@ def test_what_is_on_its_way_of_other_versions_is_called_back(tiny):
     assert revert(tiny).recalled.batches == {}
 
 
+@pytest.mark.slow
 def test_the_next_run_says_what_that_version_said(tiny):
     revert(tiny)
     tiny.warehouse("UPDATE needs SET interest = 4 WHERE customer_id = 'c02'")
@@ -181,6 +183,7 @@ def test_an_unknown_product_or_version_is_answered_with_the_next_step(tiny, prod
     assert caught.value.hint in ("did you mean 'care'?", "its versions are 1, 2")
 
 
+@pytest.mark.slow
 def test_both_commands_answer_in_json(tiny, capsys):
     with clock(day(1)):
         assert cli.main(["products", "--json", "--workspace", str(tiny.folder)]) == 0
