@@ -14,6 +14,8 @@ import pytest
 
 HERE = Path(__file__).parent
 KINDS = ("house", "oracle", "property", "crash", "browser", "end_to_end")
+DATA = "JUSTENOUGH_TEST_DATA"
+"""Names the folder of real data, which is not in the repository."""
 SKIPS = os.environ.get("JUSTENOUGH_SKIPS", "")
 PREFECT_HOME = pytest.StashKey[str]()
 LONGEST = ("tests/end_to_end/", "tests/words/test_equality.py", "tests/crash/", "tests/test_complete_journey.py")
@@ -29,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"JUSTENOUGH_SKIPS is '{SKIPS}'; it can be 'listed', 'none', or not set")
     if _is_worker(config):
         return
-    for name in [name for name in os.environ if name.startswith(("PREFECT_", "JUSTENOUGH_"))]:
+    for name in [name for name in os.environ if name.startswith(("PREFECT_", "JUSTENOUGH_")) and name != DATA]:
         del os.environ[name]
     config.stash[PREFECT_HOME] = tempfile.mkdtemp(prefix="justenough-prefect-")
     os.environ |= {
