@@ -37,7 +37,7 @@ class Standing:
         because: what people can tell from getting it at all.
         variants, levels, holdout: what it tries: names, detail levels, and the share of people that is held out of it alone.
         creep: the highest creep score of its words.
-        people, held_out, messages: of the last thirty days: people who got it, who would have and were held out, and messages.
+        people, held_out, messages: since thirty days ago: people who got it, who would have and were held out, and messages.
         named, open: people of its segment at the last run over everybody, and those of them who might be spoken to; None before.
     """
 

@@ -94,7 +94,8 @@ def revert(settings: Settings, product: str, number: int) -> Reverted:
         written = tuple(name for name in own if not _is_same(base / name, files[name]))
         removed = tuple(_strangers(base, product, files))
         differs = tuple(name for name in files if name not in own and not _is_same(base / name, files[name]))
-        kept = _keep(settings, {name: base / name for name in (*own, *removed) if (base / name).is_file()})
+        here = {name: base / name for name in (*own, *removed) if (base / name).is_file()}
+        kept = _keep(settings, here) if written or removed else then
         _write(base, {name: files[name] for name in written}, removed)
         recalled = _recalled(settings, product, number)
         mark(settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Group
 from rich.table import Table
@@ -17,29 +17,27 @@ if TYPE_CHECKING:
     from flows.line.reverting import Reverted
     from flows.pauses import Pause
 
-_COLUMNS = (
-    "product",
-    "status",
-    "version",
-    "since",
-    "people in 30 days",
-    "held out",
-    "messages",
-    "uses",
-    "creep",
-    "review by",
-)
-_NUMBERS = ("people in 30 days", "held out", "messages", "creep")
+_COLUMNS = ("product", "status", "version", "people", "held out", "messages", "uses", "creep", "review by")
+_NUMBERS = ("people", "held out", "messages", "creep")
+_LATELY = "People, held out and messages are those since thirty days ago; --json has owners and the first days, too."
 
 
 def standings(found: Sequence[Standing]) -> RenderableType:
     """A row for each product, and what a person should look at."""
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
     for name in _COLUMNS:
-        table.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if name in _NUMBERS else "left"
+        table.add_column(
+            name,
+            justify=justify,
+            overflow="fold",
+            no_wrap=name not in ("uses", "held out"),
+            min_width=11 if name == "uses" else None,
+        )
     for each in found:
         table.add_row(*_row(each))
-    return Group(table, *(Text(line, style="red") for each in found for line in _due(each)))
+    due = (Text(line, style="red") for each in found for line in _due(each))
+    return Group(table, Text(_LATELY, style="dim"), *due)
 
 
 def _row(each: Standing) -> tuple[str, ...]:
@@ -47,7 +45,6 @@ def _row(each: Standing) -> tuple[str, ...]:
         each.product,
         each.status,
         _version(each),
-        f"{each.since}" if each.since else "–",
         f"{each.people:,}",
         f"{each.held_out:,}",
         f"{each.messages:,}",
