@@ -11,9 +11,9 @@ import errno
 import hashlib
 import os
 import stat
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from flows.errors import OutboxError
 
@@ -24,6 +24,7 @@ _RENAME_NOREPLACE = 1
 _AT_FDCWD = -100
 _SYNCED_AT_ONCE = 4
 """Files, whose threads do nothing but wait for the disk."""
+_READ_AT_ONCE = 1 << 20
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -81,35 +82,41 @@ def new_file(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
 
 
-class DigestedFile:
-    """A file to be written, with size and SHA-256 of what is: to read it again for them would take as long as to write it.
+class Digests:
+    """Size and SHA-256 of files, read by a thread behind who writes them.
 
-    Attributes:
-        size: the bytes that were written.
+    Polars writes into a plain file by itself, with all cores. It hands what it has to a file that digests as an object of
+    Python each, which takes as long again. What was written a moment ago comes from memory.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.size = 0
-        self._file, self._sha256 = file, hashlib.sha256()
+    def __init__(self) -> None:
+        """For files that grow, and are not written otherwise."""
+        self._pool, self._reading = ThreadPoolExecutor(1), Future[None]()
+        self._reading.set_result(None)
+        self._found: dict[Path, tuple[int, Any]] = {}
+        self._room = memoryview(bytearray(_READ_AT_ONCE))
 
-    def write(self, content: bytes) -> int:
-        """Write all of it. Raises OSError."""
-        self._sha256.update(content)
-        self.size += len(content)
-        return self._file.write(content)
+    def follow(self, path: Path) -> None:
+        """Go on with a file of which more was written."""
+        self._found.setdefault(path, (0, hashlib.sha256()))
+        before = self._reading
+        self._reading = self._pool.submit(self._read, path, before)
 
-    def flush(self) -> None:
-        """Hand on what waits to be written. Raises OSError."""
-        self._file.flush()
+    def of(self, path: Path) -> tuple[int, str]:
+        """The bytes of a file that was followed, and their SHA-256 in hexadecimal. Raises OSError where one could not be read."""
+        self._reading.result()
+        size, sha256 = self._found[path]
+        return size, sha256.hexdigest()
 
-    def go_on(self, file: IO[bytes]) -> DigestedFile:
-        """Write the rest of it into the same file, which was opened once more."""
-        self._file = file
-        return self
-
-    def sha256(self) -> str:
-        """Of what was written, in hexadecimal."""
-        return self._sha256.hexdigest()
+    def _read(self, path: Path, before: Future[None]) -> None:
+        before.result()  # it is over; what went wrong there is told by the last one, too
+        size, sha256 = self._found[path]
+        with path.open("rb", buffering=0) as file:
+            file.seek(size)
+            while count := file.readinto(self._room):
+                sha256.update(self._room[:count])
+                size += count
+        self._found[path] = size, sha256
 
 
 def create_file(path: Path, content: bytes) -> None:
@@ -187,6 +194,7 @@ def boot_id() -> str:
     return path.read_text().strip() if path.exists() else "unknown"
 
 
-def no_space(error: OSError) -> bool:
-    """Whether an error says that the disk, or the quota, is full."""
-    return error.errno in {errno.ENOSPC, errno.EDQUOT}
+def no_space(error: Exception) -> bool:
+    """Whether an error says that the disk, or the quota, is full. Polars has the number in its text alone."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return getattr(error, "errno", None) in full or any(f"(os error {number})" in str(error) for number in full)

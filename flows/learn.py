@@ -16,6 +16,7 @@ from flows import line
 from flows.errors import DataError
 from flows.pages.outcomes import learned_page
 from flows.personalise import without_data
+from flows.settings import load_settings
 from flows.workspace import load_workspace
 
 
@@ -30,8 +31,9 @@ def learn(workspace: Path = Path()) -> State[None]:
         workspace: The folder with pyproject.toml, sql/ and templates/. A dot is the folder that the deployment runs in.
     """
     with without_data("learn"):
-        loaded, log = load_workspace(workspace), get_run_logger()
-        done = line.learn_waiting(loaded)
+        log, heard = get_run_logger(), line.hear_waiting(load_settings(workspace))
+        loaded = load_workspace(workspace)
+        done = line.learn(loaded, heard)
         page = learned_page(done, workspace=loaded.settings.name)
         create_markdown_artifact(page, "learn", "What came in of outcomes, in counts")
         for refused in done.refused:

@@ -44,7 +44,8 @@ def learn(
     if platform is not None and not file:
         hint = f"name files; or put them into inbox/outcomes/{platform}/"
         raise UsageError("--as", "it says what files are, and none is named", hint)
-    workspace = common.loaded()
-    done = line.learn(workspace, file, platform) if file else line.learn_waiting(workspace)
+    settings = common.settings()  # whoever said stop does not wait for a mistake in a product to be mended
+    heard = line.hear(settings, file, platform) if file else line.hear_waiting(settings)
+    done = line.learn(common.loaded(), heard)
     say(done, lambda: outcomes.learned(done), as_json=common.json)
     return 0 if done.is_whole else EXIT_WAITING

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from flows.durable import (
+    Digests,
     boot_id,
     create_file,
     no_space,
@@ -102,6 +105,29 @@ def test_a_rename_to_another_file_system_is_refused(tmp_path):
         rename_once(tmp_path / "file", proc / "file")
 
 
+def test_a_file_that_grows_is_digested_to_its_end(tmp_path):
+    digests, files = Digests(), {tmp_path / name: b"" for name in "abc"}
+    for number in range(6):
+        for path in files:
+            more = bytes([number]) * 700_000
+            files[path] += more
+            with path.open("ab") as file:
+                file.write(more)
+            digests.follow(path)
+    assert {path: digests.of(path) for path in files} == {
+        path: (len(content), hashlib.sha256(content).hexdigest()) for path, content in files.items()
+    }
+
+
+def test_a_file_that_cannot_be_digested_is_told(tmp_path):
+    digests = Digests()
+    (tmp_path / "file").write_bytes(b"here")
+    for name in ("file", "none", "file"):
+        digests.follow(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        digests.of(tmp_path / "file")
+
+
 def test_a_folder_is_synced_as_a_folder_only(tmp_path):
     sync_folder(tmp_path)
     (tmp_path / "file").write_text("")
@@ -116,3 +142,6 @@ def test_the_machine_has_one_boot_id_until_it_restarts():
 def test_a_full_disk_is_told_from_other_errors():
     assert no_space(OSError(28, "No space left on device"))
     assert not no_space(OSError(13, "Permission denied"))
+    assert no_space(OSError("No space left on device (os error 28)"))  # as Polars tells it
+    assert no_space(pl.exceptions.ComputeError("parquet: underlying IO error: No space left on device (os error 28)"))
+    assert not no_space(OSError("Permission denied (os error 13)"))

@@ -114,6 +114,21 @@ def test_learn_without_a_file_empties_the_inbox(say):
     assert len(say.told.outcomes()) == 1
 
 
+@pytest.mark.parametrize("is_named", [True, False])
+def test_while_a_product_is_broken_who_says_stop_is_heard_all_the_same(say, is_named):
+    told, name = say.told, ".justenough/inbox/outcomes/week.csv"
+    file = told.file([row("e1", "unsubscribed", "c01"), row("e2", "visited", "c03")], name)
+    product = told.tiny.folder / "templates" / "care" / "product.yaml"
+    as_it_was = product.read_text()
+    product.write_text(f"halp: {as_it_was}")
+    code, text = say("learn", *([file] if is_named else []))
+    assert (code, told.outcomes(), told.inbox()) == (1, [], ["week.csv"])
+    assert "product.yaml" in text
+    product.write_text(as_it_was)
+    told.tiny.run(at=day(1))
+    assert told.tiny.history("SELECT state FROM consent_event") == [("no",)]
+
+
 def test_the_flow_learn_takes_a_workspace_and_nothing_that_could_name_anybody():
     assert set(parameter_schema(learn).properties) == {"workspace"}
     found = _deployments()["nightly-outcomes"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import codecs
 import io
 from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any
 
 import polars as pl
 
 from flows.channels.cutting import Cutter, refuse_longer, written
-from flows.durable import DigestedFile, new_file
+from flows.durable import Digests, new_file
 from flows.openpgp import encrypted
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 HOURS = "hours"
 """The column of a target's rows by which its files are cut where they cannot say when each message may be sent: an ISO 8601
 interval, null where that is as long as the message is true."""
+_AT_ONCE = 100_000
+"""Lines; about 20 MB."""
 
 
 @dataclass(frozen=True)
@@ -118,45 +120,68 @@ def _by_kind(rows: pl.DataFrame, target: Target) -> Iterator[tuple[tuple[str | N
         yield (value, mine[HOURS][0] if HOURS in per else None), mine.drop(HOURS, strict=False)
 
 
+@dataclass(frozen=True)
+class _Written:
+    """What is known of a file before it is whole."""
+
+    mode: str
+    rows: int
+    columns: list[str]
+    told: dict[str, str]
+
+
 class Files:
     """The files of a batch while they are written."""
 
     def __init__(self, folder: Path, target: Target, creatives: Creatives) -> None:
         self._folder, self._target, self._creatives = folder, target, creatives
-        self._digested: dict[str, DigestedFile] = {}
-        self._entries: dict[str, tuple[tuple[str, int], dict[str, Any]]] = {}
+        self._digests = Digests()
+        self._kinds: dict[str, tuple[str, int]] = {}
+        self._files: dict[str, _Written | dict[str, Any]] = {}
 
     def write(self, part: Part) -> None:
         """Write rows into their file, behind those that are in it."""
         if part.rows.is_empty():
             return
         lines = part.lines if part.lines is not None else written(part.rows, self._creatives, self._target)
-        begun = self._digested.get(part.name)
+        begun = self._files.get(part.name)
         path = self._folder / part.name
         with new_file(path) if begun is None else path.open("ab") as file:
-            digested = DigestedFile(file) if begun is None else begun.go_on(file)
             if self._target.certificate is None:
-                _write(lines, cast("IO[bytes]", digested), self._target, is_first=begun is None)
+                for number, piece in enumerate(_in_pieces(lines, self._target)):
+                    _write(piece, file, self._target, is_first=begun is None and number == 0)
+                    self._digests.follow(path)
             else:  # never in plain text on the disk
                 content = io.BytesIO()
                 _write(lines, content, self._target)
-                digested.write(encrypted(content.getvalue(), self._target.certificate))
-        self._digested[part.name] = digested
+                file.write(encrypted(content.getvalue(), self._target.certificate))
+        self._digests.follow(path)
         entries = (("use", part.use), part.per, (HOURS, part.hours))
+        before = begun.rows if isinstance(begun, _Written) else 0
         told = {name: value for name, value in entries if value}
-        before = self._entries[part.name][1]["rows"] if begun is not None else 0
-        entry = entry_of(part.name, part.mode, before + part.rows.height, lines.columns, digested)
-        self.keep(part, entry | told)
+        self._kinds[part.name] = part.kind
+        self._files[part.name] = _Written(part.mode, before + part.rows.height, lines.columns, told)
 
     def keep(self, part: Part, entry: dict[str, Any]) -> None:
-        """Note what is in the file of some rows."""
-        self._entries[part.name] = (part.kind, entry)
+        """Note what is in the file of some rows, which was written before."""
+        self._kinds[part.name], self._files[part.name] = part.kind, entry
 
     def entries(self) -> list[dict[str, Any]]:
-        """What the manifest says of the files: kind by kind, and each in the order of its numbers."""
-        stems = list(dict.fromkeys(stem for (stem, _), _ in self._entries.values()))
-        ordered = sorted(self._entries.values(), key=lambda each: (stems.index(each[0][0]), each[0][1]))
-        return [entry for _, entry in ordered]
+        """What the manifest says of the files: kind by kind, and each in the order of its numbers. Raises OSError."""
+        stems = list(dict.fromkeys(stem for stem, _ in self._kinds.values()))
+        ordered = sorted(self._kinds, key=lambda name: (stems.index(self._kinds[name][0]), self._kinds[name][1]))
+        return [self._entry(name) for name in ordered]
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        file = self._files[name]
+        if not isinstance(file, _Written):
+            return file
+        return entry_of(name, file.mode, file.rows, file.columns, *self._digests.of(self._folder / name)) | file.told
+
+
+def _in_pieces(lines: pl.DataFrame, target: Target) -> Iterator[pl.DataFrame]:
+    """Lines in pieces of which each is digested while the next is written, where the file is the same for it."""
+    return lines.iter_slices(_AT_ONCE) if target.file_format in ("csv", "ndjson") else iter([lines])
 
 
 def _write(lines: pl.DataFrame, file: IO[bytes], target: Target, *, is_first: bool = True) -> None:
@@ -164,6 +189,7 @@ def _write(lines: pl.DataFrame, file: IO[bytes], target: Target, *, is_first: bo
         csv = target.csv
         if is_first:
             file.write((codecs.BOM_UTF8 if csv.has_bom else b"") + csv.preamble.encode())
+        file.flush()  # Polars writes past what Python holds back
         lines.write_csv(
             file,
             include_header=csv.has_header and is_first,
@@ -179,7 +205,6 @@ def _write(lines: pl.DataFrame, file: IO[bytes], target: Target, *, is_first: bo
         lines.write_ndjson(file)
 
 
-def entry_of(name: str, mode: str, rows: int, columns: list[str], file: DigestedFile) -> dict[str, Any]:
+def entry_of(name: str, mode: str, rows: int, columns: list[str], size: int, sha256: str) -> dict[str, Any]:
     """What the manifest says of a file."""
-    size, digest = file.size, file.sha256()
-    return {"name": name, "mode": mode, "rows": rows, "bytes": size, "sha256": digest, "columns": columns}
+    return {"name": name, "mode": mode, "rows": rows, "bytes": size, "sha256": sha256, "columns": columns}

@@ -28,7 +28,7 @@ from flows.line.correcting import begin_correction, plan_correction
 from flows.line.delivering import finish, pairs, publish, start
 from flows.line.explaining import explain
 from flows.line.forgetting import forget, forget_requested
-from flows.line.learning import learn, learn_waiting
+from flows.line.learning import hear, hear_waiting, learn
 from flows.line.linking import read_link, write_link_keys
 from flows.line.listing import reconcile_list
 from flows.line.meeting import meet
@@ -78,9 +78,10 @@ __all__ = [
     "finish",
     "forget",
     "forget_requested",
+    "hear",
+    "hear_waiting",
     "import_strings",
     "learn",
-    "learn_waiting",
     "meet",
     "pairs",
     "plan",

@@ -94,49 +94,70 @@ class Learned:
         return not (self.refused or self.bad or self.contradicting or self.unknown)
 
 
-def learn(workspace: Workspace, files: Sequence[Path], adapter: str | None = None) -> Learned:
-    """Take in the outcomes that files tell. The files stay where they are.
+@dataclass(frozen=True)
+class Heard:
+    """Files that were read, and whose stops have taken effect.
+
+    Attributes:
+        found: the files.
+        stopped: notices of people who said stop, and of dead addresses.
+        is_inbox: whether they are what waits in the inbox.
+    """
+
+    found: tuple[Report, ...]
+    stopped: int
+    is_inbox: bool = False
+
+
+def hear(settings: Settings, files: Sequence[Path], adapter: str | None = None) -> Heard:
+    """Read files that tell of outcomes. What says stop in them takes effect at once, whatever becomes of the rest.
+
+    It takes no more than the settings: nobody waits for somebody else's mistake in a product.
 
     Args:
-        workspace: whose people they are about.
+        settings: of the workspace whose people they are about.
         files: CSV, NDJSON or Parquet in the columns of `adapters.FILE`, or what a platform writes.
         adapter: the platform's; None: they are in our own form.
 
     Raises:
         UsageError: there is no such adapter.
         SourceError, DataError: every file is refused; the first one's is raised.
-        LockedError: a run is going on. What says stop has taken effect.
-        StateError: the ledger is from a backup.
     """
     found = reports.read_reports(files, adapter)
-    stopped = stop(workspace.settings, reports.stops(found))
+    heard = Heard(tuple(found), stop(settings, reports.stops(found)))
     refusals = [report.refusal for report in found if report.refusal]
     if refusals and len(refusals) == len(found):
         raise refusals[0]
-    with run_lock(workspace.settings, "justenough learn"):
-        return replace(_learned(_begun(workspace), found)[0], stopped=stopped)
+    return heard
 
 
-def learn_waiting(workspace: Workspace) -> Learned:
-    """Take in the outcomes that wait in the inbox, and those that sql/outcomes/ tells.
+def hear_waiting(settings: Settings) -> Heard:
+    """As `hear`, of what waits in the inbox. A file that is refused waits there for somebody to look at it."""
+    found = reports.waiting(settings)
+    return Heard(tuple(found), stop(settings, reports.stops(found)), is_inbox=True)
 
-    A file goes then, unless somebody has to look at it: it is refused, or rows of it cannot be right.
+
+def learn(workspace: Workspace, heard: Heard) -> Learned:
+    """Take in the outcomes that files tell; with the inbox those of sql/outcomes/, too.
+
+    Files that were named stay where they are. One of the inbox goes, unless somebody has to look at it: it is refused, or rows of
+    it cannot be right.
 
     Raises:
-        LockedError: a run is going on. What says stop has taken effect.
+        LockedError: a run is going on.
         StateError: the ledger is from a backup.
         SourceError, DataError, StatementError: sql/outcomes/ does not yield what it should; the files have been taken in.
     """
-    found = reports.waiting(workspace.settings)
-    stopped = stop(workspace.settings, reports.stops(found))
     with run_lock(workspace.settings, "justenough learn"):
         intake = _begun(workspace)
-        done, wrong = _learned(intake, found)
-        for at, report in enumerate(found):
+        done, wrong = _learned(intake, heard.found)
+        if not heard.is_inbox:
+            return replace(done, stopped=heard.stopped)
+        for at, report in enumerate(heard.found):
             if at not in wrong:
                 reports.remove(report)
         told = _told_by_sql(intake)
-        stopped += stop(workspace.settings, _stops_of(told))
+        stopped = heard.stopped + stop(workspace.settings, _stops_of(told))
         return replace(done, stopped=stopped, from_sql=_take(intake, told).taken)
 
 

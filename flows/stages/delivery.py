@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,12 +13,9 @@ from flows.channels import CHANNELS, RESERVED_SLOTS
 from flows.channels.filing import HOURS, Files, Part, Payload, entry_of, parts_of
 from flows.clock import present
 from flows.durable import (
-    DigestedFile,
     create_file,
-    new_file,
     no_space,
     private_folder,
-    sync_file,
     sync_files,
     sync_folder,
 )
@@ -179,11 +177,10 @@ def _told(folder: Path) -> Iterator[None]:
     hint = "free some space or mend the rights, then run again"
     try:
         yield
-    except OSError as error:
-        what = "the disk is full" if no_space(error) else f"a file cannot be written ({error.strerror or error})"
+    except (OSError, pl.exceptions.ComputeError) as error:  # the latter is how Polars tells it of Parquet
+        why = f" ({error.strerror or error})" if isinstance(error, OSError) else ""
+        what = "the disk is full" if no_space(error) else f"a file cannot be written{why}"
         raise OutboxError(folder, what, hint) from None
-    except pl.exceptions.ComputeError:  # how Polars tells it of Parquet
-        raise OutboxError(folder, "a file cannot be written", hint) from None
 
 
 def header(
@@ -280,8 +277,6 @@ def _merged(creative: Mapping[str, Any], language: MergeLanguage, channel: str) 
 
 def _write_lines(path: Path, lines: pl.DataFrame | list[dict[str, Any]]) -> dict[str, Any]:
     rows = lines.to_dicts() if isinstance(lines, pl.DataFrame) else lines
-    with new_file(path) as file:
-        digested = DigestedFile(file)
-        digested.write("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode())
-    sync_file(path)
-    return entry_of(path.name, "replace", len(rows), list(rows[0]), digested)
+    content = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
+    create_file(path, content)
+    return entry_of(path.name, "replace", len(rows), list(rows[0]), len(content), sha256(content).hexdigest())

@@ -89,7 +89,7 @@ def main(workspace: str, act: str, point: str) -> None:
     loaded = load_workspace(Path(workspace))
     acts = {
         "retain": line.retain,
-        "learn": line.learn_waiting,
+        "learn": lambda one: line.learn(one, line.hear_waiting(one.settings)),
         "rotate": line.rotate,
         "forget": lambda one: line.forget(one.settings, [WHO]),
         "recall": lambda one: line.recall(one.settings, line.Which(product="care")),

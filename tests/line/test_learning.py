@@ -269,8 +269,8 @@ def test_who_says_stop_in_a_row_that_cannot_be_right_is_heard(told):
 
 def test_while_a_run_goes_on_only_who_says_stop_is_heard(told):
     file = told.file([row("e1", "unsubscribed", "c01"), row("e2", "visited", "c03")])
-    with clock(day(1)), run_lock(told.tiny.load().settings, "a run"), pytest.raises(LockedError):
-        line.learn(told.tiny.load(), [file])
+    with run_lock(told.tiny.load().settings, "a run"), pytest.raises(LockedError):
+        told.learn(file)
     assert told.outcomes() == []
     assert told.tiny.history("SELECT state FROM consent_event") == [("no",)]
 

@@ -78,7 +78,7 @@ class Told:
 
     def learn(self, *files: Path, adapter: str | None = None, on: int = 1) -> Learned:
         with clock(day(on)):
-            return line.learn(self.tiny.load(), files, adapter)
+            return line.learn(self.tiny.load(), line.hear(self.tiny.load().settings, files, adapter))
 
     def rows(self, *rows: dict[str, str], on: int = 1) -> Learned:
         """Learn a file of these rows."""
@@ -86,7 +86,7 @@ class Told:
 
     def waiting(self, on: int = 1) -> Learned:
         with clock(day(on)):
-            return line.learn_waiting(self.tiny.load())
+            return line.learn(self.tiny.load(), line.hear_waiting(self.tiny.load().settings))
 
     def outcomes(self, table: str = "outcome") -> list[tuple[Any, ...]]:
         """What is in the table, without ids of events and when it came."""
