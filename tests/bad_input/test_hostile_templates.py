@@ -61,7 +61,7 @@ def mail(html: str) -> str:
     )
 
 
-LETTERS = "".join("{{ letter }}" for _ in range(1500))
+LETTERS = "".join("{{ letter }}" for _ in range(500))
 MADE: dict[str, tuple[dict[str, str], str]] = {
     "a large file": ({SMS: body("x" * 300_000)}, f"{SMS}: the file is larger than 128 kB"),
     "parentheses in parentheses": (
@@ -100,7 +100,7 @@ MADE: dict[str, tuple[dict[str, str], str]] = {
             SMS: body("Dry it.{% if item %}{% for letter in item %}" + LETTERS + "{% endfor %}{% endif %}"),
             YAML: "x" * 1_000,
         },
-        f"{SMS}: with last_order facts, part 'body' is 1500007 characters long",
+        f"{SMS}: with last_order facts, part 'body' is 500007 characters long",
     ),
     "an example without end": (
         {YAML: "x" * 20_000},
