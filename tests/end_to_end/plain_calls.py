@@ -2,7 +2,8 @@
 
     python plain_calls.py FOLDER HELD_FOLDER BROKEN_FOLDER PROVEN_FOLDER UNPROVEN_FOLDER CANARIES
 
-and speaks to the person in each workspace of CANARIES, where that goes, and then forgets them where `inbox/forget` says so;
+and speaks to the person in each workspace of CANARIES, where that goes; then learns what they did, reads out what that
+tells, and forgets them, where `inbox/forget` says so;
 
 prints what came of it as one line of JSON.
 """
@@ -16,8 +17,10 @@ from pathlib import Path
 
 from flows.errors import JustEnoughError
 from flows.forget import forget
+from flows.learn import learn
 from flows.personalise import personalise
 from flows.prove import prove
+from flows.readout import readout
 
 
 def refused(folder: Path) -> str:
@@ -44,6 +47,12 @@ def forgot(folder: Path) -> bool:
     return asked and forget(workspace=folder, return_state=True).is_completed()
 
 
+def learnt(folder: Path) -> list[str]:
+    """What is said of outcomes, and of what they tell: the states of both flows."""
+    states = [learn(workspace=folder, return_state=True), readout(workspace=folder, return_state=True)]
+    return [f"{state.type.value}: {state.message}" for state in states]
+
+
 def main(folder: Path, held: Path, broken: Path, proven: Path, unproven: Path, canaries: Path) -> None:
     """Make the calls."""
     looked_at = personalise(workspace=folder, what="plan only").plan
@@ -61,6 +70,7 @@ def main(folder: Path, held: Path, broken: Path, proven: Path, unproven: Path, c
     del os.environ["JUSTENOUGH_DATABASE"]  # these have warehouses of their own
     found |= {"proven": proved(proven), "unproven": proved(unproven)}
     found["canaries"] = {each.name: refused(each) for each in sorted(canaries.iterdir())}
+    found["learnt"] = learnt(canaries / "delivered")
     found["forgotten"] = [each.name for each in sorted(canaries.iterdir()) if forgot(each)]
     sys.stdout.write(f"\nFOUND {json.dumps(found)}\n")
 

@@ -196,12 +196,12 @@ def test_a_proof_that_holds_completes_and_one_that_does_not_fails_with_a_page_th
     runs = happened.processes.ask("flow_runs/filter", filtered)
     ended = [run["state"]["type"] for run in runs if run["state"]["type"] != "SCHEDULED"]  # the nights to come
     assert sorted(ended) == ["COMPLETED", "FAILED"]
-    pages = happened.processes.ask("artifacts/filter", {"artifacts": {"key": {"any_": ["prove"]}}})
-    assert sorted(page["data"].splitlines()[0] for page in pages) == [
+    pages = _pages(happened, "prove")
+    assert sorted(page.splitlines()[0] for page in pages) == [
         "# tiny: not proven",
         "# tiny: nothing shows what it does not declare",
     ]
-    assert not [page for page in pages if "Person" in page["data"]]
+    assert not [page for page in pages if "Person" in page]
 
 
 # ---- what people see
@@ -278,6 +278,13 @@ def test_of_a_person_whom_all_that_can_go_wrong_is_about_prefect_keeps_and_says_
         "words_that_fail_on_a_name": "TemplateError templates/care/web.j2",
     }
     assert happened.plain["forgotten"] == ["delivered"]
+    refused, read = happened.plain["learnt"]
+    assert "odd.csv:1: the header has no column event_id" in refused
+    assert read == "COMPLETED: 2 products, 0 sure differences"
+    came_in = "| outcomes of people, new | 1 |", "| of people or messages that nobody knows here: nothing is kept | 1 |"
+    [page] = _pages(happened, "learn")
+    assert [line for line in came_in if line not in page] == []
+    assert "care" in _pages(happened, "readout")[0]
     assert _kept_and_said(happened) == {}
     _plant(happened.processes)
     planted = _kept_and_said(happened)
@@ -290,6 +297,11 @@ def _canaries(folder: Path) -> Path:
     delivered = made(folder / "delivered")
     (delivered.state / "inbox/forget").mkdir(parents=True)
     (delivered.state / "inbox/forget/monday.txt").write_text(f"{ID}\n", "utf-8")
+    (delivered.state / "inbox/outcomes").mkdir(parents=True)
+    told = "event_id,happened_at,outcome,customer_id,message_id,value,channel"
+    rows = [f"e{nth},2026-11-20T08:00:00Z,visited,{who},,," for nth, who in enumerate((ID, MAIL))]
+    (delivered.state / "inbox/outcomes/week.csv").write_text("\n".join([told, *rows, ""]), "utf-8")
+    (delivered.state / "inbox/outcomes/odd.csv").write_text(f"{NAME},{PHONE}\n{MAIL},{ID}\n", "utf-8")
     for name in ("words that fail on a name", "a kind that Polars has not"):
         FAILURES[name].prepare(made(folder / name.replace(" ", "_")))
     return folder
@@ -318,6 +330,11 @@ def _runs(happened: Happened) -> list[dict[str, Any]]:
 def _artifacts(happened: Happened, run_id: str, key: str) -> list[Any]:
     chosen = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "key": {"any_": [key]}}}
     return [artifact["data"] for artifact in happened.processes.ask("artifacts/filter", chosen)]
+
+
+def _pages(happened: Happened, key: str) -> list[str]:
+    pages = happened.processes.ask("artifacts/filter", {"artifacts": {"key": {"any_": [key]}}})
+    return [page["data"] for page in pages]
 
 
 # ---- workspaces
