@@ -156,6 +156,42 @@ CREATE TABLE IF NOT EXISTS product_version (
     first_delivered_at TIMESTAMP NOT NULL
 );
 
+-- What was found of a product at the last look of a day that was kept: shares and intervals of many, and nothing of a person.
+CREATE TABLE IF NOT EXISTS readout (
+    product VARCHAR NOT NULL,
+    product_version INTEGER,                -- null: what was there then was never delivered
+    as_of DATE NOT NULL,                    -- the day of the look
+    since DATE,                             -- the first day of the decisions that were compared; null: there is none
+    until DATE,                             -- the last one whose time was over
+    verdict VARCHAR NOT NULL,               -- HELPS_AND_SELLS, …, NOT_SURE
+    metric VARCHAR NOT NULL,                -- that says whether it helped; so do the next three:
+    lift DOUBLE,                            -- of all who were decided for, against who was held out; null: there is no answer
+    lift_low DOUBLE,                        -- where it lies, however often anybody looks; null: no answer, or no end
+    lift_high DOUBLE,
+    alarms VARCHAR[] NOT NULL,              -- guardrails that are worse: 'complained, treated'
+    found JSON NOT NULL,                    -- all of it, as justenough readout --json tells it
+    read_at TIMESTAMP NOT NULL
+);
+
+-- What a readout proposes. state: open, accepting (a person has, and it is being done), accepted, withdrawn (no longer found).
+-- What has ended stays; where it is found again it is another row of the same id.
+CREATE TABLE IF NOT EXISTS proposal (
+    proposal_id VARCHAR NOT NULL,           -- of the product, its version, kind and what
+    product VARCHAR NOT NULL,
+    product_version INTEGER,                -- null: what was there then was never delivered
+    kind VARCHAR NOT NULL,                  -- scale, stop, keep_testing, use_less_data
+    what VARCHAR NOT NULL,                  -- what that is about: variant list, level 0, holdout, product, …
+    says VARCHAR NOT NULL,                  -- in a sentence
+    reach_change BIGINT,                    -- how many people more it would speak to in thirty days; null: few, or nobody can tell
+    evidence JSON NOT NULL,                 -- the contrasts that it rests on
+    edits JSON NOT NULL,                    -- what acceptance changes in product.yaml
+    about JSON NOT NULL,                    -- what product.yaml has to say still for it to be about what is there
+    state VARCHAR NOT NULL,
+    made_at TIMESTAMP NOT NULL,
+    renewed_at TIMESTAMP NOT NULL,          -- of the last look that found the same
+    ended_at TIMESTAMP
+);
+
 -- People who asked to be forgotten: enough to never speak to them again.
 CREATE TABLE IF NOT EXISTS tombstone (person_key VARCHAR NOT NULL, key_id VARCHAR NOT NULL, erased_at TIMESTAMP NOT NULL);
 
