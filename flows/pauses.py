@@ -13,7 +13,7 @@ from flows.errors import StateError, UsageError, nearest
 if TYPE_CHECKING:
     from flows.settings import Settings
 
-_FOLDER = "paused"
+_FOLDER, _ENDED = "paused", "resumed"
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,25 @@ def pause(settings: Settings, product: str, why: str, at: datetime) -> Pause:
     return Pause(product, at, why)
 
 
-def resume(settings: Settings, product: str) -> Pause:
-    """End a pause, and return it. Raises UsageError where the product is not paused."""
+def resume(settings: Settings, product: str, at: datetime) -> Pause:
+    """End a pause, and return it. It is noted when: what was seen before no longer pauses the product by itself.
+
+    Raises:
+        UsageError: the product is not paused.
+    """
     known = paused(settings)
     if product not in known:
         raise UsageError("justenough resume", f"'{product}' is not paused", nearest(product, known))
+    write_bytes(settings.folder(_ENDED, f"{product}.json"), json.dumps({"at": at.isoformat()}).encode())
     file = settings.folder(_FOLDER, f"{product}.json")
     file.unlink(missing_ok=True)
     sync_folder(file.parent)
     return known[product]
+
+
+def resumed(settings: Settings, product: str) -> datetime | None:
+    """When a person let a product speak again last; None: nobody ever did, or what was noted cannot be read."""
+    try:
+        return datetime.fromisoformat(json.loads(settings.folder(_ENDED, f"{product}.json").read_bytes())["at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

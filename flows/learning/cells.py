@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 
 HELD_OUT, TREATED = "held out", "treated"
 """The arms of the holdout: who got nothing, and everybody else, whatever the variant."""
+_LEVEL = "level "
+
+
+def level_arm(level: int) -> str:
+    """The name of the arm of a detail level."""
+    return f"{_LEVEL}{level}"
+
+
+def level_of(arm: str) -> int | None:
+    """The detail level that an arm is of; None: it is of none."""
+    number = arm.removeprefix(_LEVEL)
+    return int(number) if number != arm and number.isdecimal() else None
 
 
 @dataclass(frozen=True)
@@ -52,9 +64,22 @@ class Design:
         share = level.replace_strict(dict(self.levels), default=None, return_dtype=pl.Float64) if self.levels else None
         return pl.when(level.is_null()).then(pl.lit(1.0)).otherwise(share)
 
+    def variant_share(self) -> pl.Expr:
+        """The probability of the variant of a row of `DRAWN`: 1 where there are none."""
+        return pl.col("variant").replace_strict(dict(self.variants), default=1.0, return_dtype=pl.Float64)
+
+    @property
+    def level_pairs(self) -> list[tuple[str, str]]:
+        """Control and arm of the comparisons of detail levels: each lower one against the highest, from the highest down."""
+        highest, *lower = sorted(self.levels, reverse=True) or [0]
+        return [(level_arm(highest), level_arm(level)) for level in lower]
+
 
 def weighed(people: pl.DataFrame, design: Design) -> pl.DataFrame:
-    """`CELL` and `people`, with `arm_propensity`, whatever the level; `treated_propensity`: of not being held out on that day.
+    """`CELL` and `people`, with probabilities.
+
+    `arm_propensity` is whatever the level, `level_propensity` whatever the variant, `treated_propensity` of not being held out on
+    that day.
 
     Args:
         people: `CELL` and `people`, of draws that are in the design.
@@ -64,6 +89,7 @@ def weighed(people: pl.DataFrame, design: Design) -> pl.DataFrame:
     joined = people.join(of_day, on="as_of", how="left", maintain_order="left")
     return joined.with_columns(
         arm_propensity=pl.col("propensity") / design.level_share(),
+        level_propensity=pl.col("propensity") / design.variant_share(),
         treated_propensity=1 - pl.col("held").fill_null(design.held_out),
     ).drop("held")
 
@@ -72,6 +98,9 @@ def of_arm(cells: pl.DataFrame, arm: str) -> pl.DataFrame:
     """The cells of an arm with `weight`: by the inverse of the probability of its draw, so that each day counts for all of it."""
     if arm == TREATED:
         return cells.filter(~pl.col("is_held_out")).with_columns(weight=1 / pl.col("treated_propensity"))
+    level = level_of(arm)
+    if level is not None:
+        return cells.filter(pl.col("drawn_level") == level).with_columns(weight=1 / pl.col("level_propensity"))
     is_mine = pl.col("is_held_out") if arm == HELD_OUT else pl.col("variant") == arm
     return cells.filter(is_mine).with_columns(weight=1 / pl.col("arm_propensity"))
 
@@ -149,22 +178,35 @@ def shares_p(people: pl.DataFrame, design: Design) -> float:
         people: as `weighed` makes it. Days that were drawn otherwise than others are weighed by themselves.
         design: what is set, for arms of which a day has nobody.
     """
-    arms = [HELD_OUT] * bool(design.held_out) + list(design.variants or [TREATED])
-    if len(arms) < 2:
-        return 1.0
-    arm = pl.when("is_held_out").then(pl.lit(HELD_OUT)).otherwise(pl.col("variant").fill_null(TREATED))
-    daily = people.group_by("as_of", arm=arm).agg(pl.col("people").sum(), pl.col("arm_propensity").max()).sort("as_of")
     treated = 1 - design.held_out
-    meant = {HELD_OUT: design.held_out, TREATED: treated}
-    meant |= {name: treated * share for name, share in design.variants.items()}
+    meant = {HELD_OUT: design.held_out} if design.held_out else {}
+    meant |= {name: treated * share for name, share in (design.variants or {TREATED: 1.0}).items()}
+    arm = pl.when("is_held_out").then(pl.lit(HELD_OUT)).otherwise(pl.col("variant").fill_null(TREATED))
+    return _shares_p(people.with_columns(arm=arm, drawn_by="arm_propensity"), meant)
+
+
+def level_shares_p(people: pl.DataFrame, design: Design) -> float:
+    """As `shares_p`, of the detail levels of those who are in the test of them."""
+    meant = {level_arm(level): (1 - design.held_out) * share for level, share in design.levels.items()}
+    mine = people.filter(pl.col("drawn_level").is_not_null())
+    return _shares_p(
+        mine.with_columns(arm=_LEVEL + pl.col("drawn_level").cast(pl.String), drawn_by="level_propensity"), meant
+    )
+
+
+def _shares_p(people: pl.DataFrame, meant: Mapping[str, float]) -> float:
+    """See `shares_p`; `meant`: arm -> its probability as it is set."""
+    if len(meant) < 2:
+        return 1.0
+    daily = people.group_by("as_of", "arm").agg(pl.col("people").sum(), pl.col("drawn_by").max()).sort("as_of")
     drawn: dict[tuple[float, ...], dict[str, int]] = {}
     for _, day in daily.group_by("as_of", maintain_order=True):
-        logged = dict(zip(day["arm"], day["arm_propensity"], strict=True))
-        shares = [logged.get(arm, meant[arm]) for arm in arms]
-        units = drawn.setdefault(tuple(round(share / sum(shares), 9) for share in shares), dict.fromkeys(arms, 0))
+        logged = dict(zip(day["arm"], day["drawn_by"], strict=True))
+        shares = [logged.get(arm, meant[arm]) for arm in meant]
+        units = drawn.setdefault(tuple(round(share / sum(shares), 9) for share in shares), dict.fromkeys(meant, 0))
         for name, count in zip(day["arm"], day["people"], strict=True):
             units[name] += count
-    against = sum(shares_evidence(units, dict(zip(arms, shares, strict=True))) for shares, units in drawn.items())
+    against = sum(shares_evidence(units, dict(zip(meant, shares, strict=True))) for shares, units in drawn.items())
     return min(1.0, exp(-min(against, 700.0)))
 
 

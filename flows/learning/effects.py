@@ -1,4 +1,4 @@
-"""An experiment's counts -> its arms and its contrasts: against those who were held out, and variant against variant."""
+"""An experiment's counts -> its arms and contrasts: against who was held out, variant against variant, level against level."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flows.learning.contrasts import ALPHA, FEWEST_EVENTS, FEWEST_UNITS, OFF, PO
 from flows.learning.sequential import units_needed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from datetime import date
 
@@ -53,15 +53,29 @@ class Counted:
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        """Control and arm of each comparison; variants are held against the first one of product.yaml."""
+        """Control and arm of each comparison: variants against the first one of product.yaml, levels against the highest."""
         first, *others = self.design.variants or [TREATED]
-        return [(HELD_OUT, TREATED)] * bool(self.design.held_out) + [(first, other) for other in others]
+        against_first = [(first, other) for other in others]
+        return [(HELD_OUT, TREATED)] * bool(self.design.held_out) + against_first + self.design.level_pairs
 
     @property
     def arms(self) -> list[str]:
         """Their names, the controls first."""
         variants = list(self.design.variants) if len(self.design.variants) > 1 else []
-        return [HELD_OUT] * bool(self.design.held_out) + [TREATED, *variants]
+        return [HELD_OUT] * bool(self.design.held_out) + [
+            TREATED,
+            *variants,
+            *map(cells.level_arm, sorted(self.design.levels)),
+        ]
+
+    def began(self, arm: str) -> date:
+        """The first day on which people could come to be in an arm: a test of detail levels begins no experiment anew."""
+        first = (
+            None
+            if cells.level_of(arm) is None
+            else self.people.filter(pl.col("drawn_level").is_not_null())["as_of"].min()
+        )
+        return first or self.since  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -129,9 +143,13 @@ def compared(
         told: the names of all outcomes that have ever come in.
         smallest_effect: the share of a rate, or of what it lacks to all where that is less, which is a difference that matters.
     """
-    is_off = cells.shares_p(counted.people, counted.design) < OFF
-    is_early = counted.today < counted.since + WEEK
+    off = {
+        False: cells.shares_p(counted.people, counted.design),
+        True: cells.level_shares_p(counted.people, counted.design),
+    }
     for control, arm in counted.pairs:
+        is_off = off[cells.level_of(arm) is not None] < OFF
+        is_early = counted.today < counted.began(arm) + WEEK
         for basis in ("intention", "exposure"):
             for metric in asked:
                 is_told = metric.role == "guardrail" or not told.isdisjoint(metric.outcomes)
@@ -148,6 +166,7 @@ class _Pair:
 
     def __init__(self, counted: Counted, metric: Metric, basis: Basis, control: str, arm: str) -> None:
         self.counted, self.metric, self.basis, self.names = counted, metric, basis, (control, arm)
+        self.began = counted.began(arm)
         self.control, self.arm = (
             cells.happened_to(cells.of_arm(self._in(counted.over), name), counted.happened, metric)
             for name in self.names
@@ -170,18 +189,18 @@ class _Pair:
     @property
     def planned(self) -> int:
         """For how many people the experiment is planned. It is known after a week, and looks change nothing in it."""
-        first_week = pl.col("as_of") < self.counted.since + WEEK
+        first_week = pl.col("as_of") < self.began + WEEK
         return max(EXPECTED_WEEKS * self._people(first_week), 2 * FEWEST_UNITS)
 
     @property
-    def is_of_variants(self) -> bool:
+    def is_sent_to_both(self) -> bool:
         """Whether messages go to both arms."""
         return self.names[0] != HELD_OUT
 
     @property
     def reached_share(self) -> float:
         """Of those whom a message would go to, the share that one reached."""
-        return cells.reached_share(pl.concat([self.control, self.arm]) if self.is_of_variants else self.arm)
+        return cells.reached_share(pl.concat([self.control, self.arm]) if self.is_sent_to_both else self.arm)
 
     def days_needed(self, smallest_effect: float) -> int | None:
         """See `Compared`."""
@@ -195,23 +214,23 @@ class _Pair:
         needed = people_needed(mean, self.of_control.count / whole, smallest_effect * share, self.planned)
         if needed <= whole:
             return 0
-        days = min(LATELY, self.counted.today - self.counted.since + timedelta(days=1)).days
+        days = min(LATELY, self.counted.today - self.began + timedelta(days=1)).days
         lately = self._people(pl.col("as_of") > self.counted.today - timedelta(days=days))
         return ceil((needed - whole) / lately * days) if lately and isfinite(needed) else None
 
     def _unreachable(self) -> Code | None:
         """Why nothing can be said of those who were reached."""
-        told = [self.control, self.arm] if self.is_of_variants else [self.arm]
+        told = [self.control, self.arm] if self.is_sent_to_both else [self.arm]
         if any(int(each.filter("is_reached")["people"].sum()) < FEWEST_UNITS for each in told):
             return "NOT_REACHED"
-        return cells.unlike(self.control, self.arm, OFF) if self.is_of_variants else None
+        return cells.unlike(self.control, self.arm, OFF) if self.is_sent_to_both else None
 
     def _reached_mean(self) -> float:
         """The mean in the control of those who were reached, or would have been.
 
         Of those who are held out nobody sees who these are; of the others it is seen what comes of who was not reached.
         """
-        if self.is_of_variants:
+        if self.is_sent_to_both:
             return cells.moments(self.control.filter("is_reached")).mean
         missed = self.arm.with_columns(hits=pl.when("is_reached").then(0).otherwise("hits"))
         return (self.of_control.mean - cells.moments(missed).mean) / self.reached_share
@@ -257,13 +276,26 @@ def _tellable(count: int) -> int | None:
 
 
 def _without_remainders(found: list[Arm]) -> list[Arm]:
-    """Without the sum of the variants where one of them is not told: the others would tell it."""
-    variants = [arm for arm in found if arm.name not in (HELD_OUT, TREATED)]
-    people = any(arm.people is None for arm in variants)
-    waiting = any(arm.waiting is None for arm in variants)
+    """Without sums that would tell of the few of whom something else is not told."""
+    people, waiting = ({*_hidden({arm.name: getattr(arm, of) for arm in found})} for of in ("people", "waiting"))
     return [
-        replace(arm, people=None if people else arm.people, waiting=None if waiting else arm.waiting)
-        if arm.name == TREATED
-        else arm
+        replace(
+            arm, people=None if arm.name in people else arm.people, waiting=None if arm.name in waiting else arm.waiting
+        )
         for arm in found
     ]
+
+
+def _hidden(told: Mapping[str, int | None]) -> Iterator[str]:
+    """The sum of the variants where one of them is not told; levels where they would tell it, or one another.
+
+    Who is in no test of levels is told nowhere, but is what levels leave of the sum.
+    """
+    levels = [name for name in told if cells.level_of(name) is not None]
+    variants = [name for name in told if name not in (HELD_OUT, TREATED, *levels)]
+    treated = None if any(told[name] is None for name in variants) else told[TREATED]
+    if treated is None:
+        yield TREATED
+    rest = None if treated is None else _tellable(treated - sum(told[name] or 0 for name in levels))
+    if rest is None or any(told[name] is None for name in levels):
+        yield from levels

@@ -14,7 +14,10 @@ from flows.learning import cells
 from flows.learning.cells import HELD_OUT, TREATED, Design
 from flows.learning.contrasts import Code, adjusted
 from flows.learning.effects import Arm, Compared, Counted, arms, compared
-from flows.learning.successes import Metric, metrics, watched
+from flows.learning.levels import Level, levels
+from flows.learning.proposals import Around, Proposal, proposals
+from flows.learning.successes import Metric, Role, metrics, watched
+from flows.ledger.portfolio import reach_since
 from flows.ledger.store import open_ledger
 from flows.ledger.tally import WINDOWS, drawn, outcomes_told, tallied, told_until
 
@@ -23,11 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from flows.ledger.store import Ledger
+    from flows.pauses import Pause
     from flows.product import Product
     from flows.settings import Settings
     from flows.workspace import Workspace
 
-VARIANTS = "variants"
+VARIANTS, LEVELS = "variants", "levels"
+LATELY = timedelta(days=30)
 Verdict = Literal["HELPS_AND_SELLS", "HELPS", "HELPS_AND_SELLS_LESS", "SELLS_WITHOUT_HELPING", "HARMS", "NOT_SURE"]
 VERDICTS: Mapping[Verdict, str] = {
     "HELPS_AND_SELLS": "It helps, and it sells.",
@@ -52,11 +57,13 @@ class ProductReadout:
         until: the last day of decisions whose time is over; None: there is none.
         arms: who is in them.
         shares_p: how well the sizes of the arms go with their shares, at every look.
-        refused: `held out` or `variants` -> why these are not compared at all.
+        refused: `held out`, `variants` or `levels` -> why these are not compared at all.
         compared: the contrasts.
         verdict: what it does, as against those who were held out.
         alarms: guardrails that are worse in an arm: `complained, treated`. Each by its own interval for every look, since an
             alarm too many costs a look, and one that is missed costs people.
+        levels: whether lower detail levels are worse than the highest that is tried.
+        proposals: what to do next, by a person; none for what does not speak.
     """
 
     product: str
@@ -70,6 +77,15 @@ class ProductReadout:
     compared: tuple[Compared, ...] = ()
     verdict: Verdict = "NOT_SURE"
     alarms: tuple[str, ...] = ()
+    levels: tuple[Level, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+
+    def of_all(self, role: Role, arm: str = TREATED) -> Compared | None:
+        """What was found of everybody who was decided for in an arm, in what is asked for that reason; None: it is not asked."""
+        for each in self.compared:
+            if (each.role, each.basis, each.contrast.arm) == (role, "intention", arm):
+                return each
+        return None
 
 
 @dataclass(frozen=True)
@@ -81,12 +97,14 @@ class LedgerReadout:
         told_until: when outcomes came in last: of what happened since nothing is known.
         smallest_effect: the share of a rate, or of what it lacks to all where that is less, which is a difference that matters.
         products: by name.
+        paused: products that this look has paused, since a guardrail is worse.
     """
 
     as_of: date
     told_until: datetime | None
     smallest_effect: float
     products: tuple[ProductReadout, ...]
+    paused: tuple[Pause, ...] = ()
 
     @property
     def is_answered(self) -> bool:
@@ -110,15 +128,28 @@ def read_products(workspace: Workspace, names: Sequence[str] = (), since: date |
     for name in names:
         if name not in workspace.products:
             raise UsageError("justenough readout", f"there is no product '{name}'", nearest(name, workspace.products))
-    settings = workspace.settings
-    with open_ledger(settings, read_only=True) as ledger:
+    asked = [product for name, product in workspace.products.items() if not names or name in names]
+    today = moment(None, workspace.settings.zone).as_of
+    with open_ledger(workspace.settings, read_only=True) as ledger:
+        told, reach = told_until(ledger), reach_since(ledger, today - LATELY)
+    found = judged([read_product_alone(workspace, product, since) for product in asked])
+    concluded = (_concluded(workspace, product, reach, each) for product, each in zip(asked, found, strict=True))
+    return LedgerReadout(today, told, workspace.settings.smallest_effect, tuple(concluded))
+
+
+def read_product_alone(workspace: Workspace, product: Product, since: date | None = None) -> ProductReadout:
+    """What a product has changed, not judged together with anything yet.
+
+    The ledger is open for one product at a time: a run that wants to write waits no longer.
+
+    Args:
+        workspace: it is of.
+        product: which.
+        since: as for `read_products`.
+    """
+    with open_ledger(workspace.settings, read_only=True) as ledger:
         told, outcomes = told_until(ledger), frozenset(outcomes_told(ledger))
-    found = []
-    for product in (product for name, product in workspace.products.items() if not names or name in names):
-        with open_ledger(settings, read_only=True) as ledger:  # one product at a time: a run that wants to write waits
-            found.append(_read(ledger, product, settings, told, outcomes, since))
-    today = moment(None, settings.zone).as_of
-    return LedgerReadout(today, told, settings.smallest_effect, tuple(judged(found)))
+        return _read(ledger, product, workspace.settings, told, outcomes, since)
 
 
 def design_of(product: Product, settings: Settings) -> Design:
@@ -165,7 +196,7 @@ def _read(
     windows = _windows(days.filter(pl.col("as_of") >= begins)["as_of"], within, settings) if begins else None
     if begins is None or windows is None or windows.is_empty():
         nobody: dict[str, Code] = dict.fromkeys(
-            [HELD_OUT, *([VARIANTS] if len(design.variants) > 1 else [])], "NO_DECISIONS"
+            [HELD_OUT, *[VARIANTS] * (len(design.variants) > 1), *[LEVELS] * bool(design.levels)], "NO_DECISIONS"
         )
         return replace(nothing, refused={**nobody, **nothing.refused})
     people, happened = tallied(ledger, product.name, begins, windows, watched(asked))
@@ -181,6 +212,20 @@ def _read(
         shares_p=cells.shares_p(people, design),
         compared=tuple(compared(counted, asked, outcomes, settings.smallest_effect)),
     )
+
+
+def _concluded(workspace: Workspace, product: Product, reach: pl.DataFrame, found: ProductReadout) -> ProductReadout:
+    """A readout with what follows from it."""
+    settings = workspace.settings
+    found = replace(found, levels=tuple(levels(found.compared, found.alarms, settings.smallest_effect)))
+    if product.status != "live" and product.name not in workspace.pauses:
+        return found
+    lately = reach.filter(product=product.name)
+    digest = workspace.product_digest(product)
+    around = Around(
+        digest, settings.global_holdout, settings.smallest_effect, *lately.select("people", "held_out").sum().row(0)
+    )
+    return replace(found, proposals=tuple(proposals(found, product, around)))
 
 
 def _windows(days: pl.Series, within: timedelta, settings: Settings) -> pl.DataFrame:
