@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -11,7 +12,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError, WithJsonSchema
 
 from flows.durable import plain_size
-from flows.errors import JustEnoughError, nearest
+from flows.errors import JustEnoughError, ProductError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -110,6 +111,60 @@ def keys_under(path: Path, key: str) -> dict[str, Mapping[str, Any]]:
         if isinstance(found, dict)
         else {}
     )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where an entry of a mapping stands in a text, in characters.
+
+    Attributes:
+        key_starts: its key begins.
+        starts, ends: its value does, without what follows on the line.
+        is_flow: whether its mapping is written in braces.
+    """
+
+    key_starts: int
+    starts: int
+    ends: int
+    is_flow: bool
+
+
+def entries(text: str, name: str) -> dict[tuple[str, ...], Entry]:
+    """Every entry of the mappings of a YAML text, by the keys that lead to it.
+
+    Raises:
+        ProductError: it is not YAML.
+    """
+    try:
+        root = _Loader(text).get_single_node()
+    except yaml.YAMLError:
+        raise ProductError(name, "this is not YAML", "mend it: justenough check says where") from None
+    return dict(_entries(root))
+
+
+def parsed_text(text: str, name: str) -> Any:  # noqa: ANN401
+    """What a YAML text holds. Raises as `entries`."""
+    try:
+        return _Loader(text).get_single_data()
+    except yaml.YAMLError:
+        raise ProductError(name, "this is not YAML", "mend it: justenough check says where") from None
+
+
+def _entries(node: yaml.Node | None, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Entry]]:
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        own = (*place, str(key.value))
+        yield own, Entry(key.start_mark.index, value.start_mark.index, _end(value), bool(node.flow_style))
+        yield from _entries(value, own)
+
+
+def _end(node: yaml.Node) -> int:
+    """Where a node ends: PyYAML has a block end where the next thing begins."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(last, tuple) else last)
+    return int(node.end_mark.index)
 
 
 def _parsed(path: Path, error: type[JustEnoughError], name: str) -> tuple[Any, dict[Place, int]]:

@@ -1,4 +1,4 @@
-"""The command that reads out what was tried: what products have changed, by the history; anybody's experiment, by a table."""
+"""The commands that read out what was tried, by the history or by a table, and that do what is proposed for it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,25 @@ from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING
 
 from flows.answering import say
-from flows.app import HERE, Common, Several, app, later
+from flows.app import EXIT_WAITING, HERE, Common, Several, Switch, app, later
 from flows.errors import UsageError
 
 if TYPE_CHECKING:
     from flows import durable
-    from flows.learning import experiments, products
+    from flows.learning import experiments, keeping, products
+    from flows.ledger import proposals as kept
+    from flows.ledger import store
+    from flows.line import accepting
     from flows.pages import effects, effects_html, readouts
+    from flows.pages import proposals as told
 else:
-    durable = later("flows.durable")
-    experiments, products = later("flows.learning.experiments"), later("flows.learning.products")
+    durable, accepting = later("flows.durable"), later("flows.line.accepting")
+    experiments, keeping, products = (
+        later(f"flows.learning.{name}") for name in ("experiments", "keeping", "products")
+    )
+    kept, store = later("flows.ledger.proposals"), later("flows.ledger.store")
     effects, effects_html, readouts = (later(f"flows.pages.{page}") for page in ("effects", "effects_html", "readouts"))
+    told = later("flows.pages.proposals")
 
 
 @app.command
@@ -26,6 +34,7 @@ def readout(  # noqa: PLR0913  (an experiment has so many sides)
     *product: str,
     page: Path | None = None,
     since: date | None = None,
+    keep: Switch = False,
     data: Path | None = None,
     arm: str | None = None,
     control: str | None = None,
@@ -38,11 +47,14 @@ def readout(  # noqa: PLR0913  (an experiment has so many sides)
     """Say what products have changed, as against those who were held out and variant against variant, and how sure that is.
 
     It reads the history, and may be looked at every day. What cannot be told is refused with a reason, never guessed; the exit
-    code is 1 where nothing can. With --data it reads out an experiment that was run anywhere, from a table.
+    code is 1 where nothing can. With --keep, as the flow does every morning, what it proposes waits for `justenough accept`, and
+    a product with a guardrail that is worse is paused at once; the exit code is 3 then. With --data it reads out an experiment that
+    was run anywhere, from a table.
 
     Examples:
         justenough readout
         justenough readout care_guide --page readout.html
+        justenough readout --keep
         justenough readout --data visits.parquet --arm segment --control "No E-Mail" --metric visit --metric spend
         justenough readout --data week.csv --arm arm --control holdout --metric bought --share holdout=5 --share mailed=95
 
@@ -50,6 +62,7 @@ def readout(  # noqa: PLR0913  (an experiment has so many sides)
         product: which products; default: all.
         page: write a page with charts into this file, readable by you alone.
         since: the first day of decisions; default: that from which on people were drawn as is set now.
+        keep: keep what is found and proposed in the history, and pause what does harm.
         data: instead of the history, a .parquet, .csv or .ndjson file with a row for each unit that was drawn, whatever became
             of it.
         arm: with --data: the column that says which arm a unit is in.
@@ -61,10 +74,9 @@ def readout(  # noqa: PLR0913  (an experiment has so many sides)
         common: where, and in which form to answer.
     """
     if data is not None:
-        if product or page or since:
-            raise UsageError(
-                "justenough readout", "--data is not about products", "leave out products, --page and --since"
-            )
+        if product or page or since or keep:
+            hint = "leave out products, --page, --since and --keep"
+            raise UsageError("justenough readout", "--data is not about products", hint)
         if arm is None or control is None or not metric:
             raise UsageError("--data", "it takes --arm, --control and --metric", "see: justenough readout --help")
         asked = experiments.Asked(arm, control, tuple(dict.fromkeys(metric)), covariate, _shares(share), planned)
@@ -72,14 +84,52 @@ def readout(  # noqa: PLR0913  (an experiment has so many sides)
         say(of_table, lambda: readouts.read_out(of_table), as_json=common.json)
         return 0 if of_table.is_answered else 1
     if arm or control or metric or covariate or share or planned:
-        hint = "add --data FILE, or leave out all but products, --page and --since"
+        hint = "add --data FILE, or leave out all but products, --page, --since and --keep"
         raise UsageError("justenough readout", "there is no table that these options are about", hint)
+    if keep and since:
+        raise UsageError("--keep", "what is kept is by what is set now", "leave out --since")
     workspace = common.loaded()
-    found = products.read_products(workspace, product, since)
+    found = keeping.look_and_keep(workspace, product) if keep else products.read_products(workspace, product, since)
     if page is not None:
         durable.write_bytes(page, effects_html.readout_html(found, workspace=workspace.settings.name).encode())
     say(found, lambda: effects.products_read(found), as_json=common.json)
-    return 0 if found.is_answered else 1
+    return EXIT_WAITING if found.paused else 0 if found.is_answered else 1
+
+
+@app.command
+def proposals(*, common: Common = HERE) -> int:
+    """List what readouts propose: scale, stop, keep testing, use less data. A person does it, by `justenough accept`, or nobody.
+
+    Examples:
+        justenough proposals
+        justenough proposals --json
+
+    Args:
+        common: where, and in which form to answer.
+    """
+    with store.open_ledger(common.settings(), read_only=True) as ledger:
+        waiting = kept.open_proposals(ledger)
+    say(waiting.to_dicts(), lambda: told.listed(waiting), as_json=common.json)
+    return 0
+
+
+@app.command
+def accept(proposal: str, *, common: Common = HERE) -> int:
+    """Do what a proposal says: change product.yaml by as little as it takes, and note it in the workspace's CHANGELOG.md.
+
+    The workspace as it would be is tried first, and what was here before is kept. A proposal that is not about what is there any
+    more is refused, and withdrawn. Where it is killed in the middle, the same call once more finishes.
+
+    Examples:
+        justenough accept 3f9a1c2e
+
+    Args:
+        proposal: its id, as `justenough proposals` lists it.
+        common: where, and in which form to answer.
+    """
+    done = accepting.accept(common.settings(), proposal)
+    say(done, lambda: told.accepted(done), as_json=common.json)
+    return 0
 
 
 def _shares(given: tuple[str, ...]) -> dict[str, float] | None:

@@ -1,15 +1,15 @@
-"""The readout under Prefect: every morning what each product has changed. The same function as `justenough readout`."""
+"""The readout under Prefect: every morning what each product has changed. The same function as `justenough readout --keep`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State  # noqa: TC002  (Prefect reads the annotations)
 from prefect.states import Completed
 
-from flows.learning.products import read_products
+from flows.learning.keeping import look_and_keep
 from flows.pages.effects import products_page
 from flows.personalise import without_data
 from flows.workspace import load_workspace
@@ -19,15 +19,24 @@ from flows.workspace import load_workspace
 def readout(workspace: Path = Path()) -> State[None]:
     """Say what each product has changed, as against those who were held out, and how sure that is.
 
-    It may be looked at every day. The page `readout` says it in counts of many, and why where there is no answer.
+    The page `readout` says it in counts of many, and why where there is no answer. What is found and proposed goes into the
+    history, where proposals wait for a person. A product in which a guardrail is worse is paused at once; the flow's state is
+    called `Breached` then, and its message says why.
 
     Args:
         workspace: The folder with pyproject.toml, sql/ and templates/. A dot is the folder that the deployment runs in.
     """
     with without_data("readout"):
         loaded = load_workspace(workspace)
-        found = read_products(loaded)
+        found = look_and_keep(loaded)
         page = products_page(found, workspace=loaded.settings.name)
         create_markdown_artifact(page, "readout", "What each product has changed")
+        for each in found.paused:
+            get_run_logger().warning("%s is paused: %s", each.product, each.why)
     sure = sum(each.contrast.is_sure for product in found.products for each in product.compared)
-    return Completed(message=f"{len(found.products):,} products, {sure:,} sure differences")
+    if found.paused:
+        return Completed(
+            name="Breached", message="; ".join(f"{each.product} is paused: {each.why}" for each in found.paused)
+        )
+    open_count = sum(len(product.proposals) for product in found.products)
+    return Completed(message=f"{len(found.products):,} products, {sure:,} sure differences, {open_count:,} proposals")

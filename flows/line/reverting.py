@@ -95,8 +95,8 @@ def revert(settings: Settings, product: str, number: int) -> Reverted:
         removed = tuple(_strangers(base, product, files))
         differs = tuple(name for name in files if name not in own and not _is_same(base / name, files[name]))
         here = {name: base / name for name in (*own, *removed) if (base / name).is_file()}
-        kept = _keep(settings, here) if written or removed else then
-        _write(base, {name: files[name] for name in written}, removed)
+        kept = keep_files(settings, here) if written or removed else then
+        write_files(base, {name: files[name] for name in written}, removed)
         recalled = _recalled(settings, product, number)
         mark(settings)
     done = Recalled(recalled.batches, recalled.reasons, recalled.carried, tuple(recovered))
@@ -117,12 +117,7 @@ def _digest(versions: pl.DataFrame, product: str, number: int) -> str:
 
 def _tried(settings: Settings, product: str, files: Mapping[str, Path], folder: Path) -> list[str]:
     """Read the workspace as it would be, from a copy, and return which files of the version are the product's own."""
-    base = settings.workspace
-    for part in _PARTS:
-        if (base / part).is_dir():
-            shutil.copytree(base / part, folder / part)
-        else:
-            shutil.copy2(base / part, folder / part)
+    copy_workspace(settings.workspace, folder)
     for name in _strangers(folder, product, files):
         (folder / name).unlink()
     for name, file in files.items():
@@ -137,6 +132,15 @@ def _tried(settings: Settings, product: str, files: Mapping[str, Path], folder: 
         shutil.copyfile(files[name], folder / name)
     load_workspace(folder)
     return own
+
+
+def copy_workspace(base: Path, folder: Path) -> None:
+    """Copy what a workspace is read from into an empty folder, so that it can be read as it would be."""
+    for part in _PARTS:
+        if (base / part).is_dir():
+            shutil.copytree(base / part, folder / part)
+        else:
+            shutil.copy2(base / part, folder / part)
 
 
 def _segment_of(folder: Path, product: str) -> tuple[str, tuple[str, ...]]:
@@ -157,14 +161,14 @@ def _is_same(here: Path, then: Path) -> bool:
     return here.is_file() and sha256(here) == sha256(then)
 
 
-def _keep(settings: Settings, files: dict[str, Path]) -> Path:
-    """Keep the files that are here, as those of a version are kept."""
+def keep_files(settings: Settings, files: Mapping[str, Path]) -> Path:
+    """Keep files that are here as those of a version are kept, and return the folder that has them."""
     digest = digest_of(files)
     archive(settings, digest, files)
     return settings.folder("content", digest)
 
 
-def _write(base: Path, files: Mapping[str, Path], removed: tuple[str, ...]) -> None:
+def write_files(base: Path, files: Mapping[str, Path], removed: tuple[str, ...]) -> None:
     """Write files into the workspace, each whole or not at all, as readable as it was."""
     for name, file in files.items():
         target = base / name

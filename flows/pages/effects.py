@@ -10,9 +10,10 @@ from rich.text import Text
 
 from flows.learning.cells import HELD_OUT
 from flows.learning.contrasts import ALPHA, OFF, REFUSED
-from flows.learning.products import VARIANTS, VERDICTS
+from flows.learning.products import LEVELS, VARIANTS, VERDICTS
 from flows.pages.artifacts import markdown_table
 from flows.pages.charts import chart_uri
+from flows.pages.proposals import proposed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,15 +38,20 @@ COLUMNS = (
     "sure",
 )
 NUMBERS = set(range(3, 10))
-_AGAINST = {HELD_OUT: "Against those who are held out", VARIANTS: "Variant against variant"}
+_AGAINST = {
+    HELD_OUT: "Against those who are held out",
+    VARIANTS: "Variant against variant",
+    LEVELS: "Detail level against detail level",
+}
 _OF = {"intention": "all", "exposure": "reached"}
 
 
 def products_read(found: LedgerReadout) -> RenderableType:
     """A table for each product, and how to read them."""
-    lines: list[RenderableType] = []
+    lines: list[RenderableType] = [Text(line, "red") for line in stopped(found)]
     for product in found.products:
         lines.append(Text(f"{product.product}: {called(product)}", "bold"))
+        lines += [Text(line, "bold") for line in proposed(product)]
         lines += [Text(line, "red" if is_bad else "") for line, is_bad in sentences(product)]
         rows = list(table_rows(product))
         if rows:
@@ -61,18 +67,31 @@ def products_read(found: LedgerReadout) -> RenderableType:
 
 def products_page(found: LedgerReadout, *, workspace: str) -> str:
     """The same as Markdown, with a chart for each product."""
-    sections = [f"# {workspace}: what products have changed, {found.as_of}"]
+    sections = [
+        f"# {workspace}: what products have changed, {found.as_of}",
+        *(f"**{line}**" for line in stopped(found)),
+    ]
     for product in found.products:
         rows = list(table_rows(product))
         sections += [
             f"## {product.product}",
             f"**{called(product)}**",
+            "\n".join(f"- {line}" for line in proposed(product)),
             "\n".join(f"- {f'**{line}**' if is_bad else line}" for line, is_bad in sentences(product)),
             f"![{product.product}: differences]({chart_uri(product)})" if rows else "",
             markdown_table(COLUMNS, rows, NUMBERS) if rows else "",
             "\n".join(f"- {line}" for line in refusals(product)),
         ]
     return "\n\n".join(section for section in (*sections, *legend(found)) if section) + "\n"
+
+
+def stopped(found: LedgerReadout) -> Iterator[str]:
+    """What this look has paused."""
+    for each in found.paused:
+        next_steps = (
+            f"justenough recall calls back what is on its way; when it may speak, justenough resume {each.product}"
+        )
+        yield f"{each.product} is paused from now on: {each.why}. {next_steps}."
 
 
 def called(product: ProductReadout) -> str:
@@ -92,6 +111,10 @@ def sentences(product: ProductReadout) -> Iterator[tuple[str, bool]]:
     for alarm in product.alarms:
         metric, _, arm = alarm.partition(", ")
         yield f"More people have {metric} in {arm}.", True
+    for level in product.levels:
+        if level.standing != "NOT_SURE":
+            is_worse = "is worse than" if level.standing == "WORSE" else "is not worse, by as much as matters, than"
+            yield f"Detail level {level.level} {is_worse} {level.against}.", False
 
 
 def table_rows(product: ProductReadout) -> Iterator[tuple[str, ...]]:

@@ -6,7 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from flows.pages.charts import chart
-from flows.pages.effects import COLUMNS, NUMBERS, called, legend, refusals, sentences, table_rows
+from flows.pages.effects import COLUMNS, NUMBERS, called, legend, refusals, sentences, stopped, table_rows
+from flows.pages.proposals import proposed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,8 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 def readout_html(found: LedgerReadout, *, workspace: str) -> str:
     """The whole page."""
     title = escape(f"{workspace}: what products have changed, {found.as_of}")
-    body = "".join(part for product in found.products for part in _section(product))
+    body = "".join(f"<p{_BAD}>{escape(line)}</p>" for line in stopped(found))
+    body += "".join(part for product in found.products for part in _section(product))
     foot = "".join(f"<p>{escape(line)}</p>" for line in legend(found))
     head = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><meta name="viewport" content="width=device-width">'
     return (
@@ -41,6 +43,8 @@ def readout_html(found: LedgerReadout, *, workspace: str) -> str:
 
 def _section(product: ProductReadout) -> Iterator[str]:
     yield f'<section><h2>{escape(product.product)}</h2><p class="called">{escape(called(product))}</p>'
+    for line in proposed(product):
+        yield f'<p class="called">{escape(line)}</p>'
     for line, is_bad in sentences(product):
         yield f"<p{_BAD if is_bad else ''}>{escape(line)}</p>"
     yield chart(product)
