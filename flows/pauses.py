@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from flows.clock import present
 from flows.durable import sync_folder, write_bytes
 from flows.errors import StateError, UsageError, nearest
 
@@ -58,7 +59,7 @@ def pause(settings: Settings, product: str, why: str, at: datetime) -> Pause:
     return Pause(product, at, why)
 
 
-def resume(settings: Settings, product: str, at: datetime) -> Pause:
+def resume(settings: Settings, product: str) -> Pause:
     """End a pause, and return it. It is noted when: what was seen before no longer pauses the product by itself.
 
     Raises:
@@ -67,7 +68,7 @@ def resume(settings: Settings, product: str, at: datetime) -> Pause:
     known = paused(settings)
     if product not in known:
         raise UsageError("justenough resume", f"'{product}' is not paused", nearest(product, known))
-    write_bytes(settings.folder(_ENDED, f"{product}.json"), json.dumps({"at": at.isoformat()}).encode())
+    write_bytes(settings.folder(_ENDED, f"{product}.json"), json.dumps({"at": present().isoformat()}).encode())
     file = settings.folder(_FOLDER, f"{product}.json")
     file.unlink(missing_ok=True)
     sync_folder(file.parent)

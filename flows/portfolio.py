@@ -66,7 +66,7 @@ def resume(product: str, *, common: Common = HERE) -> int:
         product: its name.
         common: where, and in which form to answer.
     """
-    done = pauses.resume(common.settings(), product, present())
+    done = pauses.resume(common.settings(), product)
     say(done, lambda: portfolio.resumed(done), as_json=common.json)
     return 0
 

@@ -48,8 +48,8 @@ def readout(  # noqa: PLR0913  (an experiment has so many sides)
 
     It reads the history, and may be looked at every day. What cannot be told is refused with a reason, never guessed; the exit
     code is 1 where nothing can. With --keep, as the flow does every morning, what it proposes waits for `justenough accept`, and
-    a product with a guardrail that is worse is paused at once; the exit code is 3 then. With --data it reads out an experiment that
-    was run anywhere, from a table.
+    a product with a guardrail that is worse is paused at once; the exit code is 3 then. With --data it reads out an experiment
+    that was run anywhere, from a table.
 
     Examples:
         justenough readout

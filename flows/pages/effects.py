@@ -51,8 +51,8 @@ def products_read(found: LedgerReadout) -> RenderableType:
     lines: list[RenderableType] = [Text(line, "red") for line in stopped(found)]
     for product in found.products:
         lines.append(Text(f"{product.product}: {called(product)}", "bold"))
-        lines += [Text(line, "bold") for line in proposed(product)]
         lines += [Text(line, "red" if is_bad else "") for line, is_bad in sentences(product)]
+        lines += [Text(line, "bold") for line in proposed(product)]
         rows = list(table_rows(product))
         if rows:
             table = Table(box=None, pad_edge=False, header_style="bold")
@@ -76,8 +76,8 @@ def products_page(found: LedgerReadout, *, workspace: str) -> str:
         sections += [
             f"## {product.product}",
             f"**{called(product)}**",
-            "\n".join(f"- {line}" for line in proposed(product)),
             "\n".join(f"- {f'**{line}**' if is_bad else line}" for line, is_bad in sentences(product)),
+            "\n".join(f"- {line}" for line in proposed(product)),
             f"![{product.product}: differences]({chart_uri(product)})" if rows else "",
             markdown_table(COLUMNS, rows, NUMBERS) if rows else "",
             "\n".join(f"- {line}" for line in refusals(product)),

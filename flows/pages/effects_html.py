@@ -43,10 +43,10 @@ def readout_html(found: LedgerReadout, *, workspace: str) -> str:
 
 def _section(product: ProductReadout) -> Iterator[str]:
     yield f'<section><h2>{escape(product.product)}</h2><p class="called">{escape(called(product))}</p>'
-    for line in proposed(product):
-        yield f'<p class="called">{escape(line)}</p>'
     for line, is_bad in sentences(product):
         yield f"<p{_BAD if is_bad else ''}>{escape(line)}</p>"
+    for line in proposed(product):
+        yield f'<p class="called">{escape(line)}</p>'
     yield chart(product)
     rows = list(table_rows(product))
     if rows:
