@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
@@ -13,6 +14,9 @@ from flows.learning.keeping import look_and_keep
 from flows.pages.effects import products_page
 from flows.personalise import without_data
 from flows.workspace import load_workspace
+
+if TYPE_CHECKING:
+    from flows.learning.products import LedgerReadout
 
 
 @flow(name="readout", persist_result=False, log_prints=False)
@@ -33,10 +37,15 @@ def readout(workspace: Path = Path()) -> State[None]:
         create_markdown_artifact(page, "readout", "What each product has changed")
         for each in found.paused:
             get_run_logger().warning("%s is paused: %s", each.product, each.why)
-    sure = sum(each.contrast.is_sure for product in found.products for each in product.compared)
+    return ended(found)
+
+
+def ended(found: LedgerReadout) -> State[None]:
+    """The state of the flow by what was found: `Breached` where a product had to be paused."""
     if found.paused:
         return Completed(
             name="Breached", message="; ".join(f"{each.product} is paused: {each.why}" for each in found.paused)
         )
-    open_count = sum(len(product.proposals) for product in found.products)
-    return Completed(message=f"{len(found.products):,} products, {sure:,} sure differences, {open_count:,} proposals")
+    sure = sum(each.contrast.is_sure for product in found.products for each in product.compared)
+    proposed = sum(len(product.proposals) for product in found.products)
+    return Completed(message=f"{len(found.products):,} products, {sure:,} sure differences, {proposed:,} proposals")

@@ -73,6 +73,7 @@ def test_to_look_without_keeping_changes_nothing(tiny):
     assert tiny.history("SELECT count(*) FROM readout UNION ALL SELECT count(*) FROM proposal") == [(0,), (0,)]
 
 
+@pytest.mark.slow
 def test_what_is_paused_already_keeps_its_reason(tiny):
     pause(load_settings(tiny.folder), "care", "the page is down", LONG_AFTER)
     assert look(tiny).paused == ()
@@ -106,6 +107,7 @@ def test_after_that_it_goes_on_where_nothing_is_worse_any_more(tiny):
     assert (later.paused, later.products[0].alarms) == ((), ("unsubscribed, treated",))
 
 
+@pytest.mark.slow
 def test_only_what_speaks_is_paused(tiny):
     tiny.edit("templates/care/product.yaml", "status: live", "status: draft")
     found = look(tiny)
@@ -132,6 +134,7 @@ def test_what_was_found_and_is_proposed_is_kept_and_found_again_by_its_id(tiny):
         assert open_proposals(ledger).rows() == waiting.rows()
 
 
+@pytest.mark.slow
 def test_a_look_at_one_product_leaves_what_is_proposed_of_others(tiny):
     look(tiny)
     before = tiny.history("SELECT proposal_id, state FROM proposal ORDER BY 1")
@@ -153,6 +156,7 @@ def test_the_command_keeps_says_so_and_ends_with_three(tiny, capsys, monkeypatch
     assert main(["readout", "--data", "x.csv", "--arm", "a", "--control", "b", "--metric", "c", "--keep"]) == 2
 
 
+@pytest.mark.slow
 def test_an_unknown_product_is_refused_before_anything_is_kept(tiny):
     with pytest.raises(UsageError):
         look(tiny, names=["car"])
