@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from flows.learning.cells import HELD_OUT, TREATED, level_arm, level_of
 from flows.learning.effects import FEWEST_TOLD
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from flows.learning.effects import Compared
-    from flows.learning.products import ProductReadout
+    from flows.learning.levels import Level
+    from flows.learning.successes import Role
     from flows.product import Product
 
 Kind = Literal["scale", "stop", "keep_testing", "use_less_data"]
@@ -82,7 +83,26 @@ class Around:
     held_out: int = 0
 
 
-def proposals(found: ProductReadout, product: Product, around: Around) -> Iterator[Proposal]:
+class Found(Protocol):
+    """What was found of a product: a `products.ProductReadout`."""
+
+    @property
+    def verdict(self) -> str:
+        """What it is called."""
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """Guardrails that are worse."""
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """From the highest of the lower ones down."""
+
+    def of_all(self, role: Role, arm: str) -> Compared | None:
+        """What was found of everybody in an arm."""
+
+
+def proposals(found: Found, product: Product, around: Around) -> Iterator[Proposal]:
     """What to do next with a product that speaks, by its readout of now.
 
     Of the product itself: *stop* where it does harm, or where nothing was found in either success though a difference that
@@ -102,7 +122,7 @@ def proposals(found: ProductReadout, product: Product, around: Around) -> Iterat
 class _Case:
     """A product with what was found of it."""
 
-    def __init__(self, found: ProductReadout, product: Product, around: Around) -> None:
+    def __init__(self, found: Found, product: Product, around: Around) -> None:
         self.found, self.product, self.around = found, product, around
 
     def successes(self, arm: str) -> tuple[Compared, ...]:

@@ -17,6 +17,7 @@ LEVELS = [
         "documents",
         "durable",
         "durations",
+        "editing",
         "gathered",
         "incoming",
         "keys",
