@@ -35,9 +35,10 @@ def edited(text: str, changes: Mapping[Place, str | int | None], name: str) -> s
         wanted = _with(wanted, place, value)
         text = _changed(text, place, value, name)
     if not _holds(text, wanted, name):
-        dotted = ", ".join(".".join(place) for place in changes)
-        what = f"this file is written so that {dotted} cannot be changed by itself"
-        raise ProductError(name, what, "make the change by hand: justenough proposals says which")
+        dotted = {".".join(place): value for place, value in changes.items()}
+        what = f"this file is written so that {', '.join(dotted)} cannot be changed by itself"
+        by_hand = (f"take out {key}" if value is None else f"set {key} to {value}" for key, value in dotted.items())
+        raise ProductError(name, what, f"do it by hand: {', '.join(by_hand)}")
     return text
 
 

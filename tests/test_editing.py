@@ -78,6 +78,11 @@ def test_what_cannot_be_changed_by_itself_is_refused(text):
     with pytest.raises(ProductError) as refused:
         edited(text, changes, NAME)
     assert refused.value.what.startswith("this file is written so that ")
+    by_hand = "take out test.variants.guide, set test.variants.list to 100%"
+    assert (
+        refused.value.hint
+        == f"do it by hand: {by_hand if changes is WINNER else 'take out test.levels, set level to 1'}"
+    )
 
 
 def test_what_is_asked_for_may_stand_there_already():
@@ -94,6 +99,7 @@ documents = st.dictionaries(words, st.one_of(scalars, st.dictionaries(words, sca
 
 
 @pytest.mark.property
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(documents, st.booleans(), st.data())
 def test_whatever_goes_or_changes_nothing_else_does(content, is_flow, data):

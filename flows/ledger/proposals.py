@@ -65,13 +65,15 @@ def keep(ledger: Ledger, looked: pl.DataFrame, proposed: pl.DataFrame) -> None:
 
     Args:
         ledger: open for writing.
-        looked: `READOUT`, one row for each product that was looked at; an earlier look of that day makes way.
+        looked: `READOUT`, one row for each product that was looked at. An earlier look of that day makes way; of those of earlier
+            days what is in columns stays.
         proposed: `PROPOSED`, all that is proposed of these products.
     """
     at = present().replace(tzinfo=None)
     with ledger.transaction():
         again = "(product, as_of) IN (SELECT (product, as_of) FROM looked)"
         ledger.execute(f"DELETE FROM readout WHERE {again}", looked=looked)
+        ledger.execute("UPDATE readout SET found = NULL WHERE product IN (SELECT product FROM looked)", looked=looked)
         ledger.append("readout", looked)
         ledger.execute(
             """

@@ -169,7 +169,7 @@ CREATE TABLE IF NOT EXISTS readout (
     lift_low DOUBLE,                        -- where it lies, however often anybody looks; null: no answer, or no end
     lift_high DOUBLE,
     alarms VARCHAR[] NOT NULL,              -- guardrails that are worse: 'complained, treated'
-    found JSON NOT NULL,                    -- all of it, as justenough readout --json tells it
+    found JSON,                             -- all of it, as justenough readout --json tells it; of a product's last look alone
     read_at TIMESTAMP NOT NULL
 );
 

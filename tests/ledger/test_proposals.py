@@ -58,11 +58,11 @@ def test_of_each_product_the_last_look_is_told_and_each_day_keeps_one(settings):
     with open_ledger(settings, read_only=True) as ledger:
         expected = [look(at=NEXT, alarms=["complained, treated"]), look("late", lift=None, lift_low=None)]
         assert_frame_equal(last_readouts(ledger), pl.concat(expected))
-        days = ledger.rows("SELECT product, as_of, verdict FROM readout ORDER BY ALL").rows()
+        days = ledger.rows("SELECT product, as_of, verdict, found IS NULL FROM readout ORDER BY ALL").rows()
     assert days == [
-        ("care", MORNING.date(), "HARMS"),
-        ("care", NEXT.date(), "HELPS"),
-        ("late", MORNING.date(), "HELPS"),
+        ("care", MORNING.date(), "HARMS", True),
+        ("care", NEXT.date(), "HELPS", False),
+        ("late", MORNING.date(), "HELPS", False),
     ]
 
 

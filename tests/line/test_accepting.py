@@ -36,6 +36,8 @@ test:
 CHANGES = "# What has changed\n\nNewest first.\n\n- 2026-05-01: `care` is here.\n"
 SUCCESS = {"helped": "no_question", "business": "ordered_again", "within": "P14D"}
 WINNER = ("scale", "variant list", [["test.variants.guide", None], ["test.variants.list", "100%"]])
+HOLDOUT = ("scale", "holdout", [["test.holdout", None]])
+STOP = ("stop", "product", [["status", "paused"]])
 LESS = ("use_less_data", "level 0", [["test.levels", None], ["level", 0]])
 ABOUT = {
     "variant list": {"success": SUCCESS, "test.variants": {"guide": 0.5, "list": 0.5}},
@@ -97,9 +99,9 @@ def states(tiny) -> list[tuple]:
 @pytest.mark.parametrize(
     ("proposal", "old", "new", "removed"),
     [
-        (("scale", "holdout", [["test.holdout", None]]), "  holdout: 20%   # for the board\n", "", ()),
-        (("stop", "product", [["status", "paused"]]), "status: live\n", "status: paused\n", ()),
-        (LESS, "  levels: {0: 50%, 2: 50%}\n", "level: 0\n", ()),
+        pytest.param(HOLDOUT, "  holdout: 20%   # for the board\n", "", (), marks=pytest.mark.slow),
+        pytest.param(STOP, "status: live\n", "status: paused\n", (), marks=pytest.mark.slow),
+        pytest.param(LESS, "  levels: {0: 50%, 2: 50%}\n", "level: 0\n", (), marks=pytest.mark.slow),
         (
             WINNER,
             "    guide: 50%   # the long one\n    list: 50%\n",
@@ -158,8 +160,8 @@ def test_two_proposals_of_one_product_are_accepted_one_after_the_other(tiny):
         (WINNER, "helped: no_question", "helped: helpful", "`success`"),
         (LESS, "dimensions: [last_order, name]", "dimensions: [name, last_order]", "`dimensions`"),
         (LESS, "segment: owners", "segment: owners\nlevel: 2", "`level`"),
-        (("stop", "product", [["status", "paused"]]), "status: live", "status: retired", "`status`"),
-        (("scale", "holdout", [["test.holdout", None]]), "holdout: 20%", "holdout: 30%", "`test.holdout`"),
+        (STOP, "status: live", "status: retired", "`status`"),
+        (HOLDOUT, "holdout: 20%", "holdout: 30%", "`test.holdout`"),
     ],
 )
 def test_what_is_about_something_else_by_now_is_refused_and_withdrawn(tiny, proposal, old, new, where):
