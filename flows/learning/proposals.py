@@ -154,8 +154,9 @@ class _Case:
         )
 
     def keep_testing(self, test: str, asked: tuple[Compared, ...]) -> Iterator[Proposal]:
-        """What is open of some contrasts, where somebody can tell how long it takes."""
-        days = [each.days_needed for each in asked if not each.contrast.is_sure]
+        """What is open of some contrasts, where somebody can tell how long it takes of what helps at least."""
+        open_ones = [each for each in asked if not each.contrast.is_sure]
+        days = [each.days_needed for each in open_ones if each.role == "helped" or each.days_needed is not None]
         if days and None not in days and max(each or 0 for each in days) > 0:
             most = max(each or 0 for each in days)
             says = (
@@ -221,21 +222,21 @@ def _winner(case: _Case, names: list[str]) -> str | None:
 
     One that is held against the first wins where it is the best of all in what helps, surely better than the first, and not
     surely worse in business; or surely better in business, while it surely helps no less, by the margin. The first wins where
-    all others surely help less.
+    all others surely help less, and none surely sells more.
     """
     first, *others = names
     helped = {name: case.found.of_all("helped", name) for name in others}
     told = {name: each for name, each in helped.items() if each is not None and _is_told(each)}
     if len(told) < len(others):
         return None
-    if all(_sure(each) < 0 for each in told.values()):
+    sold = [name for name in others if _sure(case.found.of_all("business", name)) > 0]
+    if not sold and all(_sure(each) < 0 for each in told.values()):
         return first
     best = max(told, key=lambda name: told[name].contrast.difference or 0.0)
     if _sure(told[best]) > 0 and _sure(case.found.of_all("business", best)) >= 0:
         return best
-    sold = [name for name in others if _sure(case.found.of_all("business", name)) > 0]
-    sold = [name for name in sold if is_not_worse(told[name], case.around.smallest_effect)]
-    return sold[0] if len(sold) == 1 else None
+    helps_no_less = [name for name in sold if is_not_worse(told[name], case.around.smallest_effect)]
+    return helps_no_less[0] if len(helps_no_less) == 1 else None
 
 
 def _of_levels(case: _Case) -> Iterator[Proposal]:

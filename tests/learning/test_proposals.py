@@ -72,6 +72,11 @@ HELPS = (one("helped", 0.04, sure=True), one("business", 0.0))
         (found(one("helped", 0.0), one("business", 0.0)), 0, [("stop", "product", -8_000, STOP)]),
         (found(one("helped", 0.0), one("business", 0.0, code="TOO_RARE")), 0, []),
         (found(one("helped", 0.0), one("business", 0.0, days=12)), 0, [("keep_testing", HELD_OUT, 0, ())]),
+        (
+            found(one("helped", 0.0, days=12), one("business", 0.0, days=None, code="NOT_TOLD")),
+            0,
+            [("keep_testing", HELD_OUT, 0, ())],
+        ),
         (found(one("helped", 0.0, days=3, code="TOO_EARLY")), 0, [("keep_testing", HELD_OUT, 0, ())]),
         (found(one("helped", 0.0, days=None), one("business", 0.0, days=12)), 0, []),
         (
@@ -112,6 +117,7 @@ def variant(role, difference, name="list", **other) -> Compared:
         ([variant("helped", 0.04, sure=True), variant("business", -0.04, sure=True)], None),
         ([variant("helped", 0.04), variant("business", 0.04)], None),
         ([variant("helped", -0.04, sure=True), variant("business", 0.0)], "guide"),
+        ([variant("helped", -0.04, sure=True), variant("business", 0.04, sure=True)], None),
         ([variant("helped", 0.0, reach=0.02), variant("business", 0.04, sure=True)], "list"),
         ([variant("helped", 0.0, reach=0.03), variant("business", 0.04, sure=True)], None),
         ([variant("helped", 0.0, code="TOO_RARE"), variant("business", 0.04, sure=True)], None),
