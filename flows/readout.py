@@ -48,4 +48,5 @@ def ended(found: LedgerReadout) -> State[None]:
         )
     sure = sum(each.contrast.is_sure for product in found.products for each in product.compared)
     proposed = sum(len(product.proposals) for product in found.products)
-    return Completed(message=f"{len(found.products):,} products, {sure:,} sure differences, {proposed:,} proposals")
+    told = f"{len(found.products):,} products, {sure:,} sure differences"
+    return Completed(message=f"{told}, {proposed:,} proposals" if proposed else told)
