@@ -12,15 +12,14 @@ from flows.app import EXIT_WAITING, HERE, Common, Several, Switch, app, later
 from flows.errors import UsageError
 
 if TYPE_CHECKING:
-    from flows import durable
+    from flows import durable, line
     from flows.learning import experiments, keeping, products
     from flows.ledger import proposals as kept
     from flows.ledger import store
-    from flows.line import accepting
     from flows.pages import effects, effects_html, readouts
     from flows.pages import proposals as told
 else:
-    durable, accepting = later("flows.durable"), later("flows.line.accepting")
+    durable, line = later("flows.durable"), later("flows.line")
     experiments, keeping, products = (
         later(f"flows.learning.{name}") for name in ("experiments", "keeping", "products")
     )
@@ -127,7 +126,7 @@ def accept(proposal: str, *, common: Common = HERE) -> int:
         proposal: its id, as `justenough proposals` lists it.
         common: where, and in which form to answer.
     """
-    done = accepting.accept(common.settings(), proposal)
+    done = line.accept(common.settings(), proposal)
     say(done, lambda: told.accepted(done), as_json=common.json)
     return 0
 

@@ -19,6 +19,7 @@ from flows.ledger.publishing import Recovered, check_folders, held_run, on_hold,
 from flows.ledger.restoring import Behind, accept_restored, refuse_restored
 from flows.ledger.runs import end_run, unfinished_runs
 from flows.ledger.store import open_ledger
+from flows.line.accepting import accept
 from flows.line.acknowledging import acknowledge, deliver_failed
 from flows.line.carrying import carry, carry_late
 from flows.line.carrying import resolve as resolve_carriage
@@ -63,6 +64,7 @@ __all__ = [
     "Request",
     "Way",
     "Which",
+    "accept",
     "acknowledge",
     "begin",
     "carry",
