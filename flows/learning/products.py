@@ -222,9 +222,9 @@ def _concluded(workspace: Workspace, product: Product, reach: pl.DataFrame, foun
         return found
     lately = reach.filter(product=product.name)
     digest = workspace.product_digest(product)
-    around = Around(
-        digest, settings.global_holdout, settings.smallest_effect, *lately.select("people", "held_out").sum().row(0)
-    )
+    people, held_out = lately.select("people", "held_out").sum().row(0)
+    is_paused = product.status != "live"
+    around = Around(digest, settings.global_holdout, settings.smallest_effect, people, held_out, is_paused)
     return replace(found, proposals=tuple(proposals(found, product, around)))
 
 

@@ -74,6 +74,7 @@ class Around:
         smallest_effect: the share of a rate, or of what it lacks to all where that is less, that matters.
         people: for whom it was decided in the last thirty days.
         held_out: who would have been, and were held out.
+        is_paused: whether it says nothing until a person has looked, so that no test goes on.
     """
 
     digest: str
@@ -81,6 +82,7 @@ class Around:
     smallest_effect: float
     people: int = 0
     held_out: int = 0
+    is_paused: bool = False
 
 
 class Found(Protocol):
@@ -111,7 +113,7 @@ def proposals(found: Found, product: Product, around: Around) -> Iterator[Propos
     Of variants: *scale* the best one, see `_winner`. Of detail levels: *use less data*, the lowest level where it and all above
     it are not worse than the highest; *scale* the highest where all others are worse.
     *Keep testing* what is open, where one can tell for how many days.
-    A guardrail that is worse has nothing scaled.
+    A guardrail that is worse has nothing scaled, and no test goes on.
     """
     for of_test in (_of_holdout, _of_variants, _of_levels):
         proposed = next(of_test(_Case(found, product, around)), None)
@@ -155,6 +157,8 @@ class _Case:
 
     def keep_testing(self, test: str, asked: tuple[Compared, ...]) -> Iterator[Proposal]:
         """What is open of some contrasts, where somebody can tell how long it takes of what helps at least."""
+        if self.around.is_paused or self.found.alarms:
+            return
         open_ones = [each for each in asked if not each.contrast.is_sure]
         days = [each.days_needed for each in open_ones if each.role == "helped" or each.days_needed is not None]
         if days and None not in days and max(each or 0 for each in days) > 0:

@@ -54,6 +54,14 @@ def tiny(harmful, tmp_path):
     return harmful.copy(tmp_path / "tiny")
 
 
+@pytest.fixture
+def calm(tmp_path):
+    """The same days, in which nobody was driven away: the list helps most."""
+    made = shop(tmp_path / "calm")
+    fill(made, **history(days(20), STAYING))
+    return made
+
+
 def paused_why(tiny) -> dict[str, str]:
     return {name: each.why for name, each in paused(load_settings(tiny.folder)).items()}
 
@@ -115,31 +123,37 @@ def test_only_what_speaks_is_paused(tiny):
     assert found.products[0].proposals == ()
 
 
-def test_what_was_found_and_is_proposed_is_kept_and_found_again_by_its_id(tiny):
-    found = look(tiny)
+def test_what_was_found_and_is_proposed_is_kept_and_found_again_by_its_id(calm):
+    moment = LONG_AFTER.replace(month=10, day=11)
+    found = look(calm, moment)
     care = found.products[0]
-    with open_ledger(load_settings(tiny.folder), read_only=True) as ledger:
+    with open_ledger(load_settings(calm.folder), read_only=True) as ledger:
         readouts, waiting = last_readouts(ledger), open_proposals(ledger)
     helped = care.of_all("helped").contrast
     told = readouts.filter(product="care").row(0, named=True)
-    expected = {"verdict": care.verdict, "metric": "no_question", "as_of": LONG_AFTER.date(), "since": START}
+    expected = {"verdict": care.verdict, "metric": "no_question", "as_of": moment.date(), "since": START}
     expected |= {"lift": helped.lift, "lift_low": helped.lift_always.low, "lift_high": helped.lift_always.high}
-    expected |= {"alarms": ["unsubscribed, treated"], "product_version": None, "read_at": LONG_AFTER}
+    expected |= {"alarms": [], "product_version": None, "read_at": moment}
     assert {name: told[name] for name in expected} == expected
     assert json.loads(told["found"], parse_constant=pytest.fail)["compared"][0]["contrast"]["is_sure"] is True
     assert readouts.filter(product="late")["lift"].to_list() == [None]
-    again = look(tiny, LONG_AFTER + timedelta(days=1))
+    (each,) = care.proposals
+    assert waiting.rows() == [("care", each.id, "scale", "variant list", each.says, 0, moment)]
+    lately = days(10, start=10).filter(pl.col("reason").is_null()).height
+    assert f" {round(lately / 2):,} people in thirty days would be told otherwise." in each.says
+    again = look(calm, moment + timedelta(days=1))
     assert [each.id for each in again.products[0].proposals] == [each.id for each in care.proposals]
-    with open_ledger(load_settings(tiny.folder), read_only=True) as ledger:
-        assert open_proposals(ledger).rows() == waiting.rows()
+    with open_ledger(load_settings(calm.folder), read_only=True) as ledger:
+        assert open_proposals(ledger).drop("says").rows() == waiting.drop("says").rows()
 
 
 @pytest.mark.slow
-def test_a_look_at_one_product_leaves_what_is_proposed_of_others(tiny):
-    look(tiny)
-    before = tiny.history("SELECT proposal_id, state FROM proposal ORDER BY 1")
-    look(tiny, names=["late"])
-    assert tiny.history("SELECT proposal_id, state FROM proposal ORDER BY 1") == before
+def test_a_look_at_one_product_leaves_what_is_proposed_of_others(calm):
+    look(calm)
+    before = calm.history("SELECT proposal_id, state FROM proposal ORDER BY 1")
+    assert [state for _, state in before] == ["open"]
+    look(calm, names=["late"])
+    assert calm.history("SELECT proposal_id, state FROM proposal ORDER BY 1") == before
 
 
 @pytest.mark.slow

@@ -106,6 +106,13 @@ def test_the_days_are_those_of_what_takes_longest_and_is_open():
     assert [evidence.role for evidence in each.evidence] == ["helped", "business"]
 
 
+def test_no_test_goes_on_of_what_is_paused_or_does_harm():
+    of = [one("helped", 0.0, days=12), one("business", 0.0, days=12)]
+    assert told(found(*of)) == [("keep_testing", HELD_OUT, 0, ())]
+    assert told(found(*of), replace(AROUND, is_paused=True)) == []
+    assert told(found(*of, alarms=("complained, treated",))) == []
+
+
 def variant(role, difference, name="list", **other) -> Compared:
     return one(role, difference, arm=name, control="guide", **other)
 
