@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+import duckdb
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from flows.ledger.proposals import OPEN, PROPOSED, READOUT, keep, last_readouts, move, open_proposals, proposals_of
-from flows.ledger.store import open_ledger
+from flows.ledger.store import SCHEMA_VERSION, open_ledger
 from tests.tiny import clock
 
 MORNING = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -49,6 +50,17 @@ def test_before_the_first_look_nothing_is_found_and_nothing_waits(settings):
     with open_ledger(settings, read_only=True) as ledger:
         assert_frame_equal(last_readouts(ledger), pl.DataFrame(schema=READOUT))
         assert_frame_equal(open_proposals(ledger), pl.DataFrame(schema=OPEN))
+
+
+def test_a_ledger_of_the_version_before_gets_both_tables(settings):
+    with open_ledger(settings):
+        pass
+    with duckdb.connect(str(settings.ledger)) as connection:
+        connection.execute("DROP TABLE readout; DROP TABLE proposal; UPDATE schema_version SET number = 8")
+    kept(settings, MORNING, look(), proposed("a"))
+    with open_ledger(settings) as ledger:
+        assert ledger.rows("SELECT number FROM schema_version").rows() == [(8,), (SCHEMA_VERSION,)]
+    assert waiting(settings)["id"].to_list() == ["a"]
 
 
 def test_of_each_product_the_last_look_is_told_and_each_day_keeps_one(settings):
