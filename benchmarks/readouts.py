@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/readouts.py [--deliveries 1000000 10000000]
 
 For each size a ledger is made by DuckDB's range(): people of four products, one in twenty held out, a message for each of the
-others, and an order of every second one. Before a size is printed, what the readout tells has to be what was put in.
+others, and an order, worth 20, of every second one. Before a size is printed, what the readout tells has to be what was put in.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def made(workspace: Path, people: int) -> None:
         """)
         ledger.execute(f"""
             INSERT INTO outcome BY NAME SELECT 'e' || i AS event_id, as_of + INTERVAL 3 DAY AS happened_at, 'ordered' AS outcome,
-                person_key, 'range' AS source, {LATEST} AS received_at FROM ({rows}) WHERE orders
+                20.0 AS value, person_key, 'range' AS source, {LATEST} AS received_at FROM ({rows}) WHERE orders
         """)
 
 
@@ -99,11 +99,11 @@ def differences(told: dict, people: int) -> list[str]:
         for name, share in (("held out", 1 / HELD_OUT), ("treated", 1 - 1 / HELD_OUT)):
             arm = arms[name]
             expected = round(people / len(PRODUCTS) * share)
-            rate = arm["rates"]["ordered_again" if product["product"] in ("care_guide", "running_low") else "ordered"]
-            if (arm["people"], arm["waiting"], round(rate, 9)) != (expected, 0, 0.5):
-                found.append(
-                    f"{product['product']}, {name}: {arm['people']:,} people at {rate}, not {expected:,} at 0.5"
-                )
+            metric = "ordered_again" if product["product"] in ("care_guide", "running_low") else "ordered"
+            rate, value = (arm["rates"][each] for each in (metric, f"value_of_{metric}"))
+            if (arm["people"], arm["waiting"], round(rate, 9), round(value, 6)) != (expected, 0, 0.5, 10.0):
+                told = f"{arm['people']:,} people at {rate}, worth {value}"
+                found.append(f"{product['product']}, {name}: {told}, not {expected:,} at 0.5, worth 10")
         if arms["treated"]["reached_share"] != 1.0:
             found.append(f"{product['product']}: {arms['treated']['reached_share']} reached, not 1.0")
     return found

@@ -1,4 +1,4 @@
-"""What a product tries: variants of its words, detail levels, and a holdout of its own."""
+"""What a product tries: variants of its words, detail levels, and a holdout of its own; and what counts as a success."""
 
 from __future__ import annotations
 
@@ -7,7 +7,26 @@ from typing import Annotated
 from pydantic import BaseModel, Field, model_validator
 
 from flows.documents import STRICT, Text
-from flows.durations import Share
+from flows.durations import Duration, Share
+
+
+class Success(BaseModel):
+    """How one can tell that it helped, and that it paid.
+
+    Attributes:
+        helped: the outcome that shows that it helped.
+        business: the outcome that shows that it paid.
+        within: how long after the message.
+        largest_value: what the business outcomes of one person are worth at the most: more counts as that. So that an order
+            for a whole company hides nothing; set it before anything is seen.
+    """
+
+    model_config = STRICT
+
+    helped: Text
+    business: Text
+    within: Duration
+    largest_value: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
 class Experiment(BaseModel):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchem
 from flows.documents import STRICT, Document, Text, read_document
 from flows.durations import Duration
 from flows.errors import ProductError, nearest
-from flows.experiment import Experiment
+from flows.experiment import Experiment, Success
 from flows.hours import QuietHours
 from flows.locales import LOCALE, Locales, chain
 from flows.schemas import is_taken
@@ -231,20 +231,6 @@ class Relevance(BaseModel):
     def terms(self) -> dict[str, Term]:
         """The signals with their terms."""
         return self.__pydantic_extra__
-
-
-class Success(_Strict):
-    """How one can tell that it helped, and that it paid.
-
-    Attributes:
-        helped: the outcome that shows that it helped.
-        business: the outcome that shows that it paid.
-        within: how long after the message.
-    """
-
-    helped: Text
-    business: Text
-    within: Duration
 
 
 class Product(_Strict, Document):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from math import exp
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from flows.learning.contrasts import Interval
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 HELD_OUT, TREATED = "held out", "treated"
 """The arms of the holdout: who got nothing, and everybody else, whatever the variant."""
+AMOUNTS = ("total", "spread", "least", "most")
+"""Of those of a cell who have an amount: their sum, the squares of how far each is from their mean, the least and the most."""
 _LEVEL = "level "
 
 
@@ -106,31 +109,47 @@ def of_arm(cells: pl.DataFrame, arm: str) -> pl.DataFrame:
 
 
 def happened_to(cells: pl.DataFrame, happened: pl.DataFrame, metric: Metric) -> pl.DataFrame:
-    """Cells with `hits`: of how many of their people a metric is true."""
-    of_metric = happened.filter(pl.col("metric") == metric.name).select(*CELL, hits="people")
+    """Cells with `hits`: of how many of their people a metric is true, or how many have an amount; and `AMOUNTS` of these.
+
+    Args:
+        cells: `CELL` and `people`.
+        happened: as `ledger.tally.tallied` makes it.
+        metric: which; one that is true or not is an amount of 1.
+    """
+    of_metric = happened.filter(pl.col("metric") == metric.name).select(*CELL, *AMOUNTS, hits="people")
     joined = cells.join(of_metric, on=list(CELL), how="left", nulls_equal=True, maintain_order="left")
-    hits = pl.col("hits").fill_null(0)
-    return joined.with_columns(hits=pl.col("people") - hits if metric.is_absence else hits)
+    joined = joined.with_columns(pl.col("hits", *AMOUNTS).fill_null(0))
+    if metric.is_amount:
+        return joined
+    hits = pl.col("people") - pl.col("hits") if metric.is_absence else pl.col("hits")
+    return joined.with_columns(hits=hits, total=hits.cast(pl.Float64), spread=0.0, least=1.0, most=1.0)
 
 
 def moments(cells: pl.DataFrame) -> Moments:
-    """Of an arm whose metric is true or not: the mean weighted by `weight`, and the variance that makes its standard error right.
+    """Of an arm: the mean weighted by `weight`, and the variance that makes its standard error right.
+
+    What has `happened` is how many would make up the variance if all of them were as far from the mean as the furthest is: of
+    what is true or not about as many as it is true of, or is not; of amounts fewer, where a few people are worth most of it.
 
     Args:
-        cells: `people, hits, weight`.
+        cells: `people, hits, weight` and `AMOUNTS`.
 
     Source: the Hájek estimator and its linearised variance; Särndal, Swensson and Wretman, Model assisted survey sampling (1992),
     5.7. With equal weights both are those of the sample.
     """
-    people, hits, weight = (cells[name].cast(pl.Float64).to_numpy() for name in ("people", "hits", "weight"))
+    people, hits, weight, total, spread, least, most = (
+        cells[name].cast(pl.Float64).to_numpy() for name in ("people", "hits", "weight", *AMOUNTS)
+    )
     count, whole = int(people.sum()), float((people * weight).sum())
     if count < 2:
         return Moments(count, 0.0, 0.0)
-    mean = float((hits * weight).sum()) / whole
-    squares = float((weight**2 * (hits * (1 - mean) ** 2 + (people - hits) * mean**2)).sum())
-    often = int(hits.sum())
+    mean, some = float((total * weight).sum()) / whole, hits > 0
+    apart = spread + np.where(some, (total - hits * mean) ** 2 / np.maximum(hits, 1), 0) + (people - hits) * mean**2
+    furthest = np.where(some, np.maximum((most - mean) ** 2, (least - mean) ** 2), 0)
+    furthest = np.maximum(furthest, np.where(people > hits, mean**2, 0))
+    squares, largest = float((weight**2 * apart).sum()), float((weight**2 * furthest).max())
     variance = count / (count - 1) * count * squares / whole**2
-    return Moments(count, mean, variance, happened=min(often, count - often))
+    return Moments(count, mean, variance, happened=int(squares / largest) if largest else 0)
 
 
 def reached_share(cells: pl.DataFrame) -> float:

@@ -86,7 +86,7 @@ class Arm:
         people: whose time is over; None: fewer than are told of, or they could be worked out from others.
         waiting: whose time is not over yet; None as before.
         reached_share: of those whom a message would go to, how many got one, in whole per cent; None for who is held out.
-        rates: metric -> of what share of `people` it is true; None where that would tell of a few.
+        rates: metric -> of what share of `people` it is true, or how much it is per person; None where that would tell of a few.
     """
 
     name: str
@@ -177,6 +177,8 @@ class _Pair:
         """The contrast, or why there is none."""
         metric, arm = self.metric.name, self.names[1]
         found = contrast(metric, arm, self.of_control, self.of_arm, self.planned)
+        if found.refused == "TOO_RARE" and self.metric.is_amount and min(self._hits) >= FEWEST_EVENTS:
+            return Contrast(metric, arm, "TOO_UNEVEN")
         if self.basis == "intention" or found.refused is not None:
             return found
         code = self._unreachable()
@@ -208,10 +210,20 @@ class _Pair:
         share = 1.0 if self.basis == "intention" else self.reached_share
         if min(self.of_control.count, self.of_arm.count) == 0 or not share:
             return None
-        mean = (self.of_control.mean * self.of_control.count + self.of_arm.mean * self.of_arm.count) / whole
-        if whole * min(mean, 1 - mean) < FEWEST_EVENTS:
+        mean, variance = (
+            (getattr(self.of_control, name) * self.of_control.count + getattr(self.of_arm, name) * self.of_arm.count)
+            / whole
+            for name in ("mean", "variance")
+        )
+        control_share = self.of_control.count / whole
+        if self.metric.is_amount:
+            if min(self.of_control.happened, self.of_arm.happened) < FEWEST_EVENTS or mean <= 0:
+                return None
+            needed = _needed(variance, smallest_effect * share * mean, control_share, self.planned)
+        elif whole * min(mean, 1 - mean) < FEWEST_EVENTS:
             return None
-        needed = people_needed(mean, self.of_control.count / whole, smallest_effect * share, self.planned)
+        else:
+            needed = people_needed(mean, control_share, smallest_effect * share, self.planned)
         if needed <= whole:
             return 0
         days = min(LATELY, self.counted.today - self.began + timedelta(days=1)).days
@@ -232,8 +244,13 @@ class _Pair:
         """
         if self.is_sent_to_both:
             return cells.moments(self.control.filter("is_reached")).mean
-        missed = self.arm.with_columns(hits=pl.when("is_reached").then(0).otherwise("hits"))
+        amounts = (pl.when("is_reached").then(0).otherwise(name).alias(name) for name in ("hits", *cells.AMOUNTS))
+        missed = self.arm.with_columns(amounts)
         return (self.of_control.mean - cells.moments(missed).mean) / self.reached_share
+
+    @property
+    def _hits(self) -> list[int]:
+        return [int(each["hits"].sum()) for each in (self.control, self.arm)]
 
     def _people(self, when: pl.Expr) -> int:
         people = self._in(self.counted.people).filter(when)
@@ -257,10 +274,15 @@ def people_needed(rate: float, control_share: float, smallest_effect: float, pla
     Returns:
         The people; infinity where nobody has as many.
     """
+    return _needed(rate * (1 - rate), smallest_effect * min(rate, 1 - rate), control_share, planned)
+
+
+def _needed(variance: float, matters: float, control_share: float, planned: float) -> float:
+    """See `people_needed`; of any metric, by its variance in either arm and the difference that matters."""
     from scipy.stats import norm
 
-    spread = sqrt(rate * (1 - rate) / control_share + rate * (1 - rate) / (1 - control_share))
-    return units_needed(spread, smallest_effect * min(rate, 1 - rate), float(norm.ppf(POWER)), ALPHA, planned)
+    spread = sqrt(variance / control_share + variance / (1 - control_share))
+    return units_needed(spread, matters, float(norm.ppf(POWER)), ALPHA, planned)
 
 
 def _rate(of: Moments) -> float | None:

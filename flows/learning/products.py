@@ -16,10 +16,10 @@ from flows.learning.contrasts import Code, adjusted
 from flows.learning.effects import Arm, Compared, Counted, arms, compared
 from flows.learning.levels import Level, levels
 from flows.learning.proposals import Around, Proposal, proposals
-from flows.learning.successes import Metric, Role, metrics, watched
+from flows.learning.successes import VALUE, Metric, Role, metrics, watched
 from flows.ledger.portfolio import reach_since
 from flows.ledger.store import open_ledger
-from flows.ledger.tally import WINDOWS, drawn, outcomes_told, tallied, told_until
+from flows.ledger.tally import WINDOWS, drawn, outcomes_told, tallied, told_until, values_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -148,7 +148,8 @@ def read_product_alone(workspace: Workspace, product: Product, since: date | Non
         since: as for `read_products`.
     """
     with open_ledger(workspace.settings, read_only=True) as ledger:
-        told, outcomes = told_until(ledger), frozenset(outcomes_told(ledger))
+        told = told_until(ledger)
+        outcomes = frozenset((*outcomes_told(ledger), *(f"{VALUE}{name}" for name in values_told(ledger))))
         return _read(ledger, product, workspace.settings, told, outcomes, since)
 
 
@@ -199,7 +200,8 @@ def _read(
             [HELD_OUT, *[VARIANTS] * (len(design.variants) > 1), *[LEVELS] * bool(design.levels)], "NO_DECISIONS"
         )
         return replace(nothing, refused={**nobody, **nothing.refused})
-    people, happened = tallied(ledger, product.name, begins, windows, watched(asked))
+    counts = watched(asked, outcomes)
+    people, happened = tallied(ledger, product.name, begins, windows, counts, product.success.largest_value)
     known_until = min(now.present.replace(tzinfo=None), told or datetime.max)  # noqa: DTZ901  (the ledger's instants have no zone)
     over = windows.filter(pl.col("ends_at") <= known_until)["as_of"]
     people = cells.weighed(people.filter(design.propensity().is_not_null()), design)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -33,7 +34,7 @@ WINDOWS = pl.Schema({"as_of": pl.Date(), "starts_at": pl.Datetime("us"), "ends_a
 """From when to when what happens counts for people decided for on a day; UTC without its zone, the end is not part of it."""
 
 _COUNTED = {**CELL, "people": pl.Int64()}
-_HAPPENED = {**_COUNTED, "metric": pl.String()}
+_HAPPENED = {**_COUNTED, "metric": pl.String(), **dict.fromkeys(("total", "spread", "least", "most"), pl.Float64())}
 _TOGETHER = ", ".join(CELL)
 _PEOPLE = f"""
     CREATE OR REPLACE TEMP TABLE person AS
@@ -53,9 +54,9 @@ _PEOPLE = f"""
     FROM decision d SEMI JOIN "first" f ON d.rowid = f.row_id
 """
 _EVENTS = """
-    SELECT o.person_key, w.metric, o.happened_at FROM outcome o JOIN watched w ON w.name = o.outcome AND NOT w.is_said
+    SELECT o.person_key, w.metric, o.happened_at, o.value FROM outcome o JOIN watched w ON w.name = o.outcome AND NOT w.is_said
     UNION ALL
-    SELECT e.person_key, w.metric, e.happened_at FROM consent_event e JOIN watched w ON w.name = e.state AND w.is_said
+    SELECT e.person_key, w.metric, e.happened_at, NULL FROM consent_event e JOIN watched w ON w.name = e.state AND w.is_said
     WHERE e.person_key IS NOT NULL
 """
 
@@ -84,10 +85,20 @@ def outcomes_told(ledger: Ledger) -> list[str]:
     return ledger.rows("SELECT DISTINCT outcome FROM outcome ORDER BY 1")["outcome"].to_list()
 
 
+def values_told(ledger: Ledger) -> list[str]:
+    """The names of all outcomes that have ever come in with what they were worth."""
+    return ledger.rows("SELECT DISTINCT outcome FROM outcome WHERE value IS NOT NULL ORDER BY 1")["outcome"].to_list()
+
+
 def tallied(
-    ledger: Ledger, product: str, since: date, windows: pl.DataFrame, watched: pl.DataFrame
+    ledger: Ledger,
+    product: str,
+    since: date,
+    windows: pl.DataFrame,
+    watched: pl.DataFrame,
+    largest_value: float | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Count the people of a product's experiment, and of how many of them something has happened.
+    """Count the people of a product's experiment, and of how many of them something has happened, and what that was worth.
 
     Args:
         ledger: open.
@@ -95,21 +106,29 @@ def tallied(
         since: the first day of the experiment; of each person the first decision from then on counts.
         windows: `WINDOWS`, of each day of decisions.
         watched: `WATCHED`.
+        largest_value: what all of it is worth at the most, of one person; None: any number.
 
     Returns:
-        `CELL` and `people`; `CELL`, `metric` and `people`, those of whom it has happened within their window at least once.
+        `CELL` and `people`; `CELL`, `metric` and `people`, those of whom it has happened within their window at least once,
+        with what it was worth of all of them (`total`), the sum of the squares of how far each is from their mean (`spread`),
+        and what it was worth of whom it was worth the `least` and the `most`. What comes without a value is worth nothing.
     """
     ledger.execute(_PEOPLE, {"product": product, "since": since})
     people = ledger.rows(f"SELECT {_TOGETHER}, count(*) AS people FROM person GROUP BY ALL ORDER BY ALL")
     happened = ledger.rows(
         f"""
         WITH hit AS (
-            SELECT DISTINCT p.person_key, {_TOGETHER}, e.metric
+            SELECT p.person_key, {_TOGETHER}, e.metric,
+                greatest(-$most, least($most, sum(coalesce(e.value, 0)))) AS value
             FROM ({_EVENTS}) e JOIN person p USING (person_key) JOIN windows USING (as_of)
             WHERE e.happened_at >= starts_at AND e.happened_at < ends_at
+            GROUP BY ALL
         )
-        SELECT {_TOGETHER}, metric, count(*) AS people FROM hit GROUP BY ALL ORDER BY ALL
+        SELECT {_TOGETHER}, metric, count(*) AS people, sum(value) AS total, count(*) * var_pop(value) AS spread,
+            min(value) AS least, max(value) AS most
+        FROM hit GROUP BY {_TOGETHER}, metric ORDER BY ALL
         """,
+        {"most": inf if largest_value is None else largest_value},
         windows=windows,
         watched=watched,
     )

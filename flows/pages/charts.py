@@ -17,8 +17,12 @@ SURE, UNSURE, HARM, INK, PAPER = "#0f766e", "#94a3b8", "#b91c1c", "#0f172a", "#f
 
 
 def chart(product: ProductReadout) -> str:
-    """The differences of everybody who was decided for, as SVG; an empty text where there is no answer."""
-    rows = [each for each in product.compared if each.basis == "intention" and each.contrast.always is not None]
+    """The differences in shares, of everybody who was decided for, as SVG; an empty text where there is no answer."""
+    rows = [
+        each
+        for each in product.compared
+        if each.basis == "intention" and each.contrast.always is not None and each.role != "value"
+    ]
     if not rows:
         return ""
     furthest = max(abs(end) for each in rows for end in _ends(each)) or 1.0

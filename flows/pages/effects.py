@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from flows.learning.contrasts import Code, Interval
+    from flows.learning.contrasts import Code, Contrast, Interval
     from flows.learning.effects import Arm, Compared
     from flows.learning.products import LedgerReadout, ProductReadout
 
@@ -126,12 +126,12 @@ def table_rows(product: ProductReadout) -> Iterator[tuple[str, ...]]:
                 found.metric,
                 f"{found.arm} – {each.control}",
                 _OF[each.basis],
-                f"{_percent(found.control_mean)} → {_percent(found.arm_mean)}",
-                _points(found.difference),
-                span(found.always, points=True),
+                *((_amounts if each.role == "value" else _shares)(found)),
                 "–" if found.lift is None else f"{found.lift:+.1%}",
                 span(found.lift_always),
-                _points(found.detectable_always, sign=""),
+                amount(found.detectable_always, sign="")
+                if each.role == "value"
+                else _points(found.detectable_always, sign=""),
                 days(each),
                 "sure" if found.is_sure else "",
             )
@@ -165,6 +165,7 @@ def legend(found: LedgerReadout) -> list[str]:
         "Sure: of all differences here that are called so, one in twenty is none.",
         "All: everybody who was decided for, whatever became of the message.",
         reached,
+        "Value: per person, whether they bought or not; an outcome that came without one is worth nothing.",
         "Finds: the least difference that as many people find four times in five.",
         f"Days: until a difference of {effect} is found so, as fast as people come now.",
     )
@@ -182,6 +183,24 @@ def span(of: Interval | None, *, points: bool = False) -> str:
         return "–"
     ends = ("–∞" if of.low is None else f"{of.low:+.2%}", "∞" if of.high is None else f"{of.high:+.2%}")
     return " to ".join(end.replace("%", " pt") if points else end for end in ends)
+
+
+def amount(value: float | None, sign: str = "+") -> str:
+    """What something is worth, in the money that outcomes were told in."""
+    return "–" if value is None else f"{value:{sign},.2f}"
+
+
+def _shares(found: Contrast) -> tuple[str, str, str]:
+    """Means, difference and interval of what is true or not."""
+    means = f"{_percent(found.control_mean)} → {_percent(found.arm_mean)}"
+    return means, _points(found.difference), span(found.always, points=True)
+
+
+def _amounts(found: Contrast) -> tuple[str, str, str]:
+    """The same of what is worth something."""
+    means = f"{amount(found.control_mean, '')} → {amount(found.arm_mean, '')}"
+    always = f"{amount(found.always.low)} to {amount(found.always.high)}" if found.always else "–"
+    return means, amount(found.difference), always
 
 
 def _arm(arm: Arm) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flows.ledger.store import open_ledger
-from flows.ledger.tally import CELL, WATCHED, WINDOWS, drawn, outcomes_told, tallied, told_until
+from flows.ledger.tally import CELL, WATCHED, WINDOWS, drawn, outcomes_told, tallied, told_until, values_told
 from flows.settings import load_settings
 from tests.learning.histories import START, batch, claimed, decided, fill, outcomes, said
 from tests.tiny import make
@@ -61,8 +63,11 @@ def settings(tmp_path_factory):
     return load_settings(make(tmp_path_factory.mktemp("tally") / "workspace").folder)
 
 
+values = st.lists(st.sampled_from([None, 0.0, 12.5, -30.0, 900.0]), min_size=20, max_size=20)
+
+
 @pytest.mark.property
-@given(decisions, messages, recalls, happenings)
+@given(decisions, messages, recalls, happenings, values, st.sampled_from([None, 20.0]))
 @example(
     [
         ("p0", 3, "care", "guide", "email", 0.4),
@@ -72,15 +77,30 @@ def settings(tmp_path_factory):
     [(0, "sent"), (2, "hold")],
     [(0, "published")],
     [("p0", "bought", 24 * 3 + 72.0), ("p1", "no", 24 * 4 + 0.0)],
+    [None] * 20,
+    None,
 )
-def test_people_are_counted_as_one_by_one(settings, decided_for, sent, called_back, happened):
+@example(
+    [("p0", 3, "care", "guide", "email", 0.4), ("p1", 3, "care", "guide", "email", 0.4)],
+    [],
+    [],
+    [("p0", "bought", 24 * 3 + 1.0), ("p0", "bought_again", 24 * 3 + 30.0), ("p1", "bought", 24 * 3 + 30.0)],
+    [12.5, 5.0, 900.0, *[None] * 17],
+    20.0,
+)
+def test_people_are_counted_as_one_by_one(settings, decided_for, sent, called_back, happened, worth, largest):
     """Decisions of other products, second ones, failed, held and recalled messages, doubled and late outcomes among them."""
     with open_ledger(settings) as ledger:
-        _write(ledger, decided_for, sent, called_back, happened)
-        counted, hits = tallied(ledger, "care", SINCE, _windows(), ASKED)
+        _write(ledger, decided_for, sent, called_back, happened, worth)
+        counted, hits = tallied(ledger, "care", SINCE, _windows(), ASKED, largest)
     ours = {row[:-1]: row[-1] for row in counted.rows()}
-    told = {(*row[:-1],): row[-1] for row in hits.select(*CELL, "metric", "people").rows()}
-    assert (ours, told) == _one_by_one(decided_for, sent, called_back, happened)
+    told = {row[:-1]: row[-1] for row in hits.select(*CELL, "metric", "people").rows()}
+    theirs, amounts = _one_by_one(decided_for, sent, called_back, happened, worth, largest)
+    assert (ours, told) == (theirs, {cell: len(each) for cell, each in amounts.items()})
+    for *cell, total, spread, least, most in hits.select(*CELL, "metric", "total", "spread", "least", "most").rows():
+        each = np.array(amounts[tuple(cell)])
+        assert (least, most) == (each.min(), each.max())
+        assert (total, spread) == pytest.approx((each.sum(), ((each - each.mean()) ** 2).sum()), abs=1e-6)
 
 
 def test_draws_and_names_are_told_once_each_and_the_latest_news_by_its_coming(tmp_path):
@@ -91,10 +111,13 @@ def test_draws_and_names_are_told_once_each_and_the_latest_news_by_its_coming(tm
         decision=two,
         outcome=[outcomes([("p1", "bought", 3.0)], 4), outcomes([("p2", "bought", 1.0), ("p2", "left", 1)], 6)],
     )
+    with open_ledger(load_settings(tiny.folder)) as ledger, ledger.transaction():
+        ledger.execute("UPDATE outcome SET value = 0 WHERE outcome = 'left'")
     with open_ledger(load_settings(tiny.folder)) as ledger:
         rows = [(START + timedelta(days=day), *draw) for day in (0, 1) for draw in _DRAWS]
         assert sorted(drawn(ledger, "care").rows(), key=str) == sorted(rows, key=str)
         assert outcomes_told(ledger) == ["bought", "left"]
+        assert values_told(ledger) == ["left"]
         assert told_until(ledger) == datetime.combine(START, datetime.min.time()) + timedelta(days=6)
 
 
@@ -108,7 +131,7 @@ def _windows() -> pl.DataFrame:
     return pl.DataFrame([(day, at, at + WITHIN) for day, at in zip(days, starts, strict=True)], WINDOWS, orient="row")
 
 
-def _write(ledger, decided_for, sent, called_back, happened) -> None:
+def _write(ledger, decided_for, sent, called_back, happened, worth) -> None:
     rows = [
         decided(
             1,
@@ -123,7 +146,11 @@ def _write(ledger, decided_for, sent, called_back, happened) -> None:
         )
         for number, (person, day, product, variant, channel, propensity) in enumerate(decided_for)
     ]
-    told = [(person, name, hours / 24 + MIDNIGHT / timedelta(days=1)) for person, name, hours in happened]
+    told = [
+        (person, name, hours / 24 + MIDNIGHT / timedelta(days=1), value)
+        for (person, name, hours), value in zip(happened, worth, strict=False)
+    ]
+    did = [row for row in told if row[1] not in ("no", "yes")]
     batches = [batch(state, state) for state in ("sent", "published", "loaded", "hold", "failed")]
     batches += [batch("state", "published", "state")]
     batches += [batch(f"back-{place}", state, "recall") for place, (_, state) in enumerate(called_back)]
@@ -141,8 +168,10 @@ def _write(ledger, decided_for, sent, called_back, happened) -> None:
         "claim": claims,
         "batch": batches,
         "recall": recalled,
-        "outcome": [outcomes([row for row in told if row[1] not in ("no", "yes")])],
-        "consent_event": [said([row for row in told if row[1] in ("no", "yes")])],
+        "outcome": [
+            outcomes([row[:3] for row in did]).with_columns(value=pl.Series([row[3] for row in did], dtype=pl.Float64))
+        ],
+        "consent_event": [said([row[:3] for row in told if row[1] in ("no", "yes")])],
     }
     with ledger.transaction():
         for table, frames in tables.items():
@@ -151,7 +180,8 @@ def _write(ledger, decided_for, sent, called_back, happened) -> None:
                 ledger.append(table, pl.concat(frames))
 
 
-def _one_by_one(decided_for, sent, called_back, happened) -> tuple[dict, dict]:
+def _one_by_one(decided_for, sent, called_back, happened, worth, largest) -> tuple[dict, dict]:
+    """How many people there are of each cell; and of each cell and metric what it was worth of each whom it happened to."""
     back = {number for number, state in called_back if state != "failed"}
     reached = {
         number
@@ -164,7 +194,7 @@ def _one_by_one(decided_for, sent, called_back, happened) -> tuple[dict, dict]:
             continue
         if person not in first or day < decided_for[first[person]][1]:
             first[person] = number
-    counted, hits = Counter(), Counter()
+    counted, amounts = Counter(), defaultdict(list)
     for person, number in first.items():
         _, day, _, variant, channel, propensity = decided_for[number]
         is_reached = variant is not None and number in reached
@@ -178,11 +208,14 @@ def _one_by_one(decided_for, sent, called_back, happened) -> tuple[dict, dict]:
             None,
         )
         counted[cell] += 1
-        during = {
-            name
-            for who, name, hours in happened
+        during = [
+            (name, 0.0 if name == "no" else value or 0.0)
+            for (who, name, hours), value in zip(happened, worth, strict=False)
             if who == person and 24 * day <= hours + 1e-12 and hours < 24 * day + 72
-        }
+        ]
         for metric, names in {"bought": {"bought", "bought_again"}, "left": {"left", "no"}}.items():
-            hits[(*cell, metric)] += bool(during & names)
-    return dict(counted), {cell: count for cell, count in hits.items() if count}
+            mine = [value for name, value in during if name in names]
+            if mine:
+                most = math.inf if largest is None else largest
+                amounts[(*cell, metric)].append(max(-most, min(most, sum(mine))))
+    return dict(counted), dict(amounts)
