@@ -286,6 +286,8 @@ def _planned(workspace: Workspace, request: Request, what: What, workers: Cluste
     log.info("plan %s for %s: %d parts", order.run_id, order.as_of, order.parts)
     for product in order.overdue:
         log.warning("%s is left out, since its review date has passed", product)
+    for product, day in order.reviews.items():
+        log.warning("%s speaks until %s and no longer: its review date", product, day)
     for product, why in order.paused.items():
         log.warning("%s is left out, since it is paused: %s", product, why)
     run_id = order.run_id

@@ -62,6 +62,7 @@ class Order(_Kept):
         source_columns: table -> column -> its type then.
         list_ages: target -> how long ago its suppression list was compared with ours.
         overdue: products that are left out, because their review date has passed.
+        reviews: products that somebody has to look at within two weeks -> the last day on which they speak otherwise.
         paused: products that are left out until a person has looked -> why.
         seeds: channel -> how many seed addresses get a copy of each kind of message.
         targeted: segment -> the dimensions that decide who is in it.
@@ -89,6 +90,7 @@ class Order(_Kept):
     source_columns: dict[str, dict[str, str]] = {}
     list_ages: dict[str, str] = {}
     overdue: tuple[str, ...] = ()
+    reviews: dict[str, date] = {}
     paused: dict[str, str] = {}
     seeds: dict[str, int] = {}
     targeted: dict[str, tuple[str, ...]] = {}

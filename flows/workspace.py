@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
     from flows.pauses import Pause
     from flows.words import Layout, Words
+
+REVIEW_NOTICE = timedelta(days=14)
+"""How long before its review date each run says that a product has to be looked at."""
 
 # Settings that may change between plan and delivery: paths (a workspace may be moved), what a run may use, what is kept how long.
 _UNDECIDING = (
@@ -97,6 +101,10 @@ class Workspace:
     def overdue(self, as_of: date) -> list[Product]:
         """The products that would speak on a day, and are left out because nobody has looked at them in time."""
         return [product for product in self.products.values() if product.is_due(as_of) and not product.is_live(as_of)]
+
+    def due_soon(self, as_of: date) -> list[Product]:
+        """The products that speak on a day, and within `REVIEW_NOTICE` of it no more, unless somebody has looked at them."""
+        return [product for product in self.live(as_of) if product.review_by <= as_of + REVIEW_NOTICE]
 
     def channels(self, product: Product) -> list[Channel]:
         """The ways that a product names."""

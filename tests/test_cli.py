@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from flows import cli
 from flows.ledger.lock import run_lock
+from flows.pages.artifacts import plan_page
 from flows.settings import load_settings
 from tests.tiny import MORNING, day, make
 
@@ -174,6 +176,30 @@ def test_a_product_past_its_review_date_is_told_and_costs_nobody_else_their_mess
     assert "care is left out, since its review date has passed" in out
     assert {entry["product"] for batch in tiny.batches() for entry in batch.manifest["products"]} == {"late"}
     assert {row["customer_id"] for batch in tiny.batches() for row in batch.rows} == {"c07", "c08"}
+
+
+@pytest.mark.slow
+def test_a_run_says_two_weeks_ahead_that_a_product_has_to_be_looked_at(je, tiny):
+    """The run is as good as any."""
+    tiny.edit("templates/care/product.yaml", "2027-06-30", "2026-12-06")
+    code, out, _ = je("run", "--dry-run")
+    assert code == 0
+    said = "care speaks until 2026-12-06 and no longer, unless somebody looks at it and sets a new review date"
+    assert said in out
+    assert "late speaks until" not in out
+    settled = tiny.plan()
+    assert settled.order.reviews == {"care": date(2026, 12, 6)}
+    assert said in plan_page(settled, workspace="tiny")
+
+
+@pytest.mark.parametrize(
+    ("last", "is_due"), [("2026-11-21", False), ("2026-11-22", True), ("2026-12-06", True), ("2026-12-07", False)]
+)
+def test_a_review_is_due_soon_from_two_weeks_ahead_until_it_is_overdue(tiny, last, is_due):
+    tiny.edit("templates/care/product.yaml", "2027-06-30", last)
+    workspace = tiny.load()
+    due = [product.name for product in workspace.due_soon(date(2026, 11, 22))]
+    assert due == ["care"] * is_due
 
 
 def test_on_its_review_date_a_product_still_speaks_and_a_draft_has_time(je, tiny):

@@ -142,6 +142,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         list_ages=list_ages,
         source_columns={name: dict(columns) for name, columns in sources.columns.items()},
         overdue=tuple(product.name for product in overdue),
+        reviews={product.name: product.review_by for product in workspace.due_soon(moment.as_of)},
         paused={name: pause.why for name, pause in workspace.pauses.items()},
         seeds=_seeds(settings, chosen),
         targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},

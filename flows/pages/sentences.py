@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flows.plan import Capped, Held, LeftOut, Missed, Plan, Price
+    from flows.plan import Capped, Held, LeftOut, Missed, Order, Plan, Price
 
 
 def rolled(settled: Plan) -> list[str]:
@@ -26,6 +26,15 @@ def rolled(settled: Plan) -> list[str]:
         for name, people in settled.untold.items()
     ]
     return [read, *whole, *untold]
+
+
+def reviews_due(order: Order) -> list[str]:
+    """Which products somebody has to look at soon, so that they go on speaking."""
+    return [
+        f"{product} speaks until {day} and no longer, unless somebody looks at it and sets a new review date in"
+        f" templates/{product}/product.yaml"
+        for product, day in order.reviews.items()
+    ]
 
 
 def left_out(found: Sequence[LeftOut]) -> list[str]:
