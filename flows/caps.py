@@ -88,6 +88,18 @@ def read_cap(text: object) -> Cap:
     return cap
 
 
+def read_caps(given: object) -> object:
+    """Caps as people write them; an environment variable has them with commas between.
+
+    Raises:
+        ValueError: see `read_cap`.
+    """
+    written = given.split(",") if isinstance(given, str) else given
+    if not isinstance(written, list | tuple):
+        return given
+    return tuple(cap if isinstance(cap, Cap) else read_cap(cap) for cap in written)
+
+
 def windows(caps: Sequence[Cap], time_zones: pl.Series, at: datetime) -> pl.DataFrame:
     """The windows of some caps as of an instant: `WINDOWS`, a row for each of the time zones.
 

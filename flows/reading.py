@@ -13,10 +13,12 @@ from flows.errors import UsageError
 
 if TYPE_CHECKING:
     from flows import durable, line
+    from flows.learning import board as boards
     from flows.learning import experiments, keeping, products
     from flows.ledger import proposals as kept
     from flows.ledger import store
-    from flows.pages import effects, effects_html, readouts
+    from flows.pages import board as boarded
+    from flows.pages import board_html, effects, effects_html, readouts
     from flows.pages import proposals as told
 else:
     durable, line = later("flows.durable"), later("flows.line")
@@ -25,7 +27,9 @@ else:
     )
     kept, store = later("flows.ledger.proposals"), later("flows.ledger.store")
     effects, effects_html, readouts = (later(f"flows.pages.{page}") for page in ("effects", "effects_html", "readouts"))
-    told = later("flows.pages.proposals")
+    boards, boarded, board_html, told = map(
+        later, ("flows.learning.board", "flows.pages.board", "flows.pages.board_html", "flows.pages.proposals")
+    )
 
 
 @app.command
@@ -93,6 +97,29 @@ def readout(  # noqa: PLR0913  (an experiment has so many sides)
         durable.write_bytes(page, effects_html.readout_html(found, workspace=workspace.settings.name).encode())
     say(found, lambda: effects.products_read(found), as_json=common.json)
     return EXIT_WAITING if found.paused else 0 if found.is_answered else 1
+
+
+@app.command
+def board(*, page: Path | None = None, common: Common = HERE) -> int:
+    """Say what all products together have changed, month by month, what that took, and which three decisions wait.
+
+    It holds who got no marketing at all (`global_holdout`) against everybody else, by the history. The exit code is 1 where
+    nothing was ever sent.
+
+    Examples:
+        justenough board
+        justenough board --page board.html
+
+    Args:
+        page: write it as a page to print, with charts, into this file, readable by you alone.
+        common: where, and in which form to answer.
+    """
+    workspace = common.loaded()
+    found = boards.read_board(workspace)
+    if page is not None:
+        durable.write_bytes(page, board_html.board_html(found, workspace=workspace.settings.name).encode())
+    say(found, lambda: boarded.board_read(found), as_json=common.json)
+    return 0 if found.months else 1
 
 
 @app.command

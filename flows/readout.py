@@ -10,7 +10,9 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State  # noqa: TC002  (Prefect reads the annotations)
 from prefect.states import Completed
 
+from flows.learning.board import read_board
 from flows.learning.keeping import look_and_keep
+from flows.pages.board import board_page
 from flows.pages.effects import products_page
 from flows.personalise import without_data
 from flows.workspace import load_workspace
@@ -25,7 +27,7 @@ def readout(workspace: Path = Path()) -> State[None]:
 
     The page `readout` says it in counts of many, and why where there is no answer. What is found and proposed goes into the
     history, where proposals wait for a person. A product in which a guardrail is worse is paused at once; the flow's state is
-    called `Breached` then, and its message says why.
+    called `Breached` then, and its message says why. The page `board` says what all products together come to, month by month.
 
     Args:
         workspace: The folder with pyproject.toml, sql/ and templates/. A dot is the folder that the deployment runs in.
@@ -35,6 +37,8 @@ def readout(workspace: Path = Path()) -> State[None]:
         found = look_and_keep(loaded)
         page = products_page(found, workspace=loaded.settings.name)
         create_markdown_artifact(page, "readout", "What each product has changed")
+        together = board_page(read_board(loaded), workspace=loaded.settings.name)
+        create_markdown_artifact(together, "board", "What all products together come to, month by month")
         for each in found.paused:
             get_run_logger().warning("%s is paused: %s", each.product, each.why)
     return ended(found)

@@ -20,7 +20,7 @@ from pydantic import (
     field_validator,
 )
 
-from flows.caps import Cap, read_cap
+from flows.caps import Cap, read_caps
 from flows.channel_budgets import Budget, ChannelBudget
 from flows.destinations import Destination
 from flows.documents import explained
@@ -55,14 +55,6 @@ def _hosts(given: object) -> object:
         if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host):
             raise ValueError("this is no host | write it as in images.example.com, without https:// and *")
     return tuple(named)
-
-
-def _caps(given: object) -> object:
-    """Caps as people write them; an environment variable has them with commas between."""
-    written = given.split(",") if isinstance(given, str) else given
-    if not isinstance(written, list | tuple):
-        return given
-    return tuple(cap if isinstance(cap, Cap) else read_cap(cap) for cap in written)
 
 
 def _links(given: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
@@ -199,6 +191,7 @@ class Settings(BaseModel):
             `channel_budgets.read_budget`).
         quiet_hours: brand (or `default`) -> channel -> hours at which nothing is sent (see `hours.read_quiet`); the rest as in
             `hours.STANDARD`.
+        costs: channel -> what a message costs, in the money that outcomes tell their `value` in.
         retention: how long what names people is kept.
         links: channel (or `default`, for all others) -> what is added to the addresses of actions (see `flows.links`); without
             an entry nothing is.
@@ -249,9 +242,10 @@ class Settings(BaseModel):
     smallest_audience: int = Field(default=100, ge=1)  # Source: the minimum of Google's and Meta's lists
     crowd: dict[str, Annotated[int, Field(ge=0)]] = {}
     exposure: Exposure = Exposure()
-    caps: Annotated[tuple[Cap, ...], BeforeValidator(_caps)] = (Cap(3, (), 7, "day"),)
+    caps: Annotated[tuple[Cap, ...], BeforeValidator(read_caps)] = (Cap(3, (), 7, "day"),)
     budgets: dict[str, dict[str, ChannelBudget]] = {}
     quiet_hours: dict[str, dict[str, QuietHours]] = {}
+    costs: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
     retention: Retention = Retention()
     links: Annotated[dict[str, dict[str, str]], AfterValidator(_links)] = {
         channel: dict(added) for channel, added in PARAMETERS.items()

@@ -60,6 +60,7 @@ _UNDECIDING = (
     "largest_rise",
     "schema_changes",
     "smallest_effect",
+    "costs",
     "unverified",
 )
 _PLATFORMS = "tool.justenough.platforms"
@@ -196,6 +197,7 @@ def load_workspace(folder: Path) -> Workspace:
     _check_targets(settings)
     _check_named_targets(settings)
     _check_crowd(settings)
+    _check_costs(settings)
     _check_links(settings)
     check_seeds(settings)
     _check_caps(settings)
@@ -291,6 +293,13 @@ def _check_crowd(settings: Settings) -> None:
         if channel.needs_yes and least < channel.crowd:
             what = f"{least} people are too few: what others learn of people is about {channel.crowd} at least"
             raise SettingError(where, what, f"set {channel.crowd} or more, or take it out")
+
+
+def _check_costs(settings: Settings) -> None:
+    for name in settings.costs:
+        if name not in CHANNELS:
+            where = f"pyproject.toml: tool.justenough.costs.{name}"
+            raise SettingError(where, f"'{name}' is no channel", nearest(name, CHANNELS))
 
 
 def _check_links(settings: Settings) -> None:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 HELD_OUT, TREATED = "held out", "treated"
 """The arms of the holdout: who got nothing, and everybody else, whatever the variant."""
-AMOUNTS = ("total", "spread", "least", "most")
-"""Of those of a cell who have an amount: their sum, the squares of how far each is from their mean, the least and the most."""
+AMOUNTS = ("total", "spread", "cubes", "fourths")
+"""Of those of a cell who have an amount: their sum, that of the squares of how far each is from their mean, that of the third
+and of the fourth powers."""
 _LEVEL = "level "
 
 
@@ -122,34 +123,38 @@ def happened_to(cells: pl.DataFrame, happened: pl.DataFrame, metric: Metric) -> 
     if metric.is_amount:
         return joined
     hits = pl.col("people") - pl.col("hits") if metric.is_absence else pl.col("hits")
-    return joined.with_columns(hits=hits, total=hits.cast(pl.Float64), spread=0.0, least=1.0, most=1.0)
+    return joined.with_columns(hits=hits, spread=0.0, **dict.fromkeys(("total", "cubes", "fourths"), hits))
 
 
 def moments(cells: pl.DataFrame) -> Moments:
     """Of an arm: the mean weighted by `weight`, and the variance that makes its standard error right.
 
-    What has `happened` is how many would make up the variance if all of them were as far from the mean as the furthest is: of
-    what is true or not about as many as it is true of, or is not; of amounts fewer, where a few people are worth most of it.
+    Of what is true or not, as many have `happened` as it is true of, or is not. Of amounts it is how many people make up the
+    variance: all who have one, where all have as much, and 1 where one has nearly all.
 
     Args:
         cells: `people, hits, weight` and `AMOUNTS`.
 
     Source: the Hájek estimator and its linearised variance; Särndal, Swensson and Wretman, Model assisted survey sampling (1992),
-    5.7. With equal weights both are those of the sample.
+    5.7. With equal weights both are those of the sample. How many make up a sum of squares: the inverse of Herfindahl's index.
     """
-    people, hits, weight, total, spread, least, most = (
+    people, hits, weight, total, spread, cubes, fourths = (
         cells[name].cast(pl.Float64).to_numpy() for name in ("people", "hits", "weight", *AMOUNTS)
     )
     count, whole = int(people.sum()), float((people * weight).sum())
     if count < 2:
         return Moments(count, 0.0, 0.0)
-    mean, some = float((total * weight).sum()) / whole, hits > 0
-    apart = spread + np.where(some, (total - hits * mean) ** 2 / np.maximum(hits, 1), 0) + (people - hits) * mean**2
-    furthest = np.where(some, np.maximum((most - mean) ** 2, (least - mean) ** 2), 0)
-    furthest = np.maximum(furthest, np.where(people > hits, mean**2, 0))
-    squares, largest = float((weight**2 * apart).sum()), float((weight**2 * furthest).max())
+    mean, often = float((total * weight).sum()) / whole, int(hits.sum())
+    some = np.maximum(hits, 1)
+    apart = spread + (total - hits * mean) ** 2 / some + (people - hits) * mean**2
+    squares = float((weight**2 * apart).sum())
     variance = count / (count - 1) * count * squares / whole**2
-    return Moments(count, mean, variance, happened=int(squares / largest) if largest else 0)
+    if not spread.any() and (total == hits).all():
+        return Moments(count, mean, variance, happened=min(often, count - often))
+    own = spread + total**2 / some
+    far = fourths - 4 * mean * cubes + 6 * mean**2 * own - 4 * mean**3 * total + people * mean**4
+    fourth = float((weight**4 * far).sum())
+    return Moments(count, mean, variance, happened=int(min(often, squares**2 / fourth)) if fourth > 0 else 0)
 
 
 def reached_share(cells: pl.DataFrame) -> float:

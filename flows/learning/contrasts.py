@@ -34,12 +34,12 @@ Source: Agresti, An introduction to categorical data analysis (2007), 1.3: 10 of
 
 Code = Literal[
     "TOO_FEW", "TOO_RARE", "TOO_UNEVEN", "NO_VARIATION", "SHARES_OFF", "MISSING", "NOT_FINITE", "NOT_NUMBERS",
-    "NOT_HELD_OUT", "NO_HOLDOUT", "NO_DECISIONS", "TOO_EARLY", "NOT_TOLD", "NOT_REACHED", "REACHED_UNLIKE",
+    "NOT_HELD_OUT", "NO_HOLDOUT", "NO_DECISIONS", "TOO_EARLY", "NOT_OVER", "NOT_TOLD", "NOT_REACHED", "REACHED_UNLIKE",
 ]  # fmt: skip
 REFUSED: Mapping[Code, str] = {
     "TOO_FEW": "an arm has fewer units than numbers are told of",
     "TOO_RARE": "it has happened too seldom, or was missed too seldom, for an interval to hold",
-    "TOO_UNEVEN": "a few people are worth most of it, so that no interval would hold; see `largest_value` of product.yaml",
+    "TOO_UNEVEN": "a few people make up too much of it for an interval to hold; see `largest_value` of product.yaml",
     "NO_VARIATION": "the metric is the same for everybody",
     "SHARES_OFF": "the arms are not of the sizes that were meant: units were lost, or drawn otherwise",
     "MISSING": "some units have no value: whether they are like the others nobody can tell",
@@ -49,6 +49,7 @@ REFUSED: Mapping[Code, str] = {
     "NO_HOLDOUT": "nobody is held out: neither the setting global_holdout nor the product's test has a holdout",
     "NO_DECISIONS": "nobody has been decided for under the shares that are set",
     "TOO_EARLY": "the experiment is younger than a week",
+    "NOT_OVER": "the month is not over, as far as outcomes are known",
     "NOT_TOLD": "no outcome of this name has ever come in, or none with a value",
     "NOT_REACHED": "too few of those who were decided for were reached",
     "REACHED_UNLIKE": "the share that was reached is not the same in both arms",

@@ -40,7 +40,14 @@ def note_rewritten(ledger: Ledger, before: str, after: str) -> None:
         )
 
 
-def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, decisions: Iterable[pl.DataFrame]) -> None:
+def start_run(
+    ledger: Ledger,
+    plan: Plan,
+    workspace: str,
+    plan_digest: str,
+    decisions: Iterable[pl.DataFrame],
+    global_holdout: float,
+) -> None:
     """Note that a plan is being delivered, with the decisions it acts on: from now on it is finished after a crash.
 
     Args:
@@ -48,8 +55,9 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
         plan: the plan.
         workspace: the workspace's name.
         plan_digest: SHA-256 of plan.json.
-        decisions: `schemas.DECISIONS` and `channel`: those that are delivered, and the held-out wins, which are logged alike; of
-            each part of the customers, and read inside the transaction.
+        decisions: `schemas.DECISIONS`, `channel` and `is_held_of_all`: those that are delivered, and the held-out wins, which are
+            logged alike; of each part of the customers, and read inside the transaction.
+        global_holdout: the share of people whom the global holdout holds.
     """
     run = pl.DataFrame(
         {
@@ -63,6 +71,7 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
             "source_rows": json.dumps(plan.order.source_rows),
             "source_columns": json.dumps(plan.order.source_columns),
             "started_at": present(),
+            "global_holdout": global_holdout,
         }
     )
     with ledger.transaction():
@@ -71,7 +80,7 @@ def start_run(ledger: Ledger, plan: Plan, workspace: str, plan_digest: str, deci
         for part in decisions:
             rows = part.select(
                 "decision_id", "person_key", "brand", "product", "subject_key", "message_type", "variant", "drawn_level",
-                "propensity", "score", "reason", "valid_until", "channel",
+                "propensity", "score", "reason", "valid_until", "channel", "is_held_of_all",
                 run_id=pl.lit(plan.order.run_id), as_of=pl.lit(plan.order.as_of),
             )  # fmt: skip
             # Two plans of a day may hold the same decision; it is one all the same.

@@ -34,7 +34,7 @@ WINDOWS = pl.Schema({"as_of": pl.Date(), "starts_at": pl.Datetime("us"), "ends_a
 """From when to when what happens counts for people decided for on a day; UTC without its zone, the end is not part of it."""
 
 _COUNTED = {**CELL, "people": pl.Int64()}
-_HAPPENED = {**_COUNTED, "metric": pl.String(), **dict.fromkeys(("total", "spread", "least", "most"), pl.Float64())}
+_HAPPENED = {**_COUNTED, "metric": pl.String(), **dict.fromkeys(("total", "spread", "cubes", "fourths"), pl.Float64())}
 _TOGETHER = ", ".join(CELL)
 _PEOPLE = f"""
     CREATE OR REPLACE TEMP TABLE person AS
@@ -111,7 +111,7 @@ def tallied(
     Returns:
         `CELL` and `people`; `CELL`, `metric` and `people`, those of whom it has happened within their window at least once,
         with what it was worth of all of them (`total`), the sum of the squares of how far each is from their mean (`spread`),
-        and what it was worth of whom it was worth the `least` and the `most`. What comes without a value is worth nothing.
+        and the sums of the third and fourth powers (`cubes, fourths`). What comes without a value is worth nothing.
     """
     ledger.execute(_PEOPLE, {"product": product, "since": since})
     people = ledger.rows(f"SELECT {_TOGETHER}, count(*) AS people FROM person GROUP BY ALL ORDER BY ALL")
@@ -125,7 +125,7 @@ def tallied(
             GROUP BY ALL
         )
         SELECT {_TOGETHER}, metric, count(*) AS people, sum(value) AS total, count(*) * var_pop(value) AS spread,
-            min(value) AS least, max(value) AS most
+            sum(value ** 3) AS cubes, sum(value ** 4) AS fourths
         FROM hit GROUP BY {_TOGETHER}, metric ORDER BY ALL
         """,
         {"most": inf if largest_value is None else largest_value},

@@ -30,6 +30,7 @@ from flows.line.batches import (
     reasons_of,
 )
 from flows.line.budgeting import budgeted_by_day, over_today
+from flows.line.excluding import is_held_out
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
 from flows.line.looking import first_look, latest_look
@@ -93,13 +94,13 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         with open_ledger(settings) as ledger:
             _check_fallen(ledger, workspace, plan, look)
             acted_on = (_acted_on(ledger, workspace, plan, part) for part in parts_of(folder))
-            start_run(ledger, plan, settings.name, plan_digest(folder), acted_on)
+            start_run(ledger, plan, settings.name, plan_digest(folder), acted_on, settings.global_holdout)
         mark(settings)  # before anything leaves: no backup of an earlier time can pass for the present
     return plan
 
 
 def _acted_on(ledger: Ledger, workspace: Workspace, plan: Plan, part: str) -> pl.DataFrame:
-    """The decisions of a part that a plan acts on: those that it delivers, and its held-out wins."""
+    """The decisions of a part that a plan acts on: those that it delivers, and its held-out wins, with `is_held_of_all`."""
     folder = plan_folder(workspace.settings, plan.order.run_id)
     planned = scan_deliveries(folder, part).select(*KEYS, "lane", "channel").collect()
     is_won = pl.col("reason").is_null()
@@ -107,7 +108,9 @@ def _acted_on(ledger: Ledger, workspace: Workspace, plan: Plan, part: str) -> pl
     # What is wanted by no target of this run was not acted on: a later run of the day may.
     wanted = decisions.filter(is_won).join(planned, on=list(KEYS), how="semi", nulls_equal=True)
     delivered = _gone_by(carried(wanted, workspace.products, workspace.settings), planned)
-    return pl.concat([delivered, _held_out(ledger, workspace, plan, decisions)])
+    acted_on = pl.concat([delivered, _held_out(ledger, workspace, plan, decisions)])
+    is_marketing = pl.col("message_type") == "marketing"
+    return acted_on.with_columns(is_held_of_all=pl.when(is_marketing).then(is_held_out(workspace.settings)))
 
 
 def _gone_by(decisions: pl.DataFrame, planned: pl.DataFrame) -> pl.DataFrame:

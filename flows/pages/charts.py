@@ -1,4 +1,4 @@
-"""Differences as a picture: for each a dot, and the interval that holds at every look. SVG by our own hand."""
+"""Differences as a picture: for each a dot, and the interval in which it lies. SVG by our own hand."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flows.learning.board import Board, Effect
     from flows.learning.effects import Compared
     from flows.learning.products import ProductReadout
 
+MONTH_WIDTH, PLOT_HEIGHT, MARGIN = 84, 150, 20
 LABEL_WIDTH, PLOT_WIDTH, NUMBER_WIDTH, ROW_HEIGHT = 330, 360, 190, 24
 SURE, UNSURE, HARM, INK, PAPER = "#0f766e", "#94a3b8", "#b91c1c", "#0f172a", "#ffffff"
 
@@ -30,9 +32,50 @@ def chart(product: ProductReadout) -> str:
     return "".join(_drawn(product.product, rows, furthest, width, height))
 
 
-def chart_uri(product: ProductReadout) -> str:
-    """The same as a data URI: Prefect's pages show no other pictures of ours."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(chart(product).encode()).decode()}"
+def picture_uri(svg: str) -> str:
+    """A picture as a data URI: Prefect's pages show no other pictures of ours."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def months_chart(board: Board, metric: str) -> str:
+    """What all products together have changed in each month, as SVG; an empty text where there is no answer."""
+    found = [
+        (each.month, effect) for each in reversed(board.months) for effect in each.effects if effect.metric == metric
+    ]
+    found = [(month, effect) for month, effect in found if effect.interval is not None]
+    if not found:
+        return ""
+    ends = [end for _, effect in found for end in (*_reach(effect), 0.0)]
+    low, high = min(ends), max(ends)
+    scale = PLOT_HEIGHT / ((high - low) or 1.0)
+    width, height = MONTH_WIDTH * len(found) + 2 * MARGIN, PLOT_HEIGHT + 4 * MARGIN
+    title = escape(f"{metric}, by month: more than without any message, with the interval at 95 %")
+    zero = MARGIN + high * scale
+    parts = [
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
+            f' aria-label="{title}" font-family="sans-serif" font-size="13" fill="{INK}"><title>{title}</title>'
+            f'<rect width="{width}" height="{height}" fill="{PAPER}"/>'
+            f'<line x1="{MARGIN}" x2="{width - MARGIN}" y1="{zero:.1f}" y2="{zero:.1f}" stroke="{INK}" stroke-dasharray="2 3"/>'
+        )
+    ]
+    for place, (month, effect) in enumerate(found):
+        x = MARGIN + MONTH_WIDTH * (place + 0.5)
+        top, bottom = (zero - end * scale for end in reversed(_reach(effect)))
+        dot = zero - (effect.more or 0.0) * scale
+        colour = UNSURE if not effect.is_clear else HARM if (effect.more or 0.0) < 0 else SURE
+        parts.append(
+            f'<line x1="{x}" x2="{x}" y1="{top:.1f}" y2="{bottom:.1f}" stroke="{colour}" stroke-width="3"/>'
+            f'<circle cx="{x}" cy="{dot:.1f}" r="5" fill="{colour}"/>'
+            f'<text x="{x}" y="{height - 1.5 * MARGIN}" text-anchor="middle">{month:%b %Y}</text>'
+            f'<text x="{x}" y="{height - 0.5 * MARGIN}" text-anchor="middle">{effect.more or 0.0:+,.0f}</text>'
+        )
+    return "".join((*parts, "</svg>"))
+
+
+def _reach(effect: Effect) -> tuple[float, float]:
+    ends = effect.interval
+    return (ends.low or 0.0, ends.high or 0.0) if ends else (0.0, 0.0)
 
 
 def _drawn(name: str, rows: list[Compared], furthest: float, width: int, height: int) -> Iterator[str]:

@@ -12,7 +12,7 @@ from flows.learning.cells import HELD_OUT
 from flows.learning.contrasts import ALPHA, OFF, REFUSED
 from flows.learning.products import LEVELS, VARIANTS, VERDICTS
 from flows.pages.artifacts import markdown_table
-from flows.pages.charts import chart_uri
+from flows.pages.charts import chart, picture_uri
 from flows.pages.proposals import proposed
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def products_page(found: LedgerReadout, *, workspace: str) -> str:
             f"**{called(product)}**",
             "\n".join(f"- {f'**{line}**' if is_bad else line}" for line, is_bad in sentences(product)),
             "\n".join(f"- {line}" for line in proposed(product)),
-            f"![{product.product}: differences]({chart_uri(product)})" if rows else "",
+            f"![{product.product}: differences]({picture_uri(chart(product))})" if rows else "",
             markdown_table(COLUMNS, rows, NUMBERS) if rows else "",
             "\n".join(f"- {line}" for line in refusals(product)),
         ]

@@ -10,7 +10,7 @@ from flows.pages.effects import COLUMNS, NUMBERS, called, legend, refusals, sent
 from flows.pages.proposals import proposed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from flows.learning.products import LedgerReadout, ProductReadout
 
@@ -29,15 +29,27 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 def readout_html(found: LedgerReadout, *, workspace: str) -> str:
     """The whole page."""
-    title = escape(f"{workspace}: what products have changed, {found.as_of}")
     body = "".join(f"<p{_BAD}>{escape(line)}</p>" for line in stopped(found))
     body += "".join(part for product in found.products for part in _section(product))
-    foot = "".join(f"<p>{escape(line)}</p>" for line in legend(found))
+    return page(f"{workspace}: what products have changed, {found.as_of}", body, legend(found))
+
+
+def page(title: str, body: str, foot: Iterable[str], *, style: str = "") -> str:
+    """A page by itself.
+
+    Args:
+        title: as text.
+        body: as it stands in it.
+        foot: lines of text.
+        style: of this page alone.
+    """
+    title = escape(title)
+    lines = "".join(f"<p>{escape(line)}</p>" for line in foot)
     head = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><meta name="viewport" content="width=device-width">'
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"{head}<title>{title}</title><style>{_STYLE}</style></head>"
-        f"<body><h1>{title}</h1>{body}<footer>{foot}</footer></body></html>\n"
+        f"{head}<title>{title}</title><style>{_STYLE}{style}</style></head>"
+        f"<body><h1>{title}</h1>{body}<footer>{lines}</footer></body></html>\n"
     )
 
 

@@ -16,9 +16,11 @@ CREATE TABLE IF NOT EXISTS run (
     source_rows JSON NOT NULL,              -- table -> rows: the next run compares
     started_at TIMESTAMP NOT NULL,
     ended_at TIMESTAMP,
-    source_columns JSON                     -- table -> column -> type: it compares these too
+    source_columns JSON,                    -- table -> column -> type: it compares these too
+    global_holdout DOUBLE                   -- the share of people who got nothing of marketing at all; null in earlier runs
 );
 ALTER TABLE run ADD COLUMN IF NOT EXISTS source_columns JSON;
+ALTER TABLE run ADD COLUMN IF NOT EXISTS global_holdout DOUBLE;
 
 -- How many people the segment of each product that a run delivered named, of runs over everybody: the next run compares.
 CREATE TABLE IF NOT EXISTS segment_count (
@@ -44,10 +46,12 @@ CREATE TABLE IF NOT EXISTS decision (
     reason VARCHAR,                         -- HOLDOUT, or null
     valid_until TIMESTAMP NOT NULL,
     channel VARCHAR,                        -- the one of first_of that carries it, or would have; null where there is none
-    drawn_level TINYINT                     -- the detail level that a test drew; null where none did
+    drawn_level TINYINT,                    -- the detail level that a test drew; null where none did
+    is_held_of_all BOOLEAN                  -- marketing: whether the global holdout holds the person; null before
 );
 ALTER TABLE decision ADD COLUMN IF NOT EXISTS channel VARCHAR;
 ALTER TABLE decision ADD COLUMN IF NOT EXISTS drawn_level TINYINT;
+ALTER TABLE decision ADD COLUMN IF NOT EXISTS is_held_of_all BOOLEAN;
 
 -- One row per message that may leave. Released claims are deleted; the batch keeps their number.
 CREATE TABLE IF NOT EXISTS claim (

@@ -160,11 +160,37 @@ def test_of_few_buyers_it_is_too_rare_and_a_success_that_is_an_absence_has_no_va
 
 @pytest.mark.parametrize(("hits", "people"), [(9, 100), (10, 100), (10, 100_000), (99_990, 100_000), (91, 100)])
 def test_of_what_is_true_or_not_as_many_have_happened_as_it_is_true_of_or_is_not(hits, people):
-    ones = {"total": float(hits), "spread": 0.0, "least": 1.0, "most": 1.0}
+    ones = dict.fromkeys(AMOUNTS, hits) | {"spread": 0}
     frame = pl.DataFrame(
         {"people": [people], "hits": [hits], "weight": [2.5], **{name: [ones[name]] for name in AMOUNTS}}
     )
     assert (moments(frame).happened >= FEWEST_EVENTS) is (min(hits, people - hits) >= FEWEST_EVENTS)
+
+
+@pytest.mark.parametrize(
+    "worth", [[40.0] * 30, [20.0, 60.0, 5.0, 900.0, 0.0] * 9, [50_000.0, *[50.0] * 200], [-30.0, 7.0] * 8]
+)
+def test_of_amounts_as_many_have_happened_as_make_up_the_variance(worth):
+    """In cells of ten, two of those with people who have none."""
+    each = np.array(worth)
+    cells = [each[start : start + 10] for start in range(0, len(each), 10)]
+    people = [len(cell) + 400 * (number < 2) for number, cell in enumerate(cells)]
+    frame = pl.DataFrame(
+        {
+            "people": people,
+            "hits": [len(cell) for cell in cells],
+            "weight": [1.25] * len(cells),
+            "total": [cell.sum() for cell in cells],
+            "spread": [((cell - cell.mean()) ** 2).sum() for cell in cells],
+            "cubes": [(cell**3).sum() for cell in cells],
+            "fourths": [(cell**4).sum() for cell in cells],
+        }
+    )
+    apart = np.concatenate([each, np.zeros(sum(people) - len(each))])
+    apart -= apart.mean()
+    found = moments(frame)
+    assert found.variance == pytest.approx((apart**2).sum() / (len(apart) - 1))
+    assert found.happened == int(min(len(each), (apart**2).sum() ** 2 / (apart**4).sum()))
 
 
 def test_the_table_has_it_in_money_and_its_lift_in_per_cent(found):

@@ -97,9 +97,11 @@ def test_people_are_counted_as_one_by_one(settings, decided_for, sent, called_ba
     told = {row[:-1]: row[-1] for row in hits.select(*CELL, "metric", "people").rows()}
     theirs, amounts = _one_by_one(decided_for, sent, called_back, happened, worth, largest)
     assert (ours, told) == (theirs, {cell: len(each) for cell, each in amounts.items()})
-    for *cell, total, spread, least, most in hits.select(*CELL, "metric", "total", "spread", "least", "most").rows():
+    for *cell, total, spread, cubes, fourths in hits.select(
+        *CELL, "metric", "total", "spread", "cubes", "fourths"
+    ).rows():
         each = np.array(amounts[tuple(cell)])
-        assert (least, most) == (each.min(), each.max())
+        assert (cubes, fourths) == pytest.approx(((each**3).sum(), (each**4).sum()))
         assert (total, spread) == pytest.approx((each.sum(), ((each - each.mean()) ** 2).sum()), abs=1e-6)
 
 
