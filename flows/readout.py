@@ -37,7 +37,7 @@ def readout(workspace: Path = Path()) -> State[None]:
         found = look_and_keep(loaded)
         page = products_page(found, workspace=loaded.settings.name)
         create_markdown_artifact(page, "readout", "What each product has changed")
-        together = board_page(read_board(loaded), workspace=loaded.settings.name)
+        together = board_page(read_board(load_workspace(workspace)), workspace=loaded.settings.name)
         create_markdown_artifact(together, "board", "What all products together come to, month by month")
         for each in found.paused:
             get_run_logger().warning("%s is paused: %s", each.product, each.why)

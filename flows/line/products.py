@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.clock import moment
 from flows.ledger.portfolio import all_versions, named_last, reach_since
+from flows.ledger.proposals import last_readouts
 from flows.ledger.store import open_ledger
 from flows.line.rating import ratings
 from flows.line.trying import try_words
@@ -38,6 +39,8 @@ class Standing:
         variants, levels, holdout: what it tries: names, detail levels, and the share of people that is held out of it alone.
         creep: the highest creep score of its words.
         people, held_out, messages: since thirty days ago: people who got it, who would have and were held out, and messages.
+        verdict, lift, lift_low, lift_high, read_on: what it was called at the last look that was kept (`readout --keep`, or the
+            flow `readout`), the lift of what shows that it helped, where that lies at every look, and the day; None before.
         named, open: people of its segment at the last run over everybody, and those of them who might be spoken to; None before.
     """
 
@@ -60,6 +63,11 @@ class Standing:
     people: int
     held_out: int
     messages: int
+    verdict: str | None
+    lift: float | None
+    lift_low: float | None
+    lift_high: float | None
+    read_on: date | None
     named: int | None
     open: int | None
 
@@ -74,13 +82,22 @@ def standings(workspace: Workspace) -> tuple[Standing, ...]:
     today = moment(None, workspace.settings.zone).as_of
     with open_ledger(workspace.settings) as ledger:
         versions, reach, last = all_versions(ledger), reach_since(ledger, today - LATELY), named_last(ledger)
+        read = {row["product"]: row for row in last_readouts(ledger).to_dicts()}
     creep: dict[str, int] = {}
     for tried in try_words(workspace):
         name = tried.product.name
         creep[name] = max(creep.get(name, 0), ratings(workspace, tried)[-1].score)
     reached, named = _by_product(reach), _by_product(last)
     return tuple(
-        _standing(workspace, product, today, versions, creep.get(name, 0), reached.get(name, {}), named.get(name, {}))
+        _standing(
+            workspace,
+            product,
+            today,
+            versions,
+            creep.get(name, 0),
+            reached.get(name, {}) | named.get(name, {}),
+            read.get(name, {}),
+        )
         for name, product in sorted(workspace.products.items())
     )
 
@@ -91,8 +108,8 @@ def _standing(
     today: date,
     versions: pl.DataFrame,
     creep: int,
-    reached: dict[str, int],
-    named: dict[str, int],
+    counts: dict[str, int],
+    read: dict[str, Any],
 ) -> Standing:
     mine = versions.filter(product=product.name)
     here = mine.filter(digest=workspace.product_digest(product))
@@ -115,11 +132,13 @@ def _standing(
         levels=tuple(sorted(product.test.levels)),
         holdout=product.test.holdout,
         creep=creep,
-        people=reached.get("people", 0),
-        held_out=reached.get("held_out", 0),
-        messages=reached.get("messages", 0),
-        named=named.get("named"),
-        open=named.get("open"),
+        people=counts.get("people", 0),
+        held_out=counts.get("held_out", 0),
+        messages=counts.get("messages", 0),
+        **{name: read.get(name) for name in ("verdict", "lift", "lift_low", "lift_high")},
+        read_on=read.get("as_of"),
+        named=counts.get("named"),
+        open=counts.get("open"),
     )
 
 

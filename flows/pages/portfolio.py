@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -17,9 +17,22 @@ if TYPE_CHECKING:
     from flows.line.reverting import Reverted
     from flows.pauses import Pause
 
-_COLUMNS = ("product", "status", "version", "people", "held out", "messages", "uses", "creep", "review by")
-_NUMBERS = ("people", "held out", "messages", "creep")
-_LATELY = "People, held out and messages are those since thirty days ago; --json has owners and the first days, too."
+_COLUMNS = ("product", "status", "version", "people", "lift", "verdict", "uses", "creep", "review by")
+_NUMBERS = ("people", "lift", "creep")
+_FOLDED = {"uses": 11, "verdict": 7}
+"""Columns that go over several lines where the terminal is narrow, and how narrow they become."""
+_SHORTLY: Mapping[str, str] = {
+    "HELPS_AND_SELLS": "helps, sells",
+    "HELPS": "helps",
+    "HELPS_AND_SELLS_LESS": "helps, sells less",
+    "SELLS_WITHOUT_HELPING": "only sells",
+    "HARMS": "harms",
+    "NOT_SURE": "not sure",
+}
+_LATELY = (
+    "People since thirty days ago; lift of what shows that it helps, by the last look that was kept; --json has owners, first "
+    "days, messages, who is held out, and where the lift lies, too."
+)
 
 
 def standings(found: Sequence[Standing]) -> RenderableType:
@@ -31,8 +44,8 @@ def standings(found: Sequence[Standing]) -> RenderableType:
             name,
             justify=justify,
             overflow="fold",
-            no_wrap=name not in ("uses", "held out"),
-            min_width=11 if name == "uses" else None,
+            no_wrap=name not in _FOLDED,
+            min_width=_FOLDED.get(name),
         )
     for each in found:
         table.add_row(*_row(each))
@@ -46,8 +59,8 @@ def _row(each: Standing) -> tuple[str, ...]:
         each.status,
         _version(each),
         f"{each.people:,}",
-        f"{each.held_out:,}",
-        f"{each.messages:,}",
+        "–" if each.lift is None else f"{each.lift:+.1%}",
+        _SHORTLY.get(each.verdict or "", "–"),
         ", ".join(each.dimensions) or "nothing",
         f"{each.creep}",
         f"{each.review_by}",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 
+import polars as pl
 import pytest
 
 from flows import cli, line
 from flows.errors import JustEnoughError, UsageError
+from flows.ledger.store import open_ledger
 from flows.settings import load_settings
-from tests.tiny import clock, day, make
+from tests.tiny import MORNING, clock, day, make
 
 NEXT = day(1)
 
@@ -100,6 +103,28 @@ def test_a_product_whose_review_is_overdue_says_so(tiny, capsys):
         assert cli.main(["products", "--workspace", str(tiny.folder)]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "care says nothing, since its review date has passed: crm@example.com should look at it" in said
+
+
+def test_it_stands_with_what_the_last_kept_look_found_in_eighty_columns(tiny, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert (standings(tiny)["care"].verdict, standings(tiny)["care"].read_on) == (None, None)
+    found = {"product": "care", "verdict": "HELPS_AND_SELLS_LESS", "metric": "no_question", "found": "{}", "alarms": []}
+    looks = [
+        {**found, "as_of": date(2026, 11, 21), "verdict": "HARMS", "lift": -0.5, "lift_low": -0.6, "lift_high": -0.4},
+        {**found, "as_of": date(2026, 11, 22), "lift": 0.0423, "lift_low": 0.012, "lift_high": None},
+    ]
+    with open_ledger(load_settings(tiny.folder)) as ledger, ledger.transaction():
+        ledger.append("readout", pl.DataFrame(looks, infer_schema_length=None).with_columns(read_at=pl.lit(MORNING)))
+    care = standings(tiny)["care"]
+    assert (care.verdict, care.lift, care.lift_low, care.lift_high) == ("HELPS_AND_SELLS_LESS", 0.0423, 0.012, None)
+    assert care.read_on == date(2026, 11, 22)
+    with clock(NEXT):
+        assert cli.main(["products", "--workspace", str(tiny.folder)]) == 0
+    table = capsys.readouterr().out.split("People since")[0].splitlines()
+    assert max(map(len, table)) <= 80
+    rows = {line.split()[0]: line for line in table if line.split()[0] in ("care", "late")}
+    assert "+4.2% helps," in rows["care"]
+    assert re.search(r"–\s+–\s+last_order", rows["late"])
 
 
 def test_going_back_puts_words_and_settings_back_and_keeps_what_was_there(tiny):
