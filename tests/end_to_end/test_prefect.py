@@ -285,6 +285,7 @@ def test_of_a_person_whom_all_that_can_go_wrong_is_about_prefect_keeps_and_says_
     [page] = _pages(happened, "learn")
     assert [line for line in came_in if line not in page] == []
     assert "care" in _pages(happened, "readout")[0]
+    assert _pages(happened, "board")[0].startswith("# tiny: what our messages come to, ")
     assert _kept_and_said(happened) == {}
     _plant(happened.processes)
     planted = _kept_and_said(happened)
