@@ -26,7 +26,7 @@ from tests.crash import shop
 from tests.crash.driver import LATE, OF_A_MESSAGE, OF_A_STATE, PLANNING, RECOVERING
 from tests.crash.relay import PATIENCE_SECONDS, Child, Order, Run, die_with_the_parent, in_child
 from tests.crash.stopping import write_stops
-from tests.crash.what_is_left import left_behind
+from tests.crash.what_is_left import STATES, left_behind
 from tests.tiny import Tiny, day
 
 JUDGE = Path(__file__).with_name("judge.py")
@@ -147,7 +147,7 @@ class Campaign:
             self._alone = None
 
 
-RARE, AHEAD = 6, 10
+RARE = 6
 
 
 @dataclass
@@ -155,6 +155,7 @@ class Killer:
     """Chooses how the next run dies: named points and random times in turn, so that every state has its share.
 
     Attributes:
+        ahead: so many named kills more than random ones, where they lead to what was left least often.
         states: how often a kill has left what.
         leads_to: named point -> what it has left last.
         used: how often each was chosen.
@@ -162,6 +163,7 @@ class Killer:
     """
 
     chance: random.Random
+    ahead: int
     states: Counter[str] = field(default_factory=Counter)
     leads_to: dict[Named, str] = field(default_factory=dict)
     used: Counter[Named | None] = field(default_factory=Counter)
@@ -176,9 +178,12 @@ class Killer:
         if left["state"] == "all published" and self.states["all published"] < 2 * self.states["run ended"] + 3:
             return BEFORE_THE_END  # a day comes to it once: it is left several times, before it is over
         near = [named for named in NAMED if _is_near(named, left)]
-        # On a slow machine random kills hit the long states alone: named ones may get ahead where they lead to a rare one.
-        is_rare = any(0 < self.states[self.leads_to.get(named, "")] < RARE for named in near)
-        if not near or self.kills["named"] - self.kills["random"] > (AHEAD if is_rare else 0):
+        # On a slow machine random kills hit the long states alone: named ones get ahead where they lead to the rarest one.
+        fewest, further = min(self.states[state] for state in STATES), self.kills["named"] - self.kills["random"]
+        rarest = [named for named in near if fewest == self.states[self.leads_to.get(named, "")] < RARE]
+        if rarest and fewest and further <= self.ahead:
+            near = rarest
+        elif not near or further > 0:
             return None
         return min(
             near, key=lambda named: (self.states[self.leads_to.get(named, "")], self.used[named], self.chance.random())
@@ -217,7 +222,7 @@ def _is_near(named: Named, left: dict[str, Any]) -> bool:
 def killed_often(folder: Path, *, people: int, kills: int, seed: int) -> dict[str, Any]:
     """The campaign."""
     campaign = Campaign.open(folder, seed)
-    killer = Killer(random.Random(seed))
+    killer = Killer(random.Random(seed), ahead=kills // 6)
     runs = deque([campaign.start(), campaign.start()])
     while killer.used.total() < kills:
         campaign.next_day(people)
