@@ -227,6 +227,19 @@ def test_a_crowd_of_a_hundred_or_more_may_be_asked_for_in_ads(tiny):
 
 
 @pytest.mark.parametrize(
+    ("costs", "said"),
+    [
+        ("{emial = 0.001}", "tool.justenough.costs.emial: 'emial' is no channel\nhint: did you mean 'email'?"),
+        ("{email = -1}", "costs.email: "),
+        ("{email = inf}", "costs.email: "),
+    ],
+)
+def test_what_a_message_of_no_channel_costs_or_less_than_nothing_is_refused(tiny, costs, said):
+    tiny.edit("pyproject.toml", "global_holdout = 0", f"global_holdout = 0\ncosts = {costs}")
+    assert said in str(refused(tiny))
+
+
+@pytest.mark.parametrize(
     ("setting", "said"),
     [
         ("[tool.justenough.platforms.sms_fil]", "tool.justenough.platforms: there is no target 'sms_fil'"),
