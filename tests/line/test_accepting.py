@@ -284,21 +284,22 @@ KILLED = """
 import os, pathlib, sys
 from flows.line import accepting
 from flows.settings import load_settings
-left = int(sys.argv[2])
+workspace, left = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 
 def counting(function):
-    def before(*given, **named):
+    def before(first, *given, **named):
         global left
-        left -= 1
+        is_of_state = isinstance(first, pathlib.Path) and (workspace not in first.parents or ".justenough" in first.parts)
+        left -= not is_of_state or function.__name__ == "rename"
         if left == 0:
             os._exit(9)
-        return function(*given, **named)
+        return function(first, *given, **named)
     return before
 
 for name in ("replace", "unlink", "rename"):
     setattr(pathlib.Path, name, counting(getattr(pathlib.Path, name)))
 accepting.move = counting(accepting.move)
-accepting.accept(load_settings(pathlib.Path(sys.argv[1])), "a1b2c3d4")
+accepting.accept(load_settings(workspace), "a1b2c3d4")
 """
 
 
@@ -322,7 +323,7 @@ def test_killed_anywhere_the_next_call_finishes(tiny, tmp_path):
         if done.returncode == 0:
             break
         assert done.returncode == 9, done.stderr
-        kills += 1
+        kills += 1  # before: the archive, accepting, product.yaml, CHANGELOG.md, the words that go, accepted
         yaml = files(copy)["templates/care/product.yaml"]
         assert yaml in (before["templates/care/product.yaml"], expected["templates/care/product.yaml"])
         seen.add((states(copy)[0][1], files(copy) == before, files(copy) == expected))
