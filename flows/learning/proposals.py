@@ -171,11 +171,11 @@ class _Case:
 
 
 def value_at(product: Product, key: str) -> Any:  # noqa: ANN401
-    """What a product says under a key, as JSON knows it; `test.levels` is one inside another."""
+    """What a product says under a key, as JSON knows it; `test.levels` is one inside another. What is not set is left out."""
     found: Any = json.loads(product.model_dump_json())
     for step in key.split("."):
         found = found[step]
-    return found
+    return {name: value for name, value in found.items() if value is not None} if isinstance(found, dict) else found
 
 
 def _of_holdout(case: _Case) -> Iterator[Proposal]:
