@@ -14,6 +14,7 @@ import os
 import re
 import resource
 import stat
+from codecs import BOM_UTF8
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -125,7 +126,7 @@ def _read(job: tuple[Path, Callable[[bytes, str], Parsed], Sequence[str]]) -> Pa
 def _rows(content: bytes, name: str, shape: Shape, promised: Promise | None = None) -> Incoming:
     if promised and promised.rows == 0:
         shape = replace(shape, may_be_empty=True)
-    reading = _Reading(content.removeprefix(b"\xef\xbb\xbf"), shape)
+    reading = _Reading(content.removeprefix(BOM_UTF8), shape)
     try:
         reading.read()
     except _RefusedError as refused:
@@ -153,7 +154,7 @@ def _content(path: Path, taken: Sequence[str]) -> bytes:
     for kind, begins in _PACKED.items():
         if kind not in taken and re.match(begins, content):
             raise SourceError(path.name, f"this file is packed ({kind})", "unpack it: what is read is text")
-    if not content.strip():
+    if not content.removeprefix(BOM_UTF8).strip():
         raise SourceError(path.name, "this file is empty", "look at who wrote it")
     return content
 

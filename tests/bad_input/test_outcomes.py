@@ -108,6 +108,7 @@ def test_a_file_of_which_it_is_not_clear_that_it_is_whole_is_refused_and_nobody_
     ("content", "what"),
     [
         pytest.param(b"", "this file is empty", marks=pytest.mark.bad_input(62)),
+        pytest.param(b"\xef\xbb\xbf \r\n", "this file is empty", marks=pytest.mark.bad_input(62)),
         pytest.param(gzip.compress(b"0" * 10**6), "this file is packed (gzip)", marks=pytest.mark.bad_input(77)),
     ],
 )
