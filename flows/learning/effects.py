@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil, isfinite, sqrt
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
@@ -279,10 +280,8 @@ def people_needed(rate: float, control_share: float, smallest_effect: float, pla
 
 def _needed(variance: float, matters: float, control_share: float, planned: float) -> float:
     """See `people_needed`; of any metric, by its variance in either arm and the difference that matters."""
-    from scipy.stats import norm
-
     spread = sqrt(variance / control_share + variance / (1 - control_share))
-    return units_needed(spread, matters, float(norm.ppf(POWER)), ALPHA, planned)
+    return units_needed(spread, matters, NormalDist().inv_cdf(POWER), ALPHA, planned)
 
 
 def _rate(of: Moments) -> float | None:

@@ -12,6 +12,8 @@ from flows.audience import CHANNEL
 from flows.channels import CHANNELS, target
 from flows.clock import moment
 from flows.editors import outdated
+from flows.errors import LockedError, StateError
+from flows.learning.power import powers
 from flows.line.binding import Bound, bind
 from flows.line.carrying import check_ways
 from flows.line.excluding import left_out_by
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from flows.channels import Channel
     from flows.clock import Moment
+    from flows.learning.power import Power
     from flows.line.excluding import LeftOutBy
     from flows.line.summary import Summary
     from flows.line.trying import Tried
@@ -44,12 +47,14 @@ class Report:
     Attributes:
         messages: a row per product and channel.
         audiences: those that campaigns leave out.
+        tests: whether what each product tries pays, and what would.
         warnings: what does not stop anything.
         bound: the files of SQL that were bound to a warehouse.
     """
 
     messages: tuple[Summary, ...]
     audiences: tuple[LeftOutBy, ...]
+    tests: tuple[Power, ...]
     warnings: tuple[str, ...]
     bound: tuple[str, ...]
 
@@ -73,8 +78,17 @@ def check(workspace: Workspace) -> Report:
     bound = bind(workspace, path, now) if path is not None else Bound((), {}, {})
     for product in workspace.overdue(now.as_of):
         raise review_is_due(product)
-    warnings = (*_warnings(workspace, tried, now), *creepy(workspace, rated))
-    return Report(summaries(workspace, rated, bound.segments), left_out_by(workspace), warnings, bound.files)
+    tests, unread = _tests(workspace)
+    warnings = (*_warnings(workspace, tried, now), *creepy(workspace, rated), *unread)
+    return Report(summaries(workspace, rated, bound.segments), left_out_by(workspace), tests, warnings, bound.files)
+
+
+def _tests(workspace: Workspace) -> tuple[tuple[Power, ...], list[str]]:
+    """What the power check says, and a warning where the history cannot be read: nothing of what is checked hangs on it."""
+    try:
+        return powers(workspace), []
+    except (LockedError, StateError) as error:
+        return (), [f"{error.where}: {error.what}, so nobody can tell whether tests pay"]
 
 
 def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iterator[str]:
