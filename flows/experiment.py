@@ -37,6 +37,8 @@ class Experiment(BaseModel):
         levels: detail level, 0 to 3 -> the share of people who are shown no more than that, of those of whom everything is known
             that the highest of these levels shows; together 100 %.
         holdout: the share of people who get nothing of this product.
+        name: of the test. While one runs its shares hold, until an arm of it is taken out; another name begins another test at
+            once, in which everybody is drawn anew.
         hypothesis: what is expected of it, and why: it is read beside what came of it.
     """
 
@@ -45,6 +47,7 @@ class Experiment(BaseModel):
     variants: dict[str, Share] = {}
     levels: dict[Annotated[int, Field(ge=0, le=3)], Share] = {}
     holdout: Share = 0.0
+    name: Text | None = None
     hypothesis: Text | None = None
 
     @model_validator(mode="after")
@@ -55,3 +58,7 @@ class Experiment(BaseModel):
         if len(self.levels) == 1:
             raise ValueError("a single detail level is compared with nothing | name another one, or drop levels")
         return self
+
+    def salt(self, draw: str) -> str:
+        """The salt of one of its draws: the test's name is part of it, where it has one."""
+        return f"{draw}/{self.name}" if self.name else draw

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 from flows.clock import midnight, moment
+from flows.draws import EVERYBODY
 from flows.errors import UsageError, nearest
 from flows.learning import cells
 from flows.learning.cells import HELD_OUT, TREATED, Design
@@ -150,7 +151,9 @@ def read_product_alone(workspace: Workspace, product: Product, since: date | Non
     with open_ledger(workspace.settings, read_only=True) as ledger:
         told = told_until(ledger)
         outcomes = frozenset((*outcomes_told(ledger), *(f"{VALUE}{name}" for name in values_told(ledger))))
-        return _read(ledger, product, workspace.settings, told, outcomes, since)
+        named = workspace.draws.named_since({name: workspace.tests[name] for name in (EVERYBODY, product.name)})
+        drawn_as = workspace.as_drawn(product), workspace.settings_drawn
+        return _read(ledger, *drawn_as, told, outcomes, since, named)
 
 
 def design_of(product: Product, settings: Settings) -> Design:
@@ -188,12 +191,13 @@ def _read(
     told: datetime | None,
     outcomes: AbstractSet[str],
     since: date | None,
+    named: date | None,
 ) -> ProductReadout:
     design, asked, within = design_of(product, settings), metrics(product), product.success.within
     nothing = ProductReadout(product.name, within / timedelta(days=1), asked, refused=_not_compared(product, design))
     now = moment(None, settings.zone)
     days = drawn(ledger, product.name)
-    begins = since or began(days, design)
+    begins = since or began(days.filter(pl.col("as_of") >= (named or date.min)), design)
     windows = _windows(days.filter(pl.col("as_of") >= begins)["as_of"], within, settings) if begins else None
     if begins is None or windows is None or windows.is_empty():
         nobody: dict[str, Code] = dict.fromkeys(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from flows.ledger.store import Ledger
 
@@ -60,6 +60,16 @@ def paced(
         asked=asked,
     )
     return found.cast(dict(PACE)), happened.cast(dict(HAPPENED))  # type: ignore[arg-type]
+
+
+def people_since(ledger: Ledger, product: str | None, since: date) -> int:
+    """How many people of marketing something was decided for from a day on, of a product, or of all (None)."""
+    rows = ledger.rows(
+        "SELECT count(DISTINCT person_key) AS people FROM decision WHERE as_of >= $since AND message_type = 'marketing' "
+        "AND coalesce(product = $product, true)",
+        {"product": product, "since": since},
+    )
+    return int(rows["people"].item())
 
 
 _FIRST = """

@@ -16,6 +16,7 @@ from flows.errors import LockedError, StateError
 from flows.learning.power import powers
 from flows.line.binding import Bound, bind
 from flows.line.carrying import check_ways
+from flows.line.drawing import ended, refuse_changed
 from flows.line.excluding import left_out_by
 from flows.line.rating import check_creep, creepy, ratings
 from flows.line.sources import existing_database
@@ -63,11 +64,12 @@ def check(workspace: Workspace) -> Report:
     """Check a workspace that could be loaded at all.
 
     Raises:
-        ProductError: a live product's review date has passed.
+        ProductError: a live product's review date has passed, or it would draw otherwise than its test that runs.
         TemplateError: some wording cannot be rendered, or comes out broken.
         CreepError: some wording scores above `creep_ceiling`.
         StatementError, DataError, CatalogueError: the SQL does not fit the warehouse's tables.
-        SettingError: a library or a file is missing without which a destination cannot be reached.
+        SettingError: the global holdout would be drawn otherwise than it is; or a library or a file is missing without which a
+            destination cannot be reached.
     """
     check_ways(workspace.settings)
     now = moment(None, workspace.settings.zone)
@@ -78,8 +80,9 @@ def check(workspace: Workspace) -> Report:
     bound = bind(workspace, path, now) if path is not None else Bound((), {}, {})
     for product in workspace.overdue(now.as_of):
         raise review_is_due(product)
+    refuse_changed(workspace)
     tests, unread = _tests(workspace)
-    warnings = (*_warnings(workspace, tried, now), *creepy(workspace, rated), *unread)
+    warnings = (*_warnings(workspace, tried, now), *creepy(workspace, rated), *ended(workspace), *unread)
     return Report(summaries(workspace, rated, bound.segments), left_out_by(workspace), tests, warnings, bound.files)
 
 

@@ -11,6 +11,7 @@ from flows.channels import target, targets
 from flows.channels.filing import Payload
 from flows.channels.recipients import rounds
 from flows.clock import present
+from flows.draws import EVERYBODY, begin_tests
 from flows.errors import PlanError
 from flows.keys import load_key
 from flows.ledger.claims import claim, verdicts
@@ -94,7 +95,13 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         with open_ledger(settings) as ledger:
             _check_fallen(ledger, workspace, plan, look)
             acted_on = (_acted_on(ledger, workspace, plan, part) for part in parts_of(folder))
-            start_run(ledger, plan, settings.name, plan_digest(folder), acted_on, settings.global_holdout)
+            if plan.order.corrects is None:  # what it corrects was drawn then
+                drawn = workspace.tests_drawn
+                begin_tests(
+                    settings, {name: drawn[name] for name in (EVERYBODY, *plan.order.products)}, plan.order.as_of
+                )
+            of_all = workspace.settings_drawn.global_holdout
+            start_run(ledger, plan, settings.name, plan_digest(folder), acted_on, of_all)
         mark(settings)  # before anything leaves: no backup of an earlier time can pass for the present
     return plan
 
@@ -110,7 +117,7 @@ def _acted_on(ledger: Ledger, workspace: Workspace, plan: Plan, part: str) -> pl
     delivered = _gone_by(carried(wanted, workspace.products, workspace.settings), planned)
     acted_on = pl.concat([delivered, _held_out(ledger, workspace, plan, decisions)])
     is_marketing = pl.col("message_type") == "marketing"
-    return acted_on.with_columns(is_held_of_all=pl.when(is_marketing).then(is_held_out(workspace.settings)))
+    return acted_on.with_columns(is_held_of_all=pl.when(is_marketing).then(is_held_out(workspace.settings_drawn)))
 
 
 def _gone_by(decisions: pl.DataFrame, planned: pl.DataFrame) -> pl.DataFrame:

@@ -17,6 +17,7 @@ from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
 from flows.line.binding import Bound, bind
 from flows.line.deciding import Past, decide
+from flows.line.drawing import kept
 from flows.line.excluding import read_left_out
 from flows.line.health import healthy_sources, sources_before
 from flows.line.listing import check_lists
@@ -144,6 +145,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         overdue=tuple(product.name for product in overdue),
         reviews={product.name: product.review_by for product in workspace.due_soon(moment.as_of)},
         paused={name: pause.why for name, pause in workspace.pauses.items()},
+        tests_kept=kept(workspace),
         seeds=_seeds(settings, chosen),
         targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
         audiences={} if request.products else dict(bound.audiences),
@@ -271,6 +273,7 @@ def _routed(workspace: Workspace, order: Order, part: int, product: Product, mad
     about, consent = made.candidates[product.name], made.bars.consent
     facts = guarded(mine, about, product, fields, workspace.catalogue, consent, order.moment)
     save(_missing(facts, product), to / MISSED_FOLDER / name)
+    product = workspace.as_drawn(product)
     facts = armed(facts, product, fields, settings.name)
     facts = spared(facts, pl.read_parquet(folder / "exposure.parquet"), product, fields, settings.exposure)
     if product.name in order.products:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows import reasons
+from flows.draws import of_everybody
 from flows.keys import Key, draw, drawn
 from flows.schemas import DECISIONS
 
@@ -110,15 +111,17 @@ def _drawn(decisions: pl.DataFrame, products: Sequence[Product], settings: Setti
     shares = {
         p.name: (1 - settings.global_holdout) * (1 - p.test.holdout) for p in products if p.message_type == "marketing"
     }
-    is_treated = draw(f"{settings.name}/global_holdout", person) >= settings.global_holdout
+    of_all = of_everybody(settings)
+    is_treated = draw(of_all.salt(f"{settings.name}/global_holdout"), person) >= of_all.holdout
     variant, share = pl.lit(None, dtype=pl.String), pl.lit(1.0)
     for product in products:
         mine = pl.col("product") == product.name
         if product.message_type == "marketing" and product.test.holdout:
-            kept = draw(f"{settings.name}/{product.name}/holdout", pl.when(mine).then(person)) >= product.test.holdout
+            salt = product.test.salt(f"{settings.name}/{product.name}/holdout")
+            kept = draw(salt, pl.when(mine).then(person)) >= product.test.holdout
             is_treated = is_treated & (~mine | kept)
         if product.test.variants:
-            u = draw(f"{settings.name}/{product.name}/variants", pl.when(mine).then(person))
+            u = draw(product.test.salt(f"{settings.name}/{product.name}/variants"), pl.when(mine).then(person))
             mine_variant, mine_share = drawn(product.test.variants, u)
             variant, share = (
                 pl.when(mine).then(mine_variant).otherwise(variant),
