@@ -40,13 +40,14 @@ class Begun(BaseModel):
     levels: dict[int, float] = {}
 
     def is_of(self, test: Experiment) -> bool:
-        """Whether a test is set as this one began."""
-        return (self.name, *self._shares) == (test.name, test.holdout, test.variants, test.levels)
+        """Whether a test is set as this one began. A holdout that is found is what it began with."""
+        holdout = self.holdout if test.is_automatic else test.holdout
+        return (self.name, *self._shares) == (test.name, holdout, test.variants, test.levels)
 
     def goes_on(self, test: Experiment) -> bool:
         """Whether this test goes on where another one is set: none of its arms was taken out, and the name is the same."""
         has_arms = bool(self.holdout or sum(share > 0 for share in self.variants.values()) > 1 or self.levels)
-        keeps_holdout = bool(test.holdout) or not self.holdout
+        keeps_holdout = bool(test.holdout) or test.is_automatic or not self.holdout
         return has_arms and keeps_holdout and self.name == test.name and not self._lost(test)
 
     def applied(self, test: Experiment) -> Experiment:
@@ -80,8 +81,11 @@ class Draws(BaseModel):
 
     def test(self, name: str, given: Experiment) -> Experiment:
         """By which shares people are drawn, where a test is set."""
-        begun = self.tests.get(name)
-        return begun.applied(given) if begun is not None and begun.goes_on(given) else given
+        return self.tests[name].applied(given) if self.runs(name, given) else given
+
+    def runs(self, name: str, given: Experiment) -> bool:
+        """Whether a test goes on, where one is set."""
+        return name in self.tests and self.tests[name].goes_on(given)
 
     def kept(self, given: Mapping[str, Experiment]) -> dict[str, Begun]:
         """The tests that go on though other shares are set."""
@@ -135,9 +139,8 @@ def begin_tests(settings: Settings, drawn: Mapping[str, Experiment], as_of: date
 
 
 def _begun(known: Begun | None, test: Experiment, as_of: date) -> Begun:
-    if known is not None and known.is_of(test):
-        return known
-    return Begun(since=as_of, name=test.name, holdout=test.holdout, variants=test.variants, levels=test.levels)
+    begun = Begun(since=as_of, name=test.name, holdout=test.holdout, variants=test.variants, levels=test.levels)
+    return known if known is not None and known.model_copy(update={"since": as_of}) == begun else begun
 
 
 def _percent(share: float) -> str:

@@ -122,6 +122,15 @@ class Workspace:
         holdout = self.draws.test(EVERYBODY, of_everybody(self.settings)).holdout
         return self.settings.model_copy(update={"global_holdout": holdout})
 
+    def holding_out(self, shares: Mapping[str, float]) -> Workspace:
+        """The workspace with the holdouts that were found for products that have them found, until their tests begin."""
+        found = {
+            name: product.model_copy(update={"test": product.test.model_copy(update={"holdout": shares[name]})})
+            for name, product in self.products.items()
+            if name in shares and product.test.is_automatic
+        }
+        return replace(self, products={**self.products, **found}) if found else self
+
     def live(self, as_of: date) -> list[Product]:
         """The products that speak on a day, by name."""
         return [product for product in self.products.values() if product.is_live(as_of)]

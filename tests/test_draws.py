@@ -45,6 +45,9 @@ def settings(tmp_path):
         ({"levels": {0: 0.5, 2: 0.5}}, {"levels": {0: 0.5, 1: 0.5}}, False),
         ({"holdout": 0.1, "variants": HALVES}, {"variants": HALVES}, False),
         ({}, {"holdout": 0.1}, False),
+        ({"holdout": 0.05}, {"holdout": "auto", "variants": HALVES}, True),
+        ({"variants": HALVES}, {"holdout": "auto"}, False),
+        ({}, {"holdout": "auto"}, False),
         ({"variants": {"a": 1.0}}, {"variants": HALVES}, False),
     ],
 )
@@ -67,6 +70,23 @@ def test_what_is_set_as_it_began_is_neither_kept_nor_ended():
     draws = Draws(tests={"care": Begun(since=FIRST, holdout=0.1, variants=HALVES)})
     assert (draws.kept({"care": same}), draws.ended({"care": same}), draws.test("care", same)) == ({}, {}, same)
     assert draws.kept({"other": made()}) == {}
+
+
+def test_a_holdout_that_is_found_is_what_its_test_began_with():
+    found = made(holdout="auto")
+    assert (found.holdout, found.is_automatic) == (0.0, True)
+    draws = Draws(tests={"care": Begun(since=FIRST, holdout=0.05)})
+    assert draws.test("care", found).holdout == 0.05
+    assert (draws.kept({"care": found}), draws.ended({"care": found})) == ({}, {})
+    with pytest.raises(ValueError, match="this is not a share"):
+        made(holdout="automatic")
+
+
+def test_a_holdout_that_is_found_later_begins_a_test(settings):
+    found = made(holdout="auto")
+    begin_tests(settings, {"care": found}, FIRST)
+    begin_tests(settings, {"care": found.model_copy(update={"holdout": 0.02})}, LATER)
+    assert read_draws(settings).tests == {"care": Begun(since=LATER, holdout=0.02)}
 
 
 def test_tests_keep_their_first_day_and_other_shares_begin_another(settings):

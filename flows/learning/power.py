@@ -96,6 +96,7 @@ class Power:
         assumed: successes of which the history does not tell: they are taken to happen to one in ten.
         tried: what is set: the people held out, by the setting and by the product; variants against the first; detail levels
             against the lowest, as if of everybody all were known.
+        is_automatic: whether the holdout is found by itself: what would pay begins with the next run.
         would_pay: what is not set, and would pay: the smallest holdout of the product's own, and two variants of a half each.
     """
 
@@ -105,6 +106,7 @@ class Power:
     assumed: tuple[Role, ...]
     tried: tuple[Found, ...]
     would_pay: tuple[Found, ...]
+    is_automatic: bool = False
 
 
 def powers(workspace: Workspace) -> tuple[Power, ...]:
@@ -113,8 +115,8 @@ def powers(workspace: Workspace) -> tuple[Power, ...]:
     Raises:
         LockedError, StateError: the history cannot be read.
     """
-    products = [product for product in workspace.products.values() if product.message_type == "marketing"]
-    settings = workspace.settings
+    marketing = [product for product in workspace.products.values() if product.message_type == "marketing"]
+    products, settings = [workspace.as_drawn(product) for product in marketing], workspace.settings_drawn
     known = paces(products, settings) if products and settings.ledger.exists() else {}
     return tuple(power(product, settings, known.get(product.name, Pace())) for product in products)
 
@@ -130,6 +132,7 @@ def power(product: Product, settings: Settings, pace: Pace) -> Power:
         assumed=tuple(role for role in asked.rates if role not in pace.rates),
         tried=tried,
         would_pay=tuple(_would_pay(product, settings, asked)) if pace.people_a_day is not None else (),
+        is_automatic=product.test.is_automatic,
     )
 
 
@@ -149,6 +152,20 @@ def trials(product: Product, settings: Settings) -> Iterator[Trial]:
 def held_share(of_all: float, of_product: float) -> float:
     """The share of people who are held out of a product, by the setting or by the product: two draws of their own."""
     return 1 - (1 - of_all) * (1 - of_product)
+
+
+def smallest_holdouts(workspace: Workspace, products: Sequence[Product]) -> dict[str, float]:
+    """The smallest holdout of its own with which a test of a product pays, by name; 0: none does, or none is needed for it.
+
+    Raises:
+        LockedError, StateError: the history cannot be read.
+    """
+    settings = workspace.settings_drawn
+    known = paces(products, settings) if products and settings.ledger.exists() else {}
+    return {
+        product.name: _smallest_holdout(settings, _asked(product, settings, known.get(product.name, Pace())))
+        for product in products
+    }
 
 
 def paces(products: Sequence[Product], settings: Settings) -> dict[str, Pace]:
@@ -224,11 +241,18 @@ def _asked(product: Product, settings: Settings, pace: Pace) -> _Asked:
 
 def _would_pay(product: Product, settings: Settings, asked: _Asked) -> Iterator[Found]:
     test = product.test
-    if not test.holdout and not (settings.global_holdout and asked.found(_holdout(settings, 0)).pays):
-        yield from [each for share in HOLDOUTS if (each := asked.found(_holdout(settings, share))).pays][:1]
+    smallest = 0.0 if test.holdout else _smallest_holdout(settings, asked)
+    if smallest:
+        yield asked.found(_holdout(settings, smallest))
     if len(test.variants) < 2:
         halves = asked.found(Trial("variants: two of 50%", 0.5, 1 - held_share(settings.global_holdout, test.holdout)))
         yield from [halves] if halves.pays else []
+
+
+def _smallest_holdout(settings: Settings, asked: _Asked) -> float:
+    if settings.global_holdout and asked.found(_holdout(settings, 0)).pays:
+        return 0.0
+    return next((share for share in HOLDOUTS if asked.found(_holdout(settings, share)).pays), 0.0)
 
 
 def _in_time(days: int | None) -> bool:

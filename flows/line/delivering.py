@@ -31,6 +31,7 @@ from flows.line.batches import (
     reasons_of,
 )
 from flows.line.budgeting import budgeted_by_day, over_today
+from flows.line.drawing import refuse_stale
 from flows.line.excluding import is_held_out
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
@@ -74,6 +75,7 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     plan = read_plan(settings, run_id)
     check_deliverable(plan, expected)
     check_current(workspace, plan.order)
+    refuse_stale(workspace.holding_out(plan.order.holdouts), plan.order)
     if _is_over(workspace, plan) and not allow_past:
         raise PlanError(run_id, f"{plan.order.as_of} is over", "to deliver for a past day add --allow-past")
     check_lists(settings)
@@ -96,7 +98,7 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
             _check_fallen(ledger, workspace, plan, look)
             acted_on = (_acted_on(ledger, workspace, plan, part) for part in parts_of(folder))
             if plan.order.corrects is None:  # what it corrects was drawn then
-                drawn = workspace.tests_drawn
+                drawn = workspace.holding_out(plan.order.holdouts).tests_drawn
                 begin_tests(
                     settings, {name: drawn[name] for name in (EVERYBODY, *plan.order.products)}, plan.order.as_of
                 )

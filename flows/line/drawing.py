@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 from flows.clock import moment
 from flows.draws import EVERYBODY
-from flows.errors import LockedError, ProductError, SettingError, StateError
+from flows.errors import LockedError, PlanError, ProductError, SettingError, StateError
+from flows.learning.power import smallest_holdouts
 from flows.ledger.paces import people_since
 from flows.ledger.store import open_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     from flows.draws import Begun
+    from flows.plan import Order
     from flows.workspace import Workspace
 
 HOLDOUT = "global_holdout"
@@ -24,6 +27,32 @@ def kept(workspace: Workspace) -> dict[str, str]:
     """The tests that go on though other shares are set, by product or `HOLDOUT`: since when, and by which shares."""
     running = workspace.draws.kept(workspace.tests)
     return {name or HOLDOUT: f"{begun.told}, since {begun.since}" for name, begun in running.items()}
+
+
+def found_holdouts(workspace: Workspace, as_of: date, *, is_whole: bool) -> dict[str, float]:
+    """The holdouts of products that have them found, as a run draws by them: of a test that runs, else the smallest that pays.
+
+    Args:
+        workspace: with its history.
+        as_of: the day of the run.
+        is_whole: whether it is about everybody; a run for a few begins no test.
+
+    Raises:
+        LockedError, StateError: the history cannot be read.
+    """
+    mine = [product for product in workspace.live(as_of) if product.test.is_automatic]
+    running = {product.name for product in mine if workspace.draws.runs(product.name, product.test)}
+    open_ones = [product for product in mine if product.name not in running and product.message_type == "marketing"]
+    found = smallest_holdouts(workspace, open_ones) if is_whole else {}
+    return {product.name: found.get(product.name, workspace.as_drawn(product).test.holdout) for product in mine}
+
+
+def refuse_stale(workspace: Workspace, order: Order) -> None:
+    """Refuse a plan that was drawn by another holdout than was found meanwhile. Raises PlanError."""
+    for name, share in order.holdouts.items():
+        if workspace.tests_drawn[name].holdout != share:
+            what = f"a test of {name} has begun since this plan was made, and holds out another share"
+            raise PlanError(order.run_id, what, "make a new plan")
 
 
 def refuse_changed(workspace: Workspace) -> None:

@@ -24,7 +24,8 @@ def power_lines(power: Power) -> Iterator[str]:
     yield f"{power.product} tests · {_known(power)}"
     yield from (f"  {found.what} {_said(found)}" for found in power.tried)
     for found in power.would_pay:
-        yield f"  {found.what} in product.yaml would pay: {_days(found)}"
+        is_next = power.is_automatic and found.what.startswith("holdout")
+        yield f"  {found.what} {'begins with the next run' if is_next else 'in product.yaml would pay'}: {_days(found)}"
     if power.people_a_week is not None and not any(each.pays for each in (*power.tried, *power.would_pay)):
         yield f"  no holdout of up to {max(HOLDOUTS):.0%} would pay, nor would two variants"
 
