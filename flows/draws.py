@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EVERYBODY = ""
 """What the holdout of all products stands under, beside the products' own tests: no product is called so."""
 _FILE = "tests.json"
+_SHARES = ("holdout", "usual", "variants", "levels")
 
 
 class Begun(BaseModel):
@@ -28,7 +29,8 @@ class Begun(BaseModel):
     Attributes:
         since: the day of the first decisions that were drawn so.
         name: what product.yaml called it.
-        holdout, variants, levels: arm -> its share.
+        holdout, usual: the share of people in that arm.
+        variants, levels: arm -> its share.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,35 +38,39 @@ class Begun(BaseModel):
     since: date
     name: str | None = None
     holdout: float = 0.0
+    usual: float = 0.0
     variants: dict[str, float] = {}
     levels: dict[int, float] = {}
 
     def is_of(self, test: Experiment) -> bool:
         """Whether a test is set as this one began. A holdout that is found is what it began with."""
         holdout = self.holdout if test.is_automatic else test.holdout
-        return (self.name, *self._shares) == (test.name, holdout, test.variants, test.levels)
+        return (self.name, *self._shares) == (test.name, holdout, test.usual, test.variants, test.levels)
 
     def goes_on(self, test: Experiment) -> bool:
         """Whether this test goes on where another one is set: none of its arms was taken out, and the name is the same."""
-        has_arms = bool(self.holdout or sum(share > 0 for share in self.variants.values()) > 1 or self.levels)
+        has_variants = sum(share > 0 for share in self.variants.values()) > 1
+        has_arms = bool(self.holdout or self.usual or has_variants or self.levels)
         keeps_holdout = bool(test.holdout) or test.is_automatic or not self.holdout
-        return has_arms and keeps_holdout and self.name == test.name and not self._lost(test)
+        keeps_usual = bool(test.usual) or not self.usual
+        return has_arms and keeps_holdout and keeps_usual and self.name == test.name and not self._lost(test)
 
     def applied(self, test: Experiment) -> Experiment:
         """What is set, drawn by the shares of this test."""
-        return test.model_copy(update={"holdout": self.holdout, "variants": self.variants, "levels": self.levels})
+        return test.model_copy(update=dict(zip(_SHARES, self._shares, strict=True)))
 
     @property
     def told(self) -> str:
         """Its shares, for people."""
         arms = [f"holdout {_percent(self.holdout)}"] if self.holdout else []
+        arms += [f"business as usual {_percent(self.usual)}"] if self.usual else []
         arms += [f"{name} {_percent(share)}" for name, share in self.variants.items()]
         arms += [f"detail level {level} {_percent(share)}" for level, share in self.levels.items()]
         return ", ".join(arms)
 
     @property
-    def _shares(self) -> tuple[float, dict[str, float], dict[int, float]]:
-        return self.holdout, self.variants, self.levels
+    def _shares(self) -> tuple[float, float, dict[str, float], dict[int, float]]:
+        return self.holdout, self.usual, self.variants, self.levels
 
     def _lost(self, test: Experiment) -> bool:
         """Whether people are in a variant or at a level that nobody is to be in any more."""
@@ -139,7 +145,7 @@ def begin_tests(settings: Settings, drawn: Mapping[str, Experiment], as_of: date
 
 
 def _begun(known: Begun | None, test: Experiment, as_of: date) -> Begun:
-    begun = Begun(since=as_of, name=test.name, holdout=test.holdout, variants=test.variants, levels=test.levels)
+    begun = Begun(since=as_of, name=test.name, **{share: getattr(test, share) for share in _SHARES})
     return known if known is not None and known.model_copy(update={"since": as_of}) == begun else begun
 
 

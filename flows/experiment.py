@@ -11,6 +11,8 @@ from flows.documents import STRICT, Text
 from flows.durations import SHARE_SHAPE, Duration, Share
 
 AUTOMATIC = "auto"
+USUAL = "usual"
+"""What the decisions are called, as a variant, of those who get nothing, since another system treats them as it always has."""
 _HOLDOUT_SHAPE = {"anyOf": [*SHARE_SHAPE["anyOf"], {"const": AUTOMATIC}], "examples": ["10 %", AUTOMATIC]}
 
 
@@ -43,6 +45,8 @@ class Experiment(BaseModel):
         holdout: the share of people who get nothing of this product; `auto` holds out the smallest of 2, 5 and 10 % that pays by
             the power check, and nobody where the global holdout is enough, or none would do.
         is_automatic: whether product.yaml has `auto` there. The share is what was found for it, 0 as long as nothing was.
+        usual: the share, of those who are not held out, who get nothing of this product since another system or campaign treats
+            them as it did before: business as usual, as a third arm.
         name: of the test. While one runs its shares hold, until an arm of it is taken out; another name begins another test at
             once, in which everybody is drawn anew.
         hypothesis: what is expected of it, and why: it is read beside what came of it.
@@ -54,6 +58,7 @@ class Experiment(BaseModel):
     levels: dict[Annotated[int, Field(ge=0, le=3)], Share] = {}
     holdout: Annotated[Share, WithJsonSchema(_HOLDOUT_SHAPE)] = 0.0
     is_automatic: SkipJsonSchema[bool] = False
+    usual: Share = 0.0
     name: Text | None = None
     hypothesis: Text | None = None
 
@@ -68,6 +73,8 @@ class Experiment(BaseModel):
         for name, shares in (("variants", self.variants), ("levels", self.levels)):
             if shares and abs(sum(shares.values()) - 1) > 1e-9:
                 raise ValueError(f"the shares of the {name} do not add up to 100 % | mend the shares")
+        if self.usual and USUAL in self.variants:
+            raise ValueError(f"a variant cannot be called '{USUAL}' beside `usual` | rename it, and its words")
         if len(self.levels) == 1:
             raise ValueError("a single detail level is compared with nothing | name another one, or drop levels")
         return self

@@ -94,8 +94,8 @@ class Power:
         people_a_week: by the history; None: it does not tell.
         rates: success -> how often it happens, by the history.
         assumed: successes of which the history does not tell: they are taken to happen to one in ten.
-        tried: what is set: the people held out, by the setting and by the product; variants against the first; detail levels
-            against the lowest, as if of everybody all were known.
+        tried: what is set: the people held out, by the setting and by the product; business as usual; variants against the
+            first; detail levels against the highest, as if of everybody all were known.
         is_automatic: whether the holdout is found by itself: what would pay begins with the next run.
         would_pay: what is not set, and would pay: the smallest holdout of the product's own, and two variants of a half each.
     """
@@ -139,14 +139,17 @@ def power(product: Product, settings: Settings, pace: Pace) -> Power:
 def trials(product: Product, settings: Settings) -> Iterator[Trial]:
     """What is set for a product, each against its control."""
     held = held_share(settings.global_holdout, product.test.holdout)
-    if 0 < held < 1:
-        yield Trial(f"holdout of {100 * held:.3g} %", held)
+    usual, treated = product.test.usual, (1 - held) * (1 - product.test.usual)
+    if held and treated:
+        yield Trial(f"holdout of {100 * held:.3g} %", held / (held + treated), held + treated)
+    if usual and treated:
+        yield Trial(f"business as usual of {100 * usual:.3g} %", usual, 1 - held)
     arms = [(f"variant {name}", share) for name, share in product.test.variants.items()]
-    levels = [(f"detail level {level}", share) for level, share in sorted(product.test.levels.items())]
+    levels = [(f"detail level {level}", share) for level, share in sorted(product.test.levels.items(), reverse=True)]
     for (_, control), *others in (each for each in (arms, levels) if each):
         for what, share in others:
             if control and share:
-                yield Trial(what, control / (control + share), (1 - held) * (control + share))
+                yield Trial(what, control / (control + share), treated * (control + share))
 
 
 def held_share(of_all: float, of_product: float) -> float:

@@ -79,10 +79,10 @@ def test_the_people_of_both_arms_are_counted_and_the_time_of_the_last_one(tiny):
     )
 
 
-def test_what_is_set_is_told_by_itself_and_levels_against_the_lowest(tiny):
+def test_what_is_set_is_told_by_itself_and_levels_against_the_highest(tiny):
     test = '{"holdout": 0.1, "variants": {"a": 0.5, "b": 0.3, "c": 0.2}, "levels": {"2": 0.5, "0": 0.5}}'
     found = told(tiny, test, Pace(1_000, RATES), global_holdout=0.05)
-    assert [each.what for each in found.tried] == ["holdout of 14.5 %", "variant b", "variant c", "detail level 2"]
+    assert [each.what for each in found.tried] == ["holdout of 14.5 %", "variant b", "variant c", "detail level 0"]
     assert held_share(0.05, 0.1) == pytest.approx(0.145)
     assert (told(tiny).tried, told(tiny, global_holdout=1.0).tried) == ((), ())
 
