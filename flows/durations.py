@@ -40,7 +40,7 @@ _DURATION_SHAPE = {
     "pattern": r"^(?!0+(\.0+)?\s)\d+(\.\d+)?\s+(minute|hour|day|week)s?$",
     "examples": ["36 hours", "5 days"],
 }
-_SHARE_SHAPE = {
+SHARE_SHAPE: dict[str, list[object]] = {
     "anyOf": [
         {"type": "number", "minimum": 0, "maximum": 1},
         {"type": "string", "pattern": r"^((100(\.0+)?|\d{1,2}(\.\d+)?)\s*%|0(\.\d+)?|1(\.0+)?)$"},
@@ -49,7 +49,7 @@ _SHARE_SHAPE = {
 }
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema(_DURATION_SHAPE)]
-Share = Annotated[float, BeforeValidator(_share), WithJsonSchema(_SHARE_SHAPE)]
+Share = Annotated[float, BeforeValidator(_share), WithJsonSchema(SHARE_SHAPE)]
 
 
 def spoken(duration: timedelta) -> str:

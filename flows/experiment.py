@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, WithJsonSchema, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from flows.documents import STRICT, Text
-from flows.durations import Duration, Share
+from flows.durations import SHARE_SHAPE, Duration, Share
+
+AUTOMATIC = "auto"
+USUAL = "usual"
+"""What the decisions are called, as a variant, of those who get nothing, since another system treats them as it always has."""
+_HOLDOUT_SHAPE = {"anyOf": [*SHARE_SHAPE["anyOf"], {"const": AUTOMATIC}], "examples": ["10 %", AUTOMATIC]}
 
 
 class Success(BaseModel):
@@ -36,7 +42,13 @@ class Experiment(BaseModel):
         variants: name -> the share of people who get these words; together 100 %.
         levels: detail level, 0 to 3 -> the share of people who are shown no more than that, of those of whom everything is known
             that the highest of these levels shows; together 100 %.
-        holdout: the share of people who get nothing of this product.
+        holdout: the share of people who get nothing of this product; `auto` holds out the smallest of 2, 5 and 10 % that pays by
+            the power check, and nobody where the global holdout is enough, or none would do.
+        is_automatic: whether product.yaml has `auto` there. The share is what was found for it, 0 as long as nothing was.
+        usual: the share, of those who are not held out, who get nothing of this product since another system or campaign treats
+            them as it did before: business as usual, as a third arm.
+        name: of the test. While one runs its shares hold, until an arm of it is taken out; another name begins another test at
+            once, in which everybody is drawn anew.
         hypothesis: what is expected of it, and why: it is read beside what came of it.
     """
 
@@ -44,14 +56,29 @@ class Experiment(BaseModel):
 
     variants: dict[str, Share] = {}
     levels: dict[Annotated[int, Field(ge=0, le=3)], Share] = {}
-    holdout: Share = 0.0
+    holdout: Annotated[Share, WithJsonSchema(_HOLDOUT_SHAPE)] = 0.0
+    is_automatic: SkipJsonSchema[bool] = False
+    usual: Share = 0.0
+    name: Text | None = None
     hypothesis: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_found(cls, given: Any) -> Any:  # noqa: ANN401
+        is_automatic = isinstance(given, dict) and given.get("holdout") == AUTOMATIC
+        return {**given, "holdout": 0.0, "is_automatic": True} if is_automatic else given
 
     @model_validator(mode="after")
     def _shares_add_up(self) -> Experiment:
         for name, shares in (("variants", self.variants), ("levels", self.levels)):
             if shares and abs(sum(shares.values()) - 1) > 1e-9:
                 raise ValueError(f"the shares of the {name} do not add up to 100 % | mend the shares")
+        if self.usual and USUAL in self.variants:
+            raise ValueError(f"a variant cannot be called '{USUAL}' beside `usual` | rename it, and its words")
         if len(self.levels) == 1:
             raise ValueError("a single detail level is compared with nothing | name another one, or drop levels")
         return self
+
+    def salt(self, draw: str) -> str:
+        """The salt of one of its draws: the test's name is part of it, where it has one."""
+        return f"{draw}/{self.name}" if self.name else draw

@@ -290,6 +290,8 @@ def _planned(workspace: Workspace, request: Request, what: What, workers: Cluste
         log.warning("%s speaks until %s and no longer: its review date", product, day)
     for product, why in order.paused.items():
         log.warning("%s is left out, since it is paused: %s", product, why)
+    for name, shares in order.tests_kept.items():
+        log.warning("%s: a test goes on though other shares are set: %s", name, shares)
     run_id = order.run_id
     decided = _each(workspace, order, plan_part, range(order.parts), workers)
     parts = _once(workers, meet, folder=folder, run_id=run_id, totals=[each.found for each in decided])

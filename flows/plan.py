@@ -64,6 +64,8 @@ class Order(_Kept):
         overdue: products that are left out, because their review date has passed.
         reviews: products that somebody has to look at within two weeks -> the last day on which they speak otherwise.
         paused: products that are left out until a person has looked -> why.
+        tests_kept: products, or the setting `global_holdout`, whose test goes on though other shares are set -> its shares.
+        holdouts: products whose holdout is found by the power check -> the share of people that this run holds out of them.
         seeds: channel -> how many seed addresses get a copy of each kind of message.
         targeted: segment -> the dimensions that decide who is in it.
         audiences: those that campaigns leave out and that the run looks at -> the dimensions that decide who is in each.
@@ -92,6 +94,8 @@ class Order(_Kept):
     overdue: tuple[str, ...] = ()
     reviews: dict[str, date] = {}
     paused: dict[str, str] = {}
+    tests_kept: dict[str, str] = {}
+    holdouts: dict[str, float] = {}
     seeds: dict[str, int] = {}
     targeted: dict[str, tuple[str, ...]] = {}
     audiences: dict[str, tuple[str, ...]] = {}

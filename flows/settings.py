@@ -172,6 +172,7 @@ class Settings(BaseModel):
         locale: the language of words without a locale in their file name.
         default_region: ISO country for telephone numbers of customers without a country.
         global_holdout: share of people who get no marketing, so that effects can be measured.
+        holdout_name: another name draws it anew, and by another share; while it runs its share holds.
         exclude_held_out: whether ad platforms are told who of those that agreed to ads is held out, so that campaigns that
             run anyway can leave them out.
         largest_fall: a source that lost more than this share of its rows since the last run stops the run; so does a product
@@ -231,6 +232,7 @@ class Settings(BaseModel):
     locale: str = "en"
     default_region: str | None = None
     global_holdout: Share = 0.05
+    holdout_name: str = ""
     exclude_held_out: bool = False  # nobody is handed over, and no new kind of file comes, unless somebody asks for it
     largest_fall: Share = 0.5
     largest_rise: float = Field(default=1.0, ge=0)

@@ -13,6 +13,7 @@ from flows.budget import Usage, check_audience, check_product, usage
 from flows.catalogue import Catalogue, Segment, read_catalogue, read_segment
 from flows.channels import CHANNELS, Channel, Target, target
 from flows.digests import digest_of
+from flows.draws import EVERYBODY, Draws, of_everybody, read_draws
 from flows.errors import ProductError, SettingError, nearest
 from flows.openpgp import check_certificate
 from flows.pauses import paused
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from flows.experiment import Experiment
     from flows.pauses import Pause
     from flows.words import Layout, Words
 
@@ -78,6 +80,7 @@ class Workspace:
         queries: the SQL of the segments of all products.
         audiences: key -> people whom ad campaigns that run anyway leave out.
         pauses: product -> why it says nothing until a person has looked, whatever its product.yaml says; its status is paused.
+        draws: the tests that have begun: by their shares people are drawn.
     """
 
     settings: Settings
@@ -89,11 +92,44 @@ class Workspace:
     queries: Queries
     audiences: Mapping[str, Audience] = field(default_factory=dict)
     pauses: Mapping[str, Pause] = field(default_factory=dict)
+    draws: Draws = field(default_factory=Draws)
 
     @property
     def purposes(self) -> dict[str, Product | Audience]:
         """All that people are spoken to, or handed over, for, by what stands in `product`."""
         return {**self.products, **self.audiences}
+
+    @property
+    def tests(self) -> dict[str, Experiment]:
+        """What is set to be tried, by product; under `EVERYBODY` the holdout of all of them."""
+        return {
+            EVERYBODY: of_everybody(self.settings),
+            **{name: product.test for name, product in self.products.items()},
+        }
+
+    @property
+    def tests_drawn(self) -> dict[str, Experiment]:
+        """By which shares people are drawn, as `tests`: a test that runs keeps those that it began with."""
+        return {name: self.draws.test(name, test) for name, test in self.tests.items()}
+
+    def as_drawn(self, product: Product) -> Product:
+        """A product with the shares by which people are drawn for it."""
+        return product.model_copy(update={"test": self.draws.test(product.name, product.test)})
+
+    @property
+    def settings_drawn(self) -> Settings:
+        """The settings with the share of people that is held out of all products."""
+        holdout = self.draws.test(EVERYBODY, of_everybody(self.settings)).holdout
+        return self.settings.model_copy(update={"global_holdout": holdout})
+
+    def holding_out(self, shares: Mapping[str, float]) -> Workspace:
+        """The workspace with the holdouts that were found for products that have them found, until their tests begin."""
+        found = {
+            name: product.model_copy(update={"test": product.test.model_copy(update={"holdout": shares[name]})})
+            for name, product in self.products.items()
+            if name in shares and product.test.is_automatic
+        }
+        return replace(self, products={**self.products, **found}) if found else self
 
     def live(self, as_of: date) -> list[Product]:
         """The products that speak on a day, by name."""
@@ -148,7 +184,7 @@ class Workspace:
         return hashlib.sha256(f"{self._files_digest}{self.deciding_settings}".encode()).hexdigest()
 
     def is_current(self) -> bool:
-        """Whether SQL, words and pauses are still as they were when `inputs_digest` was first asked for."""
+        """Whether SQL, words, pauses and tests are still as they were when `inputs_digest` was first asked for."""
         return self._files_digest == self._digest_of_files()
 
     @cached_property
@@ -157,7 +193,8 @@ class Workspace:
 
     def _digest_of_files(self) -> str:
         files = digest_of(self._files("sql/**/*.sql", "sql/**/*.yaml", "templates/**/*"))
-        return " ".join([files, *paused(self.settings)])
+        kept = (begun.model_dump_json() for begun in read_draws(self.settings).kept(self.tests).values())
+        return " ".join([files, *paused(self.settings), *kept])
 
     @property
     def deciding_settings(self) -> str:
@@ -168,7 +205,8 @@ class Workspace:
         """These words, this SQL and what decides, with the warehouse, the history and the key of another version."""
         found = {name: getattr(other.settings, name) for name in _UNDECIDING if name != "workspace"}
         products = _stopped(self.products, other.pauses)
-        return replace(self, settings=self.settings.model_copy(update=found), products=products, pauses=other.pauses)
+        settings = self.settings.model_copy(update=found)
+        return replace(self, settings=settings, products=products, pauses=other.pauses, draws=other.draws)
 
     def product_digest(self, product: Product) -> str:
         """One SHA-256 over all inputs of a product: what its version is a version of."""
@@ -223,6 +261,7 @@ def load_workspace(folder: Path) -> Workspace:
         catalogue=catalogue,
         products=products,
         pauses=pauses,
+        draws=read_draws(settings),
         segments=segments,
         words={name: read_product_words(product, templates, settings.locale) for name, product in products.items()},
         layouts=read_layouts(

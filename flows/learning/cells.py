@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from flows.experiment import USUAL as _USUAL
 from flows.learning.contrasts import Interval
 from flows.learning.moments import Moments
 from flows.learning.sequential import shares_evidence
@@ -25,6 +26,8 @@ HELD_OUT, TREATED = "held out", "treated"
 AMOUNTS = ("total", "spread", "cubes", "fourths")
 """Of those of a cell who have an amount: their sum, that of the squares of how far each is from their mean, that of the third
 and of the fourth powers."""
+USUAL = "business as usual"
+"""The arm of those who get nothing of ours, since another system treats them as it always has."""
 _LEVEL = "level "
 
 
@@ -47,20 +50,34 @@ class Design:
         held_out: the probability of being held out, of all products or of this one.
         variants: name -> its share of those who are not; empty: all get the same words.
         levels: detail level -> its share of those who are in the test of these; empty: there is none.
+        usual: the share, of those who are not held out, whom another system treats.
     """
 
     held_out: float
     variants: Mapping[str, float]
     levels: Mapping[int, float] = field(default_factory=dict)
+    usual: float = 0.0
+
+    @property
+    def treated(self) -> float:
+        """The probability of being treated by us."""
+        return (1 - self.held_out) * (1 - self.usual)
 
     def propensity(self) -> pl.Expr:
         """The probability of a row of `DRAWN`, as it is set; null for a draw that is not in it."""
-        treated = 1 - self.held_out
+        treated = self.treated
         shares = {name: treated * share for name, share in self.variants.items()}
         drawn = pl.col("variant").replace_strict(shares, default=None, return_dtype=pl.Float64)
         plain = pl.when(pl.col("variant").is_null()).then(pl.lit(treated))
         held = pl.lit(self.held_out if self.held_out else None, dtype=pl.Float64)
-        return pl.when("is_held_out").then(held).otherwise((drawn if self.variants else plain) * self.level_share())
+        usual = pl.lit((1 - self.held_out) * self.usual if self.usual else None, dtype=pl.Float64)
+        return (
+            pl.when(is_usual())
+            .then(usual)
+            .when("is_held_out")
+            .then(held)
+            .otherwise((drawn if self.variants else plain) * self.level_share())
+        )
 
     def level_share(self) -> pl.Expr:
         """The probability of the detail level of a row of `DRAWN`: 1 for who is not in the test of these."""
@@ -79,6 +96,11 @@ class Design:
         return [(level_arm(highest), level_arm(level)) for level in lower]
 
 
+def is_usual() -> pl.Expr:
+    """Whether another system treats the people of a cell."""
+    return pl.col("is_held_out") & (pl.col("variant") == _USUAL).fill_null(value=False)
+
+
 def weighed(people: pl.DataFrame, design: Design) -> pl.DataFrame:
     """`CELL` and `people`, with probabilities.
 
@@ -89,12 +111,15 @@ def weighed(people: pl.DataFrame, design: Design) -> pl.DataFrame:
         people: `CELL` and `people`, of draws that are in the design.
         design: what is set, for days on which nobody was held out.
     """
-    of_day = people.filter("is_held_out").group_by("as_of").agg(pl.col("propensity").first().alias("held"))
+    held, usual = (pl.col("propensity").filter(who).first() for who in (~is_usual(), is_usual()))
+    rest = design.usual
+    untreated = [held + usual, held + (1 - held) * rest, *([1 - usual / rest * (1 - rest)] if rest else [])]
+    of_day = people.filter("is_held_out").group_by("as_of").agg(pl.coalesce(untreated).alias("held"))
     joined = people.join(of_day, on="as_of", how="left", maintain_order="left")
     return joined.with_columns(
         arm_propensity=pl.col("propensity") / design.level_share(),
         level_propensity=pl.col("propensity") / design.variant_share(),
-        treated_propensity=1 - pl.col("held").fill_null(design.held_out),
+        treated_propensity=1 - pl.col("held").fill_null(1 - design.treated),
     ).drop("held")
 
 
@@ -105,7 +130,8 @@ def of_arm(cells: pl.DataFrame, arm: str) -> pl.DataFrame:
     level = level_of(arm)
     if level is not None:
         return cells.filter(pl.col("drawn_level") == level).with_columns(weight=1 / pl.col("level_propensity"))
-    is_mine = pl.col("is_held_out") if arm == HELD_OUT else pl.col("variant") == arm
+    is_held = pl.col("is_held_out") & ~is_usual()
+    is_mine = {HELD_OUT: is_held, USUAL: is_usual()}.get(arm, ~pl.col("is_held_out") & (pl.col("variant") == arm))
     return cells.filter(is_mine).with_columns(weight=1 / pl.col("arm_propensity"))
 
 
@@ -202,10 +228,16 @@ def shares_p(people: pl.DataFrame, design: Design) -> float:
         people: as `weighed` makes it. Days that were drawn otherwise than others are weighed by themselves.
         design: what is set, for arms of which a day has nobody.
     """
-    treated = 1 - design.held_out
     meant = {HELD_OUT: design.held_out} if design.held_out else {}
-    meant |= {name: treated * share for name, share in (design.variants or {TREATED: 1.0}).items()}
-    arm = pl.when("is_held_out").then(pl.lit(HELD_OUT)).otherwise(pl.col("variant").fill_null(TREATED))
+    meant |= {USUAL: (1 - design.held_out) * design.usual} if design.usual else {}
+    meant |= {name: design.treated * share for name, share in (design.variants or {TREATED: 1.0}).items()}
+    arm = (
+        pl.when(is_usual())
+        .then(pl.lit(USUAL))
+        .when("is_held_out")
+        .then(pl.lit(HELD_OUT))
+        .otherwise(pl.col("variant").fill_null(TREATED))
+    )
     return _shares_p(people.with_columns(arm=arm, drawn_by="arm_propensity"), meant)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil, isfinite, sqrt
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
 from flows.learning import cells
-from flows.learning.cells import HELD_OUT, TREATED, Design
+from flows.learning.cells import HELD_OUT, TREATED, USUAL, Design
 from flows.learning.contrasts import ALPHA, FEWEST_EVENTS, FEWEST_UNITS, OFF, POWER, Code, Contrast, contrast
 from flows.learning.sequential import units_needed
 
@@ -56,17 +57,22 @@ class Counted:
         """Control and arm of each comparison: variants against the first one of product.yaml, levels against the highest."""
         first, *others = self.design.variants or [TREATED]
         against_first = [(first, other) for other in others]
-        return [(HELD_OUT, TREATED)] * bool(self.design.held_out) + against_first + self.design.level_pairs
+        of_usual = [(USUAL, TREATED), *[(HELD_OUT, USUAL)] * bool(self.design.held_out)] if self.design.usual else []
+        return [(HELD_OUT, TREATED)] * bool(self.design.held_out) + of_usual + against_first + self.design.level_pairs
 
     @property
     def arms(self) -> list[str]:
         """Their names, the controls first."""
         variants = list(self.design.variants) if len(self.design.variants) > 1 else []
-        return [HELD_OUT] * bool(self.design.held_out) + [
-            TREATED,
-            *variants,
-            *map(cells.level_arm, sorted(self.design.levels)),
-        ]
+        return (
+            [HELD_OUT] * bool(self.design.held_out)
+            + [USUAL] * bool(self.design.usual)
+            + [
+                TREATED,
+                *variants,
+                *map(cells.level_arm, sorted(self.design.levels)),
+            ]
+        )
 
     def began(self, arm: str) -> date:
         """The first day on which people could come to be in an arm: a test of detail levels begins no experiment anew."""
@@ -123,7 +129,7 @@ def arms(counted: Counted, asked: Sequence[Metric]) -> list[Arm]:
         over, everybody = cells.of_arm(counted.over, name), cells.of_arm(counted.people, name)
         people = int(over["people"].sum())
         open_ones = over.filter("has_channel")
-        share = None if name == HELD_OUT or _few(open_ones) else round(cells.reached_share(open_ones), 2)
+        share = None if name in (HELD_OUT, USUAL) or _few(open_ones) else round(cells.reached_share(open_ones), 2)
         rates = {
             metric.name: _rate(cells.moments(cells.happened_to(over, counted.happened, metric))) for metric in asked
         }
@@ -150,7 +156,7 @@ def compared(
     for control, arm in counted.pairs:
         is_off = off[cells.level_of(arm) is not None] < OFF
         is_early = counted.today < counted.began(arm) + WEEK
-        for basis in ("intention", "exposure"):
+        for basis in _bases(control, arm):
             for metric in asked:
                 is_told = metric.role == "guardrail" or not told.isdisjoint(metric.outcomes)
                 code: Code | None = None if is_told else "NOT_TOLD"
@@ -159,6 +165,11 @@ def compared(
                 found = Contrast(metric.name, arm, code) if code else pair.contrast()
                 days = pair.days_needed(smallest_effect) if is_told and not is_off else None
                 yield Compared(metric.role, basis, control, found, days)
+
+
+def _bases(control: str, arm: str) -> tuple[Basis, ...]:
+    """Of whom two arms are compared: what another system does reaches others than our messages do."""
+    return ("intention",) if USUAL in (control, arm) else ("intention", "exposure")
 
 
 class _Pair:
@@ -197,7 +208,7 @@ class _Pair:
     @property
     def is_sent_to_both(self) -> bool:
         """Whether messages go to both arms."""
-        return self.names[0] != HELD_OUT
+        return self.names[0] not in (HELD_OUT, USUAL)
 
     @property
     def reached_share(self) -> float:
@@ -279,10 +290,8 @@ def people_needed(rate: float, control_share: float, smallest_effect: float, pla
 
 def _needed(variance: float, matters: float, control_share: float, planned: float) -> float:
     """See `people_needed`; of any metric, by its variance in either arm and the difference that matters."""
-    from scipy.stats import norm
-
     spread = sqrt(variance / control_share + variance / (1 - control_share))
-    return units_needed(spread, matters, float(norm.ppf(POWER)), ALPHA, planned)
+    return units_needed(spread, matters, NormalDist().inv_cdf(POWER), ALPHA, planned)
 
 
 def _rate(of: Moments) -> float | None:
@@ -314,7 +323,7 @@ def _hidden(told: Mapping[str, int | None]) -> Iterator[str]:
     Who is in no test of levels is told nowhere, but is what levels leave of the sum.
     """
     levels = [name for name in told if cells.level_of(name) is not None]
-    variants = [name for name in told if name not in (HELD_OUT, TREATED, *levels)]
+    variants = [name for name in told if name not in (HELD_OUT, USUAL, TREATED, *levels)]
     treated = None if any(told[name] is None for name in variants) else told[TREATED]
     if treated is None:
         yield TREATED

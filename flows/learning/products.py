@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 from flows.clock import midnight, moment
+from flows.draws import EVERYBODY
 from flows.errors import UsageError, nearest
 from flows.learning import cells
-from flows.learning.cells import HELD_OUT, TREATED, Design
+from flows.learning.cells import HELD_OUT, TREATED, USUAL, Design
 from flows.learning.contrasts import Code, adjusted
 from flows.learning.effects import Arm, Compared, Counted, arms, compared
 from flows.learning.levels import Level, levels
@@ -81,9 +82,13 @@ class ProductReadout:
     proposals: tuple[Proposal, ...] = ()
 
     def of_all(self, role: Role, arm: str = TREATED) -> Compared | None:
-        """What was found of everybody who was decided for in an arm, in what is asked for that reason; None: it is not asked."""
+        """What was found of everybody who was decided for in an arm, in what is asked for that reason; None: it is not asked.
+
+        Of an arm that is held against two others, too: against those who were held out.
+        """
         for each in self.compared:
-            if (each.role, each.basis, each.contrast.arm) == (role, "intention", arm):
+            is_mine = (each.role, each.basis, each.contrast.arm) == (role, "intention", arm)
+            if is_mine and (arm != TREATED or each.control == HELD_OUT):
                 return each
         return None
 
@@ -150,14 +155,16 @@ def read_product_alone(workspace: Workspace, product: Product, since: date | Non
     with open_ledger(workspace.settings, read_only=True) as ledger:
         told = told_until(ledger)
         outcomes = frozenset((*outcomes_told(ledger), *(f"{VALUE}{name}" for name in values_told(ledger))))
-        return _read(ledger, product, workspace.settings, told, outcomes, since)
+        named = workspace.draws.named_since({name: workspace.tests[name] for name in (EVERYBODY, product.name)})
+        drawn_as = workspace.as_drawn(product), workspace.settings_drawn
+        return _read(ledger, *drawn_as, told, outcomes, since, named)
 
 
 def design_of(product: Product, settings: Settings) -> Design:
     """How people are drawn for a product, as it is set now."""
     is_service = product.message_type == "service"
     kept = 1.0 if is_service else (1 - settings.global_holdout) * (1 - product.test.holdout)
-    return Design(1 - kept, product.test.variants, product.test.levels)
+    return Design(1 - kept, product.test.variants, product.test.levels, 0.0 if is_service else product.test.usual)
 
 
 def began(days: pl.DataFrame, design: Design) -> date | None:
@@ -178,7 +185,7 @@ def judged(found: Sequence[ProductReadout]) -> Iterator[ProductReadout]:
     contrasts = iter(adjusted([each.contrast for product in found for each in product.compared]))
     for product in found:
         sure = tuple(replace(each, contrast=next(contrasts)) for each in product.compared)
-        yield replace(product, compared=sure, verdict=_verdict(sure), alarms=tuple(_alarms(sure)))
+        yield replace(product, compared=sure, verdict=_verdict(sure), alarms=tuple(dict.fromkeys(_alarms(sure))))
 
 
 def _read(
@@ -188,12 +195,13 @@ def _read(
     told: datetime | None,
     outcomes: AbstractSet[str],
     since: date | None,
+    named: date | None,
 ) -> ProductReadout:
     design, asked, within = design_of(product, settings), metrics(product), product.success.within
     nothing = ProductReadout(product.name, within / timedelta(days=1), asked, refused=_not_compared(product, design))
     now = moment(None, settings.zone)
     days = drawn(ledger, product.name)
-    begins = since or began(days, design)
+    begins = since or began(days.filter(pl.col("as_of") >= (named or date.min)), design)
     windows = _windows(days.filter(pl.col("as_of") >= begins)["as_of"], within, settings) if begins else None
     if begins is None or windows is None or windows.is_empty():
         nobody: dict[str, Code] = dict.fromkeys(
@@ -253,7 +261,8 @@ def _verdict(found: Sequence[Compared]) -> Verdict:
 def _sure(found: Sequence[Compared], role: str) -> float:
     """The sure difference of everybody who was decided for from those who were held out; 0 where none is sure."""
     for each in found:
-        if (each.role, each.basis, each.contrast.arm) == (role, "intention", TREATED) and each.contrast.is_sure:
+        of_all = (each.role, each.basis, each.control, each.contrast.arm) == (role, "intention", HELD_OUT, TREATED)
+        if of_all and each.contrast.is_sure:
             return each.contrast.difference or 0.0
     return 0.0
 
@@ -263,6 +272,7 @@ def _alarms(found: Sequence[Compared]) -> Iterator[str]:
         always = each.contrast.always
         if (
             (each.role, each.basis) == ("guardrail", "intention")
+            and each.contrast.arm != USUAL  # what another system does is not ours to pause
             and always
             and always.low is not None
             and always.low > 0

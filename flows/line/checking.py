@@ -12,8 +12,11 @@ from flows.audience import CHANNEL
 from flows.channels import CHANNELS, target
 from flows.clock import moment
 from flows.editors import outdated
+from flows.errors import LockedError, StateError
+from flows.learning.power import powers
 from flows.line.binding import Bound, bind
 from flows.line.carrying import check_ways
+from flows.line.drawing import ended, refuse_changed
 from flows.line.excluding import left_out_by
 from flows.line.rating import check_creep, creepy, ratings
 from flows.line.sources import existing_database
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from flows.channels import Channel
     from flows.clock import Moment
+    from flows.learning.power import Power
     from flows.line.excluding import LeftOutBy
     from flows.line.summary import Summary
     from flows.line.trying import Tried
@@ -44,12 +48,14 @@ class Report:
     Attributes:
         messages: a row per product and channel.
         audiences: those that campaigns leave out.
+        tests: whether what each product tries pays, and what would.
         warnings: what does not stop anything.
         bound: the files of SQL that were bound to a warehouse.
     """
 
     messages: tuple[Summary, ...]
     audiences: tuple[LeftOutBy, ...]
+    tests: tuple[Power, ...]
     warnings: tuple[str, ...]
     bound: tuple[str, ...]
 
@@ -58,11 +64,12 @@ def check(workspace: Workspace) -> Report:
     """Check a workspace that could be loaded at all.
 
     Raises:
-        ProductError: a live product's review date has passed.
+        ProductError: a live product's review date has passed, or it would draw otherwise than its test that runs.
         TemplateError: some wording cannot be rendered, or comes out broken.
         CreepError: some wording scores above `creep_ceiling`.
         StatementError, DataError, CatalogueError: the SQL does not fit the warehouse's tables.
-        SettingError: a library or a file is missing without which a destination cannot be reached.
+        SettingError: the global holdout would be drawn otherwise than it is; or a library or a file is missing without which a
+            destination cannot be reached.
     """
     check_ways(workspace.settings)
     now = moment(None, workspace.settings.zone)
@@ -73,8 +80,18 @@ def check(workspace: Workspace) -> Report:
     bound = bind(workspace, path, now) if path is not None else Bound((), {}, {})
     for product in workspace.overdue(now.as_of):
         raise review_is_due(product)
-    warnings = (*_warnings(workspace, tried, now), *creepy(workspace, rated))
-    return Report(summaries(workspace, rated, bound.segments), left_out_by(workspace), warnings, bound.files)
+    refuse_changed(workspace)
+    tests, unread = _tests(workspace)
+    warnings = (*_warnings(workspace, tried, now), *creepy(workspace, rated), *ended(workspace), *unread)
+    return Report(summaries(workspace, rated, bound.segments), left_out_by(workspace), tests, warnings, bound.files)
+
+
+def _tests(workspace: Workspace) -> tuple[tuple[Power, ...], list[str]]:
+    """What the power check says, and a warning where the history cannot be read: nothing of what is checked hangs on it."""
+    try:
+        return powers(workspace), []
+    except (LockedError, StateError) as error:
+        return (), [f"{error.where}: {error.what}, so nobody can tell whether tests pay"]
 
 
 def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iterator[str]:

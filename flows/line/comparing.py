@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from flows.clock import moment
+from flows.line.drawing import ended
 from flows.line.flipping import MOST_CUSTOMERS, Flips, flips
 from flows.line.rating import ratings
 from flows.line.sources import existing_database
@@ -59,6 +60,7 @@ class Difference:
         inputs: the other files that decide -> whether they were added, dropped or changed; comments and layout of SQL and
             YAML do not count.
         customers: who would get something else; None where there is no warehouse yet.
+        tests: what of tests that run ends with what is set now.
     """
 
     ref: str
@@ -66,6 +68,7 @@ class Difference:
     messages: tuple[Changed, ...]
     inputs: Mapping[str, Kind]
     customers: Flips | None
+    tests: tuple[str, ...] = ()
 
 
 def compare(workspace: Workspace, ref: str, most: int = MOST_CUSTOMERS) -> Difference:
@@ -99,6 +102,7 @@ def compare(workspace: Workspace, ref: str, most: int = MOST_CUSTOMERS) -> Diffe
             ),
             inputs=_changes(_inputs(before), _inputs(workspace)),
             customers=customers,
+            tests=tuple(ended(workspace)),
         )
 
 

@@ -122,7 +122,8 @@ def decide(
                 words = workspace.words[product.name]
                 found[product.name] = spoken(likely, product, words, settings.locale, moment.as_of)
     frames = {product.name: found[product.name] for product in live}
-    decisions = decided(list(frames.values()), history, live, settings, key, moment) if live else DECISIONS.to_frame()
+    drawn, settings = [workspace.as_drawn(product) for product in live], workspace.settings_drawn
+    decisions = decided(list(frames.values()), history, drawn, settings, key, moment) if live else DECISIONS.to_frame()
     return Decided(bars, frames, decisions, pl.concat(due))
 
 

@@ -11,6 +11,7 @@ from flows.channels import target, targets
 from flows.channels.filing import Payload
 from flows.channels.recipients import rounds
 from flows.clock import present
+from flows.draws import EVERYBODY, begin_tests
 from flows.errors import PlanError
 from flows.keys import load_key
 from flows.ledger.claims import claim, verdicts
@@ -30,6 +31,7 @@ from flows.line.batches import (
     reasons_of,
 )
 from flows.line.budgeting import budgeted_by_day, over_today
+from flows.line.drawing import refuse_stale
 from flows.line.excluding import is_held_out
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
@@ -73,6 +75,7 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     plan = read_plan(settings, run_id)
     check_deliverable(plan, expected)
     check_current(workspace, plan.order)
+    refuse_stale(workspace.holding_out(plan.order.holdouts), plan.order)
     if _is_over(workspace, plan) and not allow_past:
         raise PlanError(run_id, f"{plan.order.as_of} is over", "to deliver for a past day add --allow-past")
     check_lists(settings)
@@ -94,7 +97,13 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         with open_ledger(settings) as ledger:
             _check_fallen(ledger, workspace, plan, look)
             acted_on = (_acted_on(ledger, workspace, plan, part) for part in parts_of(folder))
-            start_run(ledger, plan, settings.name, plan_digest(folder), acted_on, settings.global_holdout)
+            if plan.order.corrects is None:  # what it corrects was drawn then
+                drawn = workspace.holding_out(plan.order.holdouts).tests_drawn
+                begin_tests(
+                    settings, {name: drawn[name] for name in (EVERYBODY, *plan.order.products)}, plan.order.as_of
+                )
+            of_all = workspace.settings_drawn.global_holdout
+            start_run(ledger, plan, settings.name, plan_digest(folder), acted_on, of_all)
         mark(settings)  # before anything leaves: no backup of an earlier time can pass for the present
     return plan
 
@@ -110,7 +119,7 @@ def _acted_on(ledger: Ledger, workspace: Workspace, plan: Plan, part: str) -> pl
     delivered = _gone_by(carried(wanted, workspace.products, workspace.settings), planned)
     acted_on = pl.concat([delivered, _held_out(ledger, workspace, plan, decisions)])
     is_marketing = pl.col("message_type") == "marketing"
-    return acted_on.with_columns(is_held_of_all=pl.when(is_marketing).then(is_held_out(workspace.settings)))
+    return acted_on.with_columns(is_held_of_all=pl.when(is_marketing).then(is_held_out(workspace.settings_drawn)))
 
 
 def _gone_by(decisions: pl.DataFrame, planned: pl.DataFrame) -> pl.DataFrame:

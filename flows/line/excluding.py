@@ -9,6 +9,7 @@ import polars as pl
 
 from flows.audience import CHANNEL, HELD_OUT
 from flows.channels import CHANNELS
+from flows.draws import of_everybody
 from flows.errors import DataError, nearest
 from flows.keys import draw
 from flows.plan import LeftOut
@@ -52,8 +53,9 @@ class LeftOutBy:
 
 
 def is_held_out(settings: Settings) -> pl.Expr:
-    """Whether the global holdout holds `customer_id` out."""
-    return draw(f"{settings.name}/global_holdout", pl.col("customer_id")) < settings.global_holdout
+    """Whether the global holdout holds `customer_id` out, by the share that is drawn (`Workspace.settings_drawn`)."""
+    of_all = of_everybody(settings)
+    return draw(of_all.salt(f"{settings.name}/global_holdout"), pl.col("customer_id")) < of_all.holdout
 
 
 def read_left_out(
@@ -82,7 +84,7 @@ def read_left_out(
     settings, at = workspace.settings, source.moment.present
     for name, targeted in audiences.items():
         audience = workspace.audiences[name]
-        rows = _drawn(bars, settings) if audience.name == HELD_OUT else _named(source, scope, audience)
+        rows = _drawn(bars, workspace.settings_drawn) if audience.name == HELD_OUT else _named(source, scope, audience)
         mine = rows.filter(pl.col("brand").is_in(list(_brands(settings, targets))))
         in_force = mine.filter(pl.col("until").is_null() | (pl.col("until") > at)).drop("until")
         known = standing(in_force, bars, audience, [CHANNELS[CHANNEL]], settings.targets, at)

@@ -17,6 +17,7 @@ from flows.errors import OutboxError, UsageError, nearest
 from flows.keys import load_key
 from flows.line.binding import Bound, bind
 from flows.line.deciding import Past, decide
+from flows.line.drawing import found_holdouts, kept
 from flows.line.excluding import read_left_out
 from flows.line.health import healthy_sources, sources_before
 from flows.line.listing import check_lists
@@ -144,6 +145,8 @@ def begin(workspace: Workspace, request: Request) -> Order:
         overdue=tuple(product.name for product in overdue),
         reviews={product.name: product.review_by for product in workspace.due_soon(moment.as_of)},
         paused={name: pause.why for name, pause in workspace.pauses.items()},
+        tests_kept=kept(workspace),
+        holdouts=found_holdouts(workspace, moment.as_of, is_whole=not request.customers),
         seeds=_seeds(settings, chosen),
         targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
         audiences={} if request.products else dict(bound.audiences),
@@ -221,6 +224,7 @@ def plan_part(workspace: Workspace, run_id: str, part: int, apart: str | None = 
     folder = plan_folder(settings, run_id)
     order, to = read_order(settings, run_id), private_folder(folder_apart(folder, apart))
     check_current(workspace, order)
+    workspace = workspace.holding_out(order.holdouts)
     key, scope = load_key(settings.key_file), Scope(part, order.parts, order.customers or None)
     said = Heard(order.drain, *(pl.read_parquet(folder / SAID_FOLDER / f"{name}.parquet") for name in _SAID))
     past = Past(pl.read_parquet(folder / "history.parquet"), pl.read_parquet(folder / "heard.parquet"), said)
@@ -271,6 +275,7 @@ def _routed(workspace: Workspace, order: Order, part: int, product: Product, mad
     about, consent = made.candidates[product.name], made.bars.consent
     facts = guarded(mine, about, product, fields, workspace.catalogue, consent, order.moment)
     save(_missing(facts, product), to / MISSED_FOLDER / name)
+    product = workspace.as_drawn(product)
     facts = armed(facts, product, fields, settings.name)
     facts = spared(facts, pl.read_parquet(folder / "exposure.parquet"), product, fields, settings.exposure)
     if product.name in order.products:

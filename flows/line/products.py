@@ -130,7 +130,7 @@ def _standing(
         because=tuple(product.because),
         variants=tuple(product.test.variants),
         levels=tuple(sorted(product.test.levels)),
-        holdout=product.test.holdout,
+        holdout=workspace.as_drawn(product).test.holdout,
         creep=creep,
         people=counts.get("people", 0),
         held_out=counts.get("held_out", 0),

@@ -163,7 +163,7 @@ def _barred(job: Job, published: pl.DataFrame, look: Look) -> pl.DataFrame:
     live = [product.name for product in workspace.live(as_of)]
     barred = [
         look.no_more(published),
-        published.filter((pl.col("message_type") == "marketing") & is_held_out(settings)),
+        published.filter((pl.col("message_type") == "marketing") & is_held_out(workspace.settings_drawn)),
         left,
         published.join(held_wins, on=["customer_id", "brand", "product"], how="semi"),
         published.filter(~pl.col("product").is_in(live)),

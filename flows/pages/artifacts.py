@@ -10,7 +10,16 @@ import shlex
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from flows.pages.sentences import by_budgets, by_caps, by_hours, reviews_due, rolled, to_seeds, without_facts
+from flows.pages.sentences import (
+    by_budgets,
+    by_caps,
+    by_hours,
+    reviews_due,
+    rolled,
+    tests_kept,
+    to_seeds,
+    without_facts,
+)
 from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:
@@ -34,6 +43,7 @@ def plan_page(plan: Plan, *, workspace: str) -> str:
         *(f"**{name} is left out**: its review date has passed." for name in order.overdue),
         *(f"**{name} is paused**: {why}." for name, why in order.paused.items()),
         *reviews_due(order),
+        *tests_kept(order),
         *charts,
         "## People",
         waterfalls(plan.people, "get something"),

@@ -9,6 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from flows.pages.powers import LEGEND, power_lines
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -41,10 +43,13 @@ def checked(report: Report) -> RenderableType:
     fits = f"The SQL fits the warehouse: {', '.join(report.bound)}"
     bound = fits if report.bound else "The SQL was not tried: there is no warehouse yet."
     audiences = [_left_out(audience) for audience in report.audiences]
+    tests = [Text(line) for power in report.tests for line in power_lines(power)]
     return Group(
         *tables,
         legend,
         *audiences,
+        *tests,
+        *([Text(LEGEND, "dim")] if tests else []),
         *warnings,
         Text(bound),
         Text("Next: justenough plan shows who would get what", "dim"),

@@ -26,7 +26,8 @@ def compared(difference: Difference) -> RenderableType:
     messages = [Text(f"{found.product}/{found.channel}: {', '.join(_said(found))}") for found in difference.messages]
     inputs = [Text(f"{kind}: {name}") for name, kind in difference.inputs.items()]
     same = [] if products or messages or inputs else [Text("Nothing that is said or decided has changed.")]
-    return Group(title, *products, *messages, *inputs, *same, *_people(difference.customers))
+    tests = [Text(line, style="yellow") for line in difference.tests]
+    return Group(title, *products, *messages, *inputs, *same, *tests, *_people(difference.customers))
 
 
 def _said(found: Changed) -> Iterator[str]:

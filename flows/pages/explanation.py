@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.text import Text
 
 from flows.audience import HELD_OUT
+from flows.experiment import USUAL
 from flows.reasons import MEANING
 
 if TYPE_CHECKING:
@@ -252,9 +253,11 @@ def _silenced(row: Row, _found: Explanation) -> str:
 
 
 def _held_out(row: Row, _found: Explanation) -> str:
-    return (
-        f"it is the one that fits best ({row['score']:.2f}), and a few people get nothing, to measure what it changes"
-    )
+    why = "another system treats a few people as it always has" if row.get("variant") == USUAL else _NOTHING
+    return f"it is the one that fits best ({row['score']:.2f}), and {why}, to measure what it changes"
+
+
+_NOTHING = "a few people get nothing"
 
 
 def _plainly(row: Row, _found: Explanation) -> str:

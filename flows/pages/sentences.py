@@ -37,6 +37,14 @@ def reviews_due(order: Order) -> list[str]:
     ]
 
 
+def tests_kept(order: Order) -> list[str]:
+    """The tests that go on though other shares are set."""
+    return [
+        f"{name}: other shares are set, and its test goes on by those that it began with ({shares}): see justenough check."
+        for name, shares in order.tests_kept.items()
+    ]
+
+
 def left_out(found: Sequence[LeftOut]) -> list[str]:
     """Whom campaigns that run anyway are to leave out, what a platform calls them, and why not the others."""
     return [

@@ -8,7 +8,17 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from flows.pages.sentences import by_budgets, by_caps, by_hours, left_out, reviews_due, rolled, to_seeds, without_facts
+from flows.pages.sentences import (
+    by_budgets,
+    by_caps,
+    by_hours,
+    left_out,
+    reviews_due,
+    rolled,
+    tests_kept,
+    to_seeds,
+    without_facts,
+)
 from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:
@@ -62,7 +72,8 @@ def _counted(settled: Plan) -> RenderableType:
     seeds = [Text(line) for line in to_seeds(order.seeds)]
     read = [Text(line) for line in rolled(settled)]
     due = [Text(line, style="red") for line in reviews_due(order)]
-    said = (*due, *read, *audiences, *full, *priced, *waiting, *fewer, *bare, *seeds, *lists)
+    tests = [Text(line, style="yellow") for line in tests_kept(order)]
+    said = (*due, *tests, *read, *audiences, *full, *priced, *waiting, *fewer, *bare, *seeds, *lists)
     silent = [*map(_overdue, order.overdue), *(_paused(*pause) for pause in order.paused.items())]
     return Group(title, *silent, people, wanted, *said)
 

@@ -39,7 +39,7 @@ def armed(
         return guarded
     needed = telling(product.dimensions[: max(levels)], fields)
     is_whole = pl.all_horizontal(pl.lit(value=True), *(pl.col("facts").list.contains(name) for name in needed))
-    u = draw(f"{workspace}/{product.name}/levels", pl.when(is_whole).then("customer_id"))
+    u = draw(product.test.salt(f"{workspace}/{product.name}/levels"), pl.when(is_whole).then("customer_id"))
     level, share = drawn(levels, u)
     kind = COLUMNS["drawn_level"].type
     rows = guarded.with_columns(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows import reasons
+from flows.draws import of_everybody
+from flows.experiment import USUAL
 from flows.keys import Key, draw, drawn
 from flows.schemas import DECISIONS
 
@@ -57,7 +59,8 @@ def decided(
         moment: of the run.
 
     Returns:
-        `schemas.DECISIONS`. HOLDOUT stands on the winner of a person who is held out: it is logged, and nothing is sent.
+        `schemas.DECISIONS`. HOLDOUT stands on the winner of a person who is held out: it is logged, and nothing is sent. Where
+        that is since another system treats them as it always has, `USUAL` stands in the place of the variant.
     """
     whole = pl.concat([frame.select(NARROW) for frame in scored])
     lists, everyone = whole.select(_LISTS), whole.drop(_LISTS).with_row_index("_row")
@@ -110,27 +113,40 @@ def _drawn(decisions: pl.DataFrame, products: Sequence[Product], settings: Setti
     shares = {
         p.name: (1 - settings.global_holdout) * (1 - p.test.holdout) for p in products if p.message_type == "marketing"
     }
-    is_treated = draw(f"{settings.name}/global_holdout", person) >= settings.global_holdout
+    of_all = of_everybody(settings)
+    is_treated = draw(of_all.salt(f"{settings.name}/global_holdout"), person) >= of_all.holdout
     variant, share = pl.lit(None, dtype=pl.String), pl.lit(1.0)
+    usual, usual_share = pl.lit(value=False), pl.lit(0.0)
     for product in products:
         mine = pl.col("product") == product.name
         if product.message_type == "marketing" and product.test.holdout:
-            kept = draw(f"{settings.name}/{product.name}/holdout", pl.when(mine).then(person)) >= product.test.holdout
+            salt = product.test.salt(f"{settings.name}/{product.name}/holdout")
+            kept = draw(salt, pl.when(mine).then(person)) >= product.test.holdout
             is_treated = is_treated & (~mine | kept)
+        if product.message_type == "marketing" and product.test.usual:
+            salt = product.test.salt(f"{settings.name}/{product.name}/usual")
+            usual = usual | (mine & (draw(salt, pl.when(mine).then(person)) < product.test.usual))
+            usual_share = pl.when(mine).then(pl.lit(product.test.usual)).otherwise(usual_share)
         if product.test.variants:
-            u = draw(f"{settings.name}/{product.name}/variants", pl.when(mine).then(person))
+            u = draw(product.test.salt(f"{settings.name}/{product.name}/variants"), pl.when(mine).then(person))
             mine_variant, mine_share = drawn(product.test.variants, u)
             variant, share = (
                 pl.when(mine).then(mine_variant).otherwise(variant),
                 pl.when(mine).then(mine_share).otherwise(share),
             )
     is_held = (pl.col("message_type") == "marketing") & ~is_treated
+    is_usual = is_won & ~is_held & usual
     reached = pl.col("product").replace_strict(shares, default=1.0, return_dtype=pl.Float64)
     return decisions.with_columns(
-        reason=pl.when(is_held).then(pl.lit("HOLDOUT")).otherwise("reason"),
-        variant=pl.when(is_won & ~is_held).then(variant),
+        reason=pl.when(is_held | is_usual).then(pl.lit("HOLDOUT")).otherwise("reason"),
+        variant=pl.when(is_usual).then(pl.lit(USUAL)).when(is_won & ~is_held).then(variant),
         drawn_level=pl.lit(None, DECISIONS["drawn_level"]),  # of those whose facts are known to be enough: see `arm`
-        propensity=pl.when(is_held).then(1 - reached).when(is_won).then(reached * share),
+        propensity=pl.when(is_held)
+        .then(1 - reached)
+        .when(is_usual)
+        .then(reached * usual_share)
+        .when(is_won)
+        .then(reached * (1 - usual_share) * share),
     )
 
 

@@ -31,6 +31,7 @@ LEVELS = [
         "caps",
         "channel_budgets",
         "destinations",
+        "draws",
         "experiment",
         "hours",
         "locales",
