@@ -170,7 +170,9 @@ def _looked_at(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
     out = to_be_sent(workspace, rows)
     if out.is_empty():
         return out.select("message_id", reason=pl.lit(None, pl.String))
-    bars = bars_of_deliveries(source, Scope(), out, load_key(workspace.settings.key_file), hear(workspace.settings))
+    bars = bars_of_deliveries(
+        source, source.about(out, Scope()), out, load_key(workspace.settings.key_file), hear(workspace.settings)
+    )
     return judged(source, out, seen(workspace, out, bars, present()))
 
 

@@ -18,6 +18,7 @@ LEVELS = [
         "durable",
         "durations",
         "gathered",
+        "growing",
         "incoming",
         "keys",
         "links",
