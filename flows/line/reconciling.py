@@ -42,7 +42,7 @@ from flows.stages.crowd import floors
 from flows.stages.delivery import EXCLUDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from flows.channels import Target
@@ -84,7 +84,9 @@ def _published(job: Job, look: Look, found: _Comparison, held: Rows) -> Publishe
         noted = Noted.of(ledger, job.workspace, sorted(found.products))
 
     def keep(barred: pl.Series) -> None:
-        out = pl.concat(held_under(rows) for rows in found.additions(barred))
+        is_out = pl.col("message_id").is_in(barred.implode())
+        looked_through = members if barred.len() else [MEMBERS.to_frame()]  # mostly nobody is
+        out = pl.concat(held_under(rows.filter(is_out)) for rows in looked_through)
 
         def noted_as(rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
             return since(without(rows, before, barred, out), before, batch.batch_id)
@@ -166,21 +168,15 @@ class _Comparison:
         difference = reconciled(published, wanted, barred, _reach(job, published), self.now)
         new = free.join(difference.additions, on="message_id", how="semi")
         sent, unsaid = new.filter(~is_excluding()), new.filter(is_excluding())
-        said, told = (content.join(rows, on="message_id", how="semi", maintain_order="left") for rows in (sent, unsaid))
-        identity = told.select(*dict.fromkeys(("message_id", *target.identity)))
+        written = [content.join(rows, on="message_id", how="semi", maintain_order="left") for rows in (sent, unsaid)]
+        plain = written[1].select(*dict.fromkeys(("message_id", *target.identity)))
         self.kept.put(members=difference.members, removals=difference.removals)
-        self.kept.put(sent=sent, unsaid=unsaid, said=said, told=identity)
+        self.kept.put(sent=sent, unsaid=unsaid, said=written[0], told=plain)
         self.products |= set(sent["product"])
         self.creatives |= set(sent["creative_id"])
         self.unchanged += difference.unchanged
         self.dropped += Counter(reasons_of(rows))
         self.ends += difference.members.select(pl.col("valid_until").max()).drop_nulls().to_series().to_list()
-
-    def additions(self, some: pl.Series) -> Iterator[pl.DataFrame]:
-        """`MEMBERS` of some additions, by their `message_id`."""
-        is_one = pl.col("message_id").is_in(some.implode())
-        for rows in self.kept.rows("members") if some.len() else [MEMBERS.to_frame()]:
-            yield rows.filter(is_one)
 
 
 def taken_away(gone: Rows, members: Rows) -> Rows:
