@@ -36,7 +36,7 @@ def ended(source: Source, rows: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     asked = rows.lazy().select(_ASKED).filter(pl.col("product").is_in(list(products))).collect()
     if asked.is_empty() or not source.workspace.queries.outcomes:
         return asked.select("message_id").clear()
-    with source.open(source.about(asked, Scope()), source.moment.present) as session:
+    with source.open(source.about(asked["customer_id"], Scope()), source.moment.present) as session:
         found = outcomes(session, source.workspace.queries, source.moment)
     return ended_by(asked, found, products)
 

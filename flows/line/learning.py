@@ -256,7 +256,7 @@ def _known(intake: _Intake, customers: pl.Series) -> pl.DataFrame:
     if others.is_empty():
         return decided
     source = intake.source.at_present()
-    with source.open(source.about(others, Scope()), source.moment.present) as session:
+    with source.open(source.about(others["customer_id"], Scope()), source.moment.present) as session:
         here = customer_keys(session, source.workspace.queries, source.moment).select("customer_id")
     return pl.concat([decided, others.join(here, on="customer_id", how="semi")])
 

@@ -70,7 +70,7 @@ def look_at(
     def look(scope: Scope, rows: pl.DataFrame, held: pl.LazyFrame) -> tuple[pl.DataFrame, pl.LazyFrame]:
         """Look at what is of the customers in a scope, and return what may be of others."""
         about = pl.concat([rows.lazy(), held, copied.lazy()], how="diagonal")
-        asked = source.about(about, scope)
+        asked = source.about(about.select(pl.col("customer_id").unique()).collect().to_series(), scope)
         bars = bars_of_deliveries(source, asked, about, key, heard)
         is_theirs = pl.lit(scope.parts == 1) | pl.col("customer_id").is_in(bars.people["customer_id"].implode())
         looked.append(seen(workspace, rows.filter(is_theirs), bars, at).select(_planned(key)))

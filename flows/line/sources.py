@@ -121,9 +121,9 @@ class Source:
             looking=self.looking,
         )
 
-    def about(self, people: pl.DataFrame | pl.LazyFrame, scope: Scope) -> Scope:
+    def about(self, customers: pl.Series, scope: Scope) -> Scope:
         """What to ask about some people in: their ids while they are few, else a scope. Seeds, without an id, are nobody."""
-        found = people.lazy().select("customer_id").drop_nulls().unique().collect()["customer_id"].sort()
+        found = customers.drop_nulls().unique().sort()
         return Scope(customers=tuple(found)) if self.narrow or found.len() <= FEW else scope
 
     def at_present(self) -> Source:
