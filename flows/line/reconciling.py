@@ -69,10 +69,9 @@ def publish_state(job: Job, look: Look) -> Published:
 
 def _published(job: Job, look: Look, found: _Comparison, held: Rows) -> Published:
     settings, target, kept = job.workspace.settings, job.target, found.kept
-    members, unchanged = kept.rows("members"), found.unchanged
-    removals = taken_away(kept.rows("removals"), members)
-    files = _files(removals, kept, target)
-    changes, removed = sum(file.height for file in files), sum(rows.height for rows in removals)
+    members, unchanged, removed = kept.rows("members"), found.unchanged, found.take_away()
+    files = _files(found)
+    changes = sum(found.rows.values())
     if not changes:
         return Published(target.name, job.brand, None, unchanged=unchanged, dropped=dict(found.dropped))
     with open_ledger(settings) as ledger, ledger.transaction():
@@ -102,8 +101,9 @@ def _published(job: Job, look: Look, found: _Comparison, held: Rows) -> Publishe
     if sealed.folder is not None:
         forget_older(settings, target.name, job.brand, batch.batch_id)
     dropped = dict(found.dropped + Counter(reasons_of(sealed.barred)))
-    about = sum(rows.filter(is_excluding()).height for rows in removals)
-    about += sum(rows.join(sealed.barred, on="message_id", how="anti").height for rows in unsaid)
+    about = found.rows["exclude-removals"] + sum(
+        rows.join(sealed.barred, on="message_id", how="anti").height for rows in unsaid
+    )
     return Published(target.name, job.brand, sealed.folder, sealed.rows, removed, unchanged, about, dropped)
 
 
@@ -132,6 +132,7 @@ class _Comparison:
             which are `sent`, or `unsaid` where campaigns leave people out, and their rows in files, `said` and `told`.
         small: `message_id` of what would be new in audiences that are too small.
         products, creatives: of all that is sent.
+        rows: the stem of a file -> how many rows it has in all windows.
         unchanged: how many are there already.
         dropped: reason -> how many are not wanted.
         ends: when `members` are true no more, at the latest, in UTC.
@@ -145,6 +146,7 @@ class _Comparison:
     small: pl.DataFrame
     products: set[str] = field(default_factory=set)
     creatives: set[str] = field(default_factory=set)
+    rows: Counter[str] = field(default_factory=Counter)
     unchanged: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     ends: list[datetime] = field(default_factory=list)
@@ -174,9 +176,21 @@ class _Comparison:
         self.kept.put(sent=sent, unsaid=unsaid, said=written[0], told=plain)
         self.products |= set(sent["product"])
         self.creatives |= set(sent["creative_id"])
+        self.rows += Counter({"additions": sent.height, "exclude-additions": unsaid.height})
         self.unchanged += difference.unchanged
         self.dropped += Counter(reasons_of(rows))
         self.ends += difference.members.select(pl.col("valid_until").max()).drop_nulls().to_series().to_list()
+
+    def take_away(self) -> int:
+        """Put away by what people are taken away, `gone`, or `gone_unsaid` where campaigns left them out; returns their number."""
+        target, gone, out = self.job.target, self.kept.rows("removals"), is_excluding()
+        # What is known by its message is nobody else's.
+        are_shared = len(gone) > 1 and "message_id" not in target.identity
+        for rows in taken_away(gone, self.kept.rows("members")) if are_shared else gone:
+            said, unsaid = rows.filter(~out), rows.filter(out)
+            self.kept.put(gone=identifiers(said, target), gone_unsaid=identifiers(unsaid, target))
+            self.rows += Counter({"removals": said.height, "exclude-removals": unsaid.height})
+        return self.rows["removals"] + self.rows["exclude-removals"]
 
 
 def taken_away(gone: Rows, members: Rows) -> Rows:
@@ -188,8 +202,6 @@ def taken_away(gone: Rows, members: Rows) -> Rows:
         gone: `removals`.
         members: as they will be, in the same windows.
     """
-    if len(gone) == 1:
-        return gone
     held = held_elsewhere(gone, members)
     left = gone.map(lambda rows: less(rows, held))
     again = told_before(left)
@@ -205,19 +217,16 @@ def _content(job: Job, free: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([content, told(unsaid, job.target, job.workspace.settings.name)], how="diagonal")
 
 
-def _files(removals: Rows, kept: Shelf, target: Target) -> list[Payload]:
+def _files(found: _Comparison) -> list[Payload]:
     """What is taken away and added; apart, and by its identifiers alone, what is of people whom campaigns leave out."""
-    out = is_excluding()
-    gone, gone_unsaid = (
-        removals.map(lambda rows, which=which: identifiers(rows.filter(which), target)) for which in (~out, out)
-    )
+    kept = found.kept
     files = [
-        Payload("removals", "remove", gone),
-        Payload("exclude-removals", "remove", gone_unsaid, EXCLUDE),
+        Payload("removals", "remove", kept.rows("gone")),
+        Payload("exclude-removals", "remove", kept.rows("gone_unsaid"), EXCLUDE),
         Payload("additions", "append", kept.rows("said")),
         Payload("exclude-additions", "append", kept.rows("told"), EXCLUDE),
     ]
-    return [file for file in files if file.height]
+    return [file for file in files if found.rows[file.stem]]
 
 
 def in_too_small(members: Rows, published: Rows, target: Target, settings: Settings) -> pl.DataFrame:
@@ -231,6 +240,8 @@ def in_too_small(members: Rows, published: Rows, target: Target, settings: Setti
         target: of the platform.
         settings: of the workspace.
     """
+    if target.audience is None:
+        return pl.DataFrame(schema={"message_id": pl.String})
     least, out = max(settings.smallest_audience, target.smallest), is_excluding()
     shown, hidden = (members.map(lambda rows, which=which: rows.filter(which)) for which in (~out, out))
     crowd = max(least, floors(settings)[target.channel])
