@@ -182,7 +182,7 @@ class _Comparison:
         self.ends += difference.members.select(pl.col("valid_until").max()).drop_nulls().to_series().to_list()
 
     def take_away(self) -> int:
-        """Put away by what people are taken away, `gone`, or `gone_unsaid` where campaigns left them out; returns their number."""
+        """Put away by what people are taken away: `gone`, or `gone_unsaid` where campaigns left them out; returns how many."""
         target, gone, out = self.job.target, self.kept.rows("removals"), is_excluding()
         # What is known by its message is nobody else's.
         are_shared = len(gone) > 1 and "message_id" not in target.identity
