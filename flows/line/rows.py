@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, overload
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,10 @@ class Rows(Sequence[pl.DataFrame]):
         """The rows of a window, or of several."""
         found = self._windows[place]
         return found.read() if isinstance(found, _Window) else [window.read() for window in found]
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        """The rows of each window. By their places, an IndexError of who makes one would pass for the end."""
+        return (window.read() for window in self._windows)
 
     def __len__(self) -> int:
         """How many windows there are."""
