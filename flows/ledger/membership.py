@@ -9,34 +9,54 @@ import polars as pl
 
 from flows.durable import write_bytes
 from flows.errors import StateError
+from flows.growing import write_pieces
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flows.settings import Settings
 
 
 def read_members(settings: Settings, target: str, brand: str, batch_id: str | None, schema: pl.Schema) -> pl.DataFrame:
-    """The members as of a published batch; none before the first.
+    """The members as of a published batch; none before the first. Raises as `scan_members`."""
+    return scan_members(settings, target, brand, batch_id, schema).collect()
+
+
+def scan_members(settings: Settings, target: str, brand: str, batch_id: str | None, schema: pl.Schema) -> pl.LazyFrame:
+    """As `read_members`, of which nothing is read yet: there may be more than can be held.
 
     Raises:
         StateError: the file is gone, so nobody could be removed any more.
     """
     if batch_id is None:
-        return schema.to_frame()
+        return schema.to_frame().lazy()
     path = settings.folder("membership", target, brand, f"{batch_id}.parquet")
     if not path.exists():
         hint = "restore it from your backup: without it nobody can be removed downstream"
         raise StateError(path.name, "the membership of this batch is missing from the state folder", hint)
-    members = pl.read_parquet(path)
-    # An earlier version of the program may have kept less.
-    missing = [pl.lit(None).alias(name) for name in schema if name not in members.columns]
-    return members.with_columns(missing).select(schema.names()).cast(dict(schema))  # type: ignore[arg-type]
+    members = pl.scan_parquet(path)
+    known = members.collect_schema()
+    # An earlier version of the program may have kept less. What is cast is read whole before it is looked through.
+    columns = [
+        pl.col(name)
+        if known.get(name) == kind
+        else (pl.col(name) if name in known else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in schema.items()
+    ]
+    return members.select(columns)
 
 
-def write_members(settings: Settings, target: str, brand: str, batch_id: str, members: pl.DataFrame) -> None:
-    """Keep the members as they will be once the batch is published; it counts only from then on."""
-    content = io.BytesIO()
-    members.write_parquet(content)
-    write_bytes(settings.folder("membership", target, brand, f"{batch_id}.parquet"), content.getvalue())
+def write_members(
+    settings: Settings, target: str, brand: str, batch_id: str, members: pl.DataFrame | Iterable[pl.DataFrame]
+) -> None:
+    """Keep the members as they will be once the batch is published; it counts only from then on. They may come in pieces."""
+    path = settings.folder("membership", target, brand, f"{batch_id}.parquet")
+    if isinstance(members, pl.DataFrame):
+        content = io.BytesIO()
+        members.write_parquet(content)
+        write_bytes(path, content.getvalue())
+    else:
+        write_pieces(path, members)
 
 
 def forget_older(settings: Settings, target: str, brand: str, *batch_ids: str) -> None:

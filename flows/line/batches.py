@@ -17,7 +17,7 @@ from flows.ledger.claims import Batch, Header
 from flows.ledger.exposure import exposures
 from flows.ledger.publishing import Sealed, publish, refuse_unbalanced, staged
 from flows.ledger.runs import archive, sources_known, versions
-from flows.line.excluding import read_all_left_out
+from flows.line.excluding import scan_left_out
 from flows.line.planned import read_creatives, scan_deliveries
 from flows.line.planning import SOURCES
 from flows.line.rows import Rows
@@ -68,9 +68,9 @@ class Job:
         is_whole = self.target.merge is None and any(part.is_html for part in CHANNELS[self.target.channel].parts)
         return Rows.read(found, self.target.order, _SHARE_OF_WHOLE if is_whole else 1)
 
-    def left_out(self) -> pl.DataFrame:
+    def left_out(self) -> pl.LazyFrame:
         """Whom the plan has for it in audiences that campaigns leave out: `stages.audience.LEFT_OUT`."""
-        return read_all_left_out(self.folder).filter(self._is_mine())
+        return scan_left_out(self.folder).filter(self._is_mine())
 
     def _is_mine(self) -> pl.Expr:
         return (pl.col("target") == self.target.name) & (pl.col("brand") == self.brand) & pl.col("reason").is_null()
@@ -230,7 +230,7 @@ class Staged:
     files: list[Payload]
     consent_checked_at: datetime
     seeds: pl.DataFrame
-    unsaid: pl.DataFrame
+    unsaid: Rows
     when_left_out: Callable[[pl.Series], None] | None = None
     _records: list[tuple[str, pl.DataFrame]] = field(default_factory=list, init=False)
 
@@ -252,7 +252,7 @@ class Staged:
         topics = {name: purpose.topic for name, purpose in self.job.workspace.purposes.items()}
         topic = pl.col("product").replace_strict(topics, return_dtype=pl.String)
         names = ("message_id", "person_key", "brand", "channel", "address_match", "product")
-        for part in chain(self.sent, [self.unsaid]):  # not in a tuple, which would hold all windows
+        for part in chain(self.sent, self.unsaid):  # not in a tuple, which would hold all windows
             going = part.select(*names, "phone")
             # What was said of texts is not of ads.
             numbers = by_phone(going).with_columns(person_key=pl.lit(None, pl.String))
@@ -267,7 +267,7 @@ class Staged:
     def leave_out(self, barred: pl.Series) -> int:
         """As `Contents.leave_out`."""
         is_left = ~pl.col("message_id").is_in(barred.implode())
-        self.sent, self.unsaid = self.sent.map(lambda rows: rows.filter(is_left)), self.unsaid.filter(is_left)
+        self.sent, self.unsaid = (found.map(lambda rows: rows.filter(is_left)) for found in (self.sent, self.unsaid))
         if self.seeds.height:
             barred = pl.concat([barred, orphans(self.seeds, self.sent, self.creatives)])
             self.seeds = self.seeds.filter(~pl.col("message_id").is_in(barred.implode()))

@@ -10,7 +10,7 @@ from flows.channels import CHANNELS, target
 from flows.ledger.runs import delivered_runs
 from flows.ledger.store import open_ledger
 from flows.line.planning import COUNTED_FOLDER, ROUTED_FOLDER
-from flows.line.watching import published_members
+from flows.line.watching import scan_published
 from flows.plan import Crowd, Order, read_order
 from flows.schemas import INSTANT
 from flows.stages.crowd import CLASS, HELD, crowded, floors, merged
@@ -68,10 +68,12 @@ def _held(settings: Settings, folder: Path, order: Order) -> pl.DataFrame:
     for brand, ways in settings.targets.items():
         for channel, name in ways.items():
             if target(name).kind == "state" and floors(settings)[channel] and new:
-                members = published_members(settings, target(name), brand).filter(
+                members = scan_published(settings, target(name), brand).filter(
                     pl.col("valid_until") > pl.lit(order.present, dtype=INSTANT), pl.col("shown").is_not_null()
                 )
-                others = members.lazy().join(pl.concat(new), on=["customer_id", "brand", "product"], how="anti")
+                others = members.select("customer_id", *CLASS).join(
+                    pl.concat(new), on=["customer_id", "brand", "product"], how="anti"
+                )
                 once = others.collect().unique(["customer_id", "brand", "product"], keep="first", maintain_order=True)
                 found.append(once.group_by(CLASS).agg(people=pl.len()))
     return pl.concat(found)

@@ -87,7 +87,7 @@ class Past:
 
 
 def decide(
-    source: Source, scope: Scope, past: Past, key: Key, others: pl.DataFrame | None = None, few: Few | None = None
+    source: Source, scope: Scope, past: Past, key: Key, others: pl.LazyFrame | None = None, few: Few | None = None
 ) -> Decided:
     """Decide over all live products.
 

@@ -39,9 +39,10 @@ from flows.line.looking import first_look, latest_look
 from flows.line.planned import check_current, parts_of, read_leaving, scan_decisions, scan_deliveries
 from flows.line.reconciling import publish_state
 from flows.line.request import Published
+from flows.line.rows import Rows
 from flows.line.seeding import addresses, seeded
 from flows.line.sources import database
-from flows.line.watching import published_members
+from flows.line.watching import scan_published
 from flows.plan import Plan, check_deliverable, plan_digest, plan_folder, read_plan
 from flows.schemas import KEYS, frame_schema
 from flows.stages.budgets import VALUED
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from flows.channels import Target
     from flows.ledger.store import Ledger
     from flows.line.batches import Look
-    from flows.line.rows import Rows
     from flows.workspace import Workspace
 
 
@@ -151,7 +151,8 @@ def pairs(workspace: Workspace, run_id: str) -> list[tuple[str, str]]:
     ways = {(name, brand) for brand, channels in settings.targets.items() for name in channels.values()}
     wanted = {(name, brand) for name, brand in ways if name in order.targets}
     given_up = set() if order.is_narrowed else {(name, brand) for name, brand in told - ways if name in targets()}
-    holding = {way for way in given_up if not published_members(settings, target(way[0]), way[1]).is_empty()}
+    held = {way: scan_published(settings, target(way[0]), way[1]).head(1).collect() for way in given_up}
+    holding = {way for way, some in held.items() if some.height}
     return sorted((wanted | holding) - done)
 
 
@@ -262,7 +263,7 @@ def publish_messages(job: Job, planned: Rows, look: Look) -> Published:
     creatives = {**creatives, **copies.creatives}
     content = _in_rounds(leaving.along(copies.rows), job.target).map(lambda found: job.content(found, creatives))
     files = [Payload("recipients", "append", content)]
-    contents = Staged(job, batch, noted, leaving, creatives, files, look.at, copies.rows, copies.rows.clear())
+    contents = Staged(job, batch, noted, leaving, creatives, files, look.at, copies.rows, Rows.of(copies.rows.clear()))
     sealed = publish_batch(contents, look)
     stopped = sealed.barred.join(copies.rows, on="message_id", how="anti")
     dropped = dict(Counter(dropped) + Counter(reasons_of(stopped)))

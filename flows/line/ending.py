@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 ENDED = "ended"
 """Why a message must not be sent, or shown, any more whose need has ended."""
 
+_ASKED = ("customer_id", "brand", "product", "subject_id", "message_id", "decided_at")
 
-def ended(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
+
+def ended(source: Source, rows: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """`message_id` of the messages whose need has ended, by what sql/outcomes/ yields now.
 
     Args:
@@ -31,9 +33,9 @@ def ended(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
     """
     source = source.at_present()
     products = {name: product for name, product in source.workspace.products.items() if product.ends_when}
-    asked = rows.filter(pl.col("product").is_in(list(products)))
+    asked = rows.lazy().select(_ASKED).filter(pl.col("product").is_in(list(products))).collect()
     if asked.is_empty() or not source.workspace.queries.outcomes:
-        return rows.select("message_id").clear()
+        return asked.select("message_id").clear()
     with source.open(source.about(asked["customer_id"], Scope()), source.moment.present) as session:
         found = outcomes(session, source.workspace.queries, source.moment)
     return ended_by(asked, found, products)

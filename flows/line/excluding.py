@@ -103,8 +103,13 @@ def named(source: Source, scope: Scope, audiences: Iterable[str]) -> list[str] |
 
 def read_all_left_out(folder: Path) -> pl.DataFrame:
     """Whom the audiences of a settled plan name: `stages.audience.LEFT_OUT`; nobody where it has none."""
+    return scan_left_out(folder).collect()
+
+
+def scan_left_out(folder: Path) -> pl.LazyFrame:
+    """As `read_all_left_out`, of which nothing is read yet."""
     file = folder / LEFT_OUT_FILE
-    return pl.read_parquet(file) if file.exists() else LEFT_OUT.to_frame()
+    return pl.scan_parquet(file) if file.exists() else LEFT_OUT.to_frame().lazy()
 
 
 def counted(workspace: Workspace, order: Order, rows: pl.DataFrame) -> tuple[LeftOut, ...]:

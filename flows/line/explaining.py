@@ -14,10 +14,10 @@ from flows.clock import moment
 from flows.errors import PlanError, UsageError
 from flows.keys import load_keys
 from flows.ledger.history import messages_to
-from flows.ledger.membership import read_members
+from flows.ledger.membership import scan_members
 from flows.ledger.runs import last_published
 from flows.ledger.store import open_ledger
-from flows.line.excluding import code, read_all_left_out
+from flows.line.excluding import code, scan_left_out
 from flows.line.planned import scan_decisions, scan_deliveries
 from flows.line.sources import Source, existing_database
 from flows.plan import plan_folder, read_order
@@ -100,7 +100,7 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
     said = _said(workspace, customer_id) if messages["consent_key"].count() else {}
     looked_at = order.audiences if not order.customers or customer_id in order.customers else {}
     is_theirs = (pl.col("customer_id") == customer_id) | pl.col("person_key").is_in(persons)  # a stranger has no key
-    named = read_all_left_out(folder).filter(is_theirs)
+    named = scan_left_out(folder).filter(is_theirs).collect()
     left_out = _left_out(workspace, named, held, looked_at)
     if not candidates and messages.is_empty() and not left_out:
         hint = "is the id right? Nobody is in a plan who is in no segment of a live product"
@@ -136,8 +136,8 @@ def _held(settings: Settings, ledger: Ledger, persons: Sequence[str]) -> pl.Data
     ways = {brand: ways[CHANNEL] for brand, ways in settings.targets.items() if CHANNEL in ways}
     found = [MEMBERS.to_frame().with_columns(target=pl.lit(None, pl.String))]
     for brand, to in ways.items():
-        members = read_members(settings, to, brand, last_published(ledger, to, brand), MEMBERS)
-        mine = members.filter(is_excluding(), pl.col("person_key").is_in(persons))
+        members = scan_members(settings, to, brand, last_published(ledger, to, brand), MEMBERS)
+        mine = members.filter(is_excluding(), pl.col("person_key").is_in(persons)).collect()
         found.append(mine.with_columns(target=pl.lit(to)))
     return pl.concat(found).select("product", "brand", "target", "since_batch", code="audience")
 

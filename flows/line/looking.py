@@ -21,8 +21,9 @@ from flows.line.excluding import read_all_left_out
 from flows.line.planned import parts_of, read_leaving, scan_leaving
 from flows.line.planning import OUT, OUT_FOLDER, SEEDS, save, source_of
 from flows.line.seeding import open_seeds, seed_key
+from flows.line.shelf import shelf
 from flows.line.sources import bars_of_deliveries, database, hear, take_notices
-from flows.line.watching import LOOKED_AT, held_since, judged, out_there, seeds, seen
+from flows.line.watching import LOOKED_AT, held_since, judged, out_there_in_pieces, seeds, seen
 from flows.plan import plan_folder
 from flows.warehouse.attaching import stamp_of
 from flows.warehouse.scope import Scope
@@ -42,17 +43,22 @@ _TABLES = ("planned", "out", "seeds")
 
 
 def look_at(
-    workspace: Workspace, order: Order, planned: Sequence[pl.LazyFrame], out: pl.DataFrame, copied: pl.DataFrame
+    workspace: Workspace,
+    order: Order,
+    planned: Sequence[pl.LazyFrame],
+    out: pl.DataFrame | pl.LazyFrame,
+    copied: pl.DataFrame,
 ) -> Look:
     """Look at some messages: what is in the inbox counts, and what the warehouse says now.
 
-    Each piece of them is looked at with a part of the customers; who is not in that is looked for in the next ones.
+    Each piece of them is looked at with a part of the customers; who is not in that is looked for in the next ones. What is out
+    there is read with each part, of its customers.
 
     Args:
         workspace: gives SQL, products and settings.
         order: of the run.
         planned: deliveries of it, and whom campaigns are to leave out, in as many pieces as customers are cut into parts.
-        out: `watching.OUT_THERE`.
+        out: `watching.OUT_THERE`; of as many people as targets hold.
         copied: `SEED` of addresses that need no consent, and may be suppressed.
     """
     at, key = present(), load_key(workspace.settings.key_file)
@@ -61,21 +67,26 @@ def look_at(
     source = replace(source, moment=replace(source.moment, present=at))
     looked, standing, free = [], [], []
 
-    def look(scope: Scope, rows: pl.DataFrame, held: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Look at what is of the customers in a scope, and return what is of nobody in it."""
-        bars = bars_of_deliveries(source, scope, pl.concat([rows, held, copied], how="diagonal"), key, heard)
+    def look(scope: Scope, rows: pl.DataFrame, held: pl.LazyFrame) -> tuple[pl.DataFrame, pl.LazyFrame]:
+        """Look at what is of the customers in a scope, and return what may be of others."""
+        about = pl.concat([rows.lazy(), held, copied.lazy()], how="diagonal")
+        asked = source.about(about.select(pl.col("customer_id").unique()).collect().to_series(), scope)
+        bars = bars_of_deliveries(source, asked, about, key, heard)
         is_theirs = pl.lit(scope.parts == 1) | pl.col("customer_id").is_in(bars.people["customer_id"].implode())
         looked.append(seen(workspace, rows.filter(is_theirs), bars, at).select(_planned(key)))
-        standing.append(seen(workspace, held.filter(is_theirs), bars, at))
+        standing.append(seen(workspace, held.filter(is_theirs).collect(), bars, at))
         free.append(open_seeds(copied, bars.suppressed).select(seed_key=seed_key(key)))
-        return rows.filter(~is_theirs), held.filter(~is_theirs)
+        # By their ids people may be asked about who are in another part.
+        rest = held if asked.customers is None else held.filter(~is_theirs).collect().lazy()
+        return rows.filter(~is_theirs), rest
 
-    left, there = LOOKED_AT.to_frame(), out.select(LOOKED_AT.names())
+    left, there = LOOKED_AT.to_frame(), out.lazy().select(LOOKED_AT.names())
     for part, piece in enumerate(planned):
         rows = piece.select(LOOKED_AT.names()).collect()
         left, there = look(Scope(part, len(planned)), pl.concat([left, rows]), there)
-    if left.height or there.height:  # who is no customer any more, or in another part than when the plan was made
-        look(Scope(), left, there)
+    unseen = there.join(pl.concat(standing).lazy(), on="message_id", how="anti").collect()
+    if left.height or unseen.height:  # who is no customer any more, or in another part than when the plan was made
+        look(Scope(), left, unseen.lazy())
     return Look(pl.concat(looked), judged(source, out, pl.concat(standing)), free[0], at, heard.drain)
 
 
@@ -88,7 +99,9 @@ def look_again(workspace: Workspace, plan: Plan) -> Look:
     planned[0] = pl.concat([planned[0], unsaid], how="diagonal")
     # Before it is read: what is written meanwhile is looked at again.
     stamp, since = stamp_of(database(settings, order.as_of)), held_since(settings, order.targets)
-    look = look_at(workspace, order, planned, out_there(workspace, order.targets), seeds(workspace, order.targets))
+    with shelf(settings, len(planned)) as kept:
+        out = kept.one_file("out", out_there_in_pieces(workspace, order.targets))
+        look = look_at(workspace, order, planned, out, seeds(workspace, order.targets))
     _keep(_folder(workspace, order), look, stamp, since)
     return look
 
@@ -101,7 +114,7 @@ def keep_first_look(workspace: Workspace, order: Order) -> None:
     standing = pl.concat([pl.read_parquet(file) for file in sorted((folder / OUT_FOLDER).glob("*.parquet"))])
     look = Look(
         pl.concat([*leaving, unsaid], how="diagonal"),
-        judged(source_of(workspace, order), pl.read_parquet(folder / OUT), standing),
+        judged(source_of(workspace, order), pl.scan_parquet(folder / OUT), standing),
         pl.read_parquet(folder / SEEDS),
         order.present,
         order.drain,

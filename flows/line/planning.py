@@ -14,6 +14,7 @@ import polars as pl
 from flows.clock import moment as moment_of
 from flows.durable import private_folder
 from flows.errors import OutboxError, UsageError, nearest
+from flows.growing import write_pieces
 from flows.keys import load_key
 from flows.line.binding import Bound, bind
 from flows.line.deciding import Past, decide
@@ -36,7 +37,7 @@ from flows.line.sources import (
     take_notices,
 )
 from flows.line.trying import try_words
-from flows.line.watching import held_since, out_there, seeds, seen
+from flows.line.watching import LOOKED_AT, held_since, out_there_in_pieces, seeds, seen
 from flows.plan import (
     Order,
     new_run_id,
@@ -168,7 +169,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     heard = hear(settings)
     for name in _SAID:
         save(getattr(heard, name), folder / SAID_FOLDER / f"{name}.parquet")
-    save(out_there(workspace, chosen), folder / OUT)
+    write_pieces(folder / OUT, out_there_in_pieces(workspace, chosen))
     save(_sources(workspace, bound), folder / SOURCES)
     return order
 
@@ -228,11 +229,12 @@ def plan_part(workspace: Workspace, run_id: str, part: int, apart: str | None = 
     key, scope = load_key(settings.key_file), Scope(part, order.parts, order.customers or None)
     said = Heard(order.drain, *(pl.read_parquet(folder / SAID_FOLDER / f"{name}.parquet") for name in _SAID))
     past = Past(pl.read_parquet(folder / "history.parquet"), pl.read_parquet(folder / "heard.parquet"), said)
-    source, out, copied = source_of(workspace, order), pl.read_parquet(folder / OUT), seeds(workspace, order.targets)
-    others = pl.concat([out, copied], how="diagonal")
+    source, out, copied = source_of(workspace, order), pl.scan_parquet(folder / OUT), seeds(workspace, order.targets)
+    others = pl.concat([out, copied.lazy()], how="diagonal")
     made = decide(source, scope, past, key, others, few_of(source, order, scope, folder))
     note_due(made, order, settings, to, part)
-    mine = out.join(made.bars.people.select("customer_id"), on="customer_id", how="semi")
+    is_mine = pl.col("customer_id").is_in(made.bars.people["customer_id"].implode())
+    mine = out.select(LOOKED_AT.names()).filter(is_mine).collect()
     save(seen(workspace, mine, made.bars, order.present), to / OUT_FOLDER / f"{part:04}.parquet")
     if part == 0:
         save(open_seeds(copied, made.bars.suppressed).select(seed_key=seed_key(key)), to / SEEDS)

@@ -170,7 +170,8 @@ def _looked_at(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
     out = to_be_sent(workspace, rows)
     if out.is_empty():
         return out.select("message_id", reason=pl.lit(None, pl.String))
-    bars = bars_of_deliveries(source, Scope(), out, load_key(workspace.settings.key_file), hear(workspace.settings))
+    scope = source.about(out["customer_id"], Scope())
+    bars = bars_of_deliveries(source, scope, out, load_key(workspace.settings.key_file), hear(workspace.settings))
     return judged(source, out, seen(workspace, out, bars, present()))
 
 

@@ -42,7 +42,8 @@ from flows.line.planning import (
 )
 from flows.line.reconciling import in_too_small, members_of
 from flows.line.rolling import remember
-from flows.line.watching import published_members
+from flows.line.rows import Rows, by_customer
+from flows.line.watching import scan_published
 from flows.plan import (
     Crowd,
     Order,
@@ -259,16 +260,21 @@ def _in_small_audiences(
 ) -> pl.DataFrame:
     settings = workspace.settings
     mine = (pl.col("target") == to.name) & (pl.col("brand") == brand) & pl.col("reason").is_null()
-    rows, unsaid = scan_deliveries(folder).filter(mine).collect(), left_out.filter(mine)
-    if rows.is_empty() and unsaid.is_empty():
-        return pl.DataFrame(schema={"message_id": pl.String})
-    content = shaped(rows, {name: creatives[name] for name in rows["creative_id"].unique()}, to, order.starts_at)
-    published = published_members(settings, to, brand)
-    wanted = [members_of(rows, content, to), members_of(unsaid, told(unsaid, to, settings.name), to)]
+    planned, unsaid = scan_deliveries(folder).filter(mine), left_out.lazy().filter(mine)
     nobody = pl.DataFrame(schema={"message_id": pl.String})
+    if planned.head(1).collect().is_empty() and unsaid.head(1).collect().is_empty():
+        return nobody
+    published = scan_published(settings, to, brand)
+    bounds = by_customer(published, planned, unsaid)
     reach = Reach({*order.products, *order.audiences}, order.customers)
-    members = reconciled(published, pl.concat(wanted), nobody, reach, order.present).members
-    return in_too_small(members, published, to, settings)
+
+    def members(rows: pl.DataFrame, about: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+        content = shaped(rows, {name: creatives[name] for name in rows["creative_id"].unique()}, to, order.starts_at)
+        wanted = [members_of(rows, content, to), members_of(about, told(about, to, settings.name), to)]
+        return reconciled(before, pl.concat(wanted), nobody, reach, order.present).members
+
+    said, about, before = (Rows.within(found, bounds) for found in (planned, unsaid, published))
+    return in_too_small(said.map(members, about, before), before, to, settings)
 
 
 def _counted(

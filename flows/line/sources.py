@@ -170,7 +170,7 @@ def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
 
 
 def bars_of(
-    source: Source, answers: Answers, key: Key, others: pl.DataFrame | None = None, heard: Heard | None = None
+    source: Source, answers: Answers, key: Key, others: pl.LazyFrame | None = None, heard: Heard | None = None
 ) -> Bars:
     """As `read_bars`, of what has been read.
 
@@ -189,9 +189,9 @@ def bars_of(
     gone = erased(settings, keyed, heard.buried)
     people = _people(keyed, settings, gone)
     numbers, addresses = people.select("phone_match"), addresses_of(people)
-    if others is not None and others.height:
+    if others is not None:
         is_mine = pl.col("customer_id").is_null() | pl.col("customer_id").is_in(people["customer_id"].implode())
-        mine = others.filter(is_mine)
+        mine = others.select("customer_id", "brand", "channel", "address_match", "phone").filter(is_mine).collect()
         further = pl.concat([mine, by_phone(mine)])
         numbers = pl.concat([numbers, further.select(phone_match="address_match")])
         addresses = pl.concat([addresses, further.select(addresses.columns)])
@@ -260,18 +260,26 @@ def hear(settings: Settings, *, draining: bool = False) -> Heard:
         return Heard(number, told(ledger), told_suppressions(ledger), tombstones(ledger))
 
 
-def bars_of_deliveries(source: Source, scope: Scope, deliveries: pl.DataFrame, key: Key, heard: Heard) -> Bars:
+def bars_of_deliveries(
+    source: Source, scope: Scope, messages: pl.DataFrame | pl.LazyFrame, key: Key, heard: Heard
+) -> Bars:
     """What bars planned deliveries now, at the addresses of the plan: who is no customer any more, and what people said.
 
     In a part of the customers nobody else's are looked at, but for what is nobody's.
+
+    Args:
+        source: the warehouse.
+        scope: whom it is asked about, see `Source.about`.
+        messages: `customer_id, person_key, brand, channel, address_match, phone` of them: of everybody, where they are too many.
+        key: for `person_key`.
+        heard: what people have told us.
     """
     source = source.at_present()
     queries, moment = source.workspace.queries, source.moment
-    with source.open(source.about(deliveries["customer_id"], scope), moment.present) as session:
+    with source.open(scope, moment.present) as session:
         known = customer_keys(session, queries, moment)
-        if scope.parts > 1:
-            is_theirs = pl.col("customer_id").is_in(known["customer_id"].implode())
-            deliveries = deliveries.filter(is_theirs | pl.col("customer_id").is_null())
+        is_theirs = pl.lit(scope.parts == 1) | pl.col("customer_id").is_in(known["customer_id"].implode())
+        deliveries = messages.lazy().filter(is_theirs | pl.col("customer_id").is_null()).collect()
         # What a state target holds may have been noted under another key.
         person = key.of(pl.col("customer_id"))
         addresses = pl.concat([deliveries, by_phone(deliveries)])

@@ -9,19 +9,20 @@ import polars as pl
 from flows.channels import CHANNELS, target
 from flows.clock import present
 from flows.keys import load_key
-from flows.ledger.membership import read_members
+from flows.ledger.membership import scan_members
 from flows.ledger.recalls import recallable
 from flows.ledger.runs import decided_at, last_published
 from flows.ledger.store import open_ledger
 from flows.line.ending import ENDED, ended
 from flows.line.planned import read_planned
+from flows.line.rows import Rows, by_customer
 from flows.line.seeding import SEED, addresses
 from flows.schemas import INSTANT, frame_schema
 from flows.stages.claims import MEMBERS
 from flows.stages.eligibility import rechecked
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
     from flows.channels import Target
@@ -46,12 +47,19 @@ LOOKED_AT = frame_schema(
 OUT_THERE = pl.Schema({**LOOKED_AT, **frame_schema("subject_id"), "decided_at": INSTANT})
 """What is held, or may be sent still, of products that there are still; and as of when an outcome may have ended its need."""
 
+_KNOWN_OF_MEMBERS = [name for name in MEMBERS if name in {*OUT_THERE, "decision_id"} - {"person_key"}]
+
 
 def published_members(settings: Settings, to: Target, brand: str) -> pl.DataFrame:
     """`MEMBERS` that a state target holds by the last batch that was published. Raises StateError where they are gone."""
+    return scan_published(settings, to, brand).collect()
+
+
+def scan_published(settings: Settings, to: Target, brand: str) -> pl.LazyFrame:
+    """As `published_members`, of which nothing is read yet."""
     with open_ledger(settings) as ledger:
         last = last_published(ledger, to.name, brand)
-    return read_members(settings, to.name, brand, last, MEMBERS)
+    return scan_members(settings, to.name, brand, last, MEMBERS)
 
 
 def held_since(settings: Settings, targets: Collection[str]) -> dict[str, str | None]:
@@ -62,13 +70,21 @@ def held_since(settings: Settings, targets: Collection[str]) -> dict[str, str | 
 
 def out_there(workspace: Workspace, targets: Collection[str]) -> pl.DataFrame:
     """`OUT_THERE`: what all state targets among some hold, and the messages of any target that may be sent still."""
+    return pl.concat(out_there_in_pieces(workspace, targets))
+
+
+def out_there_in_pieces(workspace: Workspace, targets: Collection[str]) -> Iterator[pl.DataFrame]:
+    """As `out_there`, as much at a time as is held of `Rows`; one piece at least."""
     settings = workspace.settings
-    found = [published_members(settings, target(name), brand) for name, brand in _states(settings, targets)]
-    members = pl.concat([MEMBERS.to_frame(), *found])
+    for name, brand in _states(settings, targets):
+        members = scan_published(settings, target(name), brand).select(*_KNOWN_OF_MEMBERS)
+        for held in Rows.within(members, by_customer(members)):
+            with open_ledger(settings) as ledger:
+                began = decided_at(ledger, held["decision_id"])
+            yield _of_today(workspace, held.join(began, on="decision_id", how="left"))
     with open_ledger(settings) as ledger:
-        began, waiting = decided_at(ledger, members["decision_id"]), recallable(ledger, present())
-    held = _of_today(workspace, members.join(began, on="decision_id", how="left"))
-    return pl.concat([held, to_be_sent(workspace, waiting)])
+        waiting = recallable(ledger, present())
+    yield to_be_sent(workspace, waiting)
 
 
 def to_be_sent(workspace: Workspace, waiting: pl.DataFrame) -> pl.DataFrame:
@@ -105,7 +121,7 @@ def seen(workspace: Workspace, rows: pl.DataFrame, bars: Bars, at: datetime) -> 
     return found.select("message_id", "reason", "consent_event")
 
 
-def judged(source: Source, out: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
+def judged(source: Source, out: pl.DataFrame | pl.LazyFrame, standing: pl.DataFrame) -> pl.DataFrame:
     """`message_id, reason`: why what is out there may be no more: what bars it, `ENDED`, or null where it may.
 
     Args:

@@ -12,7 +12,7 @@ from flows.ledger.claims import CLAIM
 from flows.schemas import INSTANT, KEYS, frame_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from flows.clock import Moment
@@ -154,11 +154,13 @@ def reconciled(
     members = pl.concat([others, kept, wanted]).sort(*KEYS)
     additions = wanted.join(published, on=["message_id", "payload_sha256"], how="anti").select("message_id")
     gone = mine.join(members, on=["message_id", "identity"], how="anti", nulls_equal=True)
-    removals = _less_what_is_held(gone, members).unique("identity", maintain_order=True).sort(*KEYS)
+    removals = less(gone, held_under(members))
     return Difference(additions, removals, members, members.height - others.height - additions.height)
 
 
-def without(members: pl.DataFrame, published: pl.DataFrame, barred: pl.Series) -> pl.DataFrame:
+def without(
+    members: pl.DataFrame, published: pl.DataFrame, barred: pl.Series, others: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """`MEMBERS` as they are once some additions have been left out.
 
     What the platform holds under the identifiers of these stays noted, or nobody would ever take it away.
@@ -167,10 +169,11 @@ def without(members: pl.DataFrame, published: pl.DataFrame, barred: pl.Series) -
         members: `MEMBERS` as they would be.
         published: `MEMBERS` as they are.
         barred: `message_id` of the additions that are left out.
+        others: `held_under` of all of these, where `members` and `published` are of some customers alone.
     """
     is_barred = pl.col("message_id").is_in(barred.implode())
     left, out = members.filter(~is_barred), members.filter(is_barred)
-    met = _identifiers(published).join(_identifiers(out), on=["within", "identifier"], how="semi")
+    met = held_under(published).join(held_under(out) if others is None else others, on=_IDENTIFIER, how="semi")
     held = published.join(met, on="message_id", how="semi").join(left, on="message_id", how="anti")
     return pl.concat([left, held]).sort(*KEYS)
 
@@ -189,24 +192,45 @@ def since(members: pl.DataFrame, published: pl.DataFrame, batch_id: str) -> pl.D
     return rows.with_columns(since_batch=told).select(MEMBERS.names())
 
 
-def in_small_audiences(members: pl.DataFrame, published: pl.DataFrame, least: int) -> pl.DataFrame:
+def in_small_audiences(
+    members: pl.DataFrame | Sequence[pl.DataFrame], published: pl.DataFrame | Sequence[pl.DataFrame], least: int
+) -> pl.DataFrame:
     """`message_id` of new members whose audience would have fewer than `least` people, by their addresses.
 
     The audience that results is judged, never what is added to it. What is in it already stays: the platform shows nothing
     to an audience that has become too small, and taking it all out because one person left would tell who that was.
 
     Args:
-        members: `MEMBERS` as they would be.
-        published: `MEMBERS` as they are.
+        members: `MEMBERS` as they would be; or in pieces, each of some customers.
+        published: `MEMBERS` as they are, in the same pieces.
         least: the platform's minimum, or the workspace's.
     """
-    sizes = members.group_by("audience").agg(people=pl.col("address_match").n_unique())
-    small = sizes.filter(pl.col("audience").is_not_null(), pl.col("people") < least)
-    inside = members.join(small, on="audience", how="semi")
-    return inside.join(published, on="message_id", how="anti").select("message_id")
+    after, before = ([rows] if isinstance(rows, pl.DataFrame) else rows for rows in (members, published))
+    small = _small_audiences(after, least)
+    if small.is_empty():  # mostly, and pieces are read anew
+        return pl.DataFrame(schema={"message_id": pl.String})
+    inside = (rows.join(small, on="audience", how="semi") for rows in after)
+    new = [rows.join(there, on="message_id", how="anti") for rows, there in zip(inside, before, strict=True)]
+    return pl.concat(rows.select("message_id") for rows in new)
 
 
-def _identifiers(members: pl.DataFrame) -> pl.DataFrame:
+def _small_audiences(members: Iterable[pl.DataFrame], least: int) -> pl.DataFrame:
+    """`audience` of those that have fewer than `least` people. Of one that has as many nobody is remembered any more."""
+    large = pl.Series([], dtype=pl.String)
+    people = pl.DataFrame(schema={"audience": pl.String, "address_match": pl.String})
+    for rows in members:
+        is_open = pl.col("audience").is_not_null() & ~pl.col("audience").is_in(large.implode())
+        people = pl.concat([people, rows.filter(is_open).select(people.columns)]).unique()
+        is_large = pl.len().over("audience") >= least
+        large.extend(people.filter(is_large)["audience"].unique())
+        people = people.filter(~is_large)
+    return people.select("audience").unique()
+
+
+_IDENTIFIER = ["within", "identifier"]
+
+
+def held_under(members: pl.DataFrame) -> pl.DataFrame:
     """`message_id, within, identifier` of all that members are held under.
 
     In an audience each column of `identity` is enough to be found by, so each is an identifier, within the audience, which stands
@@ -219,14 +243,44 @@ def _identifiers(members: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([each.explode("identifier"), whole]).drop_nulls()
 
 
-def _less_what_is_held(gone: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
-    """Those of some `MEMBERS` that have an identifier which none of `members` has, with just these in `identity`."""
-    by = ["within", "identifier"]
-    left = _identifiers(gone).join(_identifiers(members), on=by, how="anti", maintain_order="left")
+def less(gone: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+    """Those of some `MEMBERS` that have an identifier which is not among `held_under` ones, with just these in `identity`.
+
+    They are sorted, and what would be told twice is there once.
+    """
+    left = held_under(gone).join(held, on=_IDENTIFIER, how="anti", maintain_order="left")
     rows = left.group_by("message_id", "within", maintain_order=True).agg(pl.col("identifier").str.join(","))
     several = pl.concat_str(pl.lit("{"), "within", pl.lit(","), "identifier", pl.lit("}"))
     named = rows.select("message_id", identity=pl.when(within="").then("identifier").otherwise(several))
-    return gone.drop("identity").join(named, on="message_id").select(gone.columns)
+    found = gone.drop("identity").join(named, on="message_id", maintain_order="left").select(gone.columns)
+    return found.unique("identity", maintain_order=True).sort(*KEYS)
+
+
+def held_elsewhere(gone: Iterable[pl.DataFrame], members: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """`within, identifier` under which both are held: what is gone from some customers, and what others are members by.
+
+    Only numbers are held of all that is gone, and texts of what may be among it.
+
+    Args:
+        gone: `MEMBERS` of all customers, in pieces.
+        members: as they will be, in pieces.
+    """
+    asked = pl.concat([_numbered(rows).select("number") for rows in gone]).unique()
+    found = [_numbered(rows).join(asked, on="number", how="semi").select(_IDENTIFIER) for rows in members]
+    return pl.concat(found).unique()
+
+
+def told_before(gone: Sequence[pl.DataFrame]) -> pl.Series:
+    """`message_id` of what is gone in one of several pieces, and taken away by the same `identity` in one before it."""
+    number = pl.col("identity").hash()
+    twice = pl.concat([rows.select(number=number) for rows in gone]).filter(pl.col("number").is_duplicated()).unique()
+    few = [rows.filter(number.is_in(twice["number"].implode())).select("message_id", "identity") for rows in gone]
+    return pl.concat(few).filter(~pl.col("identity").is_first_distinct())["message_id"]
+
+
+def _numbered(members: pl.DataFrame) -> pl.DataFrame:
+    """`held_under` of members, with a `number` that is the same for the same identifier, and mostly another for another."""
+    return held_under(members).with_columns(number=pl.struct(_IDENTIFIER).hash())
 
 
 def _place() -> pl.Expr:

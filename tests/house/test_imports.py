@@ -19,6 +19,7 @@ LEVELS = [
         "durations",
         "editing",
         "gathered",
+        "growing",
         "incoming",
         "keys",
         "links",
