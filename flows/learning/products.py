@@ -17,7 +17,7 @@ from flows.learning.contrasts import Code, adjusted
 from flows.learning.effects import Arm, Compared, Counted, arms, compared
 from flows.learning.levels import Level, levels
 from flows.learning.proposals import Around, Proposal, proposals
-from flows.learning.successes import VALUE, Metric, Role, metrics, watched
+from flows.learning.successes import TOLERATED, VALUE, Metric, Role, metrics, watched
 from flows.ledger.portfolio import reach_since
 from flows.ledger.store import open_ledger
 from flows.ledger.tally import WINDOWS, drawn, outcomes_told, tallied, told_until, values_told
@@ -61,8 +61,8 @@ class ProductReadout:
         refused: `held out`, `variants` or `levels` -> why these are not compared at all.
         compared: the contrasts.
         verdict: what it does, as against those who were held out.
-        alarms: guardrails that are worse in an arm: `complained, treated`. Each by its own interval for every look, since an
-            alarm too many costs a look, and one that is missed costs people.
+        alarms: guardrails that are worse in an arm by more than `successes.TOLERATED`: `complained, treated`. Each by its own
+            interval for every look, since an alarm too many costs a look, and one that is missed costs people.
         levels: whether lower detail levels are worse than the highest that is tried.
         proposals: what to do next, by a person; none for what does not speak.
     """
@@ -275,6 +275,6 @@ def _alarms(found: Sequence[Compared]) -> Iterator[str]:
             and each.contrast.arm != USUAL  # what another system does is not ours to pause
             and always
             and always.low is not None
-            and always.low > 0
+            and always.low > TOLERATED[each.contrast.metric]
         ):
             yield f"{each.contrast.metric}, {each.contrast.arm}"

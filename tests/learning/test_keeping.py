@@ -19,8 +19,9 @@ from flows.pauses import pause, paused, resume
 from flows.settings import load_settings
 from tests.learning.histories import LONG_AFTER, START, at, chances, decided, fill, outcomes, shop
 
-LEAVING = {"held out": 0.004, "guide": 0.014, "list": 0.014}
+LEAVING = {"held out": 0.004, "guide": 0.034, "list": 0.034}
 STAYING = dict.fromkeys(LEAVING, 0.004)
+TOLERATED = {"held out": 0.004, "guide": 0.008, "list": 0.008}
 ORDERED = {"held out": 0.10, "guide": 0.10, "list": 0.20}
 ASKED = {"held out": 0.20, "guide": 0.20, "list": 0.10}
 ALARM = "more people have unsubscribed in treated, as justenough readout tells"
@@ -72,6 +73,21 @@ def test_a_guardrail_that_is_worse_pauses_the_product_at_once_and_the_others_go_
     assert paused_why(tiny) == {"care": ALARM}
     with at(LONG_AFTER):
         assert [product.name for product in tiny.load().live(LONG_AFTER.date())] == ["late"]
+
+
+@pytest.mark.slow
+def test_that_a_few_more_people_leave_than_of_those_who_heard_nothing_pauses_nothing(tmp_path):
+    made = shop(tmp_path / "borne")
+    fill(made, **history(days(40, 2_000), TOLERATED))
+    found = look(made)
+    [leaving] = [
+        each.contrast.always
+        for each in found.products[0].compared
+        if (each.role, each.basis, each.contrast.metric, each.contrast.arm)
+        == ("guardrail", "intention", "unsubscribed", "treated")
+    ]
+    assert 0 < leaving.low < leaving.high < 0.01
+    assert (found.products[0].alarms, found.paused, paused_why(made)) == ((), (), {})
 
 
 def test_to_look_without_keeping_changes_nothing(tiny):
