@@ -235,7 +235,8 @@ def experiment(random, rates) -> tuple[pl.DataFrame, pl.DataFrame]:
                 hits.append((*cell, metric, int(random.binomial(count, rate))))
     people = pl.DataFrame(rows, {**CELL, "people": pl.Int64}, orient="row")
     happened = pl.DataFrame(hits, {**CELL, "metric": pl.String, "people": pl.Int64}, orient="row")
-    return people, happened.filter(pl.col("people") > 0)
+    as_amounts = dict.fromkeys(("total", "cubes", "fourths"), pl.col("people").cast(pl.Float64))
+    return people, happened.filter(pl.col("people") > 0).with_columns(spread=0.0, **as_amounts)
 
 
 def ever_proposed(random, rates) -> set[tuple[str, str]]:
