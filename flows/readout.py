@@ -37,6 +37,7 @@ def readout(workspace: Path = Path()) -> State[None]:
         found = look_and_keep(loaded)
         page = products_page(found, workspace=loaded.settings.name)
         create_markdown_artifact(page, "readout", "What each product has changed")
+        # Loaded anew: what has just been paused waits for a person, too.
         together = board_page(read_board(load_workspace(workspace)), workspace=loaded.settings.name)
         create_markdown_artifact(together, "board", "What all products together come to, month by month")
         for each in found.paused:

@@ -149,8 +149,9 @@ class Files:
         with new_file(path) if begun is None else path.open("ab") as file:
             if self._target.certificate is None:
                 for number, piece in enumerate(_in_pieces(lines, self._target)):
+                    if number:
+                        self._digests.follow(path)
                     _write(piece, file, self._target, is_first=begun is None and number == 0)
-                    self._digests.follow(path)
             else:  # never in plain text on the disk
                 content = io.BytesIO()
                 _write(lines, content, self._target)

@@ -17,13 +17,8 @@ if TYPE_CHECKING:
     from flows.settings import Settings
 
 
-def read_members(settings: Settings, target: str, brand: str, batch_id: str | None, schema: pl.Schema) -> pl.DataFrame:
-    """The members as of a published batch; none before the first. Raises as `scan_members`."""
-    return scan_members(settings, target, brand, batch_id, schema).collect()
-
-
 def scan_members(settings: Settings, target: str, brand: str, batch_id: str | None, schema: pl.Schema) -> pl.LazyFrame:
-    """As `read_members`, of which nothing is read yet: there may be more than can be held.
+    """The members as of a published batch; none before the first. Nothing is read yet: there may be more than can be held.
 
     Raises:
         StateError: the file is gone, so nobody could be removed any more.

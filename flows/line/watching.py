@@ -50,13 +50,8 @@ OUT_THERE = pl.Schema({**LOOKED_AT, **frame_schema("subject_id"), "decided_at": 
 _KNOWN_OF_MEMBERS = [name for name in MEMBERS if name in {*OUT_THERE, "decision_id"} - {"person_key"}]
 
 
-def published_members(settings: Settings, to: Target, brand: str) -> pl.DataFrame:
-    """`MEMBERS` that a state target holds by the last batch that was published. Raises StateError where they are gone."""
-    return scan_published(settings, to, brand).collect()
-
-
 def scan_published(settings: Settings, to: Target, brand: str) -> pl.LazyFrame:
-    """As `published_members`, of which nothing is read yet."""
+    """`MEMBERS` that a state target holds by the last batch that was published. Raises StateError where they are gone."""
     with open_ledger(settings) as ledger:
         last = last_published(ledger, to.name, brand)
     return scan_members(settings, to.name, brand, last, MEMBERS)
@@ -68,13 +63,11 @@ def held_since(settings: Settings, targets: Collection[str]) -> dict[str, str | 
         return {f"{name}/{brand}": last_published(ledger, name, brand) for name, brand in _states(settings, targets)}
 
 
-def out_there(workspace: Workspace, targets: Collection[str]) -> pl.DataFrame:
-    """`OUT_THERE`: what all state targets among some hold, and the messages of any target that may be sent still."""
-    return pl.concat(out_there_in_pieces(workspace, targets))
-
-
 def out_there_in_pieces(workspace: Workspace, targets: Collection[str]) -> Iterator[pl.DataFrame]:
-    """As `out_there`, as much at a time as is held of `Rows`; one piece at least."""
+    """`OUT_THERE`: what all state targets among some hold, and the messages of any target that may be sent still.
+
+    As much at a time as is held of `Rows`; one piece at least.
+    """
     settings = workspace.settings
     for name, brand in _states(settings, targets):
         members = scan_published(settings, target(name), brand).select(*_KNOWN_OF_MEMBERS)

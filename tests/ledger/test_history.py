@@ -8,7 +8,7 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 from flows.ledger.history import last_sources, read_history
-from flows.ledger.membership import forget_older, read_members, write_members
+from flows.ledger.membership import forget_older, scan_members, write_members
 from flows.ledger.runs import last_published
 from flows.ledger.store import open_ledger
 from flows.schemas import HISTORY
@@ -100,5 +100,5 @@ def test_only_the_members_of_the_last_batch_are_kept(settings):
     folder = settings.folder("membership", "web_profiles", "north")
     assert [path.name for path in folder.iterdir()] == ["two.parquet"]
     assert oct((folder / "two.parquet").stat().st_mode & 0o777) == "0o600"
-    assert_frame_equal(read_members(settings, "web_profiles", "north", "two", members.schema), members)
-    assert read_members(settings, "web_profiles", "north", None, members.schema).is_empty()
+    assert_frame_equal(scan_members(settings, "web_profiles", "north", "two", members.schema).collect(), members)
+    assert scan_members(settings, "web_profiles", "north", None, members.schema).collect().is_empty()

@@ -14,7 +14,7 @@ from flows.line import sources
 from flows.line.batches import Look
 from flows.line.looking import HOLDS, first_look, latest_look, look_again, look_at
 from flows.line.planned import scan_leaving
-from flows.line.watching import out_there, published_members, seeds
+from flows.line.watching import out_there_in_pieces, scan_published, seeds
 from tests.line.test_opt_outs import Notice, say
 from tests.line.test_recalling import ends
 from tests.line.test_seeds import MAILS, with_seeds
@@ -125,7 +125,7 @@ def same(one: Look, other: Look) -> bool:
 def held(tiny: Tiny) -> pl.DataFrame:
     ways = [(name, brand) for brand, ways in tiny.load().settings.targets.items() for name in ways.values()]
     states = [(target(name), brand) for name, brand in ways if target(name).kind == "state"]
-    return pl.concat(published_members(tiny.load().settings, to, brand) for to, brand in states)
+    return pl.concat(scan_published(tiny.load().settings, to, brand) for to, brand in states).collect()
 
 
 @pytest.mark.parametrize("parts", [1, pytest.param(3, marks=pytest.mark.slow)])
@@ -168,7 +168,13 @@ def test_a_look_at_parts_sees_who_is_in_none_any_more_and_who_is_in_another_one(
         moved = look_again(tiny.load(), plan)
         monkeypatch.undo()
         workspace, targets, planned = tiny.load(), plan.order.targets, [scan_leaving(of_plan)]
-        whole = look_at(workspace, plan.order, planned, out_there(workspace, targets), seeds(workspace, targets))
+        whole = look_at(
+            workspace,
+            plan.order,
+            planned,
+            pl.concat(out_there_in_pieces(workspace, targets)),
+            seeds(workspace, targets),
+        )
     assert [same(whole, look) for look in (apart, moved)] == [True, True]
     assert [look.out.height for look in (apart, moved)] == [whole.out.height] * 2
     assert whole.planned.filter(pl.col("reason") == "UNREACHABLE").height == 2

@@ -15,7 +15,7 @@ from flows.ledger.inbox import Notice, write
 from flows.line.reconciling import taken_away
 from flows.line.rows import Rows, by_customer
 from flows.line.shelf import shelf
-from flows.line.watching import out_there, out_there_in_pieces, published_members
+from flows.line.watching import out_there_in_pieces, scan_published
 from flows.stages.claims import Reach, held_under, in_small_audiences, reconciled, without
 from tests.line.test_left_out import DECLARED, TARGET, buys, join, makes, shop
 from tests.stages.test_claims import ALL, NOW, found_by, members
@@ -128,7 +128,9 @@ def test_what_state_targets_are_told_in_a_month_does_not_depend_on_how_many_peop
             name: rows for name, rows in tiny.everything().items() if name in {"delivery", "receipt", "exposure"}
         }
         found.append((told, files, said, history))
-        held.append(pl.concat(published_members(settings, target(name), "north") for name in (TARGET, "web_profiles")))
+        held.append(
+            pl.concat(scan_published(settings, target(name), "north") for name in (TARGET, "web_profiles")).collect()
+        )
         assert not list(settings.folder("scratch").iterdir())
     told, files, said, history = found[0]
     held_by_the_platform = [(rows, removed, left_out) for name, rows, removed, _, left_out, _ in told if name == TARGET]
@@ -189,7 +191,7 @@ def test_what_is_out_there_is_the_same_in_pieces(tiny, monkeypatch):
     workspace = tiny.load()
     targets = ("email_file", "sms_file", "web_profiles")
     with clock(day(1)):
-        whole = out_there(workspace, targets)
+        whole = pl.concat(out_there_in_pieces(workspace, targets))
         monkeypatch.setattr(Rows, "most", 2)
         pieces = list(out_there_in_pieces(workspace, targets))
     assert len(pieces) > 4

@@ -7,7 +7,6 @@ import io
 import re
 from dataclasses import replace
 from datetime import date, datetime
-from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -19,6 +18,7 @@ from flows.learning.waiting import Waiting
 from flows.pages.board import board_page, board_read
 from flows.pages.board_html import board_html
 from flows.pages.charts import HARM, MARGIN, MONTH_WIDTH, PLOT_HEIGHT, SURE, UNSURE, months_chart
+from tests.pages.seen import Seen
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -115,23 +115,9 @@ def test_a_chart_has_a_dot_and_an_interval_for_each_month_that_has_an_answer(fou
     assert months_chart(found, "value") == ""
 
 
-class _Seen(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags, self.names, self.said = [], [], []
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        self.names += [name for name, _ in attributes]
-
-    def handle_data(self, data):
-        self.said.append(data)
-
-
 def test_the_page_to_print_asks_nothing_of_anywhere_and_runs_nothing(found):
     text = board_html(found, workspace="<i>shop")
-    seen = _Seen()
-    seen.feed(text)
+    seen = Seen(text)
     assert not {"script", "link", "img", "iframe", "object", "form", "i", "b", "a"} & set(seen.tags)
     assert not {
         name for name in seen.names if name in {"src", "href", "srcset", "action", "data"} or name.startswith("on")

@@ -6,7 +6,6 @@ import base64
 import io
 import re
 from datetime import date, datetime
-from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -19,6 +18,7 @@ from flows.learning.products import LedgerReadout, ProductReadout
 from flows.pages.charts import HARM, LABEL_WIDTH, PLOT_WIDTH, SURE, UNSURE, chart
 from flows.pages.effects import products_page, products_read
 from flows.pages.effects_html import readout_html
+from tests.pages.seen import Seen
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -108,23 +108,9 @@ def test_a_chart_has_a_dot_and_an_interval_for_each_answer_in_the_colour_of_what
     assert chart(found.products[1]) == ""
 
 
-class _Seen(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags, self.names, self.said = [], [], []
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        self.names += [name for name, _ in attributes]
-
-    def handle_data(self, data):
-        self.said.append(data)
-
-
 def test_the_page_asks_nothing_of_anywhere_and_runs_nothing(found):
     text = readout_html(found, workspace="<i>shop")
-    seen = _Seen()
-    seen.feed(text)
+    seen = Seen(text)
     assert not {"script", "link", "img", "iframe", "object", "form", "i", "b", "a"} & set(seen.tags)
     assert not {
         name for name in seen.names if name in {"src", "href", "srcset", "action", "data"} or name.startswith("on")
