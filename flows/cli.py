@@ -305,7 +305,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except JustEnoughError as error:
-        return complain(arguments, type(error).__name__, error.where, error.what, error.hint, error.exit_code)
+        hint = "; ".join([error.hint, *getattr(error, "__notes__", ())])
+        return complain(arguments, type(error).__name__, error.where, error.what, hint, error.exit_code)
     except CycloptsError as error:
         return complain(arguments, "UsageError", "justenough", str(error), "see: justenough --help", EXIT_USAGE)
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from flows.answering import say
 from flows.app import EXIT_WAITING, HERE, Common, app, later
-from flows.errors import UsageError
+from flows.errors import JustEnoughError, UsageError
 
 if TYPE_CHECKING:
     from flows import line
@@ -46,6 +46,11 @@ def learn(
         raise UsageError("--as", "it says what files are, and none is named", hint)
     settings = common.settings()  # whoever said stop does not wait for a mistake in a product to be mended
     heard = line.hear(settings, file, platform) if file else line.hear_waiting(settings)
-    done = line.learn(common.loaded(), heard)
+    try:
+        workspace = common.loaded()
+    except JustEnoughError as error:
+        error.add_note(f"what says stop took effect all the same ({heard.stopped:,}), and nothing else came in")
+        raise
+    done = line.learn(workspace, heard)
     say(done, lambda: outcomes.learned(done), as_json=common.json)
     return 0 if done.is_whole else EXIT_WAITING

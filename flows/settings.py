@@ -27,6 +27,7 @@ from flows.documents import explained
 from flows.durable import plain_size
 from flows.durations import Duration, Share
 from flows.errors import SettingError
+from flows.experiment import Guardrails
 from flows.hours import QuietHours
 from flows.links import PARAMETERS, wrong_parameter
 
@@ -199,6 +200,7 @@ class Settings(BaseModel):
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
         creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
         smallest_effect: the share of a rate, or of what it lacks to all where that is less, that is a difference that matters.
+        guardrails: of how many more people harm is borne before a product is paused.
         seeds: channel -> addresses of the workspace's own people, who get a copy of each kind of message.
         scanner_seconds: whoever follows a link in a message before it has arrived, or within so many seconds after, is a program.
         memory: what a run may use at a time.
@@ -255,6 +257,7 @@ class Settings(BaseModel):
     link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
     smallest_effect: Share = Field(default=0.05, gt=0)
+    guardrails: Guardrails = Guardrails()
     seeds: dict[str, tuple[str, ...]] = {}
     scanner_seconds: float = Field(default=5, ge=0, le=3600)  # Source: DECISIONS.md: who reads takes longer
     memory: Annotated[ByteSize, Field(ge=2**29)] = ByteSize(4 * 2**30)

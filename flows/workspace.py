@@ -62,6 +62,7 @@ _UNDECIDING = (
     "largest_rise",
     "schema_changes",
     "smallest_effect",
+    "guardrails",
     "costs",
     "unverified",
 )

@@ -135,6 +135,7 @@ REFUSED = {
         "do not add up to 100 %",
         "mend the shares",
     ),
+    "a word for a share": ({"test": {"holdout": "atuo"}}, "'atuo' is no share", "write one, as 10 %, or auto"),
     "a wrong share": ({"test": {"holdout": "150 %"}}, "this is not a share (it is '150 %')", "write a percentage"),
     "two sizes": (
         {"relevance": {"x": {"strength": "low", "weight": 1}}},

@@ -124,6 +124,7 @@ def test_while_a_product_is_broken_who_says_stop_is_heard_all_the_same(say, is_n
     code, text = say("learn", *([file] if is_named else []))
     assert (code, told.outcomes(), told.inbox()) == (1, [], ["week.csv"])
     assert "product.yaml" in text
+    assert "what says stop took effect all the same (1), and nothing else came in" in text
     product.write_text(as_it_was)
     told.tiny.run(at=day(1))
     assert told.tiny.history("SELECT state FROM consent_event") == [("no",)]

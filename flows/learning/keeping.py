@@ -67,7 +67,7 @@ def _since(workspace: Workspace, found: ProductReadout, last: datetime) -> tuple
     """The alarms of decisions of the days after a person had looked."""
     after = last.astimezone(workspace.settings.zone).date() + timedelta(days=1)
     again = read_product_alone(workspace, workspace.products[found.product], max(after, found.since or after))
-    return next(judged([again])).alarms
+    return next(judged([again], workspace.settings.guardrails)).alarms
 
 
 def _why(alarms: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from flows.learning.contrasts import Code, adjusted
 from flows.learning.effects import Arm, Compared, Counted, arms, compared
 from flows.learning.levels import Level, levels
 from flows.learning.proposals import Around, Proposal, proposals
-from flows.learning.successes import TOLERATED, VALUE, Metric, Role, metrics, watched
+from flows.learning.successes import VALUE, Metric, Role, metrics, watched
 from flows.ledger.portfolio import reach_since
 from flows.ledger.store import open_ledger
 from flows.ledger.tally import WINDOWS, drawn, outcomes_told, tallied, told_until, values_told
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from flows.experiment import Guardrails
     from flows.ledger.store import Ledger
     from flows.pauses import Pause
     from flows.product import Product
@@ -61,8 +62,8 @@ class ProductReadout:
         refused: `held out`, `variants` or `levels` -> why these are not compared at all.
         compared: the contrasts.
         verdict: what it does, as against those who were held out.
-        alarms: guardrails that are worse in an arm by more than `successes.TOLERATED`: `complained, treated`. Each by its own
-            interval for every look, since an alarm too many costs a look, and one that is missed costs people.
+        alarms: guardrails that are worse in an arm by more than the setting `guardrails` bears: `complained, treated`. Each by
+            its own interval for every look, since an alarm too many costs a look, and one that is missed costs people.
         levels: whether lower detail levels are worse than the highest that is tried.
         proposals: what to do next, by a person; none for what does not speak.
     """
@@ -137,7 +138,7 @@ def read_products(workspace: Workspace, names: Sequence[str] = (), since: date |
     today = moment(None, workspace.settings.zone).as_of
     with open_ledger(workspace.settings, read_only=True) as ledger:
         told, reach = told_until(ledger), reach_since(ledger, today - LATELY)
-    found = judged([read_product_alone(workspace, product, since) for product in asked])
+    found = judged([read_product_alone(workspace, product, since) for product in asked], workspace.settings.guardrails)
     concluded = (_concluded(workspace, product, reach, each) for product, each in zip(asked, found, strict=True))
     return LedgerReadout(today, told, workspace.settings.smallest_effect, tuple(concluded))
 
@@ -180,12 +181,12 @@ def began(days: pl.DataFrame, design: Design) -> date | None:
     return found
 
 
-def judged(found: Sequence[ProductReadout]) -> Iterator[ProductReadout]:
-    """Readouts with what is sure among all that they compare, and what each product is called for it."""
+def judged(found: Sequence[ProductReadout], borne: Guardrails) -> Iterator[ProductReadout]:
+    """Readouts with what is sure among all that they compare, what each product is called for it, and what is not borne of it."""
     contrasts = iter(adjusted([each.contrast for product in found for each in product.compared]))
     for product in found:
         sure = tuple(replace(each, contrast=next(contrasts)) for each in product.compared)
-        yield replace(product, compared=sure, verdict=_verdict(sure), alarms=tuple(dict.fromkeys(_alarms(sure))))
+        yield replace(product, compared=sure, verdict=_verdict(sure), alarms=tuple(dict.fromkeys(_alarms(sure, borne))))
 
 
 def _read(
@@ -267,7 +268,7 @@ def _sure(found: Sequence[Compared], role: str) -> float:
     return 0.0
 
 
-def _alarms(found: Sequence[Compared]) -> Iterator[str]:
+def _alarms(found: Sequence[Compared], borne: Guardrails) -> Iterator[str]:
     for each in found:
         always = each.contrast.always
         if (
@@ -275,6 +276,6 @@ def _alarms(found: Sequence[Compared]) -> Iterator[str]:
             and each.contrast.arm != USUAL  # what another system does is not ours to pause
             and always
             and always.low is not None
-            and always.low > TOLERATED[each.contrast.metric]
+            and always.low > borne.of(each.contrast.metric)
         ):
             yield f"{each.contrast.metric}, {each.contrast.arm}"

@@ -21,12 +21,6 @@ REPURCHASE = "ordered_again"
 """Followed for every product, whatever its own success is."""
 GUARDRAILS = {"unsubscribed": "no", "complained": "complained", "bounced": "bounced"}
 """Outcome -> the state under which people, or what becomes of addresses, say the same in the inbox."""
-TOLERATED = {"unsubscribed": 0.005, "complained": 0.001, "bounced": 0.02}
-"""Of how many more people, as a share of all, a guardrail may be true than in the control. Nobody leaves over a message that
-they never got: against those who are held out it is never nought, and with enough people that is sure.
-Source: what providers of mailboxes and of sending ask of a sender: complaints below 0.1 % (Gmail's and Yahoo's rules for bulk
-senders, of 2024), bounces below 2 % (Amazon SES, reviews begin at 5); for leaving 0.5 %, as is usual.
-"""
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,14 @@ def test_that_a_few_more_people_leave_than_of_those_who_heard_nothing_pauses_not
     assert (found.products[0].alarms, found.paused, paused_why(made)) == ((), (), {})
 
 
+def test_how_much_harm_is_borne_is_a_setting(tiny):
+    """Four in a hundred more leave of those who were spoken to."""
+    settings = tiny.folder / "pyproject.toml"
+    settings.write_text(settings.read_text() + '\n[tool.justenough.guardrails]\nunsubscribed = "20 %"\n')
+    found = look(tiny)
+    assert (found.products[0].alarms, found.paused) == ((), ())
+
+
 def test_to_look_without_keeping_changes_nothing(tiny):
     with at(LONG_AFTER):
         found = read_products(tiny.load())

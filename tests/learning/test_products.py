@@ -14,6 +14,7 @@ from scipy.stats import ttest_ind
 
 from flows.cli import main
 from flows.errors import UsageError
+from flows.experiment import Guardrails
 from flows.learning.cells import HELD_OUT, TREATED
 from flows.learning.contrasts import Contrast, Interval
 from flows.learning.effects import Compared, people_needed
@@ -429,18 +430,18 @@ def _with(evidence: dict[str, tuple[float, float]]) -> ProductReadout:
     ],
 )
 def test_a_product_is_called_what_it_is(helped, business, verdict):
-    (found,) = judged([_with({"helped": helped, "business": business})])
+    (found,) = judged([_with({"helped": helped, "business": business})], Guardrails())
     assert found.verdict == verdict
 
 
 def test_what_is_sure_of_one_product_alone_need_not_be_among_many():
     """An e-value of 30 is enough for one, not for the best of two; that of 60 then is, and takes it along."""
     alone = _with({"helped": (0.1, 30.0)})
-    assert [each.verdict for each in judged([alone])] == ["HELPS"]
+    assert [each.verdict for each in judged([alone], Guardrails())] == ["HELPS"]
     with_nothing = replace(alone, product="other", compared=_with({"helped": (0.1, 1.0)}).compared)
-    assert [each.verdict for each in judged([alone, with_nothing])] == ["NOT_SURE", "NOT_SURE"]
+    assert [each.verdict for each in judged([alone, with_nothing], Guardrails())] == ["NOT_SURE", "NOT_SURE"]
     with_much = replace(alone, product="other", compared=_with({"helped": (0.1, 60.0)}).compared)
-    assert [each.verdict for each in judged([alone, with_much])] == ["HELPS", "HELPS"]
+    assert [each.verdict for each in judged([alone, with_much], Guardrails())] == ["HELPS", "HELPS"]
 
 
 def test_the_command_prints_a_table_json_without_nan_and_a_page(tried, tmp_path, capsys, monkeypatch):

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from flows.experiment import Guardrails
 from flows.learning import cells
 from flows.learning.cells import HELD_OUT, TREATED, Design
 from flows.learning.contrasts import Contrast, Interval
@@ -254,7 +255,7 @@ def ever_proposed(random, rates) -> set[tuple[str, str]]:
         readout = ProductReadout(
             "care", 14, asked, compared=tuple(compared(counted, asked, {"question", "ordered"}, 0.05))
         )
-        (readout,) = judged([readout])
+        (readout,) = judged([readout], Guardrails())
         readout = replace(readout, levels=tuple(levels(readout.compared, readout.alarms, 0.05)))
         ever |= {(each.kind, each.what) for each in proposals(readout, tried, replace(AROUND, global_holdout=0.05))}
     return ever

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from scipy.stats import ttest_ind
 
+from flows.experiment import Guardrails
 from flows.learning.cells import AMOUNTS, HELD_OUT, TREATED, moments
 from flows.learning.contrasts import FEWEST_EVENTS
 from flows.learning.products import judged
@@ -90,7 +91,9 @@ def test_it_stands_beside_the_rate_and_what_a_product_is_called_rests_on_the_rat
     roles = [(each.contrast.metric, each.role) for each in found.compared if each.basis == "intention"]
     assert roles[:3] == [("no_question", "helped"), ("ordered_again", "business"), (NAME, "value")]
     assert found.verdict == "SELLS_WITHOUT_HELPING"
-    (alone,) = judged([replace(found, compared=tuple(each for each in found.compared if each.role == "value"))])
+    (alone,) = judged(
+        [replace(found, compared=tuple(each for each in found.compared if each.role == "value"))], Guardrails()
+    )
     assert alone.compared[0].contrast.is_sure
     assert alone.verdict == "NOT_SURE"
 
