@@ -58,11 +58,10 @@ class Bars:
     exclusions: pl.DataFrame
     erased: pl.DataFrame
 
-    def said(self, channel: str, topic: str) -> pl.DataFrame:
-        """`customer_id, brand, state, event_id` of what was said in every scope that matches a channel and a topic."""
+    def said(self, channel: str, topic: str) -> list[pl.DataFrame]:
+        """`customer_id, brand, state, event_id` of what was said in each scope that matches a channel and a topic."""
         scopes = {(c, t) for c in (channel, "*") for t in (topic.lower(), "*")}
-        found = [self._scopes[scope] for scope in sorted(scopes & self._scopes.keys())]
-        return pl.concat([self.consent.clear().drop("channel", "topic"), *found])
+        return [self._scopes[scope] for scope in sorted(scopes & self._scopes.keys())]
 
     @cached_property
     def _scopes(self) -> dict[tuple[object, ...], pl.DataFrame]:
@@ -281,19 +280,11 @@ def _channel_standing(
     name = channel.name
     excluding = _excluding(known, exclusions.filter(pl.col("channel") == name))
     suppressed = _is_suppressed(known, bars.suppressed, [name], f"{name}_match")
-    matching = bars.said(name, product.topic).join(known, on="customer_id", how="semi")
-    agreed = pl.col("event_id").filter(pl.col("state") == "yes").min()
-    consent = matching.group_by("customer_id", "brand").agg(has_no=_says("no"), has_yes=_says("yes"), yes_event=agreed)
-    said = known.join(consent, on=["customer_id", "brand"], how="left", maintain_order="left")
-    # A no of which nobody noted the brand is one to all of them; a yes without a brand is none.
-    to_all = matching.filter(pl.col("brand").is_null() | (pl.col("brand") == "*"), pl.col("state") == "no")[
-        "customer_id"
-    ]
-    has_no = said["has_no"].fill_null(value=False) | known["customer_id"].is_in(to_all.implode())
+    said = _said(known, bars.said(name, product.topic))
     # A service message needs no yes, unless somebody else learns who it is about; a no on its topic, or on everything, stops it
     # all the same.
     needs_yes = product.message_type == "marketing" or channel.needs_yes
-    is_barred = has_no | ~said["has_yes"].fill_null(value=False) if needs_yes else has_no
+    is_barred = said["has_no"] | ~said["has_yes"] if needs_yes else said["has_no"]
     fault = pl.col(f"{name}_fault")
     is_served = pl.col("brand").is_in([brand for brand, ways in targets.items() if name in ways])
     reason = (
@@ -316,8 +307,31 @@ def _channel_standing(
     return known.with_columns(standing_of).drop(f"{name}_fault")
 
 
-def _says(state: str) -> pl.Expr:
-    return (pl.col("state") == state).any()
+def _said(known: pl.DataFrame, scopes: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """For each row whether its person has said no, and yes, in any of some scopes, and the first of the events that say yes.
+
+    Each scope has a row for a person and brand at most, so scopes stand side by side, and nothing has to be grouped. A no of
+    which nobody noted the brand is one to all of them; a yes without a brand is none.
+    """
+    key = ["customer_id", "brand"]
+    states, events = ([f"{name}{place}" for place in range(len(scopes))] for name in ("state", "event"))
+    rows = known.select(key)
+    for scope, state, event in zip(scopes, states, events, strict=True):
+        told = scope.select(*key, pl.col("state").alias(state), pl.col("event_id").alias(event))
+        rows = rows.join(told, on=key, how="left", maintain_order="left")
+    is_to_all = pl.col("brand").is_null() | (pl.col("brand") == "*")
+    to_all = [scope.filter(is_to_all, pl.col("state") == "no")["customer_id"] for scope in scopes]
+    is_no = [pl.col("customer_id").is_in(people.implode()) for people in to_all if len(people)]
+    is_no += [pl.col(state).eq_missing("no") for state in states]
+    nobody, nothing = pl.lit(False), pl.lit(None, pl.String)  # noqa: FBT003
+    return rows.select(
+        "customer_id",
+        has_no=pl.any_horizontal(nobody, *is_no),
+        has_yes=pl.any_horizontal(nobody, *(pl.col(state).eq_missing("yes") for state in states)),
+        yes_event=pl.min_horizontal(
+            nothing, *(pl.when(pl.col(state) == "yes").then(event) for state, event in zip(states, events, strict=True))
+        ),
+    )
 
 
 def _is_suppressed(known: pl.DataFrame, suppressed: pl.DataFrame, channels: Sequence[str], match: str) -> pl.Series:
