@@ -20,7 +20,7 @@ pytestmark = pytest.mark.crash
 @pytest.mark.parametrize(
     ("kills", "people", "least"),
     [
-        pytest.param(60, 160, 0, id="60-kills", marks=pytest.mark.timeout(1800)),
+        pytest.param(30, 160, 0, id="30-kills", marks=pytest.mark.timeout(1800)),
         pytest.param(200, 26_000, 5, id="200-kills-of-52000-rows", marks=[pytest.mark.slow, pytest.mark.timeout(7200)]),
         pytest.param(
             2000,
