@@ -69,7 +69,7 @@ def run(  # noqa: PLR0913  (a command: each is an option of it)
     request = line.Request(as_of, product, target, parts, allow_past, rolling=rolling)
     done = with_progress(lambda progress: line.run(workspace, request, progress, dry_run=dry_run))
     _say(common, done, lambda: terminal.outcome(done, workspace.settings.outbox))
-    return _waiting(done.recovered, *done.resumed, done.delivered)
+    return EXIT_WAITING if done.waits else _waiting(done.recovered, *done.resumed, done.delivered)
 
 
 @app.command
@@ -333,6 +333,7 @@ def _waiting(recovered: Sequence[Recovered], *delivered: Delivered | None) -> in
     orders = [done.plan.order for done in delivered if done is not None]
     is_open |= any(done.is_waiting for done in delivered if done is not None)
     is_open |= any(bool(order.overdue or order.paused) for order in orders)
+    is_open |= any(name.startswith("country") for order in orders for name in order.stopped)
     return EXIT_WAITING if is_open else 0
 
 

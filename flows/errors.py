@@ -102,6 +102,16 @@ class PlanError(JustEnoughError):
     """Make a new plan: this one has expired, was changed, or is not what was approved."""
 
 
+class WaitingError(PlanError):
+    """Have a person let it go on: nothing of a plan may leave as long as that is not done. The plan is kept."""
+
+    exit_code = 3
+
+
+class StoppedError(WaitingError):
+    """Look at what was stopped, and why; then end the stop: `justenough go`."""
+
+
 class BalanceError(JustEnoughError):
     """Our fault: the rows of a run do not add up. Nothing further is published."""
 

@@ -1,4 +1,4 @@
-"""Products that say nothing until a person has looked: a file for each in the state folder, whatever product.yaml says."""
+"""Products that say nothing until a person has looked: a kind of stop, which has a product's status be `paused`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from flows import stops
 from flows.clock import present
-from flows.durable import sync_folder, write_bytes
-from flows.errors import StateError, UsageError, nearest
+from flows.durable import write_bytes
+from flows.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from flows.settings import Settings
+    from flows.stops import Stop
 
-_FOLDER, _ENDED = "paused", "resumed"
+_ENDED = "resumed"
 
 
 @dataclass(frozen=True)
@@ -34,17 +36,7 @@ class Pause:
 
 def paused(settings: Settings) -> dict[str, Pause]:
     """The products that are paused, by name. Raises StateError where a file is not as it was written."""
-    found = {}
-    for file in sorted(settings.folder(_FOLDER).glob("*.json")):
-        try:
-            told = json.loads(file.read_bytes())
-            found[file.stem] = Pause(file.stem, datetime.fromisoformat(told["since"]), str(told["why"]))
-        except FileNotFoundError:  # somebody has ended it meanwhile
-            continue
-        except (ValueError, KeyError, TypeError):
-            hint = f"look at the product, then remove this file, or pause it anew: justenough pause {file.stem}"
-            raise StateError(file, "this file does not say since when a product is paused, and why", hint) from None
-    return found
+    return {stop.name: _pause(stop) for stop in stops.stopped(settings, "product")}
 
 
 def pause(settings: Settings, product: str, why: str, at: datetime) -> Pause:
@@ -52,11 +44,7 @@ def pause(settings: Settings, product: str, why: str, at: datetime) -> Pause:
 
     What is being delivered is sealed no more, and no plan that was made before is delivered.
     """
-    known = paused(settings).get(product)
-    if known is not None:
-        return known
-    write_bytes(settings.folder(_FOLDER, f"{product}.json"), json.dumps({"since": at.isoformat(), "why": why}).encode())
-    return Pause(product, at, why)
+    return _pause(stops.stop(settings, "product", product, why, at))
 
 
 def resume(settings: Settings, product: str) -> Pause:
@@ -69,10 +57,7 @@ def resume(settings: Settings, product: str) -> Pause:
     if product not in known:
         raise UsageError("justenough resume", f"'{product}' is not paused", nearest(product, known))
     write_bytes(settings.folder(_ENDED, f"{product}.json"), json.dumps({"at": present().isoformat()}).encode())
-    file = settings.folder(_FOLDER, f"{product}.json")
-    file.unlink(missing_ok=True)
-    sync_folder(file.parent)
-    return known[product]
+    return _pause(stops.go(settings, "product", product))
 
 
 def resumed(settings: Settings, product: str) -> datetime | None:
@@ -81,3 +66,7 @@ def resumed(settings: Settings, product: str) -> datetime | None:
         return datetime.fromisoformat(json.loads(settings.folder(_ENDED, f"{product}.json").read_bytes())["at"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _pause(stop: Stop) -> Pause:
+    return Pause(stop.name, stop.since, stop.why)

@@ -32,16 +32,17 @@ from flows import line
 from flows.channels import targets as known_targets
 from flows.cluster import Cluster, Worked, attempt, cluster, result, worked
 from flows.durable import write_bytes
-from flows.errors import JustEnoughError, LockedError, UsageError
+from flows.errors import JustEnoughError, LockedError, UsageError, WaitingError
 from flows.ledger.lock import run_lock
 from flows.line.planning import APART_FOLDER
-from flows.line.request import Carried, Delivered, Outcome, Published, Request
+from flows.line.request import Carried, Delivered, Outcome, Published, Request, Waits
 from flows.pages import artifacts
-from flows.plan import Plan, plan_folder
+from flows.pages.sentences import to_look_at
+from flows.plan import Plan, plan_folder, read_plan
 from flows.workspace import Workspace, load_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from uuid import UUID
 
     from prefect import Task
@@ -226,16 +227,16 @@ def personalise(  # noqa: PLR0913  (a form: each parameter is a field of it)
         with run_lock(loaded.settings, _PURPOSE):
             if what == "deliver a plan":
                 _tell(line.tidy(loaded) + line.carry_late(loaded), ())
-                delivered = _delivered(loaded, str(run_id), expect, allow_past=allow_past)
-                return _done(Outcome((), (), delivered.plan, delivered))
+                asked = str(run_id)
+                return _done(_outcome(loaded, asked, lambda: _delivered(loaded, asked, expect, allow_past=allow_past)))
             recovered, resumed = ([], []) if what == "plan only" else line.prepare(loaded)
             _tell(recovered, resumed)
             planned = _planned(loaded, request, what)
             if what == "plan only":
                 return _done(Outcome((), (), planned, None))
-            allow_past = allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
-            delivered = _delivered(loaded, planned.order.run_id, expect, allow_past=allow_past)
-            return _done(Outcome(tuple(recovered), tuple(resumed), planned, delivered))
+            is_late = allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
+            made, before = planned.order.run_id, (tuple(recovered), tuple(resumed))
+            return _done(_outcome(loaded, made, lambda: _delivered(loaded, made, expect, allow_past=is_late), before))
 
 
 def _on_a_cluster(loaded: Workspace, what: What, request: Request, run_id: str | None, expect: int | None) -> Outcome:
@@ -252,17 +253,16 @@ def _on_a_cluster(loaded: Workspace, what: What, request: Request, run_id: str |
         if what == "plan and deliver":
             recovered, resumed = _once(workers, prepare, folder=folder)
             _tell(recovered, resumed)
-        if what == "deliver a plan":
-            delivered = _once(workers, deliver, folder=folder, run_id=run_id, expect=expect, allow_past=allow_past)
-            return Outcome((), (), delivered.plan, delivered)
-        with run_lock(loaded.settings, _PURPOSE):
-            planned = _planned(loaded, request, what, workers)
-        if what == "plan only":
-            return Outcome((), (), planned, None)
-        allow_past = allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
-        run_id = planned.order.run_id
-        delivered = _once(workers, deliver, folder=folder, run_id=run_id, expect=expect, allow_past=allow_past)
-        return Outcome(tuple(recovered), tuple(resumed), planned, delivered)
+        if what != "deliver a plan":
+            with run_lock(loaded.settings, _PURPOSE):
+                planned = _planned(loaded, request, what, workers)
+            if what == "plan only":
+                return Outcome((), (), planned, None)
+            run_id = planned.order.run_id
+            allow_past = allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
+        given = {"folder": folder, "run_id": run_id, "expect": expect, "allow_past": allow_past}
+        before = (tuple(recovered), tuple(resumed))
+        return _outcome(loaded, str(run_id), lambda: _once(workers, deliver, **given), before)
 
 
 def _once(workers: Cluster | None, step: Task[..., Any], **given: Any) -> Any:  # noqa: ANN401
@@ -284,14 +284,8 @@ def _planned(workspace: Workspace, request: Request, what: What, workers: Cluste
     log.info("reading the warehouse")
     order = line.begin(workspace, replace(request, workers=workers.workers if workers else 1))
     log.info("plan %s for %s: %d parts", order.run_id, order.as_of, order.parts)
-    for product in order.overdue:
-        log.warning("%s is left out, since its review date has passed", product)
-    for product, day in order.reviews.items():
-        log.warning("%s speaks until %s and no longer: its review date", product, day)
-    for product, why in order.paused.items():
-        log.warning("%s is left out, since it is paused: %s", product, why)
-    for name, shares in order.tests_kept.items():
-        log.warning("%s: a test goes on though other shares are set: %s", name, shares)
+    for told in to_look_at(order):
+        log.warning("%s", told)
     run_id = order.run_id
     decided = _each(workspace, order, plan_part, range(order.parts), workers)
     parts = _once(workers, meet, folder=folder, run_id=run_id, totals=[each.found for each in decided])
@@ -299,7 +293,7 @@ def _planned(workspace: Workspace, request: Request, what: What, workers: Cluste
     _note(workspace, order, {"plan": decided, "word": worded})
     settled = _once(workers, settle, folder=folder, run_id=run_id)
     log.info("plan %s: %d get something", run_id, settled.people_count)
-    _show(settled, workspace, deliverable=what == "plan only")
+    _show(settled, workspace, artifacts.to_deliver(settled, str(folder)) if what == "plan only" else "")
     return cast("Plan", settled)
 
 
@@ -359,7 +353,10 @@ def _delivered(workspace: Workspace, run_id: str, expect: int | None, *, allow_p
             for each in published[-1].carried:
                 level = logging.INFO if each.state == "carried" else logging.WARNING
                 log.log(level, "batch %s to %s: %s %s", each.batch_id, each.to, each.state, each.reason or "")
-    delivered = Delivered(plan, tuple(published), line.finish(workspace, run_id), recalled=recalled)
+    held = line.finish(workspace, run_id, is_whole=not any(each.stopped for each in published))
+    delivered = Delivered(plan, tuple(published), held, recalled=recalled)
+    for why in delivered.stopped:
+        log.warning("a part of plan %s waits: %s", run_id, why)
     page = artifacts.delivery_page(delivered, workspace=workspace.settings.name)
     create_markdown_artifact(page, "personalise-delivery", "What was delivered, by target and brand")
     for batch in delivered.held:
@@ -367,17 +364,32 @@ def _delivered(workspace: Workspace, run_id: str, expect: int | None, *, allow_p
     return delivered
 
 
-def _show(plan: Plan, workspace: Workspace, *, deliverable: bool) -> None:
+def _show(plan: Plan, workspace: Workspace, further: str = "") -> None:
     """The page of a plan; of one that is still to be delivered, with how to do that."""
-    page = artifacts.plan_page(plan, workspace=workspace.settings.name)
-    if deliverable:
-        page += artifacts.to_deliver(plan, str(workspace.settings.workspace))
+    page = artifacts.plan_page(plan, workspace=workspace.settings.name) + further
     create_markdown_artifact(
         page, "personalise-plan", "Where everybody went, and what is planned by product and target"
     )
 
 
+def _outcome(
+    workspace: Workspace, run_id: str, deliver: Callable[[], Delivered], before: tuple[Any, Any] = ((), ())
+) -> Outcome:
+    """What came of delivering a plan; where it waits for a person its page says why, and what can be done."""
+    try:
+        delivered = deliver()
+    except WaitingError as refused:
+        waits, plan = Waits.of(refused), read_plan(workspace.settings, run_id)
+        get_run_logger().warning("plan %s waits: %s", run_id, waits.why)
+        _show(plan, workspace, artifacts.waiting(waits.why, waits.step))
+        return Outcome(*before, plan, None, waits)
+    return Outcome(*before, delivered.plan, delivered)
+
+
 def _done(outcome: Outcome) -> State[Outcome]:
-    people, run_id = outcome.plan.people_count, outcome.plan.order.run_id
+    people, run_id, waits = outcome.plan.people_count, outcome.plan.order.run_id, outcome.waits
     did = artifacts.outcome_line(outcome.delivered) if outcome.delivered else "nothing was delivered"
-    return Completed(data=outcome, message=f"plan {run_id}, {people:,} people: {did}")
+    did += f", since {waits.why}" if waits else ""
+    is_stopped = outcome.delivered is not None and bool(outcome.delivered.stopped)
+    name = waits.state if waits else "Stopped" if is_stopped else "Completed"
+    return Completed(data=outcome, message=f"plan {run_id}, {people:,} people: {did}", name=name)

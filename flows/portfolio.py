@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from flows.answering import say
@@ -10,10 +11,11 @@ from flows.clock import present
 from flows.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from flows import line, pauses
+    from flows import line, pauses, stops
     from flows.pages import portfolio
 else:
     line, pauses, portfolio = map(later, ("flows.line", "flows.pauses", "flows.pages.portfolio"))
+    stops = later("flows.stops")
 
 
 @app.command
@@ -69,6 +71,89 @@ def resume(product: str, *, common: Common = HERE) -> int:
     done = pauses.resume(common.settings(), product)
     say(done, lambda: portfolio.resumed(done), as_json=common.json)
     return 0
+
+
+@app.command
+def stop(
+    *,
+    why: str,
+    brand: str | None = None,
+    country: str | None = None,
+    product: str | None = None,
+    common: Common = HERE,
+) -> int:
+    """Stop everything, or a brand, a country or a product: nothing of it is sealed from now on, until `justenough go`.
+
+    It holds at once, for what is being delivered, too, and waits for no run. Of everything, and of a brand, plans are kept: what
+    was stopped of them the next run delivers once it may, while they are valid. People of a country get nothing, and audiences
+    and profiles lose them with the next run. To stop a product is to pause it.
+
+    Examples:
+        justenough stop --why "wrong prices in the shop"
+        justenough stop --country DE --why "the warehouse there is flooded"
+
+    Args:
+        why: what a person should look at; it stands in each plan, so name no customer.
+        brand: only what this brand says.
+        country: only what people of this country are told, by two letters; nobody knows where: the setting `default_region`.
+        product: only this product.
+        common: where, and in which form to answer.
+    """
+    kind, name = _named("justenough stop", brand, country, product)
+    settings = common.settings()
+    if kind == "brand" and name not in settings.brands:
+        raise UsageError("--brand", f"'{name}' is no brand of this workspace", nearest(name, settings.brands))
+    folders = [file.parent.name for file in (settings.workspace / "templates").glob("*/product.yaml")]
+    if kind == "product" and name not in folders:
+        raise UsageError("--product", f"there is no product '{name}'", nearest(name, folders))
+    done = stops.stop(settings, kind, name, why, present())
+    say(done, lambda: portfolio.stopped(done), as_json=common.json)
+    return 0
+
+
+@app.command
+def go(
+    *,
+    brand: str | None = None,
+    country: str | None = None,
+    product: str | None = None,
+    common: Common = HERE,
+) -> int:
+    """End what `justenough stop` began, or `justenough pause`.
+
+    Examples:
+        justenough go
+        justenough go --country DE
+
+    Args:
+        brand: let this brand speak again; without an option: everything.
+        country: let people of this country be spoken to again.
+        product: let this product speak again.
+        common: where, and in which form to answer.
+    """
+    kind, name = _named("justenough go", brand, country, product)
+    if kind == "product":
+        return resume(name, common=common)
+    done = stops.go(common.settings(), kind, name)
+    say(done, lambda: portfolio.gone(done), as_json=common.json)
+    return 0
+
+
+def _named(command: str, brand: str | None, country: str | None, product: str | None) -> tuple[stops.Kind, str]:
+    """What is meant: one of these, or everything. Raises UsageError."""
+    asked: dict[stops.Kind, str | None] = {"brand": brand, "country": country, "product": product}
+    given: list[tuple[stops.Kind, str]] = [(kind, name) for kind, name in asked.items() if name is not None]
+    if len(given) > 1:
+        what = "several things are named, and nobody can tell whether all of one or what is of both is meant"
+        raise UsageError(command, what, "name one at a time")
+    if not given:
+        return "everything", stops.EVERYTHING
+    kind, name = given[0]
+    if kind == "country":
+        name = name.strip().upper()
+        if not re.fullmatch("[A-Z]{2}", name):
+            raise UsageError("--country", f"'{name}' is no country", "name it by its two letters, as in DE")
+    return kind, name
 
 
 @app.command

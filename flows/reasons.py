@@ -25,7 +25,11 @@ class Reason:
 
 REASONS: tuple[Reason, ...] = (
     Reason("ERASED", ("candidate", "delivery"), "the person asked to be forgotten"),
-    Reason("EXCLUDED", ("candidate", "delivery"), "a query in sql/exclusions/ names the person"),
+    Reason(
+        "EXCLUDED",
+        ("candidate", "delivery"),
+        "a query in sql/exclusions/ names the person, or their country is stopped",
+    ),
     Reason("SUPPRESSED", ("candidate", "delivery"), "the address is on a suppression list"),
     Reason(
         "NO_CONSENT",

@@ -321,6 +321,11 @@ class Tiny:
         with duckdb.connect(str(self.state / "ledger.duckdb"), read_only=True) as connection:
             return connection.execute(statement).fetchall()
 
+    def change(self, statement: str) -> None:
+        """Change the ledger by hand, as somebody who has only the file."""
+        with duckdb.connect(str(self.state / "ledger.duckdb")) as connection:
+            connection.execute(statement)
+
     def everything(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every table of the ledger, sorted: to see that nothing has changed."""
         if not (self.state / "ledger.duckdb").exists():

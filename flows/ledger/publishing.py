@@ -84,6 +84,12 @@ class Contents(Protocol):
     def is_current(self) -> bool:
         """Whether words and SQL are still those that it was made of."""
 
+    def forbidden(self) -> str | None:
+        """Why nothing of it may leave now; None where it may."""
+
+    def fallen(self) -> pl.DataFrame:
+        """`message_id, reason` of those that may not leave now, whatever people have told."""
+
     def leave_out(self, barred: pl.Series) -> int:
         """Write its files again without some messages, by `message_id`; returns how many rows the batch then has."""
 
@@ -96,18 +102,21 @@ class Sealed:
         folder: in the outbox; None where nothing was left of it.
         rows: how many it has.
         barred: `message_id, reason` of those that were left out at the seal.
+        stopped: why nothing of it may leave as long as a person has not let it; None where it may.
     """
 
     folder: Path | None
     rows: int
     barred: pl.DataFrame
+    stopped: str | None = None
 
 
 def publish(settings: Settings, batch: Batch, contents: Contents, drain_seen: int) -> Sealed:
     """Seal a staged batch, reveal it by one rename, and commit. Its files must have been synced.
 
     The inbox is drained first: who has said stop since consent was looked at is left out, and only that person's file is
-    written again. From then on until the batch has appeared nobody else has the ledger.
+    written again. Then it is asked whether it may leave at all: a person may have stopped it meanwhile. From then on until the
+    batch has appeared nobody else has the ledger.
 
     Args:
         settings: where everything is.
@@ -129,6 +138,9 @@ def publish(settings: Settings, batch: Batch, contents: Contents, drain_seen: in
             _give_up(settings, ledger, batch.batch_id, "words or SQL changed while it was made")
             what = "words or SQL have changed while it was delivered"
             raise PlanError(batch.run_id, what, "make a new plan")
+        if (why := contents.forbidden()) is not None:
+            _give_up(settings, ledger, batch.batch_id, why)
+            return Sealed(None, 0, _NOBODY.to_frame(), why)
         barred = _barred(ledger, drain_seen, contents, key)
         rows = contents.leave_out(barred["message_id"]) if barred.height else batch.row_count
         if rows == 0:
@@ -158,10 +170,14 @@ def publish(settings: Settings, batch: Batch, contents: Contents, drain_seen: in
 
 
 def _barred(ledger: Ledger, drain_seen: int, contents: Contents, key: Key) -> pl.DataFrame:
-    """`message_id, reason` of what has been told since consent was looked at: see `consent.barred_since`."""
-    if not is_told_since(ledger, drain_seen):  # mostly
-        return pl.DataFrame(schema={"message_id": pl.String, "reason": pl.String})
-    return pl.concat([barred_since(ledger, drain_seen, rows, key) for rows in contents.rows()])
+    """`message_id, reason` of what has been told since consent was looked at (`consent.barred_since`), or may not leave now."""
+    found = [contents.fallen()]
+    if is_told_since(ledger, drain_seen):  # mostly not
+        found += [barred_since(ledger, drain_seen, rows, key) for rows in contents.rows()]
+    return pl.concat([_NOBODY.to_frame(), *found]).unique("message_id", keep="first", maintain_order=True)
+
+
+_NOBODY = pl.Schema({"message_id": pl.String(), "reason": pl.String()})
 
 
 def recover(settings: Settings) -> list[Recovered]:

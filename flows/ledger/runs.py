@@ -201,6 +201,15 @@ def sources_known(ledger: Ledger) -> pl.Series:
     return ledger.rows("SELECT DISTINCT sources_sha256 FROM source")["sources_sha256"]
 
 
+def new_sources(sources: pl.DataFrame, used: pl.Series, known: pl.Series) -> pl.DataFrame:
+    """The rows of `source` that the ledger does not have yet (`known`), of those that receipts refer to (`used`)."""
+    digest = pl.col("sources_sha256")
+    new = sources.filter(digest.is_in(used.unique().implode()), ~digest.is_in(known.implode()))
+    return new.select("sources_sha256", "dimension", "columns").unique(
+        ["sources_sha256", "dimension"], maintain_order=True
+    )
+
+
 def archive(settings: Settings, digest: str, files: Mapping[str, Path]) -> None:
     """Keep what a version of a product is made of in content/<digest>/, for receipts and rollbacks."""
     folder = settings.folder("content", digest)

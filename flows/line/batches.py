@@ -16,8 +16,9 @@ from flows.keys import load_key
 from flows.ledger.claims import Batch, Header
 from flows.ledger.exposure import exposures
 from flows.ledger.publishing import Sealed, publish, refuse_unbalanced, staged
-from flows.ledger.runs import archive, sources_known, versions
+from flows.ledger.runs import archive, new_sources, sources_known, versions
 from flows.line.excluding import scan_left_out
+from flows.line.permitting import fallen, forbidden
 from flows.line.planned import read_creatives, scan_deliveries
 from flows.line.planning import SOURCES
 from flows.line.rows import Rows
@@ -264,6 +265,14 @@ class Staged:
         """As `Contents.is_current`."""
         return self.job.workspace.is_current()
 
+    def forbidden(self) -> str | None:
+        """As `Contents.forbidden`."""
+        return forbidden(self.job.workspace.settings, self.job.brand)
+
+    def fallen(self) -> pl.DataFrame:
+        """As `Contents.fallen`."""
+        return fallen(self.job.workspace.settings, chain(self.sent, self.unsaid))
+
     def leave_out(self, barred: pl.Series) -> int:
         """As `Contents.leave_out`."""
         is_left = ~pl.col("message_id").is_in(barred.implode())
@@ -304,7 +313,7 @@ class Staged:
         new = self.noted.versions.filter(pl.col("is_new"))
         yield "product_version", new.select("product", "number", "digest", first_delivered_at=pl.lit(present()))
         yield "seed", self.seeds.select("message_id", batch_id=batch_id)
-        yield "source", _new_sources(sources, pl.concat(used), self.noted.sources)
+        yield "source", new_sources(sources, pl.concat(used), self.noted.sources)
 
     def _header(self) -> dict[str, Any]:
         by = ("product", "variant", "facts")
@@ -341,15 +350,6 @@ def valid_until(rows: pl.DataFrame) -> datetime:
 def reasons_of(rows: pl.DataFrame) -> dict[str, int]:
     """Reason -> number of rows."""
     return dict(rows.drop_nulls("reason").group_by("reason").len().sort("reason").iter_rows())
-
-
-def _new_sources(sources: pl.DataFrame, used: pl.Series, known: pl.Series) -> pl.DataFrame:
-    """The rows of `source` that the ledger does not have yet, of those that receipts refer to."""
-    digest = pl.col("sources_sha256")
-    new = sources.filter(digest.is_in(used.unique().implode()), ~digest.is_in(known.implode()))
-    return new.select("sources_sha256", "dimension", "columns").unique(
-        ["sources_sha256", "dimension"], maintain_order=True
-    )
 
 
 def _receipts(

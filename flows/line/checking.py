@@ -24,6 +24,7 @@ from flows.line.summary import summaries
 from flows.line.trying import try_words
 from flows.product import review_is_due
 from flows.sms_length import measure
+from flows.stops import stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -95,6 +96,8 @@ def _tests(workspace: Workspace) -> tuple[tuple[Power, ...], list[str]]:
 
 
 def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iterator[str]:
+    for stop in stopped(workspace.settings):
+        yield f"{stop.of} is stopped {stop.said}; when it may speak again: {stop.end}"
     yield from _unguarded(workspace)
     yield from _unread(workspace)
     yield from _endless(workspace)

@@ -36,6 +36,7 @@ from flows.line.excluding import is_held_out
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
 from flows.line.looking import first_look, latest_look
+from flows.line.permitting import forbidden, refuse_waiting
 from flows.line.planned import check_current, parts_of, read_leaving, scan_decisions, scan_deliveries
 from flows.line.reconciling import publish_state
 from flows.line.request import Published
@@ -47,6 +48,7 @@ from flows.plan import Plan, check_deliverable, plan_digest, plan_folder, read_p
 from flows.schemas import KEYS, frame_schema
 from flows.stages.budgets import VALUED
 from flows.stages.routing import FIRST, carried
+from flows.stops import in_stopped_country
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,11 +72,13 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     Raises:
         PlanError: the plan has expired, was changed, is not what was approved, was delivered already, is about the past or a day
             ahead of the clock, was made of other words or SQL, or has lost more than the tolerated share since.
+        WaitingError: a person has to let it go on; it is kept.
     """
     settings = workspace.settings
     plan = read_plan(settings, run_id)
     check_deliverable(plan, expected)
     check_current(workspace, plan.order)
+    refuse_waiting(workspace, plan)
     refuse_stale(workspace.holding_out(plan.order.holdouts), plan.order)
     if _is_over(workspace, plan) and not allow_past:
         raise PlanError(run_id, f"{plan.order.as_of} is over", "to deliver for a past day add --allow-past")
@@ -168,8 +172,13 @@ def publish(workspace: Workspace, run_id: str, target_name: str, brand: str) -> 
     return publish_state(job, look) if job.target.kind == "state" else publish_messages(job, job.read(job.scan()), look)
 
 
-def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
+def finish(workspace: Workspace, run_id: str, *, is_whole: bool = True) -> tuple[str, ...]:
     """Compare a run's claims with its rows, note that it has ended, and return the batches that wait for a person.
+
+    Args:
+        workspace: of the run.
+        run_id: of it.
+        is_whole: whether nothing of it was stopped; else it goes on once that has ended.
 
     Raises:
         BalanceError: they are not the same number.
@@ -179,7 +188,8 @@ def finish(workspace: Workspace, run_id: str) -> tuple[str, ...]:
         messages = batches.filter(pl.col("kind") == "message")
         rows = int(messages["row_count"].sum()) - int(messages["released_count"].sum())
         refuse_unbalanced(run_id, claims=claims_of(ledger, run_id), rows=rows)
-        end_run(ledger, run_id, "delivered")
+        if is_whole:
+            end_run(ledger, run_id, "delivered")
     mark(workspace.settings)
     return tuple(batches.filter(pl.col("state") == "hold")["batch_id"])
 
@@ -196,11 +206,14 @@ def _today(workspace: Workspace) -> date:
 def _check_fallen(ledger: Ledger, workspace: Workspace, plan: Plan, look: Look) -> None:
     """Refuse a plan of which more than the tolerated share has fallen away since: it is not what was looked at.
 
-    What a plan for a past day has lost to the time since then is no surprise, and does not count.
+    What a plan for a past day has lost to the time since then is no surprise, and does not count; nor do people of a country that
+    somebody has stopped.
     """
     folder = plan_folder(workspace.settings, plan.order.run_id)
+    is_open = ~in_stopped_country(workspace.settings)
     lately = shown_lately(ledger, plan.order.as_of, workspace.settings.exposure)
-    parts = (checked(workspace, plan, read_leaving(folder, part), look, lately) for part in parts_of(folder))
+    leaving = (read_leaving(folder, part).filter(is_open) for part in parts_of(folder))
+    parts = (checked(workspace, plan, rows, look, lately) for rows in leaving)
     planned, barred = _barred(ledger, workspace, plan, parts, look.at)
     if _is_over(workspace, plan):
         barred = barred.filter(pl.col("reason") != "STALE_CONTEXT")
@@ -244,6 +257,8 @@ _BARRED = frame_schema("message_id", "reason")
 def publish_messages(job: Job, planned: Rows, look: Look) -> Published:
     """Claim what is still free of some planned deliveries, and publish exactly that. Raises as `publish`."""
     workspace, plan = job.workspace, job.plan
+    if (why := forbidden(workspace.settings, job.brand)) is not None:
+        return Published(job.target.name, job.brand, None, stopped=why)
     with open_ledger(workspace.settings) as ledger, ledger.transaction():
         lately = shown_lately(ledger, plan.order.as_of, workspace.settings.exposure)
         rows = planned.map(lambda found: checked(workspace, plan, found, look, lately))
@@ -267,7 +282,9 @@ def publish_messages(job: Job, planned: Rows, look: Look) -> Published:
     sealed = publish_batch(contents, look)
     stopped = sealed.barred.join(copies.rows, on="message_id", how="anti")
     dropped = dict(Counter(dropped) + Counter(reasons_of(stopped)))
-    return Published(job.target.name, job.brand, sealed.folder, rows=sealed.rows, dropped=dropped)
+    return Published(
+        job.target.name, job.brand, sealed.folder, rows=sealed.rows, dropped=dropped, stopped=sealed.stopped
+    )
 
 
 def _less(rows: pl.DataFrame, barred: pl.DataFrame) -> pl.DataFrame:

@@ -25,6 +25,7 @@ from flows.line.shelf import shelf
 from flows.line.sources import bars_of_deliveries, database, hear, take_notices
 from flows.line.watching import LOOKED_AT, held_since, judged, out_there_in_pieces, seeds, seen
 from flows.plan import plan_folder
+from flows.stops import called, stopped
 from flows.warehouse.attaching import stamp_of
 from flows.warehouse.scope import Scope
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from flows.keys import Key
     from flows.plan import Order, Plan
+    from flows.settings import Settings
     from flows.workspace import Workspace
 
 HOLDS = timedelta(minutes=15)
@@ -99,10 +101,11 @@ def look_again(workspace: Workspace, plan: Plan) -> Look:
     planned[0] = pl.concat([planned[0], unsaid], how="diagonal")
     # Before it is read: what is written meanwhile is looked at again.
     stamp, since = stamp_of(database(settings, order.as_of)), held_since(settings, order.targets)
+    stops = _countries(settings)
     with shelf(settings, len(planned)) as kept:
         out = kept.one_file("out", out_there_in_pieces(workspace, order.targets))
         look = look_at(workspace, order, planned, out, seeds(workspace, order.targets))
-    _keep(_folder(workspace, order), look, stamp, since)
+    _keep(_folder(workspace, order), look, stamp, since, stops)
     return look
 
 
@@ -119,7 +122,8 @@ def keep_first_look(workspace: Workspace, order: Order) -> None:
         order.present,
         order.drain,
     )
-    _keep(_folder(workspace, order), look, order.warehouse, order.held)
+    stops = [name for name in order.stopped if name.startswith(called("country", ""))]
+    _keep(_folder(workspace, order), look, order.warehouse, order.held, stops)
 
 
 def _planned(key: Key) -> list[pl.Expr]:
@@ -141,7 +145,7 @@ def first_look(workspace: Workspace, plan: Plan) -> Look:
 def latest_look(workspace: Workspace, plan: Plan) -> Look:
     """What a look has kept, while it is whole and holds; else a new one.
 
-    It holds until somebody writes into the warehouse, `HOLDS` at most.
+    It holds until somebody writes into the warehouse, or stops a country, or ends that; `HOLDS` at most.
     What the inbox hears after it every seal sees.
     """
     folder = _folder(workspace, plan.order)
@@ -151,17 +155,23 @@ def latest_look(workspace: Workspace, plan: Plan) -> Look:
     at = datetime.fromisoformat(noted["at"])
     stamp = stamp_of(database(workspace.settings, plan.order.as_of))
     is_whole = noted["files"] == _digests(folder)  # half of it, or another's, is none
+    is_whole &= noted.get("stops", []) == _countries(workspace.settings)
     if not is_whole or not at <= present() < at + HOLDS or noted["warehouse"] != [list(file) for file in stamp]:
         return look_again(workspace, plan)
     planned, out, copied = (pl.read_parquet(folder / f"{name}.parquet") for name in _TABLES)
     return Look(planned, out, copied, at, noted["drain"])
 
 
-def _keep(folder: Path, look: Look, stamp: object, since: object) -> None:
+def _countries(settings: Settings) -> list[str]:
+    """The countries that are stopped now."""
+    return [stop.of for stop in stopped(settings, "country")]
+
+
+def _keep(folder: Path, look: Look, stamp: object, since: object, stops: list[str]) -> None:
     """Write a look down; it counts once its note is there, which stands for the very files."""
     for name in _TABLES:
         save(getattr(look, name), folder / f"{name}.parquet")
-    noted = {"at": look.at.isoformat(), "drain": look.drain, "warehouse": stamp, "held": since}
+    noted = {"at": look.at.isoformat(), "drain": look.drain, "warehouse": stamp, "held": since, "stops": stops}
     write_bytes(folder / _NOTED, json.dumps(noted | {"files": _digests(folder)}).encode())
 
 

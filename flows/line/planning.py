@@ -54,6 +54,7 @@ from flows.stages.exposure import spared
 from flows.stages.guard import guarded
 from flows.stages.routing import routed
 from flows.stages.timing import timed
+from flows.stops import stopped
 from flows.warehouse.attaching import stamp_of
 from flows.warehouse.queries import count_customers
 from flows.warehouse.scope import Scope
@@ -146,6 +147,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         overdue=tuple(product.name for product in overdue),
         reviews={product.name: product.review_by for product in workspace.due_soon(moment.as_of)},
         paused={name: pause.why for name, pause in workspace.pauses.items()},
+        stopped={each.of: each.said for each in stopped(settings, "everything", "brand", "country")},
         tests_kept=kept(workspace),
         holdouts=found_holdouts(workspace, moment.as_of, is_whole=not request.customers),
         seeds=_seeds(settings, chosen),

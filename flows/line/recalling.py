@@ -28,6 +28,7 @@ from flows.line.carrying import carry_recalls, withdraw
 from flows.line.ending import ENDED
 from flows.line.health import healthy_sources, sources_before
 from flows.line.looking import first_look
+from flows.line.permitting import FALLEN
 from flows.line.planned import read_planned
 from flows.line.planning import source_of
 from flows.line.request import Recalled
@@ -291,6 +292,13 @@ class _Recalls:
     def is_current(self) -> bool:
         """As `Contents.is_current`."""
         return True
+
+    def forbidden(self) -> None:
+        """As `Contents.forbidden`: what is called back is, whatever is stopped."""
+
+    def fallen(self) -> pl.DataFrame:
+        """As `Contents.fallen`."""
+        return FALLEN.to_frame()
 
     def leave_out(self, barred: pl.Series) -> int:
         """As `Contents.leave_out`."""

@@ -18,6 +18,7 @@ from flows.ledger.membership import forget_older, write_members
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, Noted, Staged, publish_batch, reasons_of, within_budget
 from flows.line.excluding import is_held_out
+from flows.line.permitting import forbidden
 from flows.line.planned import scan_decisions
 from flows.line.request import Published
 from flows.line.rows import Rows, by_customer
@@ -60,6 +61,8 @@ def publish_state(job: Job, look: Look) -> Published:
         StateError: the published membership is missing from the state folder.
         OutboxError: the disk is full.
     """
+    if (why := forbidden(job.workspace.settings, job.brand)) is not None:
+        return Published(job.target.name, job.brand, None, stopped=why)
     published = scan_published(job.workspace.settings, job.target, job.brand)
     bounds = by_customer(published, job.scan(), job.left_out())
     with shelf(job.workspace.settings, len(bounds)) as kept:
@@ -100,6 +103,8 @@ def _published(job: Job, look: Look, found: _Comparison, held: Rows) -> Publishe
     sealed = publish_batch(contents, look)
     if sealed.folder is not None:
         forget_older(settings, target.name, job.brand, batch.batch_id)
+    if sealed.stopped is not None:
+        return Published(target.name, job.brand, None, stopped=sealed.stopped)
     dropped = dict(found.dropped + Counter(reasons_of(sealed.barred)))
     about = found.rows["exclude-removals"] + sum(
         rows.join(sealed.barred, on="message_id", how="anti").height for rows in unsaid

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from flows.errors import StoppedError
+
 if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from flows.errors import WaitingError
     from flows.ledger.publishing import Recovered
     from flows.plan import Plan
 
@@ -98,6 +101,7 @@ class Published:
         to_leave_out: of these rows, those about people whom campaigns that run anyway are to leave out.
         dropped: reason -> planned deliveries that fell away since the plan.
         carried: where its batch went from the outbox, after earlier ones that had to wait for it; none where it stays.
+        stopped: why nothing of it may leave as long as a person has not let it; what is planned for it waits.
     """
 
     target: str
@@ -109,11 +113,12 @@ class Published:
     to_leave_out: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     carried: tuple[Carried, ...] = ()
+    stopped: str | None = None
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something of it is still to be carried."""
-        return any(each.state != "carried" for each in self.carried)
+        """Whether something of it is still to be carried, or to be let pass."""
+        return self.stopped is not None or any(each.state != "carried" for each in self.carried)
 
 
 @dataclass(frozen=True)
@@ -135,9 +140,34 @@ class Delivered:
     recalled: Recalled = field(default_factory=Recalled)
 
     @property
+    def stopped(self) -> tuple[str, ...]:
+        """Why some of it may not leave as long as a person has not let it."""
+        return tuple(dict.fromkeys(batch.stopped for batch in self.published if batch.stopped))
+
+    @property
     def is_waiting(self) -> bool:
         """Whether a batch waits for a person, or for the other end."""
         return bool(self.held) or self.recalled.is_waiting or any(batch.is_waiting for batch in self.published)
+
+
+@dataclass(frozen=True)
+class Waits:
+    """That nothing of a plan was delivered, and what for it waits.
+
+    Attributes:
+        why: what is in the way.
+        step: what a person can do.
+        state: what Prefect calls it.
+    """
+
+    why: str
+    step: str
+    state: Literal["Stopped", "WaitsForApproval"]
+
+    @classmethod
+    def of(cls, refused: WaitingError) -> Waits:
+        """As the refusal of a delivery says."""
+        return cls(refused.what, refused.hint, "Stopped" if isinstance(refused, StoppedError) else "WaitsForApproval")
 
 
 @dataclass(frozen=True)
@@ -148,10 +178,12 @@ class Outcome:
         recovered: what a killed run had left behind.
         resumed: the plans of killed runs, delivered to the end.
         plan: of this run.
-        delivered: None where only a plan was asked for.
+        delivered: None where only a plan was asked for, or where it waits.
+        waits: why nothing was delivered though that was asked for; None where it was.
     """
 
     recovered: tuple[Recovered, ...]
     resumed: tuple[Delivered, ...]
     plan: Plan
     delivered: Delivered | None
+    waits: Waits | None = None

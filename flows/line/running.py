@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from flows.clock import moment, present
-from flows.errors import PlanError
+from flows.errors import PlanError, WaitingError
 from flows.ledger.acknowledging import failed, lapse
 from flows.ledger.carriage import held_kind
 from flows.ledger.lock import run_lock
@@ -20,9 +20,10 @@ from flows.line.carrying import carry, carry_late
 from flows.line.carrying import resolve as resolve_carriage
 from flows.line.correcting import begin_correction, plan_correction
 from flows.line.delivering import finish, pairs, publish, start
+from flows.line.permitting import refuse_waiting
 from flows.line.planning import begin, plan_part
 from flows.line.recalling import recall_outdated
-from flows.line.request import Delivered, Outcome, Progress, Published, Request, silent
+from flows.line.request import Delivered, Outcome, Progress, Published, Request, Waits, silent
 from flows.line.settling import settle
 from flows.line.sources import make_sample, scratch_folder
 from flows.plan import check_deliverable, read_plan
@@ -52,7 +53,10 @@ def run(workspace: Workspace, request: Request, progress: Progress = silent, *, 
         planned = _planned(workspace, request, progress)
         approved = planned.people_count
         allow_past = request.allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
-        delivered = _delivered(workspace, planned.order.run_id, approved, progress, allow_past=allow_past)
+        try:
+            delivered = _delivered(workspace, planned.order.run_id, approved, progress, allow_past=allow_past)
+        except WaitingError as refused:
+            return Outcome(tuple(recovered), tuple(resumed), planned, None, Waits.of(refused))
     return Outcome(tuple(recovered), tuple(resumed), planned, delivered)
 
 
@@ -194,7 +198,9 @@ def resolve_hold(
         with open_ledger(settings) as ledger:
             run_id, kind = held_run(ledger, batch_id), held_kind(ledger, batch_id)
         if way == "publish" and kind in (None, "message"):
-            check_deliverable(read_plan(settings, run_id), None)
+            planned = read_plan(settings, run_id)
+            check_deliverable(planned, None)
+            refuse_waiting(workspace, planned)
         if kind is not None:
             resolve_carriage(settings, batch_id, kind, is_taken=way == "taken", again=way == "publish")
             return _delivered_again(workspace, batch_id) if (way, kind) == ("publish", "message") else None
@@ -216,23 +222,32 @@ def prepare(workspace: Workspace, progress: Progress = silent) -> tuple[list[Rec
         unfinished = unfinished_runs(ledger)
     resumed: list[Delivered] = []
     for run_id, expires_at in unfinished.iter_rows():
-        obstacle = "its plan has expired" if present() >= expires_at else _obstacle(workspace, run_id)
+        state, obstacle = ("abandoned", _EXPIRED) if present() >= expires_at else _obstacle(workspace, run_id)
         if obstacle is None:
             resumed.append(_delivered(workspace, run_id, None, progress, allow_past=True))
-        else:
+            continue
+        if state == "abandoned":
             with open_ledger(settings) as ledger:
-                end_run(ledger, run_id, "abandoned")
-            recovered.append(Recovered(run_id, "abandoned", obstacle))
+                end_run(ledger, run_id, state)
+        recovered.append(Recovered(run_id, state, obstacle))
     return recovered, resumed
 
 
-def _obstacle(workspace: Workspace, run_id: str) -> str | None:
-    """Why a plan that was half delivered cannot be finished; None where it can. A new plan then takes its place."""
+_EXPIRED = "its plan has expired"
+
+
+def _obstacle(workspace: Workspace, run_id: str) -> tuple[str, str | None]:
+    """Why a plan that was half delivered cannot be finished, and what becomes of it; None where it can.
+
+    It is abandoned, and a new plan takes its place; or waits, where a person has to let it go on.
+    """
     try:
         start(workspace, run_id, expected=None, allow_past=True)
+    except WaitingError as refused:
+        return "waiting", refused.what
     except PlanError as refused:
-        return refused.what
-    return None
+        return "abandoned", refused.what
+    return "delivering", None
 
 
 def _planned(workspace: Workspace, request: Request, progress: Progress) -> Plan:
@@ -260,7 +275,8 @@ def _delivered(
         done = publish(workspace, run_id, target, brand)
         published.append(replace(done, carried=carry(workspace, run_id, target, brand, progress)))
     progress("publishing", len(waiting), len(waiting))
-    return Delivered(taken, tuple(published), finish(workspace, run_id), recalled=recalled)
+    held = finish(workspace, run_id, is_whole=not any(each.stopped for each in published))
+    return Delivered(taken, tuple(published), held, recalled=recalled)
 
 
 def _delivered_again(workspace: Workspace, batch_id: str) -> Published:

@@ -19,6 +19,7 @@ from flows.ledger.store import open_ledger
 from flows.locales import spelt
 from flows.sample import build_sample
 from flows.stages.eligibility import Bars, latest_consent
+from flows.stops import excluded_by_stops, stopped
 from flows.warehouse.queries import consent, customer_keys, customers, exclusions, shared_tables, suppressions
 from flows.warehouse.scope import Scope, open_scoped
 
@@ -196,7 +197,8 @@ def bars_of(
         numbers = pl.concat([numbers, further.select(phone_match="address_match")])
         addresses = pl.concat([addresses, further.select(addresses.columns)])
     barred = _suppressed(source, answers.suppressions, numbers, addresses, heard.forms)
-    return Bars(people, said, barred, answers.exclusions, gone)
+    excluded = pl.concat([answers.exclusions, excluded_by_stops(settings, answers.customers)])
+    return Bars(people, said, barred, excluded, gone)
 
 
 def read_people(source: Source, key: Key) -> pl.DataFrame:
@@ -286,6 +288,9 @@ def bars_of_deliveries(
         planned = addresses.select("customer_id", "brand", person_key=person, phone_match="address_match")
         said = _consent(source, consent(session, queries, moment), planned, heard.events)
         excluded = exclusions(session, queries, moment)
+        if stopped(source.workspace.settings, "country"):  # mostly nobody has to be asked for
+            homes = excluded_by_stops(source.workspace.settings, customers(session, queries, moment))
+            excluded = pl.concat([excluded, homes])
     gone = erased(source.workspace.settings, deliveries, heard.buried)
     own = addresses.select("brand", "channel", "address_match")
     return Bars(known, said, _suppressed(source, _listed(source), planned, own, heard.forms), excluded, gone)

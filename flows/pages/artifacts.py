@@ -42,6 +42,7 @@ def plan_page(plan: Plan, *, workspace: str) -> str:
         f"Plan `{order.run_id}`, good until {plan.expires_at:%Y-%m-%d %H:%M} UTC.",
         *(f"**{name} is left out**: its review date has passed." for name in order.overdue),
         *(f"**{name} is paused**: {why}." for name, why in order.paused.items()),
+        *(f"**{what} is stopped** {said}." for what, said in order.stopped.items()),
         *reviews_due(order),
         *tests_kept(order),
         *charts,
@@ -76,6 +77,11 @@ def to_deliver(plan: Plan, folder: str) -> str:
     )
 
 
+def waiting(why: str, step: str) -> str:
+    """Why nothing of a plan was delivered, and what a person can do."""
+    return f"\n## Nothing was delivered\n\n{why}.\n\n```\n{step}\n```\n"
+
+
 def delivery_page(delivered: Delivered, *, workspace: str) -> str:
     """What came of a delivery: a line for each target and brand."""
     plan = delivered.plan
@@ -83,7 +89,7 @@ def delivery_page(delivered: Delivered, *, workspace: str) -> str:
         (
             batch.target,
             batch.brand,
-            f"`{batch.folder.name}`" if batch.folder else "nothing new",
+            f"`{batch.folder.name}`" if batch.folder else "stopped" if batch.stopped else "nothing new",
             _number(batch.rows),
             _number(batch.removed),
             _number(batch.unchanged),
@@ -103,6 +109,8 @@ def delivery_page(delivered: Delivered, *, workspace: str) -> str:
         text += f"\n\n{markdown_table(('called back by', 'messages'), named, {1})}"
     if ways:
         text += f"\n\n{markdown_table(('batch', 'to', 'is', 'because'), ways, set())}"
+    if delivered.stopped:
+        text += f"\n\n**A part of it waits:** {'; '.join(delivered.stopped)}"
     if delivered.held:
         text += f"\n\n**These wait for a person:** {', '.join(f'`{batch}`' for batch in delivered.held)}"
     return text + "\n"
@@ -113,7 +121,7 @@ def outcome_line(delivered: Delivered) -> str:
     appeared = [batch for batch in delivered.published if batch.folder]
     rows = sum(batch.rows for batch in appeared)
     if not appeared:
-        return "nothing new to deliver"
+        return "nothing, since it is stopped" if delivered.stopped else "nothing new to deliver"
     return f"{_number(rows)} rows in {len(appeared)} batch{'es' if len(appeared) > 1 else ''}"
 
 

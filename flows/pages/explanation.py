@@ -11,6 +11,7 @@ from rich.text import Text
 from flows.audience import HELD_OUT
 from flows.experiment import USUAL
 from flows.reasons import MEANING
+from flows.stops import STOP_OF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -207,8 +208,10 @@ def _is_of(way: Row, row: Row) -> bool:
 
 
 def _files(detail: str) -> str:
-    files = [f"sql/exclusions/{name}.sql" for name in detail.split(", ")]
-    return f"{listed(files)} {'names' if len(files) == 1 else 'name'} them"
+    stops = [name.removeprefix(STOP_OF) for name in detail.split(", ") if name.startswith(STOP_OF)]
+    files = [f"sql/exclusions/{name}.sql" for name in detail.split(", ") if not name.startswith(STOP_OF)]
+    said = [f"{listed(files)} {'names' if len(files) == 1 else 'name'} them"] if files else []
+    return " and ".join([*said, *(f"the country {name} is stopped" for name in stops)])
 
 
 def _excluded(row: Row, _found: Explanation) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flows.line.products import Standing
     from flows.line.reverting import Reverted
     from flows.pauses import Pause
+    from flows.stops import Stop
 
 _COLUMNS = ("product", "status", "version", "people", "lift", "verdict", "uses", "creep", "review by")
 _NUMBERS = ("people", "lift", "creep")
@@ -95,6 +96,25 @@ def reverted(done: Reverted) -> RenderableType:
     lines += [f"{name} has changed since, and other products use it, too: it was left alone" for name in done.differs]
     lines += [f"Called back in {batch}: {rows:,} messages" for batch, rows in done.recalled.batches.items()]
     return Group(*map(Text, lines), Text("Next: justenough check --diff, then justenough run", style="dim"))
+
+
+def stopped(done: Stop) -> RenderableType:
+    """That something says nothing any more, and what to do about what is on its way."""
+    said = f"{done.of} is stopped {done.said}"
+    step = "justenough recall, for what is on its way to people there" if done.kind == "country" else done.end
+    then = (
+        "justenough recall --batch BATCH, for what is on its way; when it may speak again: " if step == done.end else ""
+    )
+    return Group(Text(said), Text(f"Next: {then}{step}", style="dim"))
+
+
+def gone(done: Stop) -> RenderableType:
+    """That something may speak again."""
+    step = "justenough run, which also finishes the plans that were stopped half-way, while they are valid"
+    return Group(
+        Text(f"{done.of} may speak again; it was stopped {done.said}"),
+        Text(f"Next: {step}", style="dim"),
+    )
 
 
 def paused(done: Pause) -> RenderableType:

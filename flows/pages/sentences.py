@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from flows.plan import Capped, Held, LeftOut, Missed, Order, Plan, Price
 
@@ -35,6 +35,22 @@ def reviews_due(order: Order) -> list[str]:
         f" templates/{product}/product.yaml"
         for product, day in order.reviews.items()
     ]
+
+
+def to_look_at(order: Order) -> Iterator[str]:
+    """What a person should look at before the next run, for a log."""
+    yield from (f"{product} is left out, since its review date has passed" for product in order.overdue)
+    for product, day in order.reviews.items():
+        yield f"{product} speaks until {day} and no longer: its review date"
+    yield from (f"{product} is left out, since it is paused: {why}" for product, why in order.paused.items())
+    yield from (f"{name} is stopped {said}" for name, said in order.stopped.items())
+    for name, shares in order.tests_kept.items():
+        yield f"{name}: a test goes on though other shares are set: {shares}"
+
+
+def stops_told(order: Order) -> list[str]:
+    """What is stopped, since when, and why."""
+    return [f"{what} is stopped {said}: see justenough go --help" for what, said in order.stopped.items()]
 
 
 def tests_kept(order: Order) -> list[str]:

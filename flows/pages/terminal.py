@@ -15,6 +15,7 @@ from flows.pages.sentences import (
     left_out,
     reviews_due,
     rolled,
+    stops_told,
     tests_kept,
     to_seeds,
     without_facts,
@@ -41,10 +42,15 @@ def outcome(done: Outcome, outbox: Path) -> RenderableType:
     lines: list[RenderableType] = [_counted(done.plan)]
     lines[:0] = [Text(f"{found.batch_id}: {found.state}, because {found.reason}") for found in done.recovered]
     lines += [
-        Text(f"Finished the plan {old.plan.order.run_id}, which an earlier run had left.") for old in done.resumed
+        Text(f"Finished the plan {old.plan.order.run_id}, which an earlier run had left.")
+        for old in done.resumed
+        if not old.stopped
     ]
-    lines += [each for old in done.resumed for each in carried(old.published)]
-    if done.delivered is None:
+    lines += [each for old in done.resumed for each in (*carried(old.published), *_stopped(old))]
+    if done.waits is not None:
+        why = f"Nothing is delivered, and the plan is kept: {done.waits.why}."
+        lines += [Text(why, style="red"), _next(done.waits.step)]
+    elif done.delivered is None:
         lines.append(_to_deliver(done.plan))
     else:
         lines.append(delivered(done.delivered, outbox))
@@ -75,6 +81,7 @@ def _counted(settled: Plan) -> RenderableType:
     tests = [Text(line, style="yellow") for line in tests_kept(order)]
     said = (*due, *tests, *read, *audiences, *full, *priced, *waiting, *fewer, *bare, *seeds, *lists)
     silent = [*map(_overdue, order.overdue), *(_paused(*pause) for pause in order.paused.items())]
+    silent += [Text(line, style="red") for line in stops_told(order)]
     return Group(title, *silent, people, wanted, *said)
 
 
@@ -104,11 +111,12 @@ def delivered(done: Delivered, outbox: Path) -> RenderableType:
     found = [Text(f"{batch.batch_id}: {batch.state}, because {batch.reason}") for batch in done.recovered]
     found += _called_back(done.recalled, outbox)
     if not any(batch.folder for batch in done.published):
-        note = [] if done.held else [Text(_nothing(done.plan))]
-        return Group(*found, *note, *_held(done), *carried(done.published))
+        note = [] if done.held or done.stopped else [Text(_nothing(done.plan))]
+        return Group(*found, *note, *_stopped(done), *_held(done), *carried(done.published))
     table = _table("Delivered to", "brand", "rows", "removed", "unchanged")
     for batch in done.published:
-        folder = f"{outbox.name}/{batch.folder.relative_to(outbox)}" if batch.folder else f"{batch.target}: nothing new"
+        nothing = f"{batch.target}: {'stopped' if batch.stopped else 'nothing new'}"
+        folder = f"{outbox.name}/{batch.folder.relative_to(outbox)}" if batch.folder else nothing
         table.add_row(folder, batch.brand, f"{batch.rows:,}", f"{batch.removed:,}", f"{batch.unchanged:,}")
     fallen = {code: sum(batch.dropped.get(code, 0) for batch in done.published) for code in CODES}
     dropped = [
@@ -124,10 +132,20 @@ def delivered(done: Delivered, outbox: Path) -> RenderableType:
         table,
         *about,
         *dropped,
+        *_stopped(done),
         *_held(done),
         *gone,
         _next("justenough explain CUSTOMER tells what one customer gets, and why"),
     )
+
+
+def _stopped(done: Delivered) -> list[Text]:
+    """What of a plan waits until a person lets it pass."""
+    step = f"the next run delivers it, or: justenough deliver {done.plan.order.run_id}"
+    told = (
+        f"A part of the plan {done.plan.order.run_id} waits: {why}; once it may leave, {step}" for why in done.stopped
+    )
+    return [Text(line, style="red") for line in told]
 
 
 def carried(published: Sequence[Published]) -> list[Text]:
@@ -220,6 +238,8 @@ def acknowledged(found: Acknowledged) -> RenderableType:
 
 def again(done: Published, outbox: Path) -> RenderableType:
     """What was delivered again of a batch."""
+    if done.stopped is not None:
+        return Group(Text(f"Nothing of it was delivered: {done.stopped}.", style="red"), *carried([done]))
     if done.folder is None:
         return Group(Text("Nobody of those it failed for may get it any more."), *carried([done]))
     fallen = ", ".join(f"{code} {count:,}" for code, count in sorted(done.dropped.items()))

@@ -30,6 +30,7 @@ LEFT_OUT = frame_schema(
     "message_id",
     "decision_id",
     "valid_until",
+    "country",
     "target",
     "channel",
     "address",

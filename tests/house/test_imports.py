@@ -41,6 +41,7 @@ LEVELS = [
         "schemas",
         "settings",
         "sms_length",
+        "stops",
     },
     {"warehouse", "words", "product", "catalogue", "audience", "addresses", "plan"},
     {"adapters", "budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup", "prices"},

@@ -83,6 +83,12 @@ class Made:
     def is_current(self):
         return self.current
 
+    def forbidden(self):
+        return None
+
+    def fallen(self):
+        return pl.DataFrame(schema={"message_id": pl.String, "reason": pl.String})
+
     def leave_out(self, barred):
         self.left = tuple(name for name in self.left if name not in barred.to_list())
         folder = staged(self.settings, self.batch.batch_id)

@@ -84,6 +84,12 @@ class Rows:
     def is_current(self) -> bool:
         return True
 
+    def forbidden(self) -> None:
+        return None
+
+    def fallen(self) -> pl.DataFrame:
+        return pl.DataFrame(schema={"message_id": pl.String, "reason": pl.String})
+
     def leave_out(self, barred: pl.Series) -> int:
         self.messages = self.messages.filter(~pl.col("message_id").is_in(barred.implode()))
         self.stage()
