@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -244,6 +245,11 @@ _BARRED = frame_schema("message_id", "reason")
 def publish_messages(job: Job, planned: Rows, look: Look) -> Published:
     """Claim what is still free of some planned deliveries, and publish exactly that. Raises as `publish`."""
     workspace, plan = job.workspace, job.plan
+    key = load_key(workspace.settings.key_file)
+    seeds = look.open_seeds(addresses(workspace, job.brand, job.target.channel), key)
+    if not workspace.settings.is_production and seeds.is_empty():
+        return Published(job.target.name, job.brand, None, dropped={"SUPPRESSED": sum(map(len, planned))})
+    job = replace(job, seeds=seeds)
     with open_ledger(workspace.settings) as ledger, ledger.transaction():
         lately = shown_lately(ledger, plan.order.as_of, workspace.settings.exposure)
         rows = planned.map(lambda found: checked(workspace, plan, found, look, lately))
@@ -258,10 +264,10 @@ def publish_messages(job: Job, planned: Rows, look: Look) -> Published:
         batch = claim(ledger, job.header(), wanted, gist.valid_until)
         noted = Noted.of(ledger, workspace, gist.products)
     creatives = job.creatives(gist.creatives)
-    seeds = look.open_seeds(addresses(workspace, job.brand, job.target.channel), load_key(workspace.settings.key_file))
     copies = seeded(workspace, plan.order.as_of, leaving, creatives, seeds)
     creatives = {**creatives, **copies.creatives}
-    content = _in_rounds(leaving.along(copies.rows), job.target).map(lambda found: job.content(found, creatives))
+    whole = leaving.map(job.addressed).along(copies.rows)
+    content = _in_rounds(whole, job.target).map(lambda found: job.content(found, creatives))
     files = [Payload("recipients", "append", content)]
     contents = Staged(job, batch, noted, leaving, creatives, files, look.at, copies.rows, Rows.of(copies.rows.clear()))
     sealed = publish_batch(contents, look)
