@@ -73,13 +73,24 @@ class Common:
         """The workspace's settings. Raises as `load_settings`."""
         from flows.settings import load_settings
 
-        return load_settings(self.workspace)
+        settings = load_settings(self.workspace)
+        _say_where(settings)
+        return settings
 
     def loaded(self) -> Workspace:
         """The workspace. Raises as `load_workspace`."""
         from flows.workspace import load_workspace
 
-        return load_workspace(self.workspace)
+        workspace = load_workspace(self.workspace)
+        _say_where(workspace.settings)
+        return workspace
+
+
+def _say_where(settings: Settings) -> None:
+    """Say on the error stream, whatever is asked for, that this is not production."""
+    from flows.pages.sentences import in_environment
+
+    sys.stderr.writelines(f"{line}\n" for line in in_environment(settings))
 
 
 HERE = Common()

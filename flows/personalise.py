@@ -37,7 +37,7 @@ from flows.ledger.lock import run_lock
 from flows.line.planning import APART_FOLDER
 from flows.line.request import Carried, Delivered, Outcome, Published, Request, Waits
 from flows.pages import artifacts
-from flows.pages.sentences import to_look_at
+from flows.pages.sentences import in_environment, to_look_at
 from flows.plan import Plan, plan_folder, read_plan
 from flows.workspace import Workspace, load_workspace
 
@@ -281,6 +281,8 @@ def _tell(recovered: Sequence[Recovered], resumed: Sequence[Delivered]) -> None:
 
 def _planned(workspace: Workspace, request: Request, what: What, workers: Cluster | None = None) -> Plan:
     folder, log = workspace.settings.workspace, get_run_logger()
+    for where in in_environment(workspace.settings):
+        log.warning(where)
     log.info("reading the warehouse")
     order = line.begin(workspace, replace(request, workers=workers.workers if workers else 1))
     log.info("plan %s for %s: %d parts", order.run_id, order.as_of, order.parts)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -17,7 +16,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    field_validator,
 )
 
 from flows.caps import Cap, read_caps
@@ -26,109 +24,21 @@ from flows.destinations import Destination
 from flows.documents import explained
 from flows.durable import plain_size
 from flows.durations import Duration, Share
+from flows.environments import (
+    PRODUCTION,
+    environment_name,
+    environment_tables,
+    refuse_shared,
+    seeded_alone,
+    set_for,
+    take_places,
+)
 from flows.errors import SettingError
 from flows.experiment import Guardrails
 from flows.hours import QuietHours
-from flows.links import PARAMETERS, wrong_parameter
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError("this is not a time zone | write it as in 'Europe/Berlin'") from None
-    return name
-
-
-def _scheduler(address: str | None) -> str | None:
-    if address is not None and not re.fullmatch(r"(tcp|tls)://(\[[0-9a-fA-F:]+\]|[^\s/:]+):\d+", address):
-        raise ValueError("this is no address of a scheduler | write it as in tcp://10.0.0.5:8786")
-    return address
-
-
-def _hosts(given: object) -> object:
-    """Hosts in small letters; an environment variable has them with commas between."""
-    hosts = given.split(",") if isinstance(given, str) else given
-    if not isinstance(hosts, list | tuple):
-        return given
-    named = [str(host).strip().lower() for host in hosts]
-    for host in named:
-        if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host):
-            raise ValueError("this is no host | write it as in images.example.com, without https:// and *")
-    return tuple(named)
-
-
-def _links(given: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    wrong = (wrong_parameter(name, value) for added in given.values() for name, value in added.items())
-    if complaint := next(filter(None, wrong), None):
-        raise ValueError(complaint)
-    return given
-
-
-class Brand(BaseModel):
-    """A sender's identity in one country: what the layouts wrap around the words. It counts as no customer data.
-
-    `{token}` in an address becomes what `flows.tokens.verify` reads; `{message_id}` the message's id, unsigned.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    sender_name: str
-    sender_email: str
-    reply_to: str
-    legal_name: str
-    postal_address: str
-    privacy_url: str
-    unsubscribe_url: str
-    preferences_url: str = ""
-    helpful_url: str = ""
-    site_url: str
-    logo_url: str = ""
-    sms_sender: str = ""
-    sms_stop_word: str = ""
-
-    @field_validator("sender_name")
-    @classmethod
-    def _is_one_line(cls, text: str) -> str:
-        if "\n" in text or "\r" in text:
-            raise ValueError("this goes over more than one line | write it on one")
-        return text
-
-    @field_validator("sender_email", "reply_to")
-    @classmethod
-    def _is_plain(cls, address: str) -> str:
-        if not (address.isascii() and re.fullmatch(r"[^\s<>,;@]+@[A-Za-z0-9.-]+", address)):
-            what = "this is no e-mail address that every platform takes"
-            raise ValueError(
-                f"{what} | write one, in plain letters, as in hello@example.com or hello@xn--bcher-kva.example"
-            )
-        return address
-
-    @field_validator("privacy_url", "site_url", "unsubscribe_url", "preferences_url", "helpful_url", "logo_url")
-    @classmethod
-    def _is_safe(cls, url: str) -> str:
-        if url and not re.fullmatch(r"https://[\w.-]+(/[^\s<>\"'`\\&]*)?", url):
-            raise ValueError(
-                "this is no address that may stand in a message | write it with https://, without spaces and &"
-            )
-        return url
-
-    @field_validator("unsubscribe_url")
-    @classmethod
-    def _knows_the_message(cls, url: str) -> str:
-        if "{token}" not in url and "{message_id}" not in url:
-            raise ValueError("it does not say who leaves | put {token} into it")
-        if not url.isascii() or "#" in url:  # Source: RFC 8058: it stands in a header, and is posted to
-            raise ValueError("mail programs cannot post to this | write it in plain letters, without #")
-        return url
-
-    @field_validator("preferences_url", "helpful_url")
-    @classmethod
-    def _knows_the_link(cls, url: str) -> str:
-        if url and "{token}" not in url:
-            raise ValueError("it does not say whose message it stood in | put {token} into it")
-        return url
+from flows.links import PARAMETERS
+from flows.senders import Brand
+from flows.setting_values import added_to_links, host_names, scheduler_address, zone_name
 
 
 class Exposure(BaseModel):
@@ -164,6 +74,8 @@ class Settings(BaseModel):
     Attributes:
         workspace: the folder with pyproject.toml, sql/ and templates/.
         name: identifies the workspace in every key; changing it makes everybody a stranger.
+        environment: any other than production has folders and a key of its own, and delivers to seeds alone.
+        environments: environment -> what is set for it alone; of `state, ledger, outbox, key_file` and `transports` nothing else.
         database: the warehouse, a DuckDB file or a folder of Parquet; None builds the sample warehouse in the state folder.
         ledger: the history, a DuckDB file (default: in the state folder).
         state: the folder for plans, staging, caches and the lock.
@@ -225,12 +137,14 @@ class Settings(BaseModel):
 
     workspace: Path
     name: str
+    environment: Annotated[str, AfterValidator(environment_name)] = PRODUCTION
+    environments: Annotated[dict[str, dict[str, Any]], AfterValidator(environment_tables)] = {}
     database: Path | None = None
     ledger: Path = Path(".justenough/ledger.duckdb")
     state: Path = Path(".justenough")
     outbox: Path = Path("outbox")
     key_file: Path = Path(".justenough/key")
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    timezone: Annotated[str, AfterValidator(zone_name)] = "UTC"
     locale: str = "en"
     default_region: str | None = None
     global_holdout: Share = 0.05
@@ -251,10 +165,10 @@ class Settings(BaseModel):
     quiet_hours: dict[str, dict[str, QuietHours]] = {}
     costs: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
     retention: Retention = Retention()
-    links: Annotated[dict[str, dict[str, str]], AfterValidator(_links)] = {
+    links: Annotated[dict[str, dict[str, str]], AfterValidator(added_to_links)] = {
         channel: dict(added) for channel, added in PARAMETERS.items()
     }
-    link_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
+    link_hosts: Annotated[tuple[str, ...], BeforeValidator(host_names)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
     smallest_effect: Share = Field(default=0.05, gt=0)
     guardrails: Guardrails = Guardrails()
@@ -264,7 +178,7 @@ class Settings(BaseModel):
     query_seconds: float = Field(default=3600, gt=0, le=86_400)
     parts: int | None = Field(default=None, ge=1, le=4096)
     runner: Literal["threads", "dask"] = "threads"
-    dask_address: Annotated[str | None, AfterValidator(_scheduler)] = None
+    dask_address: Annotated[str | None, AfterValidator(scheduler_address)] = None
     dask_workers: int | None = Field(default=None, ge=1, le=1024)
     rolling: bool = False
     full_every: Duration = Field(default="7 days", validate_default=True)
@@ -275,6 +189,21 @@ class Settings(BaseModel):
     unverified: tuple[str, ...] = ()
     pgp: dict[str, Path] = {}
     transports: dict[str, Destination] = {}
+
+    @property
+    def is_production(self) -> bool:
+        """Whether what is delivered is for the people it is about."""
+        return self.environment == PRODUCTION
+
+    @property
+    def places(self) -> dict[str, Path]:
+        """Setting -> the folder or file that is written to."""
+        return {"state": self.state, "ledger": self.ledger, "outbox": self.outbox, "key_file": self.key_file}
+
+    @property
+    def mark(self) -> str:
+        """What subjects and titles begin with: the environment, unless it is production."""
+        return "" if self.is_production else f"[{self.environment}] "
 
     @property
     def query_memory(self) -> str:
@@ -342,13 +271,32 @@ def load_settings(workspace: Path) -> Settings:
         raise SettingError(file.name, f"this is not TOML: {problem}", "mend the line") from None
     if table is None:
         raise SettingError(file.name, "there is no table [tool.justenough]", "add one; the README shows it")
-    given: dict[str, Any] = {**table, **_from_environment(), "workspace": workspace}
+    told = _from_environment()
+    environment = told.get("environment", table.get("environment", PRODUCTION))
+    settings = _read({**set_for(environment, table), **told, "environment": environment, "workspace": workspace})
+    if not settings.is_production:
+        refuse_shared(settings, _read({**table, "environment": PRODUCTION, "workspace": workspace}))
+        settings = settings.model_copy(update=_beside_production(settings))
+    take_places(settings)
+    return settings
+
+
+def _read(given: dict[str, Any]) -> Settings:
     try:
         settings = Settings.model_validate(given)
     except ValidationError as problems:
         raise explained(problems, Settings, {}, "pyproject.toml: tool.justenough", SettingError) from None
     _check_brands(settings)
     return settings.model_copy(update=_absolute(settings))
+
+
+def _beside_production(settings: Settings) -> dict[str, Any]:
+    """What is different of an environment that is not production."""
+    targets = seeded_alone(settings.targets, settings.seeds, settings.environment)
+    used = {name for ways in targets.values() for name in ways.values()}
+    told = tuple(name for name in settings.acknowledged if name in used)
+    name = f"{settings.name} {settings.mark}".rstrip()  # in every key, and on every page
+    return {"name": name, "targets": targets, "acknowledged": told, "suppression_lists": {}}
 
 
 def _from_environment() -> dict[str, str]:

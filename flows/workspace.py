@@ -40,6 +40,7 @@ REVIEW_NOTICE = timedelta(days=14)
 # Settings that may change between plan and delivery: paths (a workspace may be moved), what a run may use, what is kept how long.
 _UNDECIDING = (
     "workspace",
+    "environments",
     "database",
     "state",
     "outbox",
@@ -385,6 +386,7 @@ def _check_brands(product: Product, settings: Settings) -> None:
         where = product.at("brands", place)
         if brand not in settings.brands:
             raise ProductError(where, f"'{brand}' is no brand of this workspace", nearest(brand, settings.brands))
-        if not set(product.channels.all) & settings.targets.get(brand, {}).keys():
+        # Beside production it has one where its channels have seeds; `check` tells of those that have none.
+        if settings.is_production and not set(product.channels.all) & settings.targets.get(brand, {}).keys():
             what = f"the brand '{brand}' has no target for any of the product's channels"
             raise ProductError(where, what, f"add one to [tool.justenough.targets.{brand}]")

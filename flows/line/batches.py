@@ -22,9 +22,10 @@ from flows.line.permitting import fallen, forbidden
 from flows.line.planned import read_creatives, scan_deliveries
 from flows.line.planning import SOURCES
 from flows.line.rows import Rows
-from flows.line.seeding import orphans, seed_key
+from flows.line.seeding import SEED, orphans, seed_key
 from flows.line.sources import by_phone
 from flows.plan import Plan, plan_digest, plan_folder
+from flows.seeds import to_seeds
 from flows.stages.claims import claimable
 from flows.stages.delivery import header, leave_out, shaped, write_batch
 from flows.stages.exposure import exposed
@@ -41,19 +42,19 @@ if TYPE_CHECKING:
     from flows.ledger.store import Ledger
     from flows.workspace import Workspace
 
-
 _SHARE_OF_WHOLE = 10
 """How many times the memory a row takes that has the whole of an HTML text."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One target and brand of a plan."""
+    """One target and brand of a plan; `seeds` (`SEED`) are those to whom everything goes outside production."""
 
     workspace: Workspace
     plan: Plan
     target: Target
     brand: str
+    seeds: pl.DataFrame = field(default_factory=SEED.to_frame)
 
     @cached_property
     def folder(self) -> Path:
@@ -81,8 +82,12 @@ class Job:
         return read_creatives(self.folder, used)
 
     def content(self, rows: pl.DataFrame, creatives: Creatives) -> pl.DataFrame:
-        """Deliveries as the rows of the target's files."""
-        return shaped(rows, creatives, self.target, self.plan.order.starts_at)
+        """Deliveries as the rows of the target's files, outside production to seeds."""
+        return shaped(self.addressed(rows), creatives, self.target, self.plan.order.starts_at)
+
+    def addressed(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Deliveries with whom they go to (`seeds.to_seeds`); once more it changes nothing."""
+        return to_seeds(rows, self.seeds, self.workspace.settings)
 
     def header(self) -> Header:
         """What the ledger notes of its batch."""
@@ -295,8 +300,7 @@ class Staged:
         self._records = list(self._recorded()) if len(self.sent) == 1 else []
 
     def _recorded(self) -> Iterator[tuple[str, pl.DataFrame]]:
-        products = self.job.workspace.products
-        because = {name: products[name].because for name in self.noted.digests}
+        because = {name: self.job.workspace.products[name].because for name in self.noted.digests}
         sources = pl.read_parquet(self.job.folder / SOURCES)
         batch_id = pl.lit(self.batch.batch_id)
         used = []
@@ -320,9 +324,9 @@ class Staged:
         counted = pl.concat([sent.group_by(by).len("rows") for sent in self.sent])
         products = counted.group_by(by).agg(pl.col("rows").sum())
         listed = products.join(self.noted.versions.select("product", version="number"), on="product").sort(by)
-        name, digest = self.job.workspace.settings.name, plan_digest(self.job.folder)
+        settings, digest = self.job.workspace.settings, plan_digest(self.job.folder)
         seeds = self.seeds["message_id"]
-        entries = header(self.batch, name, digest, self.consent_checked_at, listed.to_dicts(), seeds)
+        entries = header(self.batch, settings, digest, self.consent_checked_at, listed.to_dicts(), seeds)
         return {**entries, "corrects": self.job.plan.order.corrects}
 
 

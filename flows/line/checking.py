@@ -119,8 +119,9 @@ def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iter
         for place, brand in enumerate(product.brands):
             missing = [c for c in product.channels.all if c not in workspace.settings.targets.get(brand, {})]
             if missing:
-                where = product.at("brands", place)
-                yield f"{where}: brand '{brand}' has no target for {', '.join(missing)}; nobody is reached there"
+                where, settings = product.at("brands", place), workspace.settings
+                lacks = "no target" if settings.is_production else f"in {settings.environment} no target with seeds"
+                yield f"{where}: brand '{brand}' has {lacks} for {', '.join(missing)}; nobody is reached there"
 
 
 def _long(workspace: Workspace, tried: Tried) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -259,6 +260,11 @@ def publish_messages(job: Job, planned: Rows, look: Look) -> Published:
     workspace, plan = job.workspace, job.plan
     if (why := forbidden(workspace.settings, job.brand)) is not None:
         return Published(job.target.name, job.brand, None, stopped=why)
+    key = load_key(workspace.settings.key_file)
+    seeds = look.open_seeds(addresses(workspace, job.brand, job.target.channel), key)
+    if not workspace.settings.is_production and seeds.is_empty():
+        return Published(job.target.name, job.brand, None, dropped={"SUPPRESSED": sum(map(len, planned))})
+    job = replace(job, seeds=seeds)
     with open_ledger(workspace.settings) as ledger, ledger.transaction():
         lately = shown_lately(ledger, plan.order.as_of, workspace.settings.exposure)
         rows = planned.map(lambda found: checked(workspace, plan, found, look, lately))
@@ -273,10 +279,10 @@ def publish_messages(job: Job, planned: Rows, look: Look) -> Published:
         batch = claim(ledger, job.header(), wanted, gist.valid_until)
         noted = Noted.of(ledger, workspace, gist.products)
     creatives = job.creatives(gist.creatives)
-    seeds = look.open_seeds(addresses(workspace, job.brand, job.target.channel), load_key(workspace.settings.key_file))
     copies = seeded(workspace, plan.order.as_of, leaving, creatives, seeds)
     creatives = {**creatives, **copies.creatives}
-    content = _in_rounds(leaving.along(copies.rows), job.target).map(lambda found: job.content(found, creatives))
+    whole = leaving.map(job.addressed).along(copies.rows)
+    content = _in_rounds(whole, job.target).map(lambda found: job.content(found, creatives))
     files = [Payload("recipients", "append", content)]
     contents = Staged(job, batch, noted, leaving, creatives, files, look.at, copies.rows, Rows.of(copies.rows.clear()))
     sealed = publish_batch(contents, look)

@@ -36,6 +36,7 @@ from flows.line.sources import Source, bars_of_deliveries, database, hear, read_
 from flows.line.watching import judged, seen, to_be_sent
 from flows.plan import new_run_id
 from flows.reasons import BARRED
+from flows.seeds import seed_addresses, to_seeds
 from flows.stages.delivery import header, write_batch
 from flows.warehouse.scope import Scope
 
@@ -309,7 +310,7 @@ def _published(settings: Settings, head: Header, rows: pl.DataFrame, drained: in
     with open_ledger(settings) as ledger, ledger.transaction():
         batch = claim(ledger, head, [], rows["valid_until"].max(), row_count=rows.height)  # type: ignore[arg-type]
     entries = {
-        **header(batch, settings.name, "", present(), []),
+        **header(batch, settings, "", present(), []),
         "plan_digest": None,
         "recalls": rows["batch_id"].unique().sort().to_list(),
     }
@@ -317,6 +318,7 @@ def _published(settings: Settings, head: Header, rows: pl.DataFrame, drained: in
     key = settings.pgp.get(head.target)
     form = Target(head.target, head.channel, "message", "csv", MOST_ROWS, rows=lambda rows: rows, certificate=key)
     named = rows.select("message_id", "batch_id", "customer_id", "address").sort("message_id", "batch_id")
+    named = to_seeds(named, seed_addresses(settings, head.channel), settings)  # they are called back where they went
     write_batch(staged(settings, batch.batch_id), [Payload("removals", "remove", named)], {}, form, entries)
     publish(settings, batch, _Recalls(rows, batch.batch_id), drained)
     return settings.outbox / batch.target / batch.folder

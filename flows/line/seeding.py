@@ -12,7 +12,7 @@ from flows.facts import highest_level
 from flows.keys import load_key
 from flows.line.situations import situation
 from flows.schemas import ROUTED, frame_schema
-from flows.seeds import seed_addresses
+from flows.seeds import SEED_LANE, seed_addresses
 from flows.stages.message import worded
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from flows.product import Product
     from flows.workspace import Workspace
 
-SEED_LANE = "seed"
-"""The lane of a copy: no message has it."""
 _KIND = ["product", "variant", "spoken", "level"]
 _OWN = ("not_before", "not_after", "attempt")
 """What a copy has of one of its kind's messages beside `ROUTED`: when it may be sent, and which message of its decision it is."""

@@ -8,6 +8,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from flows.plan import Capped, Held, LeftOut, Missed, Order, Plan, Price
+    from flows.settings import Settings
+
+
+def in_environment(settings: Settings) -> list[str]:
+    """Outside production: that it is, and where everything goes instead of to people."""
+    if settings.is_production:
+        return []
+    ways = ", ".join(f"{len(given):,} by {channel}" for channel, given in settings.seeds.items() if given)
+    return [f"{settings.mark}Everything goes to seed addresses, {ways}; by no other channel does anything leave."]
 
 
 def rolled(settled: Plan) -> list[str]:

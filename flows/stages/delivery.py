@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from flows.channels import Creatives, Target
     from flows.ledger.claims import Batch
+    from flows.settings import Settings
     from flows.words import MergeLanguage, Piece
 
 SCHEMA_VERSION = 1
@@ -185,7 +186,7 @@ def _told(folder: Path) -> Iterator[None]:
 
 def header(
     batch: Batch,
-    workspace: str,
+    settings: Settings,
     plan_digest: str,
     consent_checked_at: datetime,
     products: list[dict[str, Any]],
@@ -196,8 +197,8 @@ def header(
     return {
         "batch_id": batch.batch_id,
         "run_id": batch.run_id,
-        "workspace": workspace,
-        "environment": "production",
+        "workspace": settings.name,
+        "environment": settings.environment,
         "brand": batch.brand,
         "target": batch.target,
         "channel": batch.channel,

@@ -99,13 +99,14 @@ def _put(
         composed.rows["key"], facts=pl.col("facts").list.eval(pl.element().filter(pl.element().is_in(used)))
     )
     kinds = keyed.select("key", "sender", "variant").unique().sort("key", "sender", "variant")
-    creatives = []
+    creatives, first = [], CHANNELS[words_key.channel].parts[0].name  # what people see first says the environment
     for creative in composed.creatives.values():
         _check_lines(creative, CHANNELS[words_key.channel], words.name)
     for name, sender, variant in kinds.iter_rows():
         about = {"product": product.name, "channel": words_key.channel, "variant": variant, "locale": locale}
         identity = _digest(*about.values(), sender, name)
         described = _described(composed.creatives[name], contexts[sender])
+        described["parts"][first] = f"{workspace.settings.mark}{described['parts'][first]}"
         creatives.append({"creative_id": identity, **about, **described, "words_sha256": words.digest})
     identities = pl.Series("creative_id", [creative["creative_id"] for creative in creatives], dtype=pl.String)
     named = keyed.join(

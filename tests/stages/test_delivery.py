@@ -20,7 +20,7 @@ from flows.errors import BalanceError, OutboxError
 from flows.ledger.claims import Batch
 from flows.stages.delivery import Payload, header, leave_out, shaped, write_batch
 from flows.words import GENERIC, MergeLanguage
-from tests.stages.making import MOMENT
+from tests.stages.making import MOMENT, settings
 
 NASTY = [
     "plain",
@@ -345,7 +345,7 @@ def head() -> dict:
         valid_until=datetime(2026, 11, 24, 9, 30, tzinfo=UTC),
     )
     checked = datetime(2026, 11, 22, 9, 1, tzinfo=UTC)
-    return header(batch, "shop", "digest", checked, [{"name": "care", "rows": 3}])
+    return header(batch, settings(name="shop"), "digest", checked, [{"name": "care", "rows": 3}])
 
 
 def test_the_head_says_what_the_batch_is(monkeypatch):
