@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from flows.line.previewing import Asked as Asked
     from flows.line.previewing import preview as preview
     from flows.line.previewing import preview_for as preview_for
+    from flows.line.previewing import previews as previews
     from flows.line.products import standings as standings
     from flows.line.proving import prove as prove
     from flows.line.recalling import Which as Which
@@ -86,7 +87,7 @@ _HOMES = {
     "listing": ("reconcile_list",),
     "meeting": ("meet",),
     "planning": ("begin", "plan_part", "take"),
-    "previewing": ("Asked", "preview", "preview_for"),
+    "previewing": ("Asked", "preview", "preview_for", "previews"),
     "products": ("standings",),
     "proving": ("prove",),
     "recalling": ("Which", "recall", "recall_now", "recall_outdated"),

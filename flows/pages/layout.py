@@ -34,19 +34,19 @@ class Html(str):
     __slots__ = ()
 
 
-def element(name: str, *inside: str, **attributes: str | float | bool | None) -> Html:
+def element(tag: str, /, *inside: str, **attributes: str | float | bool | None) -> Html:
     """An element.
 
     Args:
-        name: of its tag.
+        tag: its name.
         inside: what stands in it: HTML, or text, which is escaped.
         attributes: by their names, `_` for `-`, and `class_`, `for_`; True stands without a value, None and False not at all.
     """
     told = "".join(
         _attribute(key, value) for key, value in attributes.items() if value is not None and value is not False
     )
-    end = "" if name in _VOID else f"{joined(*inside)}</{name}>"
-    return Html(f"<{name}{told}>{end}")
+    end = "" if tag in _VOID else f"{joined(*inside)}</{tag}>"
+    return Html(f"<{tag}{told}>{end}")
 
 
 def joined(*parts: str) -> Html:

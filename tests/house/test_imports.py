@@ -64,6 +64,7 @@ LEVELS = [
         "results",
         "reading",
         "readout",
+        "showing",
         "upkeep",
         "portfolio",
         "cli",
