@@ -68,7 +68,9 @@ def run(  # noqa: PLR0913  (a command: each is an option of it)
     workspace = common.loaded()
     request = line.Request(as_of, product, target, parts, allow_past, rolling=rolling)
     done = with_progress(lambda progress: line.run(workspace, request, progress, dry_run=dry_run))
-    _say(common, done, lambda: terminal.outcome(done, workspace.settings.outbox))
+    page = showing.run_page(workspace, done.plan, done.delivered.published if done.delivered else ())
+    told = {**plain(done), "page": page and str(page)}
+    _say(common, told, lambda: Group(terminal.outcome(done, workspace.settings.outbox), showing.told_of(page)))
     return _waiting(done.recovered, *done.resumed, done.delivered)
 
 
@@ -99,7 +101,9 @@ def plan(
     workspace = common.loaded()
     request = line.Request(as_of, product, target, parts, rolling=rolling)
     done = with_progress(lambda progress: line.plan(workspace, request, progress))
-    _say(common, done, lambda: terminal.planned(done))
+    page = showing.run_page(workspace, done)
+    told = {**plain(done), "page": page and str(page)}
+    _say(common, told, lambda: Group(terminal.planned(done), showing.told_of(page)))
     return 0
 
 

@@ -13,16 +13,24 @@ from rich.text import Text
 
 from flows.answering import plain, say
 from flows.app import HERE, Common, Several, app, later
+from flows.errors import JustEnoughError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from flows import durable, line
-    from flows.pages import previews, product_html
+    from flows.ledger import lock
+    from flows.line import Published
+    from flows.pages import previews, product_html, run_html
+    from flows.plan import Plan
     from flows.settings import Settings
+    from flows.workspace import Workspace
 else:
-    durable, line = later("flows.durable"), later("flows.line")
-    previews, product_html = later("flows.pages.previews"), later("flows.pages.product_html")
+    durable, line, lock = later("flows.durable"), later("flows.line"), later("flows.ledger.lock")
+    previews, product_html, run_html = (
+        later(f"flows.pages.{page}") for page in ("previews", "product_html", "run_html")
+    )
 
 
 @app.command
@@ -71,6 +79,29 @@ def preview(  # noqa: PLR0913  (a message has so many sides)
     if browse and not common.json and _is_looked_at():
         webbrowser.open(page.as_uri())
     return 0
+
+
+def run_page(workspace: Workspace, settled: Plan, published: Sequence[Published] = ()) -> Path | None:
+    """Write the page of a run, and return where; None where that cannot be, for the run itself is done.
+
+    Args:
+        workspace: as it was when the plan was made.
+        settled: the plan.
+        published: what was delivered of it.
+    """
+    settings = workspace.settings
+    try:
+        with lock.run_lock(settings, "a run's page"):  # who is forgotten meanwhile would stand in it
+            found = line.overview(workspace, settled)
+            text = run_html.run_html(found, published, workspace=settings.name)
+            return write_page(settings, settled.order.run_id, text)
+    except (JustEnoughError, OSError):
+        return None
+
+
+def told_of(page: Path | None) -> Text:
+    """Where a page is."""
+    return Text(f"As a page: {page}" if page else "There is no page of it: it could not be written.", style="dim")
 
 
 def write_page(settings: Settings, name: str, text: str) -> Path:

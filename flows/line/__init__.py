@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from flows.line.settling import complete as complete
     from flows.line.settling import settle as settle
     from flows.line.settling import word_part as word_part
+    from flows.line.surveying import overview as overview
     from flows.line.telling import tell as tell
     from flows.line.telling import tell_all as tell_all
     from flows.line.translating import export_strings as export_strings
@@ -110,6 +111,7 @@ _HOMES = {
         "tidy",
     ),
     "settling": ("complete", "settle", "word_part"),
+    "surveying": ("overview",),
     "telling": ("tell", "tell_all"),
     "translating": ("export_strings", "import_strings"),
 }

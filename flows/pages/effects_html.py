@@ -35,7 +35,9 @@ def _section(product: ProductReadout) -> Iterator[str]:
     rows = list(table_rows(product))
     if rows:
         heads = "".join(f"<th{_class(place)}>{escape(head)}</th>" for place, head in enumerate(COLUMNS))
-        yield f'<div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>'
+        whole = escape(f"{product.product}: what has changed")
+        yield f'<div class="wide" tabindex="0" role="region" aria-label="{whole}">'
+        yield f"<table><thead><tr>{heads}</tr></thead><tbody>"
         for row in rows:
             cells = "".join(f"<td{_class(place)}>{escape(cell)}</td>" for place, cell in enumerate(row))
             yield f"<tr{'' if row[-1] else _UNSURE}>{cells}</tr>"

@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
 _STYLE = """
 :root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
@@ -52,6 +52,24 @@ def element(tag: str, /, *inside: str, **attributes: str | float | bool | None) 
 def joined(*parts: str) -> Html:
     """HTML and text, which is escaped, one after the other."""
     return Html("".join(part if isinstance(part, Html) else escape(part) for part in parts))
+
+
+def table(called: str, heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[int] = ()) -> Html:
+    """A table, which goes sideways by itself where the screen is narrow, with the keyboard too.
+
+    Args:
+        called: what it is, for who does not see it.
+        heads: above the columns.
+        rows: cells, as text or HTML.
+        numbers: the columns, by their places, that are set to the right.
+    """
+
+    def row(cells: Sequence[str], tag: str) -> Html:
+        classes = ("number" if place in numbers else None for place in range(len(cells)))
+        return element("tr", *(element(tag, cell, class_=kind) for cell, kind in zip(cells, classes, strict=True)))
+
+    head, body = element("thead", row(heads, "th")), element("tbody", *(row(cells, "td") for cells in rows))
+    return element("div", element("table", head, body), class_="wide", tabindex=0, role="region", aria_label=called)
 
 
 def page(title: str, body: str, foot: Iterable[str], *, style: str = "") -> str:

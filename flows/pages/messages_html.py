@@ -48,6 +48,18 @@ pre{{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit;margin:.4rem 0}}de
 .card{{padding:1rem 1.2rem;max-width:26rem;overflow-wrap:anywhere}}.card .headline{{font-size:1.15rem;font-weight:700}}
 .button{{display:inline-block;padding:.4rem .9rem;border-radius:6px;background:#17593f;color:#fff;font-weight:600}}
 """
+CHANNEL_NAMES = {
+    "email": "E-mail",
+    "sms": "Text message",
+    "push": "Push, on a locked screen",
+    "web": "On the website",
+    "ads": "As an ad",
+    "call": "To say in a call",
+}
+FOOT = (
+    "Highlighted is what is a customer's own, with the name of what is known.",
+    "The page loads nothing: a box stands for each picture, and links in mails lead nowhere.",
+)
 _NO_PICTURE = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='64' height='32'%3E"
     "%3Crect width='64' height='32' fill='%2394a3b8'/%3E%3C/svg%3E"

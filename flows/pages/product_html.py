@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flows.locales import chain
 from flows.pages.layout import Html, element, joined, page
-from flows.pages.messages_html import STYLE, seen
+from flows.pages.messages_html import CHANNEL_NAMES, FOOT, STYLE, seen
 from flows.pages.previews import with_facts
 from flows.reasons import MEANING
 
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 MOST_BYTES = 450_000
 """What a page may weigh: more brands than go into it are left out, and named."""
 
-_CHANNELS = {
-    "email": "E-mail",
-    "sms": "Text message",
-    "push": "Push, on a locked screen",
-    "web": "On the website",
-    "ads": "As an ad",
-    "call": "To say in a call",
-}
 _STYLE = """
 .switches{display:flex;flex-wrap:wrap;gap:.5rem 1rem;position:sticky;top:0;z-index:1;padding:.5rem 0;
 background:light-dark(#fff,#0f172a);border-bottom:1px solid light-dark(#cbd5e1,#475569)}
@@ -70,7 +62,7 @@ def _page(found: Sequence[Preview], left_out: Sequence[str], workspace: str) -> 
         *_sections(messages, about.phrases, switches),
     )
     style = STYLE + _STYLE + switches.style()
-    return page(f"{workspace}: {about.product}, {whose}", body, _FOOT, style=style)
+    return page(f"{workspace}: {about.product}, {whose}", body, FOOT, style=style)
 
 
 def _notes(found: Preview, left_out: Sequence[str]) -> Iterator[str]:
@@ -94,7 +86,7 @@ def _sections(messages: Sequence[Message], phrases: Mapping[str, str], switches:
     for channel in dict.fromkeys(message.channel for message in messages):
         mine = [message for message in messages if message.channel == channel]
         articles = [seen(message, phrases, named=_named(message), **switches.of(message, mine)) for message in mine]
-        yield element("section", element("h2", _CHANNELS[channel]), *articles)
+        yield element("section", element("h2", CHANNEL_NAMES[channel]), *articles)
 
 
 def _named(message: Message) -> str:
@@ -192,9 +184,3 @@ def _choice(name: str, values: Mapping[str, str]) -> Html:
 
 def _label(of: str, text: str) -> list[str]:
     return [" ", element("label", text, for_=of)]
-
-
-_FOOT = (
-    "Highlighted is what is a customer's own, with the name of what is known.",
-    "The page loads nothing: a box stands for each picture, and links in mails lead nowhere.",
-)

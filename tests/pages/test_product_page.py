@@ -213,6 +213,7 @@ def test_what_is_put_into_a_page_is_text_unless_it_was_made_there():
     assert made == '<p title="&quot;&lt;">&lt;b&gt;&amp;<input name="&quot;x" checked></p>'
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_private_page_and_says_where(tiny, tmp_path, capsys):
     other = tiny.copy(tmp_path / "cli")
     at = ["--workspace", str(other.folder)]
