@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 from cyclopts.exceptions import CycloptsError
 from rich.console import Group
 
-from flows import more, portfolio, reading, results, upkeep  # noqa: F401  (they register their commands)
+from flows import more, portfolio, reading, results, showing, upkeep  # noqa: F401  (they register their commands)
 from flows.answering import complain, our_fault, panics, plain, say, unswept, with_progress
 from flows.app import EXIT_USAGE, EXIT_WAITING, HERE, Common, Several, Switch, app, later
 from flows.errors import JustEnoughError, UsageError
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from flows import editors, line, starting
     from flows.ledger.publishing import Recovered
     from flows.line.request import Delivered
-    from flows.pages import checks, differences, explanation, previews, proofs, terminal
+    from flows.pages import checks, differences, explanation, proofs, terminal
 else:
     editors, line, starting = map(later, ("flows.editors", "flows.line", "flows.starting"))
-    pages = ("checks", "differences", "explanation", "previews", "proofs", "terminal")
-    checks, differences, explanation, previews, proofs, terminal = (later(f"flows.pages.{page}") for page in pages)
+    pages = ("checks", "differences", "explanation", "proofs", "terminal")
+    checks, differences, explanation, proofs, terminal = (later(f"flows.pages.{page}") for page in pages)
 
 
 @app.command
@@ -68,7 +68,9 @@ def run(  # noqa: PLR0913  (a command: each is an option of it)
     workspace = common.loaded()
     request = line.Request(as_of, product, target, parts, allow_past, rolling=rolling)
     done = with_progress(lambda progress: line.run(workspace, request, progress, dry_run=dry_run))
-    _say(common, done, lambda: terminal.outcome(done, workspace.settings.outbox))
+    page = showing.run_page(workspace, done.plan, done.delivered.published if done.delivered else ())
+    told = {**plain(done), "page": page and str(page)}
+    _say(common, told, lambda: Group(terminal.outcome(done, workspace.settings.outbox), showing.told_of(page)))
     return EXIT_WAITING if done.waits else _waiting(done.recovered, *done.resumed, done.delivered)
 
 
@@ -99,7 +101,9 @@ def plan(
     workspace = common.loaded()
     request = line.Request(as_of, product, target, parts, rolling=rolling)
     done = with_progress(lambda progress: line.plan(workspace, request, progress))
-    _say(common, done, lambda: terminal.planned(done))
+    page = showing.run_page(workspace, done)
+    told = {**plain(done), "page": page and str(page)}
+    _say(common, told, lambda: Group(terminal.planned(done), showing.told_of(page)))
     return 0
 
 
@@ -171,45 +175,6 @@ def check(*, diff: str | None = None, prove: Switch = False, common: Common = HE
     proof = with_progress(lambda progress: line.prove(workspace, progress))
     _say(common, {**plain(report), "proof": proof.told}, lambda: Group(checks.checked(report), proofs.proved(proof)))
     return 1 if proof.complaints else 0
-
-
-@app.command
-def preview(
-    product: str,
-    *,
-    channel: Several = (),
-    locale: Several = (),
-    variant: Several = (),
-    brand: str | None = None,
-    customer: str | None = None,
-    common: Common = HERE,
-) -> int:
-    """Preview a product's messages as people see them, with customer data highlighted.
-
-    Without a customer the segment's examples stand for one: each channel, variant, locale and set of facts. It reads no
-    customer data, and needs no warehouse.
-
-    Examples:
-        justenough preview care_guide
-        justenough preview care_guide --channel sms --locale de
-        justenough preview care_guide --customer C0000018
-
-    Args:
-        product: its name.
-        channel: only this channel (repeat it for more).
-        locale: only these words, as somebody of this locale gets them (repeat it for more).
-        variant: only this variant (repeat it for more).
-        brand: as this brand says it; default: the product's first.
-        customer: what this customer would get by the latest plan, or why nothing.
-        common: where, and in which form to answer.
-    """
-    workspace = common.loaded()
-    asked = line.Asked(channel, locale, variant, brand)
-    found = (
-        line.preview_for(workspace, product, customer, asked) if customer else line.preview(workspace, product, asked)
-    )
-    _say(common, found, lambda: previews.previewed(found))
-    return 0
 
 
 @app.command

@@ -60,7 +60,9 @@ class Order(_Kept):
         inputs_digest: of the workspace's settings, SQL and templates.
         source_rows: table -> rows when the run began.
         source_columns: table -> column -> its type then.
+        source_ages: table that may not be too old -> how long ago its newest row came to be known.
         list_ages: target -> how long ago its suppression list was compared with ours.
+        creep: template file -> its score for creep at the highest detail level.
         overdue: products that are left out, because their review date has passed.
         reviews: products that somebody has to look at within two weeks -> the last day on which they speak otherwise.
         paused: products that are left out until a person has looked -> why.
@@ -91,7 +93,9 @@ class Order(_Kept):
     inputs_digest: str
     source_rows: dict[str, int]
     source_columns: dict[str, dict[str, str]] = {}
+    source_ages: dict[str, str] = {}
     list_ages: dict[str, str] = {}
+    creep: dict[str, int] = {}
     overdue: tuple[str, ...] = ()
     reviews: dict[str, date] = {}
     paused: dict[str, str] = {}

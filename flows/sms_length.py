@@ -29,6 +29,7 @@ _NOT_GSM = f"[^{re.escape(BASIC + EXTENSION)}]"
 _TWO_SEPTETS = f"[{re.escape(EXTENSION)}]"
 _TWO_CODE_UNITS = r"[\x{10000}-\x{10FFFF}]"
 _FIRST_UNIT = "\x1b"
+_LAST_OF_ONE_CODE_UNIT = 0xFFFF
 
 
 def measure(bodies: pl.Series) -> pl.DataFrame:
@@ -67,6 +68,26 @@ def measure(bodies: pl.Series) -> pl.DataFrame:
     counted = _counted_exactly(measured.filter("is_cut").unique("body"))
     exact = measured.join(counted, on="body", how="left", maintain_order="left")["exact"]
     return lengths.with_columns(segments=pl.coalesce(exact, "segments"))
+
+
+def ends(body: str, encoding: str, segments: int) -> list[int]:
+    """Where in a body each of its parts ends, as a place among its characters.
+
+    Args:
+        body: the text as it is sent.
+        encoding: as `measure` has it.
+        segments: as `measure` has them.
+    """
+    if segments <= 1:
+        return [len(body)]
+    found, room = [], 0
+    for place, character in enumerate(body):
+        wide = character in EXTENSION if encoding == GSM_7 else ord(character) > _LAST_OF_ONE_CODE_UNIT
+        if room < 1 + wide:
+            found.append(place)
+            room = PART[encoding]
+        room -= 1 + wide
+    return [*found[1:], len(body)]
 
 
 def _counted_exactly(bodies: pl.DataFrame) -> pl.DataFrame:

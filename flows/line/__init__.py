@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from flows.line.previewing import Asked as Asked
     from flows.line.previewing import preview as preview
     from flows.line.previewing import preview_for as preview_for
+    from flows.line.previewing import previews as previews
     from flows.line.products import standings as standings
     from flows.line.proving import prove as prove
     from flows.line.recalling import Which as Which
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from flows.line.settling import complete as complete
     from flows.line.settling import settle as settle
     from flows.line.settling import word_part as word_part
+    from flows.line.surveying import overview as overview
     from flows.line.telling import tell as tell
     from flows.line.telling import tell_all as tell_all
     from flows.line.translating import export_strings as export_strings
@@ -86,7 +88,7 @@ _HOMES = {
     "listing": ("reconcile_list",),
     "meeting": ("meet",),
     "planning": ("begin", "plan_part", "take"),
-    "previewing": ("Asked", "preview", "preview_for"),
+    "previewing": ("Asked", "preview", "preview_for", "previews"),
     "products": ("standings",),
     "proving": ("prove",),
     "recalling": ("Which", "recall", "recall_now", "recall_outdated"),
@@ -109,6 +111,7 @@ _HOMES = {
         "tidy",
     ),
     "settling": ("complete", "settle", "word_part"),
+    "surveying": ("overview",),
     "telling": ("tell", "tell_all"),
     "translating": ("export_strings", "import_strings"),
 }

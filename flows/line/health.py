@@ -34,10 +34,12 @@ class Sources:
     Attributes:
         rows: table -> how many it has.
         columns: table -> column -> its type as SQL writes it.
+        ages: table that may not be too old -> how long ago its newest row came to be known, as people say it.
     """
 
     rows: Mapping[str, int] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    ages: Mapping[str, str] = field(default_factory=dict)
 
 
 def healthy_sources(path: Path, workspace: Workspace, before: Sources, present: datetime) -> Sources:
@@ -63,8 +65,7 @@ def healthy_sources(path: Path, workspace: Workspace, before: Sources, present: 
             _check_size(name, before.rows[name], count, workspace.settings)
         if name in before.columns and workspace.settings.schema_changes == "stop":
             _check_columns(name, before.columns[name], columns[name])
-    _check_ages(path, workspace, present)
-    return Sources(counts, columns)
+    return Sources(counts, columns, _check_ages(path, workspace, present))
 
 
 def sources_before(settings: Settings) -> Sources:
@@ -164,12 +165,13 @@ def _check_columns(name: str, before: Mapping[str, str], columns: Mapping[str, s
         raise SourceError(f"table {name}", "; ".join(said), hint)
 
 
-def _check_ages(path: Path, workspace: Workspace, present: datetime) -> None:
+def _check_ages(path: Path, workspace: Workspace, present: datetime) -> dict[str, str]:
     limits = {name: table.stale_after for name, table in workspace.catalogue.tables.items() if table.stale_after}
-    for name, loaded_at in last_loads(path, workspace.catalogue, limits).items():
-        age = present - loaded_at
+    ages = {name: present - at for name, at in last_loads(path, workspace.catalogue, limits).items()}
+    for name, age in ages.items():
         if age > limits[name]:
             what = f"the newest row came to be known {spoken(age)} ago, and {spoken(limits[name])} are allowed"
             raise SourceError(
                 f"table {name}", what, "look at its load; or raise its `stale_after` in sql/dimensions.yaml"
             )
+    return {name: spoken(age) for name, age in ages.items()}

@@ -84,11 +84,12 @@ def read_planned(settings: Settings, rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(found).unique("message_id", keep="first", maintain_order=True)
 
 
-def read_creatives(folder: Path, used: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The creatives of a plan that are used, by their ids."""
-    used = set(used)
+def read_creatives(folder: Path, used: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+    """The creatives of a plan by their ids: those that are used, or all."""
+    used = None if used is None else set(used)
     with (folder / "creatives.ndjson").open(encoding="utf-8") as lines:
-        return {read["creative_id"]: read for read in map(json.loads, lines) if read["creative_id"] in used}
+        read = map(json.loads, lines)
+        return {each["creative_id"]: each for each in read if used is None or each["creative_id"] in used}
 
 
 def scan_decisions(folder: Path, part: str = "*") -> pl.LazyFrame:

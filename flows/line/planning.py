@@ -114,7 +114,8 @@ def begin(workspace: Workspace, request: Request) -> Order:
     for product in overdue:
         if product.name in request.products:
             raise review_is_due(product)
-    check_creep(workspace, ((tried, ratings(workspace, tried)) for tried in try_words(workspace)))
+    rated = [(tried, ratings(workspace, tried)) for tried in try_words(workspace)]
+    check_creep(workspace, rated)
     path = database(settings, moment.as_of)
     stamp = stamp_of(path)  # before anything of it is read
     bound = bind(workspace, path, moment)
@@ -142,7 +143,9 @@ def begin(workspace: Workspace, request: Request) -> Order:
         is_narrowed=bool(request.products or request.targets),
         inputs_digest=workspace.inputs_digest,
         source_rows=dict(sources.rows),
+        source_ages=dict(sources.ages),
         list_ages=list_ages,
+        creep={tried.file: found[-1].score for tried, found in rated},
         source_columns={name: dict(columns) for name, columns in sources.columns.items()},
         overdue=tuple(product.name for product in overdue),
         reviews={product.name: product.review_by for product in workspace.due_soon(moment.as_of)},

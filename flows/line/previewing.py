@@ -46,10 +46,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Said:
-    """A text, and where in it values of the customer stand: start and end of each."""
+    """A text, and where in it values of the customer stand: start and end of each, and the facts that it shows."""
 
     text: str
     values: tuple[tuple[int, int], ...]
+    dimensions: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class Preview:
         product, need, status: the help.
         brands: all that speak for it.
         segment: the segment whose examples stand for customers.
+        phrases: dimension of the product, in its order -> what completes "they know …".
         messages: what is said.
         explanation: what became of the product for the customer that was asked for, and why.
     """
@@ -105,6 +107,7 @@ class Preview:
     status: str
     brands: tuple[str, ...]
     segment: str
+    phrases: Mapping[str, str]
     messages: tuple[Message, ...]
     explanation: Explanation | None = None
 
@@ -129,10 +132,18 @@ def preview(workspace: Workspace, name: str, asked: Asked = Asked()) -> Preview:
     made = worded(frame, product, workspace, NOBODY)
     in_order = made.rows.sort(pl.col("decision_id").cast(pl.UInt32)).to_dicts()
     messages = [
-        _message({**row, **_addresses(workspace, product, row)}, made.creatives[row["creative_id"]], files[key])
+        message_of(
+            workspace, {**row, **_addresses(workspace, product, row)}, made.creatives[row["creative_id"]], files[key]
+        )
         for row, (key, _) in zip(in_order, examples, strict=True)
     ]
-    return _preview(product, _alike(messages))
+    return _preview(workspace, product, _alike(messages))
+
+
+def previews(workspace: Workspace, name: str, asked: Asked = Asked()) -> list[Preview]:
+    """As `preview`, of each brand that speaks for the product, unless one is asked for. Raises as `preview`."""
+    brands = [asked.brand] if asked.brand else _product(workspace, name).brands
+    return [preview(workspace, name, replace(asked, brand=brand)) for brand in brands]
 
 
 def preview_for(workspace: Workspace, name: str, customer_id: str, asked: Asked = Asked()) -> Preview:
@@ -155,7 +166,8 @@ def preview_for(workspace: Workspace, name: str, customer_id: str, asked: Asked 
     rows = scan_deliveries(folder).filter(mine, pl.col("channel").is_in(ways), pl.col("brand").is_in(brands)).collect()
     creatives = read_creatives(folder, rows["creative_id"]) if rows.height else {}
     messages = [
-        _message(row, creatives[row["creative_id"]], tuple(filter(None, [row["variant"]]))) for row in rows.to_dicts()
+        message_of(workspace, row, creatives[row["creative_id"]], tuple(filter(None, [row["variant"]])))
+        for row in rows.to_dicts()
     ]
     about = replace(
         found,
@@ -163,7 +175,7 @@ def preview_for(workspace: Workspace, name: str, customer_id: str, asked: Asked 
         elsewhere=[other for other in found.elsewhere if other == name],
         messages=[row for row in found.messages if row["product"] == name],
     )
-    return _preview(product, messages, about)
+    return _preview(workspace, product, messages, about)
 
 
 def _product(workspace: Workspace, name: str) -> Product:
@@ -244,10 +256,20 @@ def _addresses(workspace: Workspace, product: Product, row: Mapping[str, Any]) -
     return of_recipients(brand, is_marketing=product.message_type == "marketing")
 
 
-def _message(row: Mapping[str, Any], creative: Mapping[str, Any], variants: tuple[str, ...]) -> Message:
-    """A delivery with its words filled in, as `stages.delivery` fills them."""
+def message_of(
+    workspace: Workspace, row: Mapping[str, Any], creative: Mapping[str, Any], variants: tuple[str, ...]
+) -> Message:
+    """A delivery with its words filled in, as `stages.delivery` fills them.
+
+    Args:
+        workspace: knows which dimensions a value shows.
+        row: the delivery, as `stages.message.worded` yields it.
+        creative: its words.
+        variants: those that say so.
+    """
     channel = CHANNELS[row["channel"]]
-    parts = {part.name: _said(creative["parts"][part.name], row, is_html=part.is_html) for part in channel.parts}
+    shown = _shown(workspace, row, creative)
+    parts = {part.name: _said(creative["parts"][part.name], row, shown, is_html=part.is_html) for part in channel.parts}
     length = measure(pl.Series([parts["body"].text])).row(0, named=True) if channel.name == "sms" else {}
     return Message(
         channel=channel.name,
@@ -262,14 +284,26 @@ def _message(row: Mapping[str, Any], creative: Mapping[str, Any], variants: tupl
     )
 
 
-def _said(text: str, row: Mapping[str, Any], *, is_html: bool) -> Said:
-    said, values = "", []
+def _shown(workspace: Workspace, row: Mapping[str, Any], creative: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Slot -> those of the delivery's facts that its value shows; every fact where the words have changed since."""
+    product = workspace.products[row["product"]]
+    fields = workspace.segments[product.segment].fields
+    words = next((w for w in workspace.words[product.name].values() if w.digest == creative["words_sha256"]), None)
+    if words is None:
+        return dict.fromkeys((slot.removesuffix("_html") for slot in creative["slots"]), tuple(row["facts"]))
+    told = {slot: {of for name in names for of in fields[name].dimensions} for slot, names in words.behind.items()}
+    return {slot: tuple(fact for fact in row["facts"] if fact in dimensions) for slot, dimensions in told.items()}
+
+
+def _said(text: str, row: Mapping[str, Any], shown: Mapping[str, tuple[str, ...]], *, is_html: bool) -> Said:
+    said, values, dimensions = "", [], []
     for piece in pieces(text, is_html=is_html):
         value = piece if isinstance(piece, str) else row[piece.name]
         if not isinstance(piece, str) and is_words_slot(piece.name):
             values.append((len(said), len(said) + len(value)))
+            dimensions.append(shown[piece.name.removesuffix("_html")])
         said += value
-    return Said(said, tuple(values))
+    return Said(said, tuple(values), tuple(dimensions))
 
 
 def _alike(messages: Sequence[Message]) -> list[Message]:
@@ -283,13 +317,16 @@ def _alike(messages: Sequence[Message]) -> list[Message]:
     return list(found.values())
 
 
-def _preview(product: Product, messages: Sequence[Message], explanation: Explanation | None = None) -> Preview:
+def _preview(
+    workspace: Workspace, product: Product, messages: Sequence[Message], explanation: Explanation | None = None
+) -> Preview:
     return Preview(
         product=product.name,
         need=product.help.need,
         status=product.status,
         brands=tuple(product.brands),
         segment=product.segment,
+        phrases={name: workspace.catalogue.dimensions[name].my for name in product.dimensions},
         messages=tuple(messages),
         explanation=explanation,
     )

@@ -28,7 +28,7 @@ from flows.line.rolling import drop_notes
 from flows.plan import read_order
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from datetime import date
     from pathlib import Path
 
@@ -55,6 +55,7 @@ class Retained:
         addresses: files of the addresses that were read.
         notes: of a rolling run.
         told: files of outcomes that waited in the inbox for somebody to mend them.
+        pages: that show what some people are told.
     """
 
     plans: int
@@ -64,6 +65,7 @@ class Retained:
     addresses: int
     notes: int
     told: int = 0
+    pages: int = 0
 
 
 def retain(workspace: Workspace) -> Retained:
@@ -87,7 +89,8 @@ def retain(workspace: Workspace) -> Retained:
             history_from=oldest,
             addresses=_drop_addresses(settings, now),
             notes=drop_notes(settings, now - settings.retention.plans),
-            told=_drop_told(settings, now - settings.retention.plans),
+            told=_drop_old(told_files(settings), now - settings.retention.plans),
+            pages=_drop_old(settings.folder("pages").glob("*.html"), now - settings.retention.plans),
         )
 
 
@@ -189,9 +192,9 @@ def _drop_history(settings: Settings, oldest: date, now: datetime) -> dict[str, 
     return {table: count for table, count in gone.items() if count}
 
 
-def _drop_told(settings: Settings, before: datetime) -> int:
-    """Drop files of outcomes that were written so long ago, and that somebody should have looked at: they name people."""
-    old = [path for path in told_files(settings) if datetime.fromtimestamp(path.lstat().st_mtime, UTC) < before]
+def _drop_old(files: Iterable[Path], before: datetime) -> int:
+    """Drop files that were written so long ago: they name people, or show what they were told."""
+    old = [path for path in files if datetime.fromtimestamp(path.lstat().st_mtime, UTC) < before]
     for path in old:
         path.unlink()
         sync_folder(path.parent)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.pages.board import about, columns, decisions, headlines, legend, metrics, month_rows, refusals, title
 from flows.pages.charts import months_chart
-from flows.pages.effects_html import page
+from flows.pages.layout import page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

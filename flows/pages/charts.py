@@ -6,15 +6,25 @@ import base64
 from html import escape
 from typing import TYPE_CHECKING
 
+from flows.reasons import CODES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flows.learning.board import Board, Effect
     from flows.learning.effects import Compared
     from flows.learning.products import ProductReadout
+    from flows.plan import Waterfall
 
 MONTH_WIDTH, PLOT_HEIGHT, MARGIN = 84, 150, 20
 LABEL_WIDTH, PLOT_WIDTH, NUMBER_WIDTH, ROW_HEIGHT = 330, 360, 190, 24
+FALL_LABEL, FALL_WIDTH, FALL_NUMBER = 180, 240, 80
+WATERFALL_STYLE = """
+.waterfall text{fill:currentColor;font:13px system-ui,sans-serif}.waterfall .title{font-weight:700}
+.waterfall .all{fill:light-dark(#64748b,#94a3b8)}.waterfall .stayed{fill:light-dark(#cbd5e1,#475569)}
+.waterfall .passed{fill:light-dark(#0f766e,#2dd4bf)}
+"""
+"""Of waterfalls, which stand in a page and have its colours."""
 SURE, UNSURE, HARM, INK, PAPER = "#0f766e", "#94a3b8", "#b91c1c", "#0f172a", "#ffffff"
 
 
@@ -69,6 +79,39 @@ def months_chart(board: Board, metric: str) -> str:
             f'<circle cx="{x}" cy="{dot:.1f}" r="5" fill="{colour}"/>'
             f'<text x="{x}" y="{height - 1.5 * MARGIN}" text-anchor="middle">{month:%b %Y}</text>'
             f'<text x="{x}" y="{height - 0.5 * MARGIN}" text-anchor="middle">{effect.more or 0.0:+,.0f}</text>'
+        )
+    return "".join((*parts, "</svg>"))
+
+
+def waterfall_chart(title: str, fall: Waterfall, passed: str) -> str:
+    """Where a base went, as SVG: a bar for all, one for each reason, which begins where the one above ends, and one for the rest.
+
+    Args:
+        title: what it is about.
+        fall: the base, the reasons and what passed.
+        passed: what those are called that no reason stopped.
+    """
+    bars, left = [("all", fall.base, 0, "all")], fall.base
+    for code in (code for code in CODES if fall.reasons.get(code)):
+        left -= fall.reasons[code]
+        bars.append((code, fall.reasons[code], left, "stayed"))
+    bars.append((passed, fall.passed, 0, "passed"))
+    scale = FALL_WIDTH / (fall.base or 1)
+    width, height = FALL_LABEL + FALL_WIDTH + FALL_NUMBER, ROW_HEIGHT * (len(bars) + 1)
+    said = escape(f"{title}: of {fall.base:,} {fall.passed:,} {passed}; the table below has each reason")
+    parts = [
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="waterfall" width="{width}" height="{height}"'
+            f' viewBox="0 0 {width} {height}" role="img" aria-label="{said}"><title>{said}</title>'
+            f'<text x="0" y="16" class="title">{escape(title)}</text>'
+        )
+    ]
+    for place, (label, count, start, kind) in enumerate(bars, start=1):
+        y, x, length = ROW_HEIGHT * place, FALL_LABEL + start * scale, max(count * scale, 1)
+        parts.append(
+            f'<text x="{FALL_LABEL - 8}" y="{y + 16}" text-anchor="end">{escape(label)}</text>'
+            f'<rect x="{x:.1f}" y="{y + 4}" width="{length:.1f}" height="{ROW_HEIGHT - 8}" class="{kind}"/>'
+            f'<text x="{x + length + 6:.1f}" y="{y + 16}">{count:,}</text>'
         )
     return "".join((*parts, "</svg>"))
 

@@ -55,7 +55,7 @@ def _shown(message: Message) -> RenderableType:
         lines.append(_line("From", message.sms_sender or "–"))
     lines += [_own(part.capitalize(), said) for part, said in message.parts.items()]
     if message.channel == "sms":
-        lines.append(_line("Length", _length(message)))
+        lines.append(_line("Length", length(message)))
     else:
         lines.append(_line("Link", f"{message.action_label}: {message.action_url}"))
     return Group(*lines)
@@ -65,22 +65,23 @@ def _title(message: Message) -> str:
     about = f" about {message.subject_id}" if message.subject_id else ""
     target = message.target or f"no target of {message.brand}, so to nobody"
     variants = f", {listed(message.variants)}" if message.variants else ""
-    return f"{message.channel}{about} → {target}, in {message.locale}{variants}, {_with(message.facts)}"
+    return f"{message.channel}{about} → {target}, in {message.locale}{variants}, {with_facts(message.facts)}"
 
 
-def _with(facts: Sequence[Sequence[str]]) -> str:
+def with_facts(facts: Sequence[Sequence[str]]) -> str:
     """The sets of facts with which a message reads so."""
     sets = [set(each) for each in facts]
     always = [name for name in facts[-1] if all(name in each for each in sets)]
     sometimes = sorted(set[str]().union(*sets) - set(always))
     if len(sets) != 2 ** len(sometimes):
-        return "or ".join(f"{_with([each])} " for each in facts).strip()
+        return "or ".join(f"{with_facts([each])} " for each in facts).strip()
     parts = [f"with {listed(always)}"] if always else []
     parts += [f"with or without {listed(sometimes)}"] if sometimes else []
     return ", ".join(parts) or "without customer data"
 
 
-def _length(message: Message) -> str:
+def length(message: Message) -> str:
+    """How long a text message is, and what it counts as."""
     segments, encoding = message.segments or 0, message.encoding or ""
     room = SINGLE[encoding] if segments <= 1 else PART[encoding] * segments
     return f"{segments} segment{'' if segments == 1 else 's'}, {message.units} of {room} units ({encoding})"

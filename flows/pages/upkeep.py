@@ -121,6 +121,7 @@ def _removed(done: Retained) -> list[tuple[str, str]]:
         "files of addresses": done.addresses,
         "files of rolling runs": done.notes,
         "files of outcomes that nobody took in": done.told,
+        "pages": done.pages,
     }
     return [(what, f"{count:,}") for what, count in (counts | _of_history(done.history)).items()]
 

@@ -13,7 +13,7 @@ from flows.errors import TemplateError, UnknownFieldError, nearest
 from flows.words import environment
 from flows.words.macros import Macro, check_size, first_line, imported, is_blank, written_out
 from flows.words.names import free_names
-from flows.words.steps import Fork, Formula, Planting, Print, Step, fields_behind
+from flows.words.steps import Fork, Formula, Planting, Print, Step, fields_behind, prints_in
 from flows.words.subset import Source, check_body, check_sets, load, parse
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Words:
         branched: those that can decide which words are used.
         lines: the first line that mentions each field.
         slots: the name of each slot, and whether what it holds is HTML.
+        behind: the name of each slot, and the fields that what it holds may come from.
         digest: SHA-256 of everything that the words depend on.
     """
 
@@ -54,6 +55,7 @@ class Words:
     branched: frozenset[str]
     lines: Mapping[str, int]
     slots: Mapping[str, bool]
+    behind: Mapping[str, frozenset[str]]
     digest: str
     steps: Mapping[str, tuple[Step, ...]] = field(repr=False)
     source: Source = field(repr=False)
@@ -114,6 +116,7 @@ def read_words(file: Path, parts: Sequence[Part], shared: Path, *, name: str, lo
         branched=frozenset[str]().union(*(branched for _, branched in uses)),
         lines=lines,
         slots=dict(planting.slots),
+        behind=_behind(steps, bodies),
         digest=_digest(source.text, locale, texts, parts, macros),
         steps=steps,
         source=source,
@@ -190,6 +193,18 @@ def _uses(steps: Sequence[Step], body: Sequence[nodes.Node]) -> tuple[set[str], 
 
     walk(steps)
     return fields_behind(shown, body), fields_behind(branched, body)
+
+
+def _behind(
+    steps: Mapping[str, Sequence[Step]], bodies: Mapping[str, Sequence[nodes.Node]]
+) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for part, body in bodies.items():
+        for place in prints_in(steps[part]):
+            if place.slot is not None:
+                own = fields_behind(place.formula.names, body)
+                found[place.slot] = found.get(place.slot, frozenset()) | own
+    return found
 
 
 def _digest(

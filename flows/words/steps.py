@@ -14,7 +14,7 @@ from jinja2 import nodes
 from flows.words.names import free_names, loaded, stored_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -154,13 +154,16 @@ def expression(node: nodes.Node) -> Formula:
 
 def slots_in(steps: Sequence[Step]) -> tuple[str, ...]:
     """The slots of some steps, whichever way their forks go."""
-    found: dict[str, None] = {}
+    return tuple(dict.fromkeys(place.slot for place in prints_in(steps) if place.slot is not None))
+
+
+def prints_in(steps: Sequence[Step]) -> Iterator[Print]:
+    """The printed places of some steps, whichever way their forks go."""
     for step in steps:
-        if isinstance(step, Print) and step.slot is not None:
-            found[step.slot] = None
+        if isinstance(step, Print):
+            yield step
         elif isinstance(step, Fork):
-            found.update(dict.fromkeys((*slots_in(step.then), *slots_in(step.otherwise))))
-    return tuple(found)
+            yield from prints_in((*step.then, *step.otherwise))
 
 
 def _reached(body: Sequence[nodes.Node]) -> set[str]:

@@ -28,6 +28,7 @@ ALLOWED = {
         "addresses": r"[^/]+/\.justenough/addresses/.*",
         "membership": r"[^/]+/\.justenough/membership/.*",
         "inbox": r"[^/]+/\.justenough/inbox/.*",
+        "pages": r"[^/]+/\.justenough/pages/.*",
         "batches": r"[^/]+/outbox/[^/]+/[^/]+/(?!manifest\.json).*",
         "the warehouse": r"[^/]+/warehouse\.duckdb",
         "what came from elsewhere": r"[^/]+/given/.*",
@@ -109,6 +110,8 @@ def test_identities_are_where_contracts_allows_them_and_nowhere_else(happened):
     assert set(found) >= set(ALLOWED) - {"what came from elsewhere"}  # what is looked for would be found, in each place
     whose = {hit.partition(":")[0] for files in found.values() for hits in files.values() for hit in hits}
     assert whose == set(PERSON)
+    told = {hit.partition(":")[0] for hits in found["pages"].values() for hit in hits}
+    assert told == {"name"}  # what messages say of a person, and nothing by which they could be found
 
 
 def test_nothing_that_is_said_holds_identities_but_what_shows_a_person_on_purpose(happened):

@@ -68,6 +68,7 @@ LEVELS = [
         "results",
         "reading",
         "readout",
+        "showing",
         "upkeep",
         "portfolio",
         "cli",
