@@ -49,11 +49,16 @@ def run(workspace: Workspace, request: Request, progress: Progress = silent, *, 
         return Outcome((), (), plan(workspace, request, progress), None)
     with run_lock(workspace.settings, "justenough run"):
         recovered, resumed = prepare(workspace, progress)
-        planned = _planned(workspace, request, progress)
-        approved = planned.people_count
-        allow_past = request.allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
-        delivered = _delivered(workspace, planned.order.run_id, approved, progress, allow_past=allow_past)
+        planned, delivered = carry_out(workspace, request, progress)
     return Outcome(tuple(recovered), tuple(resumed), planned, delivered)
+
+
+def carry_out(workspace: Workspace, request: Request, progress: Progress) -> tuple[Plan, Delivered]:
+    """Plan and deliver, under the run's lock and after `prepare`. Raises as `run`."""
+    planned = _planned(workspace, request, progress)
+    approved = planned.people_count
+    allow_past = request.allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
+    return planned, _delivered(workspace, planned.order.run_id, approved, progress, allow_past=allow_past)
 
 
 def plan(workspace: Workspace, request: Request, progress: Progress = silent) -> Plan:

@@ -34,6 +34,7 @@ LEVELS = [
         "destinations",
         "draws",
         "experiment",
+        "firsts",
         "hours",
         "locales",
         "pauses",
