@@ -40,7 +40,7 @@ def plain(found: object) -> Any:  # noqa: ANN401
     from pydantic import BaseModel
 
     if isinstance(found, BaseModel):
-        return {**found.model_dump(mode="json"), **_counts(found)}
+        return {**found.model_dump(mode="json", exclude=getattr(found, "NAMING", None)), **_counts(found)}
     if dataclasses.is_dataclass(found) and not isinstance(found, type):
         return {field.name: plain(getattr(found, field.name)) for field in dataclasses.fields(found)}
     if isinstance(found, dict):

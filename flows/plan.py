@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 from datetime import date, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.audience import key_of
 from flows.clock import Moment, present
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 class _Kept(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+    NAMING: ClassVar[Any] = None  # what names people and is told to nobody: pydantic's `exclude`
 
 
 Kept = TypeVar("Kept", bound=_Kept)
@@ -74,6 +75,8 @@ class Order(_Kept):
         audiences: those that campaigns leave out and that the run looks at -> the dimensions that decide who is in each.
         key_id: of the key that its identifiers are made with.
         corrects: the batch whose recipients it tells once more, on purpose.
+        events: how many it answers.
+        goes_by: not about everybody: the last delivered run over everybody and everything, whose crowds and prices hold.
         warehouse: `warehouse.attaching.stamp_of` the warehouse before anything of it was read.
         drain: the number of the latest drain of the inbox then.
         held: `target/brand` of the state targets that it is for -> the batch that each held then.
@@ -88,7 +91,7 @@ class Order(_Kept):
     parts: int
     products: tuple[str, ...]
     targets: tuple[str, ...]
-    customers: tuple[str, ...] = ()
+    customers: tuple[str, ...] = Field(default=(), repr=False)
     is_narrowed: bool
     inputs_digest: str
     source_rows: dict[str, int]
@@ -107,10 +110,13 @@ class Order(_Kept):
     audiences: dict[str, tuple[str, ...]] = {}
     key_id: str = ""
     corrects: str | None = None
+    events: int = 0
+    goes_by: str | None = None
     warehouse: tuple[tuple[str, int, int], ...] = ()
     drain: int = 0
     held: dict[str, str | None] = {}
     rolling: Rolling | None = None
+    NAMING: ClassVar[Any] = {"customers"}
 
     @property
     def is_rolling(self) -> bool:
@@ -300,6 +306,7 @@ class Plan(_Kept):
     strange_zones: int = 0
     missed: tuple[Missed, ...] = ()
     untold: dict[str, int] = {}
+    NAMING: ClassVar[Any] = {"order": {"customers"}}
 
     @property
     def people_count(self) -> int:

@@ -1,4 +1,4 @@
-"""The commands of what became of it: outcomes in."""
+"""The commands of what people did: outcomes in, and answers to events."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from flows.answering import say
+from flows.answering import say, with_progress
 from flows.app import EXIT_WAITING, HERE, Common, app, later
 from flows.errors import JustEnoughError, UsageError
 
 if TYPE_CHECKING:
     from flows import line
-    from flows.pages import outcomes
+    from flows.pages import outcomes, responses
 else:
-    line, outcomes = later("flows.line"), later("flows.pages.outcomes")
+    line, outcomes, responses = map(later, ("flows.line", "flows.pages.outcomes", "flows.pages.responses"))
 
 
 @app.command
@@ -53,4 +53,32 @@ def learn(
         raise
     done = line.learn(workspace, heard)
     say(done, lambda: outcomes.learned(done), as_json=common.json)
+    return 0 if done.is_whole else EXIT_WAITING
+
+
+@app.command
+def respond(*file: Path, common: Common = HERE) -> int:
+    """Answer what customers have just done: plan and deliver for those whom events name, at once and in one run.
+
+    An event is an order placed, a basket left, a return started, a sign-up, a page of help opened: whatever it is, the same line
+    runs for its customer as does at night, with the crowds and the prices of the last run over everybody. The channel by which
+    they came in, where it is open, is the first of `first_of`. A file is CSV or NDJSON with event_id, happened_at, event,
+    customer_id, and channel where it is known (email, sms, push, web, app, site, store, call_centre). An event is answered once,
+    and nobody gets the same help twice. Without a file it answers what waits in inbox/events/ of the state folder.
+
+    Examples:
+        justenough respond baskets.csv
+        justenough respond
+
+    Args:
+        file: that tell of events.
+        common: where, and in which form to answer.
+    """
+    workspace = common.loaded()
+    done = with_progress(
+        lambda progress: (
+            line.respond(workspace, file, progress) if file else line.respond_waiting(workspace, progress=progress)
+        )
+    )
+    say(done, lambda: responses.answered(done, workspace.settings.outbox), as_json=common.json)
     return 0 if done.is_whole else EXIT_WAITING

@@ -70,6 +70,9 @@ COLUMNS: dict[str, Column] = {
         "the product's channels that are barred, by what, and the detail of that",
     ),
     "decision_id": _string("HMAC of workspace, brand, product, subject, person and date"),
+    "came_by": _string(
+        "the channel by which the person came in, which is the first to carry an answer; null where nothing tells"
+    ),
     "variant": _string("the variant of the words that was drawn; null without a test"),
     "drawn_level": Column(
         pl.Int8(), "the detail level that was drawn, 0..3; null without a test, or where not all is known"
@@ -135,6 +138,7 @@ DECISIONS = frame_schema(
     "score",
     "terms",
     "closed",
+    "came_by",
     "variant",
     "drawn_level",
     "propensity",

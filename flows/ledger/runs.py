@@ -9,6 +9,7 @@ import polars as pl
 
 from flows.clock import present
 from flows.durable import private_folder, sync_folder, write_bytes
+from flows.ledger.events import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,6 +48,7 @@ def start_run(
     plan_digest: str,
     decisions: Iterable[pl.DataFrame],
     global_holdout: float,
+    events: pl.DataFrame | None = None,
 ) -> None:
     """Note that a plan is being delivered, with the decisions it acts on: from now on it is finished after a crash.
 
@@ -58,6 +60,7 @@ def start_run(
         decisions: `schemas.DECISIONS`, `channel` and `is_held_of_all`: those that are delivered, and the held-out wins, which are
             logged alike; of each part of the customers, and read inside the transaction.
         global_holdout: the share of people whom the global holdout holds.
+        events: `ledger.events.EVENTS` that it answers.
     """
     run = pl.DataFrame(
         {
@@ -72,10 +75,14 @@ def start_run(
             "source_columns": json.dumps(plan.order.source_columns),
             "started_at": present(),
             "global_holdout": global_holdout,
+            "goes_by": pl.Series([plan.order.goes_by], dtype=pl.String),
         }
     )
     with ledger.transaction():
         ledger.append("run", run)
+        if events is not None:
+            noted = {"run_id": pl.lit(plan.order.run_id), "answered_at": pl.lit(present())}
+            ledger.append("event", events.select(EVENTS.names()).with_columns(**noted))
         ledger.append("segment_count", _counts(plan))
         for part in decisions:
             rows = part.select(

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from flows.line.request import Recalled as Recalled
     from flows.line.request import Request as Request
     from flows.line.request import silent as silent
+    from flows.line.responding import respond as respond
+    from flows.line.responding import respond_waiting as respond_waiting
     from flows.line.retaining import retain as retain
     from flows.line.reverting import revert as revert
     from flows.line.rotating import rotate as rotate
@@ -93,6 +95,7 @@ _HOMES = {
     "proving": ("prove",),
     "recalling": ("Which", "recall", "recall_now", "recall_outdated"),
     "request": ("Delivered", "Outcome", "Published", "Recalled", "Request", "silent"),
+    "responding": ("respond", "respond_waiting"),
     "retaining": ("retain",),
     "reverting": ("revert",),
     "rotating": ("rotate",),

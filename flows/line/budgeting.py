@@ -8,10 +8,9 @@ import polars as pl
 
 from flows.clock import midnight
 from flows.ledger.pressure import claimed_since
-from flows.ledger.runs import delivered_runs
 from flows.ledger.store import open_ledger
 from flows.line.planning import COUNTED_FOLDER, OFFERED_FOLDER, ROUTED_FOLDER, save
-from flows.plan import Order, Price, prices_of, read_order
+from flows.plan import Order, Price, prices_of
 from flows.stages.budgets import Priced, allotted, overspent, priced, tallied
 from flows.stages.crowd import recounted
 
@@ -43,7 +42,7 @@ def keep_budgets(settings: Settings, folder: Path, order: Order) -> tuple[Price,
         return ()
     with open_ledger(settings) as ledger:
         spent = _spent_today(ledger, settings, order.present)
-        least = {} if order.is_whole else _last_prices(settings, ledger)
+    least = {} if order.is_whole else _prices_by(settings, order.goes_by)
     offers = pl.concat([pl.scan_parquet(file) for file in files])
     solved = [
         priced(
@@ -87,14 +86,11 @@ def _room(settings: Settings, brand: str, spent: Mapping[Place, int]) -> dict[st
     return {name: max(budget.most - spent.get((brand, name), 0), 0) for name, budget in budgets}
 
 
-def _last_prices(settings: Settings, ledger: Ledger) -> dict[Place, float]:
-    """The prices of the last run over everybody and everything that was delivered."""
-    for run_id in delivered_runs(ledger):
-        if settings.folder("plans", run_id, "plan.json").exists():
-            order = read_order(settings, run_id)
-            if order.is_whole and not order.is_narrowed:
-                return {(price.brand, price.channel): price.price for price in prices_of(settings, run_id)}
-    return {}
+def _prices_by(settings: Settings, run_id: str | None) -> dict[Place, float]:
+    """The prices of a run; none where there is none to go by."""
+    if run_id is None or not settings.folder("plans", run_id, "plan.json").exists():
+        return {}
+    return {(price.brand, price.channel): price.price for price in prices_of(settings, run_id)}
 
 
 def _allot(folder: Path, name: str, solved: Sequence[Priced]) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from flows.keys import load_key, load_keys, recognised
 from flows.ledger.corrections import correctable
 from flows.ledger.store import open_ledger
 from flows.line.ending import ended
+from flows.line.planned import last_whole
 from flows.line.planning import COUNTED_FOLDER, ROUTED_FOLDER, begin, save, source_of
 from flows.line.request import Request
 from flows.line.segments import read_segment_rows
@@ -64,7 +65,8 @@ def begin_correction(workspace: Workspace, batch_id: str) -> Order:
             raise StateError(batch_id, f"there is no product '{name}' any more", nearest(name, workspace.products))
     target = settings.targets.get(wrong.brand, {}).get(wrong.channel, wrong.target)
     order = begin(workspace, Request(targets=(target,), parts=1))
-    order = order.model_copy(update={"products": products, "is_narrowed": True, "corrects": batch_id})
+    about = {"products": products, "is_narrowed": True, "corrects": batch_id, "goes_by": last_whole(settings)}
+    order = order.model_copy(update=about)
     save_order(settings, order)
     return order
 
@@ -166,5 +168,6 @@ def _decided(mine: pl.DataFrame, stood: pl.DataFrame, order: Order, channel: str
         subject_id=pl.coalesce("subject_id", "subject_key"),
         reason=reason,
         detail=pl.lit(None, dtype=DECISIONS["detail"]),
+        came_by=pl.lit(None, dtype=DECISIONS["came_by"]),
         **none_of,
     ).select(DECISIONS.names())

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.channels import CHANNELS, target
-from flows.ledger.runs import delivered_runs
-from flows.ledger.store import open_ledger
 from flows.line.planning import COUNTED_FOLDER, ROUTED_FOLDER
 from flows.line.watching import scan_published
-from flows.plan import Crowd, Order, read_order
+from flows.plan import Crowd, Order
 from flows.schemas import INSTANT
 from flows.stages.crowd import CLASS, HELD, crowded, floors, merged
 
@@ -34,7 +32,7 @@ def read_crowd(workspace: Workspace, folder: Path, order: Order) -> pl.DataFrame
     there = _held(settings, folder, order)
     if not order.is_whole:
         counted = counted.with_columns(people=pl.lit(0, dtype=pl.UInt32))
-        there = pl.concat([there, _last_shared(settings)]).group_by(CLASS).agg(pl.col("people").max())
+        there = pl.concat([there, _shared_by(settings, order.goes_by)]).group_by(CLASS).agg(pl.col("people").max())
     told = [name for name, channel in CHANNELS.items() if channel.needs_yes]  # somebody else learns who it is about
     return crowded(counted, there, floors(settings), told)
 
@@ -79,12 +77,7 @@ def _held(settings: Settings, folder: Path, order: Order) -> pl.DataFrame:
     return pl.concat(found)
 
 
-def _last_shared(settings: Settings) -> pl.DataFrame:
-    """What the last whole run that was delivered has shared: `HELD`."""
-    with open_ledger(settings) as ledger:
-        delivered = delivered_runs(ledger)
-    for run_id in delivered:
-        file = settings.folder("plans", run_id, CROWD_FILE)
-        if file.exists() and read_order(settings, run_id).is_whole:
-            return pl.read_parquet(file)
-    return HELD.to_frame()
+def _shared_by(settings: Settings, run_id: str | None) -> pl.DataFrame:
+    """What a run has shared: `HELD`; nobody's where there is none to go by."""
+    file = settings.folder("plans", run_id or "", CROWD_FILE)
+    return pl.read_parquet(file) if file.exists() else HELD.to_frame()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.firsts import CAME_BY
 from flows.keys import load_keys, recognised
 from flows.line.segments import read_segment_rows, segments_ahead
 from flows.line.sources import ask, bars_of
-from flows.schemas import DECISIONS
+from flows.schemas import DECISIONS, frame_schema
 from flows.stages.decision import decided
 from flows.stages.eligibility import eligible
 from flows.stages.language import spoken
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from flows.warehouse.scope import Scope
 
 
+ENTRIES = frame_schema("customer_id", CAME_BY)
 DUE = pl.Schema({"customer_id": pl.String, "segment": pl.String, "next_due_on": pl.Date})
 
 
@@ -79,11 +81,19 @@ class Past:
         history: `schemas.HISTORY`: what they had, for `once_every`.
         heard: `ledger.pressure.HEARD`: how much they had lately, for the caps.
         said: what they have told us; None looks when it is asked for.
+        entries: `ENTRIES`: by which channel people came in, whom an answer is for; None where nothing tells.
     """
 
     history: pl.DataFrame
     heard: pl.DataFrame
     said: Heard | None = None
+    entries: pl.DataFrame | None = None
+
+    def came(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Candidates with `came_by`."""
+        if self.entries is None:
+            return rows.with_columns(pl.lit(None, pl.String).alias(CAME_BY))
+        return rows.join(self.entries, on="customer_id", how="left", maintain_order="left")
 
 
 def decide(
@@ -118,6 +128,7 @@ def decide(
             for product in (one for one in live if one.segment == name):
                 about = candidates(rows, product, moment, key)
                 open_ones = eligible(about, bars, had, product, workspace.channels(product), settings.targets, moment)
+                open_ones = past.came(open_ones)
                 likely = scored(paced(open_ones, burdens, product, settings.caps), product, moment)
                 words = workspace.words[product.name]
                 found[product.name] = spoken(likely, product, words, settings.locale, moment.as_of)

@@ -33,6 +33,7 @@ from flows.line.batches import (
 )
 from flows.line.budgeting import budgeted_by_day, over_today
 from flows.line.drawing import refuse_stale
+from flows.line.events import read_events
 from flows.line.excluding import is_held_out
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
@@ -108,7 +109,8 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
                     settings, {name: drawn[name] for name in (EVERYBODY, *plan.order.products)}, plan.order.as_of
                 )
             of_all = workspace.settings_drawn.global_holdout
-            start_run(ledger, plan, settings.name, plan_digest(folder), acted_on, of_all)
+            digest, events = plan_digest(folder), read_events(folder)
+            start_run(ledger, plan, settings.name, digest, acted_on, of_all, events)
         mark(settings)  # before anything leaves: no backup of an earlier time can pass for the present
     return plan
 

@@ -12,6 +12,7 @@ import polars as pl
 from flows.audience import CHANNEL, is_excluding, name_of
 from flows.clock import moment
 from flows.errors import PlanError, UsageError
+from flows.firsts import CAME_BY, in_order
 from flows.keys import load_keys
 from flows.ledger.history import messages_to
 from flows.ledger.membership import scan_members
@@ -280,4 +281,5 @@ def _term(term: Row, product: Product | None) -> Row:
 def _spare(row: Row, product: Product, ways: Mapping[str, str]) -> list[str]:
     """The channels of `first_of` that are open, after the first one."""
     closed = {way["channel"] for way in row["closed"]}
-    return [str(way) for way in product.channels.first_of if way in ways and way not in closed][1:]
+    firsts = in_order(product.channels.first_of, row.get(CAME_BY))
+    return [str(way) for way in firsts if way in ways and way not in closed][1:]

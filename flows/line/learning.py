@@ -15,7 +15,6 @@ import polars as pl
 
 from flows.adapters import CLICKS, STATES, STOPS
 from flows.clock import midnight, moment, present
-from flows.incoming import MOST_PLACES
 from flows.keys import load_keys
 from flows.ledger.erasure import tombstones
 from flows.ledger.lock import run_lock
@@ -41,15 +40,6 @@ if TYPE_CHECKING:
     from flows.line.reports import Report
     from flows.settings import Settings
     from flows.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A file of which nothing was taken in but what says stop."""
-
-    where: str
-    what: str
-    hint: str
 
 
 @dataclass(frozen=True)
@@ -86,7 +76,7 @@ class Learned:
     places: tuple[str, ...] = ()
     from_sql: int = 0
     stopped: int = 0
-    refused: tuple[Refused, ...] = ()
+    refused: tuple[reports.Refused, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -216,8 +206,8 @@ def _learned(intake: _Intake, found: Sequence[Report]) -> tuple[Learned, set[int
         acknowledged=fates.get("acknowledged", 0),
         others=fates.get("others", 0) + sum(each.others for each in read),
         bad=fates.get("bad", 0) + sum(each.bad for each in read),
-        places=_places(found, wrong),
-        refused=tuple(Refused(each.where, each.what, each.hint) for report in found if (each := report.refusal)),
+        places=reports.places(found, wrong),
+        refused=reports.refused(found),
     )
     return done, {*wrong["at"], *(at for at, report in enumerate(found) if report.refusal or report.found.bad)}
 
@@ -330,12 +320,3 @@ def _stops_of(told: pl.DataFrame) -> pl.DataFrame:
     """What of it says stop, as `stopping.stop` takes it."""
     state = pl.col("outcome").replace_strict(STOPS, default=None, return_dtype=pl.String)
     return told.select("customer_id", "channel", "happened_at", "source", state=state)
-
-
-def _places(found: Sequence[Report], wrong: pl.DataFrame) -> tuple[str, ...]:
-    """Where the first bad rows are, and why they are: file, line, and what is wrong, never what stands there."""
-    listed = [
-        (at, *place) for at, report in enumerate(found) if report.refusal is None for place in report.found.places
-    ]
-    listed += wrong.sort("at", "line").head(MOST_PLACES).rows()
-    return tuple(f"{found[at].path.name}:{line}: {why}" for at, line, why in sorted(listed)[:MOST_PLACES])

@@ -10,7 +10,10 @@ from polars import selectors
 
 from flows.errors import PlanError
 from flows.keys import load_key
-from flows.schemas import ROUTED, frame_schema
+from flows.ledger.runs import delivered_runs
+from flows.ledger.store import open_ledger
+from flows.plan import read_order
+from flows.schemas import DECISIONS, ROUTED, frame_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,6 +87,18 @@ def read_planned(settings: Settings, rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(found).unique("message_id", keep="first", maintain_order=True)
 
 
+def last_whole(settings: Settings) -> str | None:
+    """The last run over everybody, all products and all targets that was delivered; None where nothing of such a one is kept."""
+    with open_ledger(settings) as ledger:
+        delivered = delivered_runs(ledger)
+    for run_id in delivered:
+        if settings.folder("plans", run_id, "order.json").exists():
+            order = read_order(settings, run_id)
+            if order.is_whole and not order.is_narrowed:
+                return run_id
+    return None
+
+
 def read_creatives(folder: Path, used: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
     """The creatives of a plan by their ids: those that are used, or all."""
     used = None if used is None else set(used)
@@ -94,4 +109,6 @@ def read_creatives(folder: Path, used: Iterable[str] | None = None) -> dict[str,
 
 def scan_decisions(folder: Path, part: str = "*") -> pl.LazyFrame:
     """The decisions of a plan, or of a part: `schemas.DECISIONS`."""
-    return pl.concat([pl.scan_parquet(file) for file in sorted((folder / "decisions").glob(f"{part}.parquet"))])
+    files = sorted((folder / "decisions").glob(f"{part}.parquet"))
+    # An earlier version of the program has written fewer columns.
+    return pl.concat([DECISIONS.to_frame().lazy(), *(pl.scan_parquet(file) for file in files)], how="diagonal")

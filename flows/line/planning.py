@@ -19,10 +19,11 @@ from flows.keys import load_key
 from flows.line.binding import Bound, bind
 from flows.line.deciding import Past, decide
 from flows.line.drawing import found_holdouts, kept
+from flows.line.events import EVENTS_FILE, read_entries
 from flows.line.excluding import read_left_out
 from flows.line.health import healthy_sources, sources_before
 from flows.line.listing import check_lists
-from flows.line.planned import check_current
+from flows.line.planned import check_current, last_whole
 from flows.line.rating import check_creep, ratings
 from flows.line.remembering import recent_exposure, recent_history, recent_messages
 from flows.line.rolling import few_of, look_for_news, note_due
@@ -136,7 +137,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         now=moment.now,
         present=moment.present,
         starts_at=moment.starts_at,
-        parts=request.parts or settings.parts or _parts(source, request, sources.rows),
+        parts=request.parts or _parts(source, request, sources.rows),
         products=_chosen(request.products, live, "--product", "live product"),
         targets=chosen,
         customers=tuple(sorted(set(request.customers))),
@@ -157,6 +158,8 @@ def begin(workspace: Workspace, request: Request) -> Order:
         targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
         audiences={} if request.products else dict(bound.audiences),
         key_id=load_key(settings.key_file).key_id,
+        events=0 if request.events is None else request.events.height,
+        goes_by=last_whole(settings) if request.customers else None,
         warehouse=stamp,
         drain=drained,
         held=held_since(settings, chosen),
@@ -165,6 +168,8 @@ def begin(workspace: Workspace, request: Request) -> Order:
     folder = save_order(settings, order)
     if news:
         news.save(folder)
+    if request.events is not None:
+        save(request.events, folder / EVENTS_FILE)
     for name, rows in shared.items():
         save(rows, folder / "shared" / f"{name}.parquet")
     history = recent_history(settings, workspace.live(moment.as_of), moment.as_of)
@@ -189,9 +194,11 @@ _BYTES_EACH = 2_500
 
 def _parts(source: Source, request: Request, table_rows: Mapping[str, int]) -> int:
     """Into how many parts the customers have to be cut, so that each fits into the memory, and each worker has some."""
-    memory = source.workspace.settings.memory
+    memory, set_to = source.workspace.settings.memory, source.workspace.settings.parts
     if request.customers:
-        return 1
+        return parts_needed(len(request.customers), memory)
+    if set_to:
+        return set_to
     least = request.workers * _PARTS_EACH if request.workers > 1 else 1
     if parts_needed(sum(table_rows.values()), memory) <= least:  # nobody has to be counted
         return min(least, MOST_PARTS)
@@ -233,7 +240,8 @@ def plan_part(workspace: Workspace, run_id: str, part: int, apart: str | None = 
     workspace = workspace.holding_out(order.holdouts)
     key, scope = load_key(settings.key_file), Scope(part, order.parts, order.customers or None)
     said = Heard(order.drain, *(pl.read_parquet(folder / SAID_FOLDER / f"{name}.parquet") for name in _SAID))
-    past = Past(pl.read_parquet(folder / "history.parquet"), pl.read_parquet(folder / "heard.parquet"), said)
+    history, messages = (pl.read_parquet(folder / f"{name}.parquet") for name in ("history", "heard"))
+    past = Past(history, messages, said, read_entries(folder))
     source, out, copied = source_of(workspace, order), pl.scan_parquet(folder / OUT), seeds(workspace, order.targets)
     others = pl.concat([out, copied.lazy()], how="diagonal")
     made = decide(source, scope, past, key, others, few_of(source, order, scope, folder))

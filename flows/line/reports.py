@@ -17,7 +17,7 @@ from flows.clock import present
 from flows.durable import sync_folder
 from flows.errors import DataError, JustEnoughError, SourceError, UsageError, nearest
 from flows.gathered import Incoming
-from flows.incoming import read_incoming
+from flows.incoming import MOST_PLACES, read_incoming
 from flows.promises import MANIFEST, manifest_of
 from flows.schemas import INSTANT
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from flows.incoming import Shape
     from flows.settings import Settings
 
 INBOX = ("inbox", "outcomes")
@@ -32,7 +33,7 @@ OURS = "file"
 """Where an outcome is from that a file of our own form tells."""
 _TEXTS = dict.fromkeys(FILE.columns, pl.String)
 _ROWS = pl.Schema({"line": pl.Int64, **_TEXTS})
-_CLOCKS_DIFFER = timedelta(minutes=5)
+CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,20 @@ class Report:
     found: Incoming = field(default_factory=Incoming)
     refusal: JustEnoughError | None = None
     stamp: tuple[int, ...] = ()
+
+    @property
+    def written(self) -> float:
+        """When the file was written that was read, in seconds since 1970; long ago where none was."""
+        return self.stamp[2] / 1e9 if self.stamp else 0.0
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file of which nothing was taken in but what says stop."""
+
+    where: str
+    what: str
+    hint: str
 
 
 def read_reports(files: Sequence[Path], adapter: str | None) -> list[Report]:
@@ -86,8 +101,9 @@ def waiting(settings: Settings) -> list[Report]:
 
 
 def told_files(settings: Settings) -> list[Path]:
-    """All that is in the inbox, whole or not."""
-    return sorted(path for path in settings.folder(*INBOX).rglob("*") if path.is_file() or path.is_symlink())
+    """All files of outcomes and of events in the inbox, whole or not."""
+    folders = [settings.folder("inbox", name) for name in ("outcomes", "events")]
+    return sorted(path for folder in folders for path in folder.rglob("*") if path.is_file() or path.is_symlink())
 
 
 def _is_report(path: Path) -> bool:
@@ -96,21 +112,24 @@ def _is_report(path: Path) -> bool:
 
 
 def _read(path: Path, adapter: str | None) -> Report:
+    return read_report(path, shape_of(adapter), adapter or OURS)
+
+
+def read_report(path: Path, shape: Shape, source: str) -> Report:
+    """Read a file of that shape."""
     stamp = _stamp(path)
     try:
-        found = read_incoming(path, shape_of(adapter))
-    except (SourceError, DataError) as refused:
-        return Report(path, adapter or OURS, refusal=refused)
+        found = read_incoming(path, shape)
+    except (SourceError, DataError) as problem:
+        return Report(path, source, refusal=problem, stamp=stamp)
     refusal = found.refusal
     if refusal is None and found.bad and not found.count + found.others:  # one bad row is borne, but beside others
         line, why = found.places[0]
-        refusal = DataError(
-            f"{path.name}:{line}", f"no row can be read; this one because {why}", shape_of(adapter).hint
-        )
-    texts = {name: found.values(name) for name in FILE.columns}
-    rows = pl.DataFrame({"line": found.lines, **texts}, _ROWS)
+        refusal = DataError(f"{path.name}:{line}", f"no row can be read; this one because {why}", shape.hint)
+    texts = {name: found.values(name) for name in shape.columns}
+    rows = pl.DataFrame({"line": found.lines, **texts}, {"line": pl.Int64, **dict.fromkeys(texts, pl.String)})
     found.rows.clear()  # a million rows are as many objects here, seven times
-    return Report(path, adapter or OURS, rows, found, refusal, stamp)
+    return Report(path, source, rows, found, refusal, stamp)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
@@ -139,7 +158,26 @@ def stops(reports: Sequence[Report]) -> pl.DataFrame:
         frames += [rows.with_columns(source=pl.lit(report.source)) for rows in said]
     state = pl.col("outcome").replace_strict(STOPS, return_dtype=pl.String)
     columns = ("message_id", "customer_id", "channel", "source")
-    return pl.concat(frames).select(*columns, state=state, happened_at=_instant())
+    return pl.concat(frames).select(*columns, state=state, happened_at=instant())
+
+
+def refused(found: Sequence[Report]) -> tuple[Refused, ...]:
+    """The files of which nothing is taken in."""
+    return tuple(Refused(each.where, each.what, each.hint) for report in found if (each := report.refusal))
+
+
+def places(found: Sequence[Report], wrong: pl.DataFrame) -> tuple[str, ...]:
+    """Where the first bad rows are, and why they are: file, line, and what is wrong, never what stands there.
+
+    Args:
+        found: files.
+        wrong: `at` (the place of its report), `line, why` of rows that could be read, and are bad all the same.
+    """
+    listed = [
+        (at, *place) for at, report in enumerate(found) if report.refusal is None for place in report.found.places
+    ]
+    listed += wrong.sort("at", "line").head(MOST_PLACES).rows()
+    return tuple(f"{found[at].path.name}:{line}: {why}" for at, line, why in sorted(listed)[:MOST_PLACES])
 
 
 def rows_of(reports: Sequence[Report]) -> pl.DataFrame:
@@ -155,12 +193,12 @@ def rows_of(reports: Sequence[Report]) -> pl.DataFrame:
             place = {"at": pl.lit(number, pl.Int64), "source": pl.lit(report.source)}
             frames.append(report.rows.with_columns(**place).select(frames[0].columns))
     read = pl.concat(frames).with_columns(
-        happened_at=_instant(), value=pl.col("value").cast(pl.Float64, strict=False), written=pl.col("value")
+        happened_at=instant(), value=pl.col("value").cast(pl.Float64, strict=False), written=pl.col("value")
     )
     return read.with_columns(why=_why(), kind=pl.lit("event")).drop("written")
 
 
-def _instant() -> pl.Expr:
+def instant() -> pl.Expr:
     """`happened_at`, whose form has been looked at, as an instant; null where there is no such day or hour."""
     text = pl.col("happened_at").str.replace(" ", "T", literal=True).str.replace("Z", "+00:00", literal=True)
     whole = text.str.replace(r"([+-]\d\d)(\d\d)$", "${1}:${2}")
@@ -172,7 +210,7 @@ def _why() -> pl.Expr:
     is_state = pl.col("outcome").is_in(STATES)
     found = {
         "its happened_at is none": pl.col("happened_at").is_null(),
-        "its happened_at lies ahead": pl.col("happened_at") > pl.lit(present() + _CLOCKS_DIFFER),
+        "its happened_at lies ahead": pl.col("happened_at") > pl.lit(present() + CLOCKS_DIFFER),
         "its value is none": pl.col("written").is_not_null() & ~pl.col("value").is_finite().fill_null(value=False),
         "it has no message_id, and tells of a message": is_state & pl.col("message_id").is_null(),
         "it has neither customer_id nor message_id": pl.all_horizontal(pl.col("customer_id", "message_id").is_null()),

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    import polars as pl
+
     from flows.errors import WaitingError
     from flows.ledger.publishing import Recovered
     from flows.plan import Plan
@@ -35,6 +37,7 @@ class Request:
         parts: into how many parts to cut the customers; None takes the setting.
         allow_past: deliver for a day that is over.
         customers: narrows whom the run is about, by their ids; empty is everybody.
+        events: `ledger.events.EVENTS` with `customer_id`: what these customers did, which the run answers.
         rolling: read only of people of whom something has changed, see `line.rolling`; None takes the setting.
         workers: how many plan parts at the same time.
     """
@@ -45,6 +48,7 @@ class Request:
     parts: int | None = None
     allow_past: bool = False
     customers: tuple[str, ...] = ()
+    events: pl.DataFrame | None = None
     rolling: bool | None = None
     workers: int = 1
 

@@ -19,10 +19,11 @@ from flows.ledger.lock import run_lock
 from flows.ledger.publishing import check_folders, recover, staged
 from flows.ledger.recalls import recallable_runs
 from flows.ledger.restoring import refuse_restored
-from flows.ledger.runs import delivered_runs, unfinished_runs
+from flows.ledger.runs import unfinished_runs
 from flows.ledger.store import open_ledger
 from flows.line.crowding import CROWD_FILE
 from flows.line.forgetting import drop_plan
+from flows.line.planned import last_whole
 from flows.line.reports import told_files
 from flows.line.rolling import drop_notes
 from flows.plan import read_order
@@ -109,15 +110,15 @@ def _drop_plans(settings: Settings, now: datetime) -> int:
     Of the last whole run that delivered its crowds stay: they name nobody.
     """
     with open_ledger(settings) as ledger:
-        needed, delivered = {*unfinished_runs(ledger)["run_id"], *recallable_runs(ledger, now)}, delivered_runs(ledger)
+        needed = {*unfinished_runs(ledger)["run_id"], *recallable_runs(ledger, now)}
     folders = {path.parent.name: path.parent for path in settings.folder("plans").glob(f"*/{_ORDER}")}
     orders = {run_id: read_order(settings, run_id) for run_id in folders}
-    whole = [run_id for run_id in delivered if run_id in orders and orders[run_id].is_whole]
+    kept = last_whole(settings)
     dropped = 0
     for run_id, folder in sorted(folders.items()):
         if run_id in needed or orders[run_id].present + settings.plan_expires > now - settings.retention.plans:
             continue
-        if run_id in whole[:1]:
+        if run_id == kept:
             dropped += _drop_but(folder, {_ORDER, CROWD_FILE})
         else:
             drop_plan(folder)
@@ -166,15 +167,16 @@ def _drop_history(settings: Settings, oldest: date, now: datetime) -> dict[str, 
     needed = "state = 'delivering' OR started_at >= $oldest"
     over_with = f"happened_at < $since AND person_key NOT IN (SELECT person_key FROM decision WHERE {old})"
     conditions = {
-        "claim": of_batches,
-        "recall": f"recalled_{of_batches}",
+        "receipt": f"{of_batches} AND message_id NOT IN (SELECT message_id FROM delivery WHERE valid_until >= $now)",
         "delivery": f"{of_batches} AND valid_until < $now",
         "seed": of_batches,
-        "receipt": f"{of_batches} AND message_id NOT IN (SELECT message_id FROM delivery WHERE valid_until >= $now)",
+        "recall": f"recalled_{of_batches}",
+        "claim": of_batches,
         "decision": f"{old} AND valid_until < $now AND run_id NOT IN (SELECT run_id FROM run WHERE {needed})",
         "outcome": over_with,
         "scan": over_with,
         "arrival": "message_id NOT IN (SELECT message_id FROM delivery)",
+        "event": "answered_at < $since",
     }
     given = {
         "oldest": oldest,
@@ -183,8 +185,7 @@ def _drop_history(settings: Settings, oldest: date, now: datetime) -> dict[str, 
     }
     gone = {}
     with open_ledger(settings) as ledger, ledger.transaction():
-        for table in ("receipt", "delivery", "seed", "recall", "claim", "decision", "outcome", "scan", "arrival"):
-            condition = conditions[table]
+        for table, condition in conditions.items():
             used = {name: value for name, value in given.items() if f"${name}" in condition}
             gone[table] = int(ledger.rows(f"SELECT count(*) FROM {table} WHERE {condition}", used).item())
             if gone[table]:

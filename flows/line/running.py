@@ -50,14 +50,20 @@ def run(workspace: Workspace, request: Request, progress: Progress = silent, *, 
         return Outcome((), (), plan(workspace, request, progress), None)
     with run_lock(workspace.settings, "justenough run"):
         recovered, resumed = prepare(workspace, progress)
-        planned = _planned(workspace, request, progress)
-        approved = planned.people_count
-        allow_past = request.allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
-        try:
-            delivered = _delivered(workspace, planned.order.run_id, approved, progress, allow_past=allow_past)
-        except WaitingError as refused:
-            return Outcome(tuple(recovered), tuple(resumed), planned, None, Waits.of(refused))
-    return Outcome(tuple(recovered), tuple(resumed), planned, delivered)
+        done = carry_out(workspace, request, progress)
+    return replace(done, recovered=tuple(recovered), resumed=tuple(resumed))
+
+
+def carry_out(workspace: Workspace, request: Request, progress: Progress) -> Outcome:
+    """Plan, and deliver where no person has to let it go on first; under the run's lock and after `prepare`. Raises as `run`."""
+    planned = _planned(workspace, request, progress)
+    approved = planned.people_count
+    allow_past = request.allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
+    try:
+        delivered = _delivered(workspace, planned.order.run_id, approved, progress, allow_past=allow_past)
+    except WaitingError as refused:
+        return Outcome((), (), planned, None, Waits.of(refused))
+    return Outcome((), (), planned, delivered)
 
 
 def plan(workspace: Workspace, request: Request, progress: Progress = silent) -> Plan:

@@ -37,6 +37,15 @@ def rolled(settled: Plan) -> list[str]:
     return [read, *whole, *untold]
 
 
+def for_a_few(order: Order) -> list[str]:
+    """Whom a plan is about, where that is not everybody, and by what it goes then."""
+    if not order.customers:
+        return []
+    who = "one customer" if len(order.customers) == 1 else f"{len(order.customers):,} customers"
+    by = f"the crowds and prices are those of plan {order.goes_by}" if order.goes_by else "there are no crowds to go by"
+    return [f"It is about {who} alone; {by}."]
+
+
 def reviews_due(order: Order) -> list[str]:
     """Which products somebody has to look at soon, so that they go on speaking."""
     return [

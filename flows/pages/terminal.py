@@ -12,6 +12,7 @@ from flows.pages.sentences import (
     by_budgets,
     by_caps,
     by_hours,
+    for_a_few,
     left_out,
     reviews_due,
     rolled,
@@ -76,7 +77,7 @@ def _counted(settled: Plan) -> RenderableType:
     audiences = [Text(line) for line in left_out(settled.left_out)]
     lists = [Text(f"The suppression list of {name} was compared {age} ago.") for name, age in order.list_ages.items()]
     seeds = [Text(line) for line in to_seeds(order.seeds)]
-    read = [Text(line) for line in rolled(settled)]
+    read = [Text(line) for line in (*for_a_few(order), *rolled(settled))]
     due = [Text(line, style="red") for line in reviews_due(order)]
     tests = [Text(line, style="yellow") for line in tests_kept(order)]
     said = (*due, *tests, *read, *audiences, *full, *priced, *waiting, *fewer, *bare, *seeds, *lists)

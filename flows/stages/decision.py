@@ -30,6 +30,7 @@ NARROW = (
     "score",
     "terms",
     "closed",
+    "came_by",
     "valid_until",
     "reason",
     "detail",

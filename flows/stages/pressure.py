@@ -13,6 +13,7 @@ import polars as pl
 from flows.caps import windows, zone_or
 from flows.channels import CHANNELS
 from flows.facts import listed
+from flows.firsts import first_open
 from flows.schemas import COLUMNS
 
 if TYPE_CHECKING:
@@ -75,11 +76,9 @@ def paced(eligible: pl.DataFrame, burdens: pl.DataFrame, product: Product, caps:
 def _capped(eligible: pl.DataFrame, burdens: pl.DataFrame, product: Product, caps: Sequence[Cap]) -> pl.DataFrame:
     rows = eligible.join(burdens, on=["person_key", "brand"], how="left", maintain_order="left")
     firsts, along = product.channels.first_of, product.channels.also
-    carried = pl.lit(None, pl.String)
     for channel in firsts:
         rows = _closing(rows, channel, caps, [])
-        carried = pl.coalesce(carried, pl.when(pl.col(f"{channel}_reason").is_null()).then(pl.lit(channel)))
-    before = [carried]
+    before = [first_open(rows, {channel: pl.col(f"{channel}_reason").is_null() for channel in firsts})]
     for channel in along:
         rows = _closing(rows, channel, caps, before)
         before.append(pl.when(pl.col(f"{channel}_reason").is_null()).then(pl.lit(channel)))

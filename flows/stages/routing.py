@@ -8,6 +8,7 @@ import polars as pl
 
 from flows.channels import CHANNELS
 from flows.facts import at_level, check_audience, highest_level
+from flows.firsts import CAME_BY, entries, first_open
 from flows.schemas import ROUTED
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def routed(
 
     Returns:
         The columns of `schemas.ROUTED` and the fields; `shown` is not known yet. `reason` is null where the delivery can be;
-        a channel of `first_of` is the first open one, and there is always one, since else nothing would have been decided.
+        a channel of `first_of` is the first open one, before all the one by which the person came in, and there is always one,
+        since else nothing would have been decided.
 
     Raises:
         GuardError: an audience would have more than three dimensions in common.
@@ -48,7 +50,7 @@ def routed(
     for brand in product.brands:
         targets, is_mine = settings.targets.get(brand, {}), pl.col("brand") == brand
         first = [name for name in product.channels.first_of if name in targets]
-        ways = _firsts(first, is_mine, _budgeted(product, brand, settings))
+        ways = _firsts(first, entries(guarded, first), is_mine, _budgeted(product, brand, settings))
         ways += [(name, name, is_mine) for name in product.channels.also if name in targets]
         lanes += [_lane(guarded, lane, name, targets[name]).select(columns, _is_it=is_it) for lane, name, is_it in ways]
     if not lanes:
@@ -75,8 +77,7 @@ def carried(decisions: pl.DataFrame, products: Mapping[str, Product], settings: 
     closed = pl.col("closed").list.eval(pl.element().struct.field("channel"))
     for (product, brand), rows in decisions.partition_by("product", "brand", as_dict=True, maintain_order=True).items():
         ways = [way for way in products[product].channels.first_of if way in settings.targets.get(brand, {})]
-        first = [pl.when(~closed.list.contains(way)).then(pl.lit(way)) for way in ways]
-        done.append(rows.with_columns(channel=pl.coalesce(pl.lit(None, pl.String), *first)))
+        done.append(rows.with_columns(channel=first_open(rows, {way: ~closed.list.contains(way) for way in ways})))
     return pl.concat(done)
 
 
@@ -96,11 +97,14 @@ def _budgeted(product: Product, brand: str, settings: Settings) -> Collection[st
     return () if product.message_type == "service" else settings.budgets_of(brand)
 
 
-def _firsts(channels: Sequence[str], is_mine: pl.Expr, budgeted: Collection[str]) -> list[tuple[str, str, pl.Expr]]:
+def _firsts(
+    channels: Sequence[str], came_by: Sequence[str], is_mine: pl.Expr, budgeted: Collection[str]
+) -> list[tuple[str, str, pl.Expr]]:
     """The lane, the channel, and whose it is: the first open one, and what is open behind it while budgets leave a choice."""
     ways, is_settled = [], ~is_mine
-    for name in channels:
-        is_open = pl.col(f"{name}_reason").is_null()
+    came = {name: (pl.col(CAME_BY) == name).fill_null(value=False) for name in came_by}
+    for name, is_theirs in [*came.items(), *((name, ~came.get(name, pl.lit(value=False))) for name in channels)]:
+        is_open = pl.col(f"{name}_reason").is_null() & is_theirs
         ways.append((FIRST, name, is_open & ~is_settled))
         if name not in budgeted:
             is_settled |= is_open

@@ -17,10 +17,12 @@ CREATE TABLE IF NOT EXISTS run (
     started_at TIMESTAMP NOT NULL,
     ended_at TIMESTAMP,
     source_columns JSON,                    -- table -> column -> type: it compares these too
-    global_holdout DOUBLE                   -- the share of people who got nothing of marketing at all; null in earlier runs
+    global_holdout DOUBLE,                  -- the share of people who got nothing of marketing at all; null in earlier runs
+    goes_by VARCHAR                         -- not about everybody: the run whose crowds and prices held; null: there was none, or all
 );
 ALTER TABLE run ADD COLUMN IF NOT EXISTS source_columns JSON;
 ALTER TABLE run ADD COLUMN IF NOT EXISTS global_holdout DOUBLE;
+ALTER TABLE run ADD COLUMN IF NOT EXISTS goes_by VARCHAR;
 
 -- How many people the segment of each product that a run delivered named, of runs over everybody: the next run compares.
 CREATE TABLE IF NOT EXISTS segment_count (
@@ -285,6 +287,17 @@ CREATE TABLE IF NOT EXISTS scan (
     channel VARCHAR,
     source VARCHAR NOT NULL,
     received_at TIMESTAMP NOT NULL
+);
+
+-- What people did that a run has answered: each event is answered once. It counts only if the run was not abandoned.
+CREATE TABLE IF NOT EXISTS event (
+    event_id VARCHAR NOT NULL,              -- HMAC of the source's own id
+    run_id VARCHAR NOT NULL,
+    person_key VARCHAR NOT NULL,
+    event VARCHAR NOT NULL,                 -- order_placed, basket_left, …
+    channel VARCHAR,                        -- by which they came in, as the source tells it
+    happened_at TIMESTAMP NOT NULL,
+    answered_at TIMESTAMP NOT NULL
 );
 
 -- When a message arrived, by what its platform tells: the earliest that it told.

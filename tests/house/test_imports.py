@@ -35,6 +35,7 @@ LEVELS = [
         "draws",
         "environments",
         "experiment",
+        "firsts",
         "hours",
         "locales",
         "pauses",

@@ -11,7 +11,7 @@ from flows.schemas import ROUTED
 from flows.stages.budgets import OFFERED, PRICED, allotted, offered, overspent, priced, tallied
 from flows.stages.routing import routed
 from tests.stages.making import product, settings
-from tests.stages.test_routing import guarded
+from tests.stages.test_routing import came, guarded
 
 BUDGETS = {"nordtal": {"email": "2 a day", "sms": "1 a run"}}
 EVERY = ("email_file", "sms_file", "web_profiles", "push_file")
@@ -34,6 +34,14 @@ def offers(*rows: tuple[str, str, float]) -> pl.DataFrame:
 
 def gone(found, frame: pl.DataFrame) -> dict[str, str | None]:
     return dict(found.on(frame).select("decision_id", "channel").rows())
+
+
+def test_who_came_in_by_a_channel_may_go_by_it_first_and_by_the_others_in_their_order_while_budgets_leave_a_choice():
+    closed = {"closed": {"sms": "NO_CONSENT"}}
+    rows = came(guarded({}, {}, closed, {}), "sms", "push", "sms", "email")
+    _, choices = offered(routed(rows, OF, settings(budgets=BUDGETS), {}, []), OF, settings(budgets=BUDGETS), EVERY)
+    found = dict(choices.select("decision_id", "ways").rows())
+    assert found == {"d-c0": "sms,email,push", "d-c2": "email,push", "d-c3": "email,sms,push"}  # c1: no budget is asked
 
 
 def test_a_message_may_go_by_each_open_channel_up_to_the_first_without_a_budget():

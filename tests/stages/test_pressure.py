@@ -99,6 +99,10 @@ def test_what_goes_along_needs_room_beside_the_channel_that_carries():
     along = product(channels={"also": ["push", "email"]})
     assert left(caps=["1 in 1 day"], of=along) == {"email": f"{first}1 message in 1 day"}
     assert left(caps=["1 in 1 day"], of=along, push="UNREACHABLE") == {}
+    rows = eligible("ann", "bea").with_columns(came_by=pl.Series(["sms", "email"]))
+    caps = settings(caps=["1 push or sms in 1 day"]).caps
+    alone = paced(rows, burdened(people(), heard(), settings(), NOW), WAYS, caps)
+    assert alone["push_reason"].to_list() == ["CAPPED", None]  # she came in by sms, and goes on by it
     both = left(("ann", HOUR, "push"), caps=["2 in 1 day", "1 push in 1 day"])
     assert both == {"push": "until 2026-11-23 00:00: 1 push message in 1 day"}
 

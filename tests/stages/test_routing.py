@@ -2,7 +2,7 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 from flows.schemas import COLUMNS, ROUTED
-from flows.stages.routing import routed
+from flows.stages.routing import carried, routed
 from tests.stages.making import SOON, TARGETS, product, settings
 
 WAYS = ("email", "sms", "web", "push")
@@ -67,6 +67,37 @@ def test_the_order_of_first_of_decides():
     of = product(channels={"first_of": ["push", "sms", "email"]})
     rows = guarded({}, {"closed": {"push": "UNREACHABLE"}}, {"closed": {"push": "UNREACHABLE", "sms": "SUPPRESSED"}})
     assert [row[2] for row in lanes(routed(rows, of, settings(), {}, []))] == ["push", "sms", "email"]
+
+
+def came(rows: pl.DataFrame, *ways: str | None) -> pl.DataFrame:
+    """Each person by which channel they came in."""
+    return rows.with_columns(came_by=pl.Series(ways, dtype=pl.String))
+
+
+def test_the_channel_by_which_somebody_came_in_goes_first_where_it_is_open_and_among_those_of_first_of():
+    closed = {"closed": {"sms": "NO_CONSENT"}}
+    rows = came(guarded({}, {}, closed, {}, {}), "sms", "email", "sms", "web", None)
+    found = routed(rows, product(), settings(), {}, []).filter(pl.col("lane") == "first")
+    assert [row[2] for row in lanes(found)] == ["sms", "email", "email", "email", "email"]
+
+
+def test_what_is_carried_is_told_as_it_is_routed():
+    ways = product(channels={"first_of": ["push", "sms", "email"]})
+    told = [
+        ("sms", []),
+        ("sms", ["sms"]),
+        ("email", ["push"]),
+        (None, ["push"]),
+        ("web", []),
+        ("sms", ["sms", "push", "email"]),
+    ]
+    closed = [[{"channel": name, "reason": "NO_CONSENT", "detail": None} for name in names] for _, names in told]
+    rows = pl.DataFrame(
+        {"came_by": [way for way, _ in told], "closed": closed, "product": "care_guide", "brand": "nordtal"},
+        {"came_by": pl.String, "closed": COLUMNS["closed"].type, "product": pl.String, "brand": pl.String},
+    )
+    found = carried(rows, {"care_guide": ways}, settings())
+    assert found["channel"].to_list() == ["sms", "push", "email", "sms", "push", None]
 
 
 def test_a_closed_channel_that_should_go_along_is_a_row_with_its_reason():
