@@ -6,13 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from flows.counts import Count, Waterfall
 from flows.digests import digest_of
 from flows.errors import PlanError
 from flows.plan import (
-    Count,
     Order,
     Plan,
-    Waterfall,
     check_deliverable,
     digests,
     new_run_id,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.clock import midnight
+from flows.counts import Price
 from flows.ledger.pressure import claimed_since
 from flows.ledger.store import open_ledger
 from flows.line.planning import COUNTED_FOLDER, OFFERED_FOLDER, ROUTED_FOLDER, save
-from flows.plan import Order, Price, prices_of
+from flows.plan import Order, prices_of
 from flows.stages.budgets import Priced, allotted, overspent, priced, tallied
 from flows.stages.crowd import recounted
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.counts import Capped, Count, Held, Missed, Waterfall
 from flows.errors import BalanceError
 from flows.line.planned import parts_of, scan_decisions, scan_deliveries
 from flows.line.planning import MISSED_FOLDER
-from flows.plan import Capped, Count, Held, Missed, Waterfall
 from flows.reasons import BARRED
 from flows.schemas import DECISIONS, INSTANT
 from flows.stages.decision import units

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.channels import CHANNELS, target
+from flows.counts import Crowd
 from flows.line.planning import COUNTED_FOLDER, ROUTED_FOLDER
 from flows.line.watching import scan_published
-from flows.plan import Crowd, Order
 from flows.schemas import INSTANT
 from flows.stages.crowd import CLASS, HELD, crowded, floors, merged
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flows.plan import Order
     from flows.settings import Settings
     from flows.workspace import Workspace
 

@@ -9,10 +9,10 @@ import polars as pl
 
 from flows.audience import CHANNEL, HELD_OUT
 from flows.channels import CHANNELS
+from flows.counts import LeftOut
 from flows.draws import of_everybody
 from flows.errors import DataError, nearest
 from flows.keys import draw
-from flows.plan import LeftOut
 from flows.schemas import AUDIENCE
 from flows.stages.audience import LEFT_OUT, left_out, told
 from flows.stages.eligibility import standing

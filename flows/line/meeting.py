@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from flows.counts import Price
 from flows.durable import write_bytes
 from flows.errors import SourceError
 from flows.keys import Key, load_key
@@ -17,7 +18,7 @@ from flows.ledger.store import open_ledger
 from flows.line.budgeting import keep_budgets
 from flows.line.crowding import CROWD_FILE, read_crowd, shared
 from flows.line.planning import ROUTED_FOLDER, save
-from flows.plan import Price, plan_folder, read_order
+from flows.plan import plan_folder, read_order
 from flows.schemas import KEYS, ROUTED
 from flows.stages.crowd import CLASS
 

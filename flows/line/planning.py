@@ -23,6 +23,7 @@ from flows.line.events import EVENTS_FILE, read_entries
 from flows.line.excluding import read_left_out
 from flows.line.health import healthy_sources, sources_before
 from flows.line.listing import check_lists
+from flows.line.parting import MOST_PARTS, parts_of_run
 from flows.line.planned import check_current, last_whole
 from flows.line.rating import check_creep, ratings
 from flows.line.remembering import recent_exposure, recent_history, recent_messages
@@ -39,13 +40,7 @@ from flows.line.sources import (
 )
 from flows.line.trying import try_words
 from flows.line.watching import LOOKED_AT, held_since, out_there_in_pieces, seeds, seen
-from flows.plan import (
-    Order,
-    new_run_id,
-    plan_folder,
-    read_order,
-    save_order,
-)
+from flows.plan import Order, new_run_id, plan_folder, read_order, save_order
 from flows.product import review_is_due
 from flows.schemas import DECISIONS
 from flows.stages.arm import armed
@@ -57,11 +52,10 @@ from flows.stages.routing import routed
 from flows.stages.timing import timed
 from flows.stops import stopped
 from flows.warehouse.attaching import stamp_of
-from flows.warehouse.queries import count_customers
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from flows.line.deciding import Decided
@@ -70,11 +64,8 @@ if TYPE_CHECKING:
     from flows.settings import Settings
     from flows.workspace import Workspace
 
-MOST_PARTS = 4096
 AT_ONCE = 2
 """Products that are worked on at a time: much of it is one thread's work, and each takes memory."""
-_FEW = 10_000
-"""People who are always planned for at a time, with however little memory."""
 SOURCES = "sources.parquet"
 MISSED_FOLDER = "missed"
 ROUTED_FOLDER = "routed"
@@ -137,7 +128,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         now=moment.now,
         present=moment.present,
         starts_at=moment.starts_at,
-        parts=request.parts or _parts(source, request, sources.rows),
+        parts=request.parts or parts_of_run(source, request, sources.rows),
         products=_chosen(request.products, live, "--product", "live product"),
         targets=chosen,
         customers=tuple(sorted(set(request.customers))),
@@ -182,35 +173,6 @@ def begin(workspace: Workspace, request: Request) -> Order:
     write_pieces(folder / OUT, out_there_in_pieces(workspace, chosen))
     save(_sources(workspace, bound), folder / SOURCES)
     return order
-
-
-_BYTES = 2**30
-"""What a part takes, however few people are in it."""
-_PARTS_EACH = 2
-"""Parts for each of several workers: one that is slow, or is lost, then keeps the others waiting for less."""
-_BYTES_EACH = 2_500
-"""What it takes more for each person: benchmarks/line.py, with a third more."""
-
-
-def _parts(source: Source, request: Request, table_rows: Mapping[str, int]) -> int:
-    """Into how many parts the customers have to be cut, so that each fits into the memory, and each worker has some."""
-    memory, set_to = source.workspace.settings.memory, source.workspace.settings.parts
-    if request.customers:
-        return parts_needed(len(request.customers), memory)
-    if set_to:
-        return set_to
-    least = request.workers * _PARTS_EACH if request.workers > 1 else 1
-    if parts_needed(sum(table_rows.values()), memory) <= least:  # nobody has to be counted
-        return min(least, MOST_PARTS)
-    with source.open(Scope(), source.moment.now) as session:
-        people = count_customers(session, source.workspace.queries, source.moment)
-    return min(max(parts_needed(people, memory), least), MOST_PARTS)
-
-
-def parts_needed(people: int, memory: int) -> int:
-    """Into how many parts so many people are cut for so many bytes of memory."""
-    most = max((memory - _BYTES) // _BYTES_EACH, _FEW)
-    return max(-(-people // most), 1)
 
 
 def plan_part(workspace: Workspace, run_id: str, part: int, apart: str | None = None) -> dict[str, int]:

@@ -44,16 +44,7 @@ from flows.line.reconciling import in_too_small, members_of
 from flows.line.rolling import remember
 from flows.line.rows import Rows, by_customer
 from flows.line.watching import scan_published
-from flows.plan import (
-    Crowd,
-    Order,
-    Plan,
-    digests,
-    plan_folder,
-    read_order,
-    read_plan,
-    save_plan,
-)
+from flows.plan import Order, Plan, digests, plan_folder, read_order, read_plan, save_plan
 from flows.schemas import ROUTED
 from flows.stages.audience import LEFT_OUT, once_per_address, told
 from flows.stages.claims import Reach, reconciled
@@ -66,6 +57,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.channels import Creatives, Target
+    from flows.counts import Crowd
     from flows.stages.message import Worded
     from flows.workspace import Workspace
 

@@ -25,8 +25,9 @@ from flows.reasons import CODES, MEANING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from flows.counts import Count, LeftOut, Waterfall
     from flows.line.request import Delivered
-    from flows.plan import Count, LeftOut, Plan, Waterfall
+    from flows.plan import Plan
 
 _LABEL_WIDTH, _BAR_WIDTH, _NUMBER_WIDTH, _ROW_HEIGHT = 190, 320, 90, 22
 _PASSED, _STAYED, _INK, _PAPER = "#0f766e", "#cbd5e1", "#0f172a", "#ffffff"

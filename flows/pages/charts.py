@@ -11,10 +11,10 @@ from flows.reasons import CODES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flows.counts import Waterfall
     from flows.learning.board import Board, Effect
     from flows.learning.effects import Compared
     from flows.learning.products import ProductReadout
-    from flows.plan import Waterfall
 
 MONTH_WIDTH, PLOT_HEIGHT, MARGIN = 84, 150, 20
 LABEL_WIDTH, PLOT_WIDTH, NUMBER_WIDTH, ROW_HEIGHT = 330, 360, 190, 24

@@ -24,9 +24,10 @@ from flows.reasons import CODES, MEANING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from flows.counts import Waterfall
     from flows.line.request import Published
     from flows.line.surveying import Overview
-    from flows.plan import Plan, Waterfall
+    from flows.plan import Plan
 
 MOST_BYTES = 450_000
 """What a page may weigh: of more messages than go into it the last ones are left out."""

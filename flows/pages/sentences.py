@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from flows.plan import Capped, Held, LeftOut, Missed, Order, Plan, Price
+    from flows.counts import Capped, Held, LeftOut, Missed, Price
+    from flows.plan import Order, Plan
     from flows.settings import Settings
 
 

@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from flows.counts import Crowd, Waterfall
     from flows.ledger.publishing import Recovered
     from flows.line.acknowledging import Acknowledged
     from flows.line.listing import Compared
     from flows.line.request import Carried, Delivered, Outcome, Published, Recalled
     from flows.line.translating import Exported, Imported
-    from flows.plan import Crowd, Plan, Waterfall
+    from flows.plan import Plan
     from flows.starting import Started
 
 

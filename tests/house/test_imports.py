@@ -47,7 +47,7 @@ LEVELS = [
         "sms_length",
         "stops",
     },
-    {"warehouse", "words", "product", "catalogue", "audience", "addresses", "plan"},
+    {"warehouse", "words", "product", "catalogue", "audience", "addresses", "counts", "plan"},
     {"adapters", "budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup", "prices"},
     {"transports", "sample", "seeds", "starting"},
     {"wording"},

@@ -5,9 +5,10 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from flows.counts import Crowd
 from flows.digests import sha256
 from flows.line.crowding import CROWD_FILE
-from flows.plan import Crowd, plan_folder, read_plan
+from flows.plan import plan_folder, read_plan
 from tests.tiny import crowd, day, make, payloads
 
 

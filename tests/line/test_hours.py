@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flows import line
+from flows.counts import Held
 from flows.errors import SettingError
 from flows.pages.artifacts import plan_page
 from flows.pages.sentences import by_hours
-from flows.plan import Held
 from tests.tiny import MORNING, make
 
 NIGHT = datetime(2026, 11, 22, 21, tzinfo=UTC)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from flows.counts import Missed
 from flows.pages.sentences import without_facts
-from flows.plan import Missed
 from tests.tiny import make
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from flows.line.planning import parts_needed
+from flows.line.parting import parts_needed
 from tests.tiny import KEY, MORNING, Tiny, payloads
 
 ROOT = Path(__file__).parents[2]

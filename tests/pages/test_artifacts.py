@@ -10,9 +10,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from flows.counts import Count, Waterfall
 from flows.line.request import Delivered, Published
 from flows.pages import artifacts
-from flows.plan import Count, Order, Plan, Waterfall
+from flows.plan import Order, Plan
 
 DAY = date(2026, 11, 22)
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)

@@ -16,12 +16,13 @@ import polars as pl
 import pytest
 
 from flows import cli
+from flows.counts import Crowd, Waterfall
 from flows.line.planned import scan_leaving
 from flows.line.surveying import Change, Overview, Sends, overview
 from flows.pages import run_html as pages
 from flows.pages.charts import FALL_LABEL, FALL_WIDTH, waterfall_chart
 from flows.pages.run_html import run_html
-from flows.plan import Crowd, Order, Plan, Waterfall, plan_folder
+from flows.plan import Order, Plan, plan_folder
 from tests.pages.shown import Shown, mail
 from tests.tiny import MORNING, clock, day, make
 
