@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 from cyclopts.exceptions import CycloptsError
 from rich.console import Group
 
-from flows import more, portfolio, reading, results, upkeep  # noqa: F401  (they register their commands)
+from flows import approving, more, portfolio, reading, results, upkeep  # noqa: F401  (they register their commands)
 from flows.answering import complain, our_fault, panics, plain, say, unswept, with_progress
 from flows.app import EXIT_USAGE, EXIT_WAITING, HERE, Common, Several, Switch, app, later
 from flows.errors import JustEnoughError, UsageError
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from flows import editors, line, starting
     from flows.ledger.publishing import Recovered
     from flows.line.request import Delivered
-    from flows.pages import checks, differences, explanation, previews, proofs, terminal
+    from flows.pages import approvals, checks, differences, explanation, previews, proofs, terminal
 else:
     editors, line, starting = map(later, ("flows.editors", "flows.line", "flows.starting"))
-    pages = ("checks", "differences", "explanation", "previews", "proofs", "terminal")
-    checks, differences, explanation, previews, proofs, terminal = (later(f"flows.pages.{page}") for page in pages)
+    pages = ("approvals", "checks", "differences", "explanation", "previews", "proofs", "terminal")
+    approvals, checks, differences, explanation, previews, proofs, terminal = (
+        later(f"flows.pages.{page}") for page in pages
+    )
 
 
 @app.command
@@ -99,7 +101,8 @@ def plan(
     workspace = common.loaded()
     request = line.Request(as_of, product, target, parts, rolling=rolling)
     done = with_progress(lambda progress: line.plan(workspace, request, progress))
-    _say(common, done, lambda: terminal.planned(done))
+    asked = line.asked_of(workspace, done)
+    _say(common, done, lambda: Group(terminal.planned(done), *approvals.to_approve(asked, done)))
     return 0
 
 
@@ -333,6 +336,7 @@ def _waiting(recovered: Sequence[Recovered], *delivered: Delivered | None) -> in
     orders = [done.plan.order for done in delivered if done is not None]
     is_open |= any(done.is_waiting for done in delivered if done is not None)
     is_open |= any(bool(order.overdue or order.paused) for order in orders)
+    is_open |= any(bool(order.unsigned) for order in orders)
     is_open |= any(name.startswith("country") for order in orders for name in order.stopped)
     return EXIT_WAITING if is_open else 0
 

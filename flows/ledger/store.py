@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 _PATIENCE_SECONDS = 10.0
 
 # Parts of a run are threads of one process, and those would share DuckDB's instance of the file: 3 of 96 parts that opened

@@ -11,6 +11,7 @@ from tests.house.tree import ROOT, Module, modules, write
 LEVELS = [
     {"errors"},
     {
+        "approval",
         "clock",
         "contained",
         "digests",
@@ -61,6 +62,7 @@ LEVELS = [
         "retain",
         "answering",
         "app",
+        "approving",
         "more",
         "results",
         "reading",

@@ -274,6 +274,7 @@ def test_a_stop_keeps_its_first_reason_and_ends_when_somebody_says_so(tmp_path):
         go(settings, "country", "DE")
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_as_it_was_written_stops_everything(planned):
     tiny, plan = planned
     stops(tiny, "brand", "north")
