@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Kind = Literal["plan", "words", "delivered", "reached"]
 _SEAL = "plan.seal"
 _TEXTS = ("kind", "subject", "digest", "locale", "role", "approver", "parts", "mac")
-_ROW = {**dict.fromkeys(_TEXTS, pl.String), "people_count": pl.Int64, "approved_at": pl.Datetime("us")}
+_ROW = pl.Schema({**dict.fromkeys(_TEXTS, pl.String()), "people_count": pl.Int64(), "approved_at": pl.Datetime("us")})
 
 
 @dataclass(frozen=True)
