@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 from cyclopts.exceptions import CycloptsError
 from rich.console import Group
 
-from flows import more, portfolio, reading, results, showing, upkeep  # noqa: F401  (they register their commands)
+from flows import approving, more, portfolio, reading, results, showing, upkeep  # noqa: F401  (they register their commands)
 from flows.answering import complain, our_fault, panics, plain, say, unswept, with_progress
 from flows.app import EXIT_USAGE, EXIT_WAITING, HERE, Common, Several, Switch, app, later
 from flows.errors import JustEnoughError, UsageError
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from flows import editors, line, starting
     from flows.ledger.publishing import Recovered
     from flows.line.request import Delivered
-    from flows.pages import checks, differences, explanation, proofs, terminal
+    from flows.pages import approvals, checks, differences, explanation, proofs, terminal
 else:
     editors, line, starting = map(later, ("flows.editors", "flows.line", "flows.starting"))
-    pages = ("checks", "differences", "explanation", "proofs", "terminal")
-    checks, differences, explanation, proofs, terminal = (later(f"flows.pages.{page}") for page in pages)
+    pages = ("approvals", "checks", "differences", "explanation", "proofs", "terminal")
+    approvals, checks, differences, explanation, proofs, terminal = (later(f"flows.pages.{page}") for page in pages)
 
 
 @app.command
@@ -101,9 +101,10 @@ def plan(
     workspace = common.loaded()
     request = line.Request(as_of, product, target, parts, rolling=rolling)
     done = with_progress(lambda progress: line.plan(workspace, request, progress))
-    page = showing.run_page(workspace, done)
+    asked, page = line.asked_of(workspace, done), showing.run_page(workspace, done)
     told = {**plain(done), "page": page and str(page)}
-    _say(common, told, lambda: Group(terminal.planned(done), showing.told_of(page)))
+    shown = (*approvals.to_approve(asked, done), showing.told_of(page))
+    _say(common, told, lambda: Group(terminal.planned(done), *shown))
     return 0
 
 
@@ -298,6 +299,7 @@ def _waiting(recovered: Sequence[Recovered], *delivered: Delivered | None) -> in
     orders = [done.plan.order for done in delivered if done is not None]
     is_open |= any(done.is_waiting for done in delivered if done is not None)
     is_open |= any(bool(order.overdue or order.paused) for order in orders)
+    is_open |= any(bool(order.unsigned) for order in orders)
     is_open |= any(name.startswith("country") for order in orders for name in order.stopped)
     return EXIT_WAITING if is_open else 0
 

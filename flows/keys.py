@@ -7,6 +7,7 @@ separator, so that nobody without the key can tell whether a known customer is i
 from __future__ import annotations
 
 import hmac
+import json
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -45,6 +46,10 @@ class Key:
         joined = joined if only is None else pl.when(only).then(joined)
         hashed: pl.Expr = joined.chash.hmac_sha256(key=self.secret)  # type: ignore[attr-defined]
         return hashed
+
+    def seal(self, said: Mapping[str, object]) -> str:
+        """What proves that something was written under this key: HMAC-SHA512 of it, so that no identifier can pass for it."""
+        return hmac.digest(self.secret.encode(), json.dumps(said, sort_keys=True, default=str).encode(), "sha512").hex()
 
     def for_links(self, workspace: str, brand: str) -> Key:
         """What signs a brand's links. It can be handed out: nothing leads back from it, or to what else is made of this key."""

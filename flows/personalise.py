@@ -37,6 +37,7 @@ from flows.ledger.lock import run_lock
 from flows.line.planning import APART_FOLDER
 from flows.line.request import Carried, Delivered, Outcome, Published, Request, Waits
 from flows.pages import artifacts
+from flows.pages.approvals import page_to_approve
 from flows.pages.sentences import in_environment, to_look_at
 from flows.plan import Plan, plan_folder, read_plan
 from flows.workspace import Workspace, load_workspace
@@ -295,7 +296,8 @@ def _planned(workspace: Workspace, request: Request, what: What, workers: Cluste
     _note(workspace, order, {"plan": decided, "word": worded})
     settled = _once(workers, settle, folder=folder, run_id=run_id)
     log.info("plan %s: %d get something", run_id, settled.people_count)
-    _show(settled, workspace, artifacts.to_deliver(settled, str(folder)) if what == "plan only" else "")
+    waiting = page_to_approve(line.asked_of(workspace, settled), settled, str(folder))
+    _show(settled, workspace, waiting + artifacts.to_deliver(settled, str(folder)) if what == "plan only" else "")
     return cast("Plan", settled)
 
 

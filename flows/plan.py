@@ -67,6 +67,7 @@ class Order(_Kept):
         reviews: products that somebody has to look at within two weeks -> the last day on which they speak otherwise.
         paused: products that are left out until a person has looked -> why.
         stopped: what was stopped when it was begun, products aside (`country DE`) -> since when, and why.
+        unsigned: product -> language that it does not speak, since its words are not signed -> by whom.
         tests_kept: products, or the setting `global_holdout`, whose test goes on though other shares are set -> its shares.
         holdouts: products whose holdout is found by the power check -> the share of people that this run holds out of them.
         seeds: channel -> how many seed addresses get a copy of each kind of message.
@@ -102,6 +103,7 @@ class Order(_Kept):
     reviews: dict[str, date] = {}
     paused: dict[str, str] = {}
     stopped: dict[str, str] = {}
+    unsigned: dict[str, dict[str, str]] = {}
     tests_kept: dict[str, str] = {}
     holdouts: dict[str, float] = {}
     seeds: dict[str, int] = {}

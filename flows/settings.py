@@ -18,6 +18,7 @@ from pydantic import (
     ValidationError,
 )
 
+from flows.approval import Approval
 from flows.caps import Cap, read_caps
 from flows.channel_budgets import Budget, ChannelBudget
 from flows.destinations import Destination
@@ -112,6 +113,7 @@ class Settings(BaseModel):
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
         creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
         smallest_effect: the share of a rate, or of what it lacks to all where that is less, that is a difference that matters.
+        approval: which plans and words people have to approve (see `approval.Approval`).
         guardrails: of how many more people harm is borne before a product is paused.
         seeds: channel -> addresses of the workspace's own people, who get a copy of each kind of message.
         scanner_seconds: whoever follows a link in a message before it has arrived, or within so many seconds after, is a program.
@@ -171,6 +173,7 @@ class Settings(BaseModel):
     link_hosts: Annotated[tuple[str, ...], BeforeValidator(host_names)] = ()
     creep_ceiling: int | None = Field(default=None, ge=0, le=100)
     smallest_effect: Share = Field(default=0.05, gt=0)
+    approval: Approval = Approval()
     guardrails: Guardrails = Guardrails()
     seeds: dict[str, tuple[str, ...]] = {}
     scanner_seconds: float = Field(default=5, ge=0, le=3600)  # Source: DECISIONS.md: who reads takes longer
@@ -300,7 +303,7 @@ def _beside_production(settings: Settings) -> dict[str, Any]:
 
 
 def _from_environment() -> dict[str, str]:
-    tables = (dict, Exposure, Retention)
+    tables = (dict, Exposure, Retention, Approval)
     plain = [
         key
         for key, field in Settings.model_fields.items()

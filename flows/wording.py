@@ -48,8 +48,15 @@ def fitting(files: Collection[WordsKey], channel: str, variant: str | None, loca
     return next((key for step in chain(locale) if (key := WordsKey(channel, own, step)) in files), None)
 
 
-def speaks(product: Product, files: Collection[WordsKey], locale: str | None, default_locale: str, as_of: date) -> bool:
-    """Whether a product speaks to people of a locale on a day: in every channel, and in words that are live.
+def speaks(
+    product: Product,
+    files: Collection[WordsKey],
+    locale: str | None,
+    default_locale: str,
+    as_of: date,
+    silent: Collection[str] = (),
+) -> bool:
+    """Whether a product speaks to people of a locale on a day: in every channel, and in words that are live, and not `silent`.
 
     Where `locales` names the languages, the default words are for those of their language alone.
     """
@@ -59,7 +66,7 @@ def speaks(product: Product, files: Collection[WordsKey], locale: str | None, de
             return False
         language = words.locale or default_locale
         is_theirs = not product.locales or _language(locale or default_locale) == _language(language)
-        if not (is_theirs and product.is_spoken(language, as_of)):
+        if not (is_theirs and product.is_spoken(language, as_of)) or language in silent:
             return False
     return True
 

@@ -83,6 +83,7 @@ class Workspace:
         audiences: key -> people whom ad campaigns that run anyway leave out.
         pauses: product -> why it says nothing until a person has looked, whatever its product.yaml says; its status is paused.
         draws: the tests that have begun: by their shares people are drawn.
+        unsigned: product -> languages that it does not speak, since somebody has to sign its words first; told by the plan.
     """
 
     settings: Settings
@@ -95,6 +96,7 @@ class Workspace:
     audiences: Mapping[str, Audience] = field(default_factory=dict)
     pauses: Mapping[str, Pause] = field(default_factory=dict)
     draws: Draws = field(default_factory=Draws)
+    unsigned: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @property
     def purposes(self) -> dict[str, Product | Audience]:

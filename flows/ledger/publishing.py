@@ -84,10 +84,10 @@ class Contents(Protocol):
     def is_current(self) -> bool:
         """Whether words and SQL are still those that it was made of."""
 
-    def forbidden(self) -> str | None:
+    def forbidden(self, ledger: Ledger) -> str | None:
         """Why nothing of it may leave now; None where it may."""
 
-    def fallen(self) -> pl.DataFrame:
+    def fallen(self, ledger: Ledger) -> pl.DataFrame:
         """`message_id, reason` of those that may not leave now, whatever people have told."""
 
     def leave_out(self, barred: pl.Series) -> int:
@@ -138,7 +138,7 @@ def publish(settings: Settings, batch: Batch, contents: Contents, drain_seen: in
             _give_up(settings, ledger, batch.batch_id, "words or SQL changed while it was made")
             what = "words or SQL have changed while it was delivered"
             raise PlanError(batch.run_id, what, "make a new plan")
-        if (why := contents.forbidden()) is not None:
+        if (why := contents.forbidden(ledger)) is not None:
             _give_up(settings, ledger, batch.batch_id, why)
             return Sealed(None, 0, _NOBODY.to_frame(), why)
         barred = _barred(ledger, drain_seen, contents, key)
@@ -171,7 +171,7 @@ def publish(settings: Settings, batch: Batch, contents: Contents, drain_seen: in
 
 def _barred(ledger: Ledger, drain_seen: int, contents: Contents, key: Key) -> pl.DataFrame:
     """`message_id, reason` of what has been told since consent was looked at (`consent.barred_since`), or may not leave now."""
-    found = [contents.fallen()]
+    found = [contents.fallen(ledger)]
     if is_told_since(ledger, drain_seen):  # mostly not
         found += [barred_since(ledger, drain_seen, rows, key) for rows in contents.rows()]
     return pl.concat([_NOBODY.to_frame(), *found]).unique("message_id", keep="first", maintain_order=True)

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flows.line.accepting import accept as accept
     from flows.line.acknowledging import acknowledge as acknowledge
+    from flows.line.approving import approve as approve
+    from flows.line.approving import asked_of as asked_of
+    from flows.line.approving import sign as sign
     from flows.line.carrying import carry as carry
     from flows.line.carrying import carry_late as carry_late
     from flows.line.checking import check as check
@@ -79,6 +82,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "accepting": ("accept",),
     "acknowledging": ("acknowledge",),
+    "approving": ("approve", "asked_of", "sign"),
     "carrying": ("carry", "carry_late"),
     "checking": ("check",),
     "comparing": ("compare",),

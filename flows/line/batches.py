@@ -270,13 +270,13 @@ class Staged:
         """As `Contents.is_current`."""
         return self.job.workspace.is_current()
 
-    def forbidden(self) -> str | None:
+    def forbidden(self, ledger: Ledger) -> str | None:
         """As `Contents.forbidden`."""
-        return forbidden(self.job.workspace.settings, self.job.brand)
+        return forbidden(ledger, self.job.workspace, self.job.plan, self.job.brand)
 
-    def fallen(self) -> pl.DataFrame:
+    def fallen(self, ledger: Ledger) -> pl.DataFrame:
         """As `Contents.fallen`."""
-        return fallen(self.job.workspace.settings, chain(self.sent, self.unsaid))
+        return fallen(ledger, self.job.workspace, self.job.plan, chain(self.sent, self.unsaid))
 
     def leave_out(self, barred: pl.Series) -> int:
         """As `Contents.leave_out`."""

@@ -23,7 +23,7 @@ from flows.ledger.consent import barred_since, drain
 from flows.ledger.publishing import MANIFEST, Recovered, is_whole
 from flows.ledger.restoring import mark
 from flows.ledger.store import open_ledger
-from flows.line.permitting import forbidden
+from flows.line.permitting import halted
 from flows.line.planned import scan_deliveries
 from flows.line.request import Carried, Progress, silent
 from flows.plan import plan_folder, read_order
@@ -214,7 +214,7 @@ def _barred(workspace: Workspace, each: Carriage) -> str | None:
 def _carried(settings: Settings, each: Carriage, progress: Progress) -> Carried:
     """Carry one batch as far as it gets."""
     destination = settings.transports.get(each.target)
-    stop = forbidden(settings, each.brand) if each.kind != "recall" else None
+    stop = halted(settings, each.brand) if each.kind != "recall" else None
     if destination is None or stop is not None:
         return _waiting(settings, each, stop or f"there is no [tool.justenough.transports.{each.target}] any more")
     if each.begun and destination.to != each.destination:

@@ -19,6 +19,7 @@ from flows.line.carrying import check_ways
 from flows.line.drawing import ended, refuse_changed
 from flows.line.excluding import left_out_by
 from flows.line.rating import check_creep, creepy, ratings
+from flows.line.signing import unsigned_now
 from flows.line.sources import existing_database
 from flows.line.summary import summaries
 from flows.line.trying import try_words
@@ -98,6 +99,7 @@ def _tests(workspace: Workspace) -> tuple[tuple[Power, ...], list[str]]:
 def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iterator[str]:
     for stop in stopped(workspace.settings):
         yield f"{stop.of} is stopped {stop.said}; when it may speak again: {stop.end}"
+    yield from _unsigned(workspace)
     yield from _unguarded(workspace)
     yield from _unread(workspace)
     yield from _endless(workspace)
@@ -122,6 +124,19 @@ def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iter
                 where, settings = product.at("brands", place), workspace.settings
                 lacks = "no target" if settings.is_production else f"in {settings.environment} no target with seeds"
                 yield f"{where}: brand '{brand}' has {lacks} for {', '.join(missing)}; nobody is reached there"
+
+
+def _unsigned(workspace: Workspace) -> Iterator[str]:
+    """Words that nobody is told, since somebody has to sign them first."""
+    try:
+        found = unsigned_now(workspace)
+    except (LockedError, StateError) as error:
+        yield f"{error.where}: {error.what}, so nobody can tell which words are signed"
+        return
+    for product, languages in found.items():
+        for language, who in languages.items():
+            step = f"justenough approve --wording {product} --locale {language} --role ROLE --as NAME"
+            yield f"{product} says nothing in {language}, since {who}; once they are read: {step}"
 
 
 def _long(workspace: Workspace, tried: Tried) -> Iterator[str]:

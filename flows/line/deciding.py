@@ -131,7 +131,9 @@ def decide(
                 open_ones = past.came(open_ones)
                 likely = scored(paced(open_ones, burdens, product, settings.caps), product, moment)
                 words = workspace.words[product.name]
-                found[product.name] = spoken(likely, product, words, settings.locale, moment.as_of)
+                found[product.name] = spoken(
+                    likely, product, words, settings.locale, moment.as_of, workspace.unsigned.get(product.name, ())
+                )
     frames = {product.name: found[product.name] for product in live}
     drawn, settings = [workspace.as_drawn(product) for product in live], workspace.settings_drawn
     decisions = decided(list(frames.values()), history, drawn, settings, key, moment) if live else DECISIONS.to_frame()

@@ -38,7 +38,7 @@ from flows.line.excluding import is_held_out
 from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
 from flows.line.looking import first_look, latest_look
-from flows.line.permitting import forbidden, refuse_waiting
+from flows.line.permitting import forbidden, note_delivered, refuse_waiting
 from flows.line.planned import check_current, parts_of, read_leaving, scan_decisions, scan_deliveries
 from flows.line.reconciling import publish_state
 from flows.line.request import Published
@@ -192,6 +192,7 @@ def finish(workspace: Workspace, run_id: str, *, is_whole: bool = True) -> tuple
         rows = int(messages["row_count"].sum()) - int(messages["released_count"].sum())
         refuse_unbalanced(run_id, claims=claims_of(ledger, run_id), rows=rows)
         if is_whole:
+            note_delivered(ledger, workspace, read_plan(workspace.settings, run_id))
             end_run(ledger, run_id, "delivered")
     mark(workspace.settings)
     return tuple(batches.filter(pl.col("state") == "hold")["batch_id"])
@@ -260,14 +261,14 @@ _BARRED = frame_schema("message_id", "reason")
 def publish_messages(job: Job, planned: Rows, look: Look) -> Published:
     """Claim what is still free of some planned deliveries, and publish exactly that. Raises as `publish`."""
     workspace, plan = job.workspace, job.plan
-    if (why := forbidden(workspace.settings, job.brand)) is not None:
-        return Published(job.target.name, job.brand, None, stopped=why)
     key = load_key(workspace.settings.key_file)
     seeds = look.open_seeds(addresses(workspace, job.brand, job.target.channel), key)
     if not workspace.settings.is_production and seeds.is_empty():
         return Published(job.target.name, job.brand, None, dropped={"SUPPRESSED": sum(map(len, planned))})
     job = replace(job, seeds=seeds)
     with open_ledger(workspace.settings) as ledger, ledger.transaction():
+        if (why := forbidden(ledger, workspace, plan, job.brand)) is not None:
+            return Published(job.target.name, job.brand, None, stopped=why)
         lately = shown_lately(ledger, plan.order.as_of, workspace.settings.exposure)
         rows = planned.map(lambda found: checked(workspace, plan, found, look, lately))
         count, barred = _barred(ledger, workspace, plan, rows, look.at)

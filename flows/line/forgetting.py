@@ -20,6 +20,7 @@ from flows.durable import private_folder, sync_folder, write_bytes
 from flows.errors import DataError, SourceError, UsageError
 from flows.incoming import read_incoming
 from flows.keys import Key, load_keys
+from flows.ledger.approvals import carry_over, is_sealed, seal_plan
 from flows.ledger.consent import drain
 from flows.ledger.erasure import bury, erase
 from flows.ledger.lock import run_lock
@@ -213,7 +214,8 @@ def _forget_in_plan(settings: Settings, folder: Path, people: pl.DataFrame) -> i
 
 def _rewritten(settings: Settings, folder: Path, plan: Plan, people: pl.DataFrame) -> int:
     """Write a plan's files anew without some people. It can be delivered still, less them, where it could be before."""
-    files, gone, before = dict(plan.files), 0, plan_digest(folder)
+    files, gone, before, keys = dict(plan.files), 0, plan_digest(folder), load_keys(settings.key_file)
+    is_as_made = is_sealed(folder, keys)
     for path in sorted(folder.rglob("*.parquet")):
         rows = pl.read_parquet(path)
         kept = _without(rows, people)
@@ -225,8 +227,12 @@ def _rewritten(settings: Settings, folder: Path, plan: Plan, people: pl.DataFram
                 files[name] = sha256(path)
     if gone:
         save_plan(folder, plan.model_copy(update={"files": files}))
+        if is_as_made:  # one that somebody has changed stays refused
+            seal_plan(folder, keys[0])
         with open_ledger(settings) as ledger:
             note_rewritten(ledger, before, plan_digest(folder))
+            with ledger.transaction():
+                carry_over(ledger, keys, before, plan_digest(folder))
     return gone
 
 

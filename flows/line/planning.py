@@ -7,6 +7,7 @@ import json
 import secrets
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -30,6 +31,7 @@ from flows.line.remembering import recent_exposure, recent_history, recent_messa
 from flows.line.rolling import few_of, look_for_news, note_due
 from flows.line.rotating import follow_key
 from flows.line.seeding import open_seeds, seed_key
+from flows.line.signing import unsigned_now
 from flows.line.sources import (
     Heard,
     Source,
@@ -142,6 +144,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         overdue=tuple(product.name for product in overdue),
         reviews={product.name: product.review_by for product in workspace.due_soon(moment.as_of)},
         paused={name: pause.why for name, pause in workspace.pauses.items()},
+        unsigned=unsigned_now(workspace),
         stopped={each.of: each.said for each in stopped(settings, "everything", "brand", "country")},
         tests_kept=kept(workspace),
         holdouts=found_holdouts(workspace, moment.as_of, is_whole=not request.customers),
@@ -199,7 +202,7 @@ def plan_part(workspace: Workspace, run_id: str, part: int, apart: str | None = 
     folder = plan_folder(settings, run_id)
     order, to = read_order(settings, run_id), private_folder(folder_apart(folder, apart))
     check_current(workspace, order)
-    workspace = workspace.holding_out(order.holdouts)
+    workspace = replace(workspace.holding_out(order.holdouts), unsigned=order.unsigned)
     key, scope = load_key(settings.key_file), Scope(part, order.parts, order.customers or None)
     said = Heard(order.drain, *(pl.read_parquet(folder / SAID_FOLDER / f"{name}.parquet") for name in _SAID))
     history, messages = (pl.read_parquet(folder / f"{name}.parquet") for name in ("history", "heard"))

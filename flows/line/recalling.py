@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.keys import Key
+    from flows.ledger.store import Ledger
     from flows.plan import Plan
     from flows.settings import Settings
     from flows.workspace import Workspace
@@ -294,10 +295,10 @@ class _Recalls:
         """As `Contents.is_current`."""
         return True
 
-    def forbidden(self) -> None:
+    def forbidden(self, _ledger: Ledger) -> None:
         """As `Contents.forbidden`: what is called back is, whatever is stopped."""
 
-    def fallen(self) -> pl.DataFrame:
+    def fallen(self, _ledger: Ledger) -> pl.DataFrame:
         """As `Contents.fallen`."""
         return FALLEN.to_frame()
 

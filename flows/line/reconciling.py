@@ -61,8 +61,9 @@ def publish_state(job: Job, look: Look) -> Published:
         StateError: the published membership is missing from the state folder.
         OutboxError: the disk is full.
     """
-    if (why := forbidden(job.workspace.settings, job.brand)) is not None:
-        return Published(job.target.name, job.brand, None, stopped=why)
+    with open_ledger(job.workspace.settings) as ledger:
+        if (why := forbidden(ledger, job.workspace, job.plan, job.brand)) is not None:
+            return Published(job.target.name, job.brand, None, stopped=why)
     published = scan_published(job.workspace.settings, job.target, job.brand)
     bounds = by_customer(published, job.scan(), job.left_out())
     with shelf(job.workspace.settings, len(bounds)) as kept:

@@ -18,6 +18,7 @@ from flows.channels.cutting import too_long
 from flows.clock import present
 from flows.durable import private_folder, sync_files, sync_folder, write_bytes
 from flows.keys import Key, load_key
+from flows.ledger.approvals import seal_plan
 from flows.line import rolling
 from flows.line.counting import Counts, missed
 from flows.line.crowding import crowds
@@ -144,6 +145,7 @@ def _complete(workspace: Workspace, folder: Path, order: Order) -> Plan:
     plan = plan.model_copy(update={"prices": met.prices, "untold": remember(settings, order, folder)})
     _sync(folder, plan)
     save_plan(folder, plan)
+    seal_plan(folder, load_key(settings.key_file))
     if order.corrects is None and not order.is_rolling:  # such a run has not seen everybody
         keep_first_look(workspace, order)
     for passing in _PASSING:  # last, so that a settling that failed half-way can be repeated

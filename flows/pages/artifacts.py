@@ -19,6 +19,7 @@ from flows.pages.sentences import (
     tests_kept,
     to_seeds,
     without_facts,
+    words_unsigned,
 )
 from flows.reasons import CODES, MEANING
 
@@ -44,6 +45,7 @@ def plan_page(plan: Plan, *, workspace: str) -> str:
         *(f"**{name} is left out**: its review date has passed." for name in order.overdue),
         *(f"**{name} is paused**: {why}." for name, why in order.paused.items()),
         *(f"**{what} is stopped** {said}." for what, said in order.stopped.items()),
+        *words_unsigned(order),
         *reviews_due(order),
         *tests_kept(order),
         *charts,

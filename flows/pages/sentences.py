@@ -63,6 +63,7 @@ def to_look_at(order: Order) -> Iterator[str]:
         yield f"{product} speaks until {day} and no longer: its review date"
     yield from (f"{product} is left out, since it is paused: {why}" for product, why in order.paused.items())
     yield from (f"{name} is stopped {said}" for name, said in order.stopped.items())
+    yield from words_unsigned(order)
     for name, shares in order.tests_kept.items():
         yield f"{name}: a test goes on though other shares are set: {shares}"
 
@@ -70,6 +71,15 @@ def to_look_at(order: Order) -> Iterator[str]:
 def stops_told(order: Order) -> list[str]:
     """What is stopped, since when, and why."""
     return [f"{what} is stopped {said}: see justenough go --help" for what, said in order.stopped.items()]
+
+
+def words_unsigned(order: Order) -> list[str]:
+    """What products do not say, since somebody has to sign it first."""
+    return [
+        f"{product} says nothing in {language}, since {who}: see justenough approve --help"
+        for product, languages in order.unsigned.items()
+        for language, who in languages.items()
+    ]
 
 
 def tests_kept(order: Order) -> list[str]:

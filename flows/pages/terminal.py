@@ -20,6 +20,7 @@ from flows.pages.sentences import (
     tests_kept,
     to_seeds,
     without_facts,
+    words_unsigned,
 )
 from flows.reasons import CODES, MEANING
 
@@ -83,7 +84,7 @@ def _counted(settled: Plan) -> RenderableType:
     tests = [Text(line, style="yellow") for line in tests_kept(order)]
     said = (*due, *tests, *read, *audiences, *full, *priced, *waiting, *fewer, *bare, *seeds, *lists)
     silent = [*map(_overdue, order.overdue), *(_paused(*pause) for pause in order.paused.items())]
-    silent += [Text(line, style="red") for line in stops_told(order)]
+    silent += [Text(line, style="red") for line in (*stops_told(order), *words_unsigned(order))]
     return Group(title, *silent, people, wanted, *said)
 
 

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def spoken(
-    scored: pl.DataFrame, product: Product, files: Collection[WordsKey], default_locale: str, as_of: date
+    scored: pl.DataFrame,
+    product: Product,
+    files: Collection[WordsKey],
+    default_locale: str,
+    as_of: date,
+    silent: Collection[str] = (),
 ) -> pl.DataFrame:
     """The candidates of one product, LOCALE_MISMATCH where nothing else bars and it does not speak their language.
 
@@ -27,8 +32,9 @@ def spoken(
         files: the product's words.
         default_locale: the language of words without a locale.
         as_of: the date of the run.
+        silent: languages whose words somebody has to sign first.
     """
     locales = scored["locale"].unique()
-    strange = [locale for locale in locales if not speaks(product, files, locale, default_locale, as_of)]
+    strange = [locale for locale in locales if not speaks(product, files, locale, default_locale, as_of, silent)]
     is_strange = pl.col("locale").is_in(strange, nulls_equal=True)
     return scored.with_columns(reason=pl.coalesce("reason", pl.when(is_strange).then(pl.lit("LOCALE_MISMATCH"))))

@@ -198,6 +198,21 @@ CREATE TABLE IF NOT EXISTS proposal (
     ended_at TIMESTAMP
 );
 
+-- Who has let what leave, and what was delivered before; append-only. `mac` is made of all of a row under the workspace's key: a row
+-- that was written, or changed, by hand counts as nothing.
+CREATE TABLE IF NOT EXISTS approval (
+    kind VARCHAR NOT NULL,                  -- plan, words; what the program notes itself: delivered (a version), reached (people)
+    subject VARCHAR NOT NULL,               -- the run, or the product
+    digest VARCHAR NOT NULL,                -- of plan.json, of the words, or of all inputs of the product
+    people_count BIGINT,                    -- of a plan
+    locale VARCHAR,                         -- of words
+    role VARCHAR,                           -- in which they were signed: legal, brand, …
+    approver VARCHAR,                       -- who; null where nobody was asked
+    parts VARCHAR,                          -- JSON: what words are made of -> its digest
+    approved_at TIMESTAMP NOT NULL,
+    mac VARCHAR NOT NULL
+);
+
 -- People who asked to be forgotten: enough to never speak to them again.
 CREATE TABLE IF NOT EXISTS tombstone (person_key VARCHAR NOT NULL, key_id VARCHAR NOT NULL, erased_at TIMESTAMP NOT NULL);
 

@@ -11,6 +11,7 @@ from tests.house.tree import ROOT, Module, modules, write
 LEVELS = [
     {"errors"},
     {
+        "approval",
         "clock",
         "contained",
         "digests",
@@ -65,6 +66,7 @@ LEVELS = [
         "retain",
         "answering",
         "app",
+        "approving",
         "more",
         "results",
         "reading",

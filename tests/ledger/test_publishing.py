@@ -83,10 +83,10 @@ class Made:
     def is_current(self):
         return self.current
 
-    def forbidden(self):
+    def forbidden(self, _ledger):
         return None
 
-    def fallen(self):
+    def fallen(self, _ledger):
         return pl.DataFrame(schema={"message_id": pl.String, "reason": pl.String})
 
     def leave_out(self, barred):

@@ -84,10 +84,10 @@ class Rows:
     def is_current(self) -> bool:
         return True
 
-    def forbidden(self) -> None:
+    def forbidden(self, _ledger: object) -> None:
         return None
 
-    def fallen(self) -> pl.DataFrame:
+    def fallen(self, _ledger: object) -> pl.DataFrame:
         return pl.DataFrame(schema={"message_id": pl.String, "reason": pl.String})
 
     def leave_out(self, barred: pl.Series) -> int:

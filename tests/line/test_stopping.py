@@ -164,6 +164,7 @@ def test_of_a_brand_that_is_stopped_nothing_is_claimed_and_the_others_go_on(tmp_
     assert done.plan.order.stopped == {"brand south": f"since 2026-11-22 09:00 UTC: {WHY}"}
     assert {seen.manifest["brand"] for seen in tiny.batches()} == {"north"}
     assert tiny.history("SELECT DISTINCT brand FROM claim") == [("north",)]
+    assert tiny.history("SELECT DISTINCT brand FROM batch") == [("north",)]
     assert done.delivered.stopped == (f"brand south is stopped since 2026-11-22 09:00 UTC: {WHY}",)
     assert done.delivered.is_waiting
     again = tiny.run(at=day(0))  # it waits on, and nobody is decided for twice
@@ -274,6 +275,7 @@ def test_a_stop_keeps_its_first_reason_and_ends_when_somebody_says_so(tmp_path):
         go(settings, "country", "DE")
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_as_it_was_written_stops_everything(planned):
     tiny, plan = planned
     stops(tiny, "brand", "north")
