@@ -396,7 +396,7 @@ NOT_ANY_MORE = f"{HELD_SINCE}, until the next delivery takes them away."
         (
             {"reason": "EXCLUDED"},
             [
-                f"{NOT_LEFT_OUT}: a query in sql/exclusions/ names the person (EXCLUDED).",
+                f"{NOT_LEFT_OUT}: a query in sql/exclusions/ names the person, or their country is stopped (EXCLUDED).",
                 NOT_ANY_MORE,
             ],
         ),
