@@ -15,9 +15,11 @@ from flows.pages.sentences import (
     left_out,
     reviews_due,
     rolled,
+    stops_told,
     tests_kept,
     to_seeds,
     without_facts,
+    words_unsigned,
 )
 from flows.reasons import CODES, MEANING
 
@@ -66,6 +68,7 @@ def _about(found: Overview, published: Sequence[Published]) -> Iterator[Html]:
     yield element("p", f"Plan {order.run_id}, good until {plan.expires_at:%Y-%m-%d %H:%M} UTC.")
     bad = [f"{name} is left out: its review date has passed." for name in order.overdue]
     bad += [f"{name} is paused: {why}." for name, why in order.paused.items()]
+    bad += [*stops_told(order), *words_unsigned(order)]
     yield from (element("p", line, class_="bad") for line in (*bad, *reviews_due(order)))
     yield from (element("p", line) for line in (*tests_kept(order), *_notes(plan)))
     if published:

@@ -36,6 +36,7 @@ def test_who_may_be_told_has_an_address_and_an_id_that_is_the_same_on_every_day(
             "product": "exclude:buyers",
             "person_key": pl.select(person).item(),
             "message_id": pl.select(whose).item(),
+            "country": "DE",
             "target": "google_customer_match",
             "channel": "ads",
             "address": "c1@example.com",

@@ -14,8 +14,10 @@ from flows.errors import DoubtError, SettingError, StateError, TransportError
 from flows.ledger import carriage
 from flows.ledger.store import open_ledger
 from flows.line.request import Carried
+from flows.settings import load_settings
+from flows.stops import go, stop
 from flows.transports import Parcel, open_way
-from tests.tiny import clock, day, make
+from tests.tiny import MORNING, clock, day, make
 from tests.transports.servers import SFTP_SERVER, free_port, proxy, sha256, sshd
 from tests.transports.shops import MAIL, WEB, later, sent, states, torn, watched, ways
 
@@ -53,6 +55,18 @@ def test_where_nobody_answers_a_batch_waits_in_the_outbox_and_the_run_says_so(wa
     assert outcome.delivered.is_waiting
     assert published.folder.is_dir()
     assert states(tiny) == {BATCH: "waiting"}
+
+
+@pytest.mark.slow
+def test_what_is_stopped_is_not_carried_before_it_may_go(waiting, sftp_end):
+    ways(waiting, **{MAIL: sftp_end.settings()})
+    settings = load_settings(waiting.folder)
+    stop(settings, "brand", "north", "wrong prices", MORNING)
+    assert later(waiting)[BATCH] == ("waiting", "brand north is stopped since 2026-11-22 09:00 UTC: wrong prices")
+    assert sftp_end.list() == {}
+    go(settings, "brand", "north")
+    assert later(waiting)[BATCH][0] == "carried"
+    assert sftp_end.list() == sent(waiting)
 
 
 def test_the_next_run_carries_it_whole_and_once(waiting, end):
