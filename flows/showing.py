@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from flows.pages import previews, product_html, run_html
     from flows.plan import Plan
     from flows.settings import Settings
+    from flows.transports import smtp as smtp_way
     from flows.workspace import Workspace
 else:
     durable, line, lock = later("flows.durable"), later("flows.line"), later("flows.ledger.lock")
+    smtp_way = later("flows.transports.smtp")
     previews, product_html, run_html = (
         later(f"flows.pages.{page}") for page in ("previews", "product_html", "run_html")
     )
@@ -78,6 +80,50 @@ def preview(  # noqa: PLR0913  (a message has so many sides)
     say(told, lambda: Group(previews.previewed(found), Text(f"\nAs a page: {page}")), as_json=common.json)
     if browse and not common.json and _is_looked_at():
         webbrowser.open(page.as_uri())
+    return 0
+
+
+@app.command(name="send-test")
+def send_test(  # noqa: PLR0913  (a message has so many sides)
+    product: str,
+    *,
+    to: str,
+    customer: str | None = None,
+    locale: str | None = None,
+    variant: str | None = None,
+    brand: str | None = None,
+    smtp: str | None = None,
+    common: Common = HERE,
+) -> int:
+    """Send a product's mail to yourself: as a file that a mail program opens, or by a mail server.
+
+    It is whole as it would be sent, but for its subject, which begins with [Test], and its links to unsubscribe, which are
+    nobody's. Nothing is claimed or counted. An address that is suppressed, or has said stop, gets none.
+
+    Examples:
+        justenough send-test care_guide --to crm@example.com
+        justenough send-test care_guide --to crm@example.com --locale de --smtp localhost:1025
+
+    Args:
+        product: its name.
+        to: an address of your own.
+        customer: with what this customer is told by the latest plan; default: the segment's examples.
+        locale: the words as somebody of this locale gets them.
+        variant: this variant; default: the first.
+        brand: as this brand says it; default: the product's first.
+        smtp: host:port of a mail server that takes it; encrypted where the server offers it. Default: write a file.
+        common: where, and in which form to answer.
+    """
+    workspace = common.loaded()
+    asked = line.Asked((), (locale,) if locale else (), (variant,) if variant else (), brand)
+    mail = line.mail_to(workspace, product, to, asked, customer)
+    if smtp is not None:
+        smtp_way.hand_over(smtp, mail.sender, mail.to, mail.content)
+        say({"server": smtp}, lambda: f"Handed to {smtp}.", as_json=common.json)
+        return 0
+    file = workspace.settings.folder("pages", f"{product}-test.eml").absolute()
+    durable.write_bytes(file, mail.content)
+    say({"file": str(file)}, lambda: Text(f"{file} is the mail, to be opened or sent as it is."), as_json=common.json)
     return 0
 
 

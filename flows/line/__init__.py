@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flows.line.linking import read_link as read_link
     from flows.line.linking import write_link_keys as write_link_keys
     from flows.line.listing import reconcile_list as reconcile_list
+    from flows.line.mailing import mail_to as mail_to
     from flows.line.meeting import meet as meet
     from flows.line.planning import begin as begin
     from flows.line.planning import plan_part as plan_part
@@ -92,6 +93,7 @@ _HOMES = {
     "learning": ("hear", "hear_waiting", "learn"),
     "linking": ("read_link", "write_link_keys"),
     "listing": ("reconcile_list",),
+    "mailing": ("mail_to",),
     "meeting": ("meet",),
     "planning": ("begin", "plan_part", "take"),
     "previewing": ("Asked", "preview", "preview_for", "previews"),

@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.channels import CHANNELS
 from flows.errors import UsageError, nearest
+from flows.facts import highest_level
 from flows.keys import Key
 from flows.line.explaining import Explanation, explain
 from flows.line.planned import read_creatives, scan_deliveries
@@ -144,6 +145,23 @@ def previews(workspace: Workspace, name: str, asked: Asked = Asked()) -> list[Pr
     """As `preview`, of each brand that speaks for the product, unless one is asked for. Raises as `preview`."""
     brands = [asked.brand] if asked.brand else _product(workspace, name).brands
     return [preview(workspace, name, replace(asked, brand=brand)) for brand in brands]
+
+
+def example(workspace: Workspace, name: str, asked: Asked) -> dict[str, Any]:
+    """A delivery of the first words that are asked for, with an example of all that they may show, as routing hands it on.
+
+    Raises:
+        UsageError: as `preview`.
+    """
+    product = _product(workspace, name)
+    _check(asked, product)
+    key, variants = next(iter(_files(workspace, product, asked).items()))
+    most = highest_level(product, product.because)
+    rows = (row for _, row in _examples(workspace, product, asked.brand or product.brands[0], [key]))
+    fullest = max(
+        (row for row in rows if {*row["facts"]} <= {*product.dimensions[:most]}), key=lambda r: len(r["facts"])
+    )
+    return {**fullest, "variant": next(iter(variants), None), "level": most}
 
 
 def preview_for(workspace: Workspace, name: str, customer_id: str, asked: Asked = Asked()) -> Preview:

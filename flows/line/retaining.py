@@ -91,7 +91,7 @@ def retain(workspace: Workspace) -> Retained:
             addresses=_drop_addresses(settings, now),
             notes=drop_notes(settings, now - settings.retention.plans),
             told=_drop_old(told_files(settings), now - settings.retention.plans),
-            pages=_drop_old(settings.folder("pages").glob("*.html"), now - settings.retention.plans),
+            pages=_drop_old(settings.folder("pages").glob("*"), now - settings.retention.plans),
         )
 
 

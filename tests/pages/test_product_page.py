@@ -94,6 +94,23 @@ def test_each_part_says_what_would_be_sent_and_each_fact_is_set_off_where_it_sta
             assert marks == expected
     whole = [article for article in articles if article.attributes["data-shown"] == "last_order name"]
     assert NASTY in whole[0].parts["subject"]
+    assert {(facts, text) for _, facts, text in whole[0].marks} == {("last_order", NASTY), ("name", "Ann")}
+
+
+def test_a_value_that_words_have_set_first_shows_the_fact_that_it_comes_from(tiny, tmp_path):
+    other = tiny.copy(tmp_path / "set")
+    words = """{% block headline %}Care{% endblock %}
+{% block body %}{% if item %}{% set what = item %}{% else %}{% set what = first_name or 'kit' %}{% endif %}{% set it = what %}\
+Your {{ it }}{% if first_name %}, {{ first_name }}{% endif %}.{% endblock %}"""
+    (other.folder / "templates/care/web.j2").write_text(words, "utf-8")
+    page = product_html(
+        line.previews(other.load(), "care", line.Asked(("web",), ("en",), brand="north")), workspace="x"
+    )
+    marks = [[(facts, text) for _, facts, text in article.marks] for article in Shown(page).articles]
+    assert marks[0] == []
+    assert marks[1] == [("last_order", NASTY)]
+    assert marks[2] == [("name", "Ann"), ("name", "Ann")]
+    assert marks[3] == [("last_order, name", NASTY), ("name", "Ann")]  # by way of a name, as far as the words can tell
 
 
 def test_for_each_choice_there_is_one_message_of_each_channel(page):
