@@ -76,9 +76,7 @@ def respond(*file: Path, common: Common = HERE) -> int:
     """
     workspace = common.loaded()
     done = with_progress(
-        lambda progress: (
-            line.respond(workspace, file, progress) if file else line.respond_waiting(workspace, progress=progress)
-        )
+        lambda progress: line.respond(workspace, file, progress) if file else line.respond_waiting(workspace, progress)
     )
     say(done, lambda: responses.answered(done, workspace.settings.outbox), as_json=common.json)
     return 0 if done.is_whole else EXIT_WAITING

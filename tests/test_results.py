@@ -14,7 +14,10 @@ from prefect.utilities.callables import parameter_schema
 
 from flows import cli
 from flows.learn import learn
+from flows.respond import respond
 from tests.house.tree import ROOT
+from tests.line.happened import as_csv as events
+from tests.line.happened import event
 from tests.line.test_sample import sample
 from tests.line.told import Told, as_ndjson, at, row
 from tests.test_personalise import _deployments
@@ -135,6 +138,48 @@ def test_the_flow_learn_takes_a_workspace_and_nothing_that_could_name_anybody():
     found = _deployments()["nightly-outcomes"]
     assert (found["entrypoint"], found["parameters"]) == ("flows.learn.learn", {"workspace": "."})
     assert found["schedules"][0]["cron"] == "15 4 * * *"
+
+
+@pytest.mark.slow
+def test_respond_says_in_counts_what_was_answered_and_what_came_of_it(say):
+    file = say.told.file(
+        events(
+            [
+                event("e1", "c05"),
+                event("e2", "c99"),
+                event("e3", "c05", happened_at=at("23:00:00").replace("22T", "24T")),
+            ]
+        ),
+        "e.csv",
+    )
+    code, text = say("respond", file)
+    assert code == 3
+    counts = {line.rpartition("  ")[0].strip(): line.rpartition(" ")[2] for line in text.splitlines()}
+    assert [
+        counts[name] for name in ("answered", "of customers whom the warehouse does not have: nothing is kept")
+    ] == ["1", "1"]
+    assert "e.csv:4: its happened_at lies ahead." in text
+    assert "It is about one customer alone; the crowds and prices are those of plan 2026" in text
+    assert "c05" not in text
+    code, text = say("respond", file, "--json")
+    found = json.loads(text)
+    assert (code, found["repeated"], found["plan"], found["refused"]) == (3, 1, None, [])
+
+
+def test_respond_without_anything_that_waits_has_nothing_to_answer(say):
+    code, text = say("respond")
+    assert (code, text.split()) == (0, ["Events", "how", "many", "answered", "0"])
+
+
+def test_the_flow_respond_takes_a_workspace_and_nothing_that_could_name_anybody():
+    assert set(parameter_schema(respond).properties) == {"workspace"}
+    found = _deployments()["events"]
+    assert (found["entrypoint"], found["parameters"]) == ("flows.respond.respond", {"workspace": "."})
+    assert found["schedules"] == [{"interval": 60, "slug": "every-minute"}]
+    assert found["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
+    [trigger] = found["triggers"]
+    assert trigger["expect"] == ["justenough.events.arrived"]
+    assert "parameters" not in trigger  # nothing of an event goes along
 
 
 @pytest.mark.slow

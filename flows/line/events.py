@@ -9,7 +9,6 @@ import polars as pl
 from flows.channels import CHANNELS
 from flows.clock import present
 from flows.durable import private_folder, sync_folder
-from flows.errors import UsageError
 from flows.firsts import CAME_BY, PLACES
 from flows.incoming import Shape
 from flows.line.reports import CLOCKS_DIFFER, instant, read_report
@@ -47,20 +46,10 @@ def read_events_told(files: Sequence[Path]) -> list[Report]:
     return [read_report(path, SHAPE, "events") for path in dict.fromkeys(files)]
 
 
-def waiting(settings: Settings, name: str | None = None) -> list[Path]:
-    """The files of the inbox, the oldest names first, or the one of a name. What begins with a dot is still being written.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
+def waiting(settings: Settings) -> list[Path]:
+    """The files of the inbox, the oldest names first. What begins with a dot is still being written."""
     inbox = settings.folder(*INBOX)
-    files = sorted(path for path in inbox.glob("[!.]*") if path.name != REFUSED and not path.name.endswith(MANIFEST))
-    if name is None:
-        return files
-    chosen = [path for path in files if path.name == name]
-    if not chosen:
-        raise UsageError(f"{'/'.join(INBOX)}/{name}", "there is no such file", "name a file of this folder, or none")
-    return chosen
+    return sorted(path for path in inbox.glob("[!.]*") if path.name != REFUSED and not path.name.endswith(MANIFEST))
 
 
 def put_aside(settings: Settings, report: Report) -> None:

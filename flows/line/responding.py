@@ -107,20 +107,13 @@ def respond(workspace: Workspace, files: Sequence[Path], progress: Progress = si
         return _respond(workspace, found, progress)[0]
 
 
-def respond_waiting(workspace: Workspace, name: str | None = None, progress: Progress = silent) -> Answered:
+def respond_waiting(workspace: Workspace, progress: Progress = silent) -> Answered:
     """Answer what waits in the inbox, all of it in one run; a file goes when that is done.
 
-    One that somebody has to look at is put into `refused/` beside it, and so is told of once.
-
-    Args:
-        workspace: whose.
-        name: of the only file to look at; None is all of them.
-        progress: is told of each step.
-
-    Raises:
-        UsageError: there is no such file. JustEnoughError: as `respond`.
+    One that somebody has to look at is put into `refused/` beside it, and so is told of once. Raises as `respond`, but for files
+    that are refused.
     """
-    paths = events.waiting(workspace.settings, name)
+    paths = events.waiting(workspace.settings)
     if not paths:
         return Answered()
     found = events.read_events_told(paths)

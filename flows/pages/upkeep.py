@@ -108,8 +108,8 @@ def _notes(done: Forgotten) -> list[tuple[str, bool]]:
     step = "may hold them: decide about it with justenough recover, then repeat this"
     notes += [(f"{batch} is on hold and {step}.", True) for batch in done.on_hold]
     if done.untold:
-        step = "may name them: take them in with justenough learn, or remove them"
-        notes.append((f"{_some(done.untold, 'file', 'files')} in inbox/outcomes/ {step}.", True))
+        step = "may name them: take them in with justenough learn or respond, or remove them"
+        notes.append((f"{_some(done.untold, 'file', 'files')} in inbox/outcomes/ or inbox/events/ {step}.", True))
     notes += [(f"inbox/forget/{name} is no file of text, and was left.", True) for name in done.refused]
     return notes
 

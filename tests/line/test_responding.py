@@ -9,7 +9,7 @@ import pytest
 
 from flows import line
 from flows.answering import plain
-from flows.errors import DataError, LockedError, PlanError, SourceError, UsageError
+from flows.errors import DataError, LockedError, PlanError, SourceError
 from flows.ledger.lock import run_lock
 from flows.plan import plan_folder, read_plan
 from tests.line.happened import Happened, as_ndjson, event
@@ -216,8 +216,6 @@ def test_files_that_are_not_there_or_not_to_be_read_are_refused(happened, tmp_pa
         line.respond(workspace, [tmp_path / "no.csv"])
     with pytest.raises(DataError):
         line.respond(workspace, [strange])
-    with pytest.raises(UsageError, match=r"inbox/events/no\.csv: there is no such file"):
-        line.respond_waiting(workspace, "no.csv")
 
 
 @pytest.mark.bad_input(99)
