@@ -18,11 +18,12 @@ from flows.ledger.lock import run_lock
 from flows.line.explaining import latest_plan
 from flows.line.planned import read_creatives, scan_leaving
 from flows.line.previewing import NOBODY, Asked, example
-from flows.line.seeding import SEED_LANE, addresses, open_seeds
+from flows.line.seeding import addresses, open_seeds
 from flows.line.sources import Source, bars_of_deliveries, database, hear, read_shared
 from flows.line.watching import LOOKED_AT
 from flows.plan import plan_folder
 from flows.schemas import INSTANT, ROUTED
+from flows.seeds import SEED_LANE
 from flows.stages.delivery import shaped
 from flows.stages.message import worded
 from flows.warehouse.scope import Scope
