@@ -10,13 +10,12 @@ from flows.keys import load_keys
 from flows.ledger.approvals import Approval, note
 from flows.ledger.runs import run_state
 from flows.ledger.store import open_ledger
-from flows.line.permitting import asked, refuse_changed
+from flows.line.permitting import Asked, asked, refuse_changed
 from flows.line.planned import check_current
 from flows.line.signing import digest_of_words, languages, parts_of_words, unsigned
 from flows.plan import check_deliverable, plan_digest, plan_folder, read_plan
 
 if TYPE_CHECKING:
-    from flows.line.permitting import Asked
     from flows.plan import Plan
     from flows.workspace import Workspace
 
@@ -60,7 +59,9 @@ class Signed:
 
 
 def asked_of(workspace: Workspace, plan: Plan) -> Asked:
-    """Which approvals a plan needs, and has."""
+    """Which approvals a plan needs, and has; the ledger is not opened where nobody is asked."""
+    if not workspace.settings.approval.most:
+        return Asked(0)
     with open_ledger(workspace.settings) as ledger:
         return asked(ledger, workspace, plan)
 
@@ -131,5 +132,5 @@ def sign(workspace: Workspace, name: str, language: str | None, role: str, appro
     with open_ledger(settings) as ledger:
         with ledger.transaction():
             note(ledger, keys[0], rows)
-        waiting = unsigned(ledger, workspace).get(name, {})
+        waiting = unsigned(ledger, workspace, also=name).get(name, {})
     return Signed(name, role, approver, tuple(chosen), waiting)

@@ -52,14 +52,21 @@ def digest_of_words(parts: Mapping[str, str]) -> str:
     return hashlib.sha256("\x1e".join(f"{name}\x1f{parts[name]}" for name in sorted(parts)).encode()).hexdigest()
 
 
-def unsigned(ledger: Ledger, workspace: Workspace) -> Unsigned:
-    """What live products do not say yet, since somebody has not signed it; nothing where nobody has to."""
+def unsigned(ledger: Ledger, workspace: Workspace, also: str | None = None) -> Unsigned:
+    """What live products do not say yet, since somebody has not signed it; nothing where nobody has to.
+
+    Args:
+        ledger: open.
+        workspace: gives products and words.
+        also: a product that is looked at though it may not be live yet.
+    """
     settings = workspace.settings
     roles, keys = settings.approval.wording, load_keys(settings.key_file)
     found: Unsigned = {}
-    for product in workspace.products.values() if roles else ():
-        signed = approvals(ledger, keys, "words", product.name) if product.status == "live" else []
-        for language in languages(workspace, product) if product.status == "live" else ():
+    asked = [product for product in workspace.products.values() if product.status == "live" or product.name == also]
+    for product in asked if roles else ():
+        signed = approvals(ledger, keys, "words", product.name)
+        for language in languages(workspace, product):
             parts = parts_of_words(workspace, product, language)
             mine = [row for row in signed if row.locale == language]
             good = {row.role for row in mine if row.digest == digest_of_words(parts) and _may(row, roles)}

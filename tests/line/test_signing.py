@@ -123,6 +123,15 @@ def test_who_may_not_sign_is_refused(tiny):
 
 
 @pytest.mark.slow
+def test_a_draft_is_signed_before_it_goes_live(tiny):
+    tiny.edit("templates/care/product.yaml", "status: live", "status: draft")
+    assert set(sign(tiny, "legal", LENA).waiting) == {"de", "en"}
+    assert sign(tiny, "brand", BO).waiting == {}
+    tiny.edit("templates/care/product.yaml", "status: draft", "status: live")
+    assert tiny.plan().order.unsigned == {}
+
+
+@pytest.mark.slow
 def test_signatures_that_are_written_by_hand_count_as_nothing(tiny):
     signed = sign(tiny, "brand", BO)
     assert signed.languages == ("de", "en")
