@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from typing import Annotated
@@ -50,6 +51,11 @@ SHARE_SHAPE: dict[str, list[object]] = {
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema(_DURATION_SHAPE)]
 Share = Annotated[float, BeforeValidator(_share), WithJsonSchema(SHARE_SHAPE)]
+
+
+def whole_days(time: timedelta) -> timedelta:
+    """Up to the next whole day, since a repetition is counted in dates."""
+    return timedelta(days=math.ceil(time / timedelta(days=1)))
 
 
 def spoken(duration: timedelta) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flows.schemas import HISTORY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     import polars as pl
@@ -15,24 +16,26 @@ if TYPE_CHECKING:
     from flows.ledger.store import Ledger
 
 
-def read_history(ledger: Ledger, since: date, today: date) -> pl.DataFrame:
+def read_history(ledger: Ledger, since: date, today: date, persons: Sequence[str] | None = None) -> pl.DataFrame:
     """Claims, and held-out wins, of `since` and later, and all that was decided `today`: `schemas.HISTORY`.
 
     Decisions of dates in the future count as well, so that a clock that is set back loosens nothing. A decision of today counts
     without a claim too, or a second run would decide anew for whom another customer of the same address got the message;
-    not so those of a run that was abandoned before all of it was delivered.
+    not so those of a run that was abandoned before all of it was delivered. With `persons` theirs alone, by their keys.
     """
+    named = _named(persons or ())
+    whose = f"AND {_among(named)}" if persons else ""
     rows = ledger.rows(
-        """
-        SELECT DISTINCT person_key, brand, product, message_type, subject_key, as_of FROM claim WHERE as_of >= $since
+        f"""
+        SELECT DISTINCT person_key, brand, product, message_type, subject_key, as_of FROM claim WHERE as_of >= $since {whose}
         UNION
         SELECT person_key, brand, product, message_type, subject_key, as_of FROM decision
-        WHERE as_of >= $since AND reason = 'HOLDOUT'
+        WHERE as_of >= $since AND reason = 'HOLDOUT' {whose}
         UNION
         SELECT person_key, brand, product, message_type, subject_key, d.as_of FROM decision d JOIN run USING (run_id)
-        WHERE d.as_of = $today AND state <> 'abandoned'
+        WHERE d.as_of = $today AND state <> 'abandoned' {whose}
         """,
-        {"since": since, "today": today},
+        {"since": since, "today": today, **named},
     )
     return rows.cast(HISTORY)
 
@@ -62,24 +65,26 @@ def last_counts(ledger: Ledger) -> dict[str, tuple[int, int]]:
     return {product: (row_count, open_count) for product, row_count, open_count in rows.iter_rows()}
 
 
-def messages_to(ledger: Ledger, person_key: str) -> pl.DataFrame:
-    """What one person was sent, and where they were held out, the latest first.
+def messages_to(ledger: Ledger, persons: Sequence[str]) -> pl.DataFrame:
+    """What one person was sent, and where they were held out, the latest first; under whichever of their keys it was noted.
 
     Returns:
         `as_of, product, brand, channel, message_type, product_version, batch_id, state`; what the receipt says: `level, facts,
         because, facts_at, sources` (lists of a dimension with its instant, or with its columns), `consent_key, words_sha256,
         consent_checked_at`. Of a held-out win only the first three, and `state` says so.
     """
+    named = _named(persons)
+    theirs = _among(named)
     return ledger.rows(
-        """
+        f"""
         WITH behind AS (
             SELECT sources_sha256, list(struct_pack(dimension, columns) ORDER BY dimension) AS sources FROM source GROUP BY ALL
         ),
         mine AS (
-            SELECT message_id, batch_id, as_of, product, brand, channel, message_type FROM claim WHERE person_key = $person
+            SELECT message_id, batch_id, as_of, product, brand, channel, message_type FROM claim WHERE {theirs}
             UNION  -- what is shown on the web or in ads is not claimed, nor is any more what failed
             SELECT d.message_id, d.batch_id, b.as_of, e.product, e.brand, b.channel, e.message_type
-            FROM decision e JOIN delivery d USING (decision_id) JOIN batch b USING (batch_id) WHERE e.person_key = $person
+            FROM decision e JOIN delivery d USING (decision_id) JOIN batch b USING (batch_id) WHERE e.{theirs}
         ),
         failed AS (
             SELECT message_id, batch_id, any_value(state) AS state FROM acknowledgement
@@ -93,8 +98,17 @@ def messages_to(ledger: Ledger, person_key: str) -> pl.DataFrame:
         LEFT JOIN receipt r USING (message_id, batch_id) LEFT JOIN behind s USING (sources_sha256)
         UNION ALL BY NAME
         SELECT as_of, product, brand, 'held out' AS state FROM decision
-        WHERE person_key = $person AND reason = 'HOLDOUT'
+        WHERE {theirs} AND reason = 'HOLDOUT'
         ORDER BY as_of DESC, product, channel
         """,
-        {"person": person_key},
+        named,
     )
+
+
+def _named(persons: Sequence[str]) -> dict[str, str]:
+    """Keys of a person by names of parameters: what a list holds is not looked for where rows are read, but after."""
+    return {f"person_{place}": key for place, key in enumerate(persons)}
+
+
+def _among(names: Iterable[str]) -> str:
+    return f"person_key IN ({', '.join(f'${name}' for name in names)})"

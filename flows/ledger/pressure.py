@@ -45,6 +45,24 @@ def heard_lately(ledger: Ledger, caps: Sequence[Cap], at: datetime) -> pl.DataFr
     return rows.cast(dict(HEARD))  # type: ignore[arg-type]
 
 
+def heard_by(ledger: Ledger, persons: Sequence[str], caps: Sequence[Cap], at: datetime) -> pl.DataFrame:
+    """`HEARD` of one person as far back as any cap looks, whichever of their keys it was noted under, under the first.
+
+    Args:
+        ledger: open.
+        persons: their keys, the one in use first.
+        caps: of the workspace.
+        at: UTC instant from which the caps look back.
+    """
+    if not caps:
+        return HEARD.to_frame()
+    rows = ledger.rows(
+        f"SELECT * FROM ({HEARD_SINCE}) WHERE person_key IN (SELECT unnest($persons))",
+        {"since": earliest(caps, at), "persons": list(persons)},
+    )
+    return rows.cast(dict(HEARD)).with_columns(person_key=pl.lit(persons[0]))  # type: ignore[arg-type]
+
+
 def claimed_since(ledger: Ledger, at: datetime) -> dict[tuple[str, str], int]:
     """Brand and channel -> how many marketing messages were claimed at an instant or later; what was released is gone."""
     rows = ledger.rows(

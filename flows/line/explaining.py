@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from flows.audience import CHANNEL, is_excluding, name_of
 from flows.clock import moment
+from flows.durations import whole_days
 from flows.errors import PlanError, UsageError
 from flows.firsts import CAME_BY, in_order
 from flows.keys import load_keys
@@ -20,18 +21,23 @@ from flows.ledger.runs import last_published
 from flows.ledger.store import open_ledger
 from flows.line.excluding import code, scan_left_out
 from flows.line.planned import scan_decisions, scan_deliveries
+from flows.line.planning import shared_of
+from flows.line.segments import segment_rows
 from flows.line.sources import Source, existing_database
+from flows.line.upcoming import DUE, HOME, Known, upcoming
 from flows.plan import plan_folder, read_order
 from flows.stages.claims import MEMBERS
-from flows.warehouse.queries import consent
+from flows.warehouse.queries import consent, customers
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from flows.ledger.store import Ledger
+    from flows.plan import Order
     from flows.product import Product
     from flows.settings import Settings
+    from flows.warehouse.sessions import Session
     from flows.workspace import Workspace
 
 Row = dict[str, Any]
@@ -51,7 +57,8 @@ class Explanation:
         products, targets: those that the plan delivers.
         candidates: per help that was considered: `schemas.DECISIONS` as a mapping, and what `_Telling` adds.
         elsewhere: the live products whose segments do not have this customer today.
-        deliveries: per wanted delivery: product, brand, subject, channel, target, facts, reason, detail.
+        deliveries: per wanted delivery: product, brand, subject, channel, target, facts, reason, detail; as of when each fact is
+            known (`facts_at`), when it may be sent (`not_before`, `not_after`), and `agreed`, as messages have it.
         messages: what the ledger has of the past: `history.messages_to`, with `agreed`: the consent event that a message
             relied on, as the warehouse has it: `happened_at, source, wording`; none where nothing was needed, or it is gone.
         left_out: of each audience that other campaigns leave out, and brand, where it names them or a platform has them in it:
@@ -60,6 +67,7 @@ class Explanation:
             told), `since_batch` (by which batch; null where an earlier version of the program did), `is_looked_at` (by the plan).
         not_left_out: the audiences that the plan looked at, and that do not have them.
         phrases: dimension -> what completes "they know …".
+        coming: per brand, what comes next: `upcoming.upcoming`.
     """
 
     customer_id: str
@@ -76,6 +84,7 @@ class Explanation:
     left_out: list[Row]
     not_left_out: list[str]
     phrases: Mapping[str, str]
+    coming: list[Row] = field(default_factory=list)
 
 
 def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -> Explanation:
@@ -91,23 +100,27 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
     folder, order = plan_folder(settings, run_id), read_order(settings, run_id)
     candidates = scan_decisions(folder).filter(pl.col("customer_id") == customer_id).collect().to_dicts()
     wanted = scan_deliveries(folder).filter(pl.col("customer_id") == customer_id)
-    deliveries = wanted.select(
-        "product", "brand", "subject_id", "channel", "target", "level", "facts", "reason", "detail", "valid_until"
-    ).collect()
-    persons = [pl.select(key.of(customer_id)).item() for key in load_keys(settings.key_file)]
+    keys = load_keys(settings.key_file)
+    agreed = keys[0].of(pl.col("consent_event"), only=pl.col("consent_event").is_not_null()).alias("consent_key")
+    deliveries = wanted.select(*_OF_DELIVERY, agreed).collect()
+    persons = [pl.select(key.of(customer_id)).item() for key in keys]
+    is_current = order.inputs_digest == workspace.inputs_digest
+    said, home, due = _asked(workspace, customer_id, order if is_current else None)
+    decided = {row["brand"] for row in candidates if row["message_type"] == "marketing" and row["reason"] in _WINNERS}
+    now = moment(None, settings.zone)
+    known = Known(persons, home, due, sorted(decided) if order.as_of >= now.as_of else ())
     with open_ledger(settings, read_only=True) as ledger:
-        messages = pl.concat(messages_to(ledger, person) for person in persons)
+        messages = messages_to(ledger, persons)
         held = _held(settings, ledger, persons)
-    said = _said(workspace, customer_id) if messages["consent_key"].count() else {}
+        coming = upcoming(workspace, ledger, known, now)
     looked_at = order.audiences if not order.customers or customer_id in order.customers else {}
     is_theirs = (pl.col("customer_id") == customer_id) | pl.col("person_key").is_in(persons)  # a stranger has no key
     named = scan_left_out(folder).filter(is_theirs).collect()
     left_out = _left_out(workspace, named, held, looked_at)
-    if not candidates and messages.is_empty() and not left_out:
+    if not candidates and messages.is_empty() and not left_out and due.is_empty():
         hint = "is the id right? Nobody is in a plan who is in no segment of a live product"
         raise UsageError("CUSTOMER", f"neither plan {run_id} nor the history has this customer", hint)
     past = pl.read_parquet(folder / "history.parquet").filter(pl.col("person_key").is_in(persons)).to_dicts()
-    is_current = order.inputs_digest == workspace.inputs_digest
     telling = _Telling(workspace.products if is_current else {}, settings.targets, order.as_of, candidates, past)
     considered = {row["product"] for row in candidates}
     return Explanation(
@@ -120,15 +133,23 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
         targets=order.targets,
         candidates=[telling.told(row) for row in candidates],
         elsewhere=[product.name for product in workspace.live(order.as_of) if product.name not in considered],
-        deliveries=deliveries.to_dicts(),
+        deliveries=_with_consent(deliveries, said),
         messages=_with_consent(messages, said),
         left_out=left_out,
         not_left_out=[name_of(key) for key in looked_at if key not in named["product"]],
         phrases={name: dimension.my for name, dimension in workspace.catalogue.dimensions.items()},
+        coming=coming,
     )
 
 
+_OF_DELIVERY = (
+    *("product", "brand", "subject_id", "channel", "target", "message_type", "level", "facts", "facts_at", "reason"),
+    *("detail", "valid_until", "not_before", "not_after"),
+)
+
+
 def _with_consent(messages: pl.DataFrame, said: Mapping[str, Row]) -> list[Row]:
+    """Messages with the consent that each relies on, as the warehouse has it."""
     return [{**row, "agreed": said.get(row["consent_key"])} for row in messages.to_dicts()]
 
 
@@ -164,18 +185,42 @@ def _of_audience(workspace: Workspace, row: Row, looked_at: Collection[str]) -> 
     }
 
 
-def _said(workspace: Workspace, customer_id: str) -> dict[str, Row]:
-    """What a customer has agreed to, by the key under which receipts refer to it; nothing where the warehouse is out of reach."""
+def _asked(
+    workspace: Workspace, customer_id: str, order: Order | None
+) -> tuple[dict[str, Row], pl.DataFrame, pl.DataFrame]:
+    """What the warehouse tells of a customer now; nothing where it is out of reach.
+
+    Args:
+        workspace: the workspace.
+        customer_id: whose.
+        order: of the plan, where the workspace is still as it was then: what is due is asked of its segments.
+
+    Returns:
+        What they have agreed to, by the key under which receipts refer to it; `upcoming.HOME`; `upcoming.DUE`.
+    """
     now = moment(None, workspace.settings.zone)
     path = existing_database(workspace.settings, now.as_of)
     if path is None:
-        return {}
-    source = Source(workspace, path, now, {})
+        return {}, HOME.to_frame(), DUE.to_frame()
+    source = Source(workspace, path, now, shared_of(workspace, order) if order else {})
+    is_theirs = pl.col("customer_id") == customer_id
     with source.open(Scope(customers=(customer_id,)), now.present) as session:
-        events = consent(session, workspace.queries, now).filter(pl.col("customer_id") == customer_id)
+        events = consent(session, workspace.queries, now).filter(is_theirs)
+        home = customers(session, workspace.queries, now).filter(is_theirs).select(HOME.names())
+        due = [_due(source, session, product) for product in workspace.live(now.as_of)] if order else []
     keys = load_keys(workspace.settings.key_file)
     keyed = pl.concat(events.with_columns(key=key.of(pl.col("event_id"))) for key in keys)
-    return {row["key"]: row for row in keyed.select("key", "happened_at", "source", "wording").to_dicts()}
+    said = {row["key"]: row for row in keyed.select("key", "happened_at", "source", "wording").to_dicts()}
+    return said, home, pl.concat([DUE.to_frame(), *due])
+
+
+def _due(source: Source, session: Session, product: Product) -> pl.DataFrame:
+    """`upcoming.DUE` of one product, where its segment tells."""
+    if not source.workspace.segments[product.segment].tells_when_due:
+        return DUE.to_frame()
+    rows = segment_rows(source, session, product.segment, few=True)
+    later = rows.filter(pl.col("brand").is_in(product.brands), pl.col("next_due_on") > source.moment.as_of)
+    return later.select(*(pl.lit(product.name).alias(name) if name == "product" else name for name in DUE))
 
 
 def latest_plan(settings: Settings) -> str:
@@ -226,7 +271,7 @@ class _Telling:
             "winner": self._winner(row) if row["reason"] == "OUTRANKED" else None,
             "service": self._service(row) if row["reason"] == "SILENCED_BY_SERVICE" else None,
             "had_on": had_on,
-            "due_on": had_on + _whole_days(product.once_every.every) if product and had_on else None,
+            "due_on": had_on + whole_days(product.once_every.every) if product and had_on else None,
             "spare": _spare(row, product, ways) if product and row["reason"] is None else [],
             "unserved": [way for way in product.channels.all if way not in ways] if product else None,
         }
@@ -257,12 +302,7 @@ class _Telling:
         about = ["product", "brand", *(["subject_key"] if product.once_every.per == "subject" else [])]
         had: list[date] = [past["as_of"] for past in self.past if all(past[name] == row[name] for name in about)]
         last = max(had, default=None)
-        return last if last and last + _whole_days(product.once_every.every) > self.as_of else None
-
-
-def _whole_days(time: timedelta) -> timedelta:
-    """Up to the next whole day, since a repetition is counted in dates."""
-    return timedelta(days=math.ceil(time / timedelta(days=1)))
+        return last if last and last + whole_days(product.once_every.every) > self.as_of else None
 
 
 def _term(term: Row, product: Product | None) -> Row:

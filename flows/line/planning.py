@@ -335,10 +335,14 @@ _SOURCES: dict[str, pl.DataType | type[pl.DataType]] = {
 
 def source_of(workspace: Workspace, order: Order) -> Source:
     """The warehouse of a run, with what `begin` has read of sql/shared/."""
-    files = sorted((plan_folder(workspace.settings, order.run_id) / "shared").glob("*.parquet"))
-    shared = {file.stem: pl.read_parquet(file) for file in files}
     path = database(workspace.settings, order.as_of)
-    return Source(workspace, path, order.moment, shared, narrow=order.is_rolling)
+    return Source(workspace, path, order.moment, shared_of(workspace, order), narrow=order.is_rolling)
+
+
+def shared_of(workspace: Workspace, order: Order) -> dict[str, pl.DataFrame]:
+    """What `begin` has read of sql/shared/, by table."""
+    files = sorted((plan_folder(workspace.settings, order.run_id) / "shared").glob("*.parquet"))
+    return {file.stem: pl.read_parquet(file) for file in files}
 
 
 def _seeds(settings: Settings, targets: Collection[str]) -> dict[str, int]:

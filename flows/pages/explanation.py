@@ -10,6 +10,7 @@ from rich.text import Text
 
 from flows.audience import HELD_OUT
 from flows.experiment import USUAL
+from flows.pages.upcoming import coming
 from flows.reasons import MEANING
 from flows.stops import STOP_OF
 
@@ -34,6 +35,7 @@ def explained(found: Explanation) -> RenderableType:
     if found.not_left_out:
         lines.append(f"Not in {listed(found.not_left_out)}, whom other ad campaigns leave out.")
     lines += changed(found)
+    lines += coming(found.coming)
     if found.messages:
         lines += ["Before:", *(f"  {line}" for row in found.messages for line in message(row, found))]
     return Group(title, *map(Text, lines))
@@ -45,7 +47,9 @@ def candidate(found: Explanation, row: Row) -> list[str]:
         return _got(found, row)
     first = f"{found.customer_id} does not get {_help(row)}: {WHY[row['reason']](row, found)} ({row['reason']})."
     comes_from_channels = any(way["reason"] == row["reason"] for way in row["closed"])
-    return [first, *(_not_by(way, row) for way in row["closed"] if comes_from_channels)]
+    too = {"OUTRANKED": ", too", "HOLDOUT": ""}.get(row["reason"])
+    fits = [] if too is None else [f"  It fits{too}: {_fit(row)}."]
+    return [first, *fits, *(_not_by(way, row) for way in row["closed"] if comes_from_channels)]
 
 
 def left_out(found: Explanation, row: Row) -> list[str]:
@@ -121,8 +125,36 @@ def _got(found: Explanation, row: Row) -> list[str]:
         first,
         *need,
         f"  It fits: {_fit(row)}.",
+        *_known(leaving, found),
+        *_allowed(leaving, found),
+        *_timed(leaving, found),
         *(_not_by(way, row) for way in (*row["closed"], *stopped)),
         *spare,
+    ]
+
+
+def _known(leaving: Sequence[Row], found: Explanation) -> list[str]:
+    """Each fact that is used, and since when it is known where the segment tells."""
+    at = {known["dimension"]: known["at"] for way in leaving for known in way.get("facts_at") or []}
+    facts = dict.fromkeys(fact for way in leaving for fact in way["facts"] if fact in at)
+    return [f"  It uses {_phrase(fact, found)}{_since(at[fact])}." for fact in facts]
+
+
+def _allowed(leaving: Sequence[Row], found: Explanation) -> list[str]:
+    """By which right each channel is used; one sentence for those that rely on the same."""
+    rights: dict[str, list[str]] = {}
+    for way in leaving:
+        if "consent_key" in way:
+            rights.setdefault(_right(way, found, "They agreed"), []).append(way["channel"])
+    return [f"  By {listed(channels)}: {right}" for right, channels in rights.items()]
+
+
+def _timed(leaving: Sequence[Row], found: Explanation) -> list[str]:
+    """When it may be sent, where that is not at any time until it is over: quiet hours come before or after."""
+    return [
+        f"  By {way['channel']} it may be sent from {_at(way['not_before'], found)} until {_at(way['not_after'], found)}."
+        for way in leaving
+        if way.get("not_after") and way["not_after"] < way["valid_until"]
     ]
 
 
@@ -322,8 +354,8 @@ def _from(columns: Sequence[str] | None) -> str:
     return f", from {', '.join(columns)}" if columns else ""
 
 
-def _right(row: Row, found: Explanation) -> str:
-    """By which right a message was sent."""
+def _right(row: Row, found: Explanation, agreed_to: str = "They had agreed") -> str:
+    """By which right a message was sent, or is to be."""
     if row["consent_key"] is None:
         return (
             "A service message, which needs no consent."
@@ -332,7 +364,7 @@ def _right(row: Row, found: Explanation) -> str:
         )
     agreed = row["agreed"]
     if agreed is None:
-        return "They had agreed to it; the consent that it relied on is not in the warehouse any more."
+        return f"{agreed_to} to it; the consent that it relied on is not in the warehouse any more."
     where = f" ({agreed['source']})" if agreed["source"] else ""
     wording = f", to “{agreed['wording']}”" if agreed["wording"] else ""
-    return f"They had agreed to it on {_at(agreed['happened_at'], found)}{where}{wording}."
+    return f"{agreed_to} to it on {_at(agreed['happened_at'], found)}{where}{wording}."

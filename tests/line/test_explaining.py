@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date
+from datetime import date, time, timedelta
 
 import pytest
 
 from flows import line
-from tests.tiny import day, make
+from flows.errors import UsageError
+from flows.keys import rotate_key
+from tests.tiny import MORNING, clock, day, make
+
+NOON = MORNING + timedelta(hours=3)
 
 TIPS = "relevance: {interest: {weight: 0.8}, since_at: {weight: 0.5, fades_in: 4 days}}"
 
@@ -167,3 +171,93 @@ def test_after_a_change_nothing_is_told_that_may_not_have_been_so(first, tmp_pat
 def test_the_live_products_whose_segments_do_not_have_the_customer_are_named(first):
     assert line.explain(first.load(), "c01").elsewhere == ["late"]
     assert line.explain(first.load(), "c07").elsewhere == []
+
+
+def next_of(tiny, customer, at):
+    """What comes next from `north`."""
+    with clock(at):
+        [row] = line.explain(tiny.load(), customer).coming
+    assert (row["brand"], row["time_zone"]) == ("north", "UTC")
+    return row
+
+
+def test_after_a_decision_the_next_is_of_the_next_day_and_the_same_help_of_its_own_turn(first):
+    row = next_of(first, "c01", NOON)
+    assert row["next_on"] == date(2026, 11, 23)
+    assert row["again"] == [
+        {"product": "care", "per": "person", "had_on": date(2026, 11, 22), "due_on": date(2026, 12, 22)}
+    ]
+    assert row["caps"] == [{"cap": "3 messages in 7 days", "had": 1, "most": 3, "until": None, "is_of_all": True}]
+    assert row["quiet"] == [{"channels": ["sms"], "then": "hold", "begins": time(20), "ends": time(8)}]
+    assert next_of(first, "c01", day(2))["next_on"] == day(2).date()
+
+
+@pytest.mark.slow
+def test_a_plan_that_is_not_delivered_yet_decides_the_day_and_who_gets_nothing_may_be_spoken_to(tiny, tmp_path):
+    planned = tiny.copy(tmp_path / "planned")
+    planned.plan()
+    assert next_of(planned, "c01", NOON)["next_on"] == date(2026, 11, 23)
+    assert next_of(planned, "c14", NOON)["next_on"] == date(2026, 11, 22)
+    assert next_of(planned, "c01", NOON)["again"] == []
+
+
+@pytest.mark.slow
+def test_where_a_cap_is_full_the_next_contact_is_when_it_has_room_again(tiny, tmp_path):
+    capped = tiny.copy(tmp_path / "capped")
+    capped.edit(
+        "pyproject.toml", "global_holdout = 0", 'global_holdout = 0\ncaps = ["1 in 5 days", "1 sms in 30 days"]'
+    )
+    capped.run()
+    row = next_of(capped, "c01", day(1))
+    assert [(cap["cap"], cap["had"], cap["until"]) for cap in row["caps"]] == [
+        ("1 message in 5 days", 1, "2026-11-27 00:00"),
+        ("1 sms message in 30 days", 0, None),
+    ]
+    assert row["next_on"] == date(2026, 11, 27)
+    # A cap of a channel alone keeps nobody from the others.
+    by_text = next_of(capped, "c06", day(5))
+    assert [cap["until"] for cap in by_text["caps"]] == [None, "2026-12-22 00:00"]
+    assert by_text["next_on"] == day(5).date()
+    capped.plan(at=day(4))
+    assert of(capped, "c01", "tips")["reason"] == "CAPPED"
+    capped.plan(at=day(5))
+    assert of(capped, "c01", "tips")["reason"] is None
+
+
+@pytest.mark.slow
+def test_what_is_scheduled_is_told_with_its_day_even_of_who_is_in_no_plan_yet(tiny, tmp_path):
+    scheduled = tiny.copy(tmp_path / "scheduled")
+    scheduled.edit(
+        "sql/segments/owners.sql",
+        "n.interest",
+        "n.interest, CASE WHEN n.customer_id = 'c14' THEN DATE '2026-12-05' END AS next_due_on",
+    )
+    scheduled.edit("sql/segments/owners.yaml", "fields:", "tells_when_due: true\nfields:")
+    scheduled.plan()
+    told = line.explain(scheduled.load(), "c14")
+    assert told.candidates == []
+    on = {"subject_id": None, "on": date(2026, 12, 5)}
+    assert told.coming[0]["due"] == [{"product": "care", **on}, {"product": "tips", **on}]
+    scheduled.edit("templates/care/product.yaml", "need: New owners", "need: Old owners")
+    with pytest.raises(UsageError, match=r"neither plan .* nor the history has this customer"):
+        line.explain(scheduled.load(), "c14")  # its segments may be others than those of the plan
+
+
+def test_each_delivery_tells_since_when_its_facts_are_known_when_it_may_go_and_which_yes_it_relies_on(first):
+    [way] = [row for row in line.explain(first.load(), "c06").deliveries if row["channel"] == "sms"]
+    assert (way["facts"], way["facts_at"]) == (["last_order"], [])
+    assert (f"{way['not_before']:%H:%M}", f"{way['not_after']:%H:%M}") == (
+        "08:00",
+        "19:00",
+    )  # their number is German, and they live by UTC
+    assert way["agreed"]["happened_at"] == MORNING - timedelta(days=300)
+    [late] = [row for row in line.explain(first.load(), "c07").deliveries if row["channel"] == "email"]
+    assert (late["consent_key"], late["agreed"]) == (None, None)
+
+
+@pytest.mark.slow
+def test_what_was_had_under_a_key_that_is_retired_counts(first, tmp_path):
+    copy = first.copy(tmp_path / "rotated")
+    rotate_key(copy.state / "key")
+    row = next_of(copy, "c01", NOON)
+    assert (row["caps"][0]["had"], row["next_on"], len(row["again"])) == (1, date(2026, 11, 23), 1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 import pytest
 from rich.console import Console
 
 from flows.line.explaining import Explanation
 from flows.pages.explanation import WHY, explained
+from flows.pages.upcoming import coming
 from flows.reasons import REASONS
 
 UNTIL, END = datetime(2026, 11, 26, 23, tzinfo=UTC), "until 2026-11-27 00:00 (Europe/Berlin)."
@@ -290,7 +291,7 @@ def test_what_is_got_comes_first_and_then_what_is_not_with_its_channels_where_th
     lines = said(*others, row(), ways=[way()])
     assert [line.split(":")[0] for line in lines] == [
         "c1 gets care of nordtal", "  The need", "  It fits",
-        "c1 does not get tips of nordtal", "  Not by email", "c1 does not get acts of nordtal",
+        "c1 does not get tips of nordtal", "  Not by email", "c1 does not get acts of nordtal", "  It fits, too",
     ]  # fmt: skip
 
 
@@ -421,3 +422,79 @@ def test_audiences_that_have_nothing_to_do_with_the_customer_are_named():
     assert said(not_left_out=["buyers", "held_out"])[1:] == [
         "Not in buyers and held_out, whom other ad campaigns leave out."
     ]
+
+
+def test_a_fact_is_told_with_since_when_it_is_known_and_a_channel_with_its_right_and_its_hours():
+    agreed = {"happened_at": datetime(2026, 1, 2, 8, tzinfo=UTC), "source": None, "wording": None}
+    known = {
+        "facts_at": [{"dimension": "last_order", "at": datetime(2026, 11, 20, 8, tzinfo=UTC)}],
+        "message_type": "marketing",
+        "consent_key": "k",
+        "agreed": agreed,
+        "not_before": datetime(2026, 11, 23, 7, tzinfo=UTC),
+        "not_after": UNTIL,
+    }
+    early = known | {"not_after": datetime(2026, 11, 23, 19, tzinfo=UTC)}
+    lines = said(row(), ways=[way(**known), way("sms", **early), way("web", **known | {"agreed": None})])
+    assert lines[3:] == [
+        "  It uses “my last order” (last_order), as it was known on 2026-11-20 08:00 UTC.",
+        "  By email and sms: They agreed to it on 2026-01-02 09:00 (Europe/Berlin).",
+        "  By web: They agreed to it; the consent that it relied on is not in the warehouse any more.",
+        "  By sms it may be sent from 2026-11-23 08:00 (Europe/Berlin) until 2026-11-23 20:00 (Europe/Berlin).",
+    ]
+
+
+def test_what_fits_and_is_outranked_or_held_out_tells_its_own_terms():
+    terms = "score 0.51, and 0.25 is enough: base (−2.00), delivered 2 days ago (+1.52), opened care page (+0.50)."
+    assert said(row(reason="OUTRANKED"))[1] == f"  It fits, too: {terms}"
+    assert said(row(reason="HOLDOUT"))[1] == f"  It fits: {terms}"
+    assert said(row(reason="OUTRANKED", terms=[]))[1] == "  It fits, too: it is for everybody in its segment."
+
+
+def test_what_comes_next_is_told_brand_by_brand():
+    rows = [
+        {
+            "brand": "nordtal",
+            "time_zone": "Europe/Berlin",
+            "next_on": date(2026, 11, 27),
+            "caps": [
+                {"cap": "1 message in 5 days", "had": 1, "most": 1, "until": "2026-11-27 00:00", "is_of_all": True},
+                {
+                    "cap": "1 sms message in 24 hours",
+                    "had": 1,
+                    "most": 1,
+                    "until": "2026-11-23 09:30",
+                    "is_of_all": False,
+                },
+                {"cap": "9 messages in 9 days", "had": 2, "most": 9, "until": None, "is_of_all": True},
+            ],
+            "again": [
+                {"product": "care", "per": "person", "had_on": date(2026, 11, 22), "due_on": date(2026, 12, 22)},
+                {"product": "late", "per": "subject", "had_on": date(2026, 11, 22), "due_on": date(2026, 12, 23)},
+            ],
+            "due": [
+                {"product": "tips", "subject_id": "o9", "on": date(2026, 12, 5)},
+                {"product": "acts", "subject_id": None, "on": date(2026, 12, 6)},
+            ],
+            "quiet": [
+                {"channels": ["call", "sms"], "then": "hold", "begins": time(20), "ends": time(8)},
+                {"channels": ["push"], "then": "drop", "begins": time(22), "ends": time(7, 30)},
+            ],
+        },
+        {"brand": "seewind", "time_zone": "UTC", "next_on": date(2026, 11, 22), "caps": [], "again": [], "due": []}
+        | {"quiet": []},
+    ]
+    assert coming(rows) == [
+        "Next from nordtal: marketing can be decided on 2026-11-27 at the earliest.",
+        "  1 message in 5 days: 1 had, and room again from 2026-11-27 on (Europe/Berlin).",
+        "  1 sms message in 24 hours: 1 had, and room again from 2026-11-23 09:30 on (Europe/Berlin).",
+        "  9 messages in 9 days: 2 had, so there is room for 7.",
+        "  care again on 2026-12-22 at the earliest; the last was on 2026-11-22.",
+        "  late about the same again on 2026-12-23 at the earliest; the last was on 2026-11-22.",
+        "  tips about o9 is to be considered on 2026-12-05.",
+        "  acts is to be considered on 2026-12-06.",
+        "  By call and sms no marketing from 20:00 until 08:00 where they are (Europe/Berlin): it waits.",
+        "  By push no marketing from 22:00 until 07:30 where they are (Europe/Berlin): it does not go out.",
+        "Next from seewind: marketing can be decided on 2026-11-22 at the earliest.",
+    ]
+    assert said(coming=rows)[1:] == coming(rows)
