@@ -124,12 +124,17 @@ def _planned(
 
 
 def _recipient(workspace: Workspace, brand: str, address: str) -> pl.DataFrame:
-    """`seeding.SEED` of an address."""
+    """`seeding.SEED` of an address; outside production that of a seed, since nobody else is delivered to there."""
     settings = workspace.settings.model_copy(update={"seeds": {"email": (address,)}})
     try:
-        return addresses(replace(workspace, settings=settings), brand, "email")
+        found = addresses(replace(workspace, settings=settings), brand, "email")
     except SettingError:
         raise UsageError("--to", "no mail can be sent to this", "write it as in crm@example.com") from None
+    ours = addresses(workspace, brand, "email")
+    if not settings.is_production and found.join(ours, on="address_match", how="semi").is_empty():
+        what = f"this is no seed address, and {settings.environment} delivers to these alone"
+        raise UsageError("--to", what, "name one of the setting `seeds.email`")
+    return found
 
 
 def _check_open(workspace: Workspace, seed: pl.DataFrame) -> None:

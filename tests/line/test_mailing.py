@@ -11,6 +11,7 @@ import ssl
 import stat
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +114,21 @@ def test_who_is_suppressed_or_has_said_stop_gets_none(delivered, tmp_path, capsy
         assert cli.main(["send-test", "care", "--to", other, *at]) == 2
     assert other not in capsys.readouterr().err
     assert not (tiny.state / "pages").exists()
+
+
+def test_outside_production_a_test_goes_to_seeds_alone_and_says_where_it_is_from(
+    delivered, tmp_path, monkeypatch, capsys
+):
+    tiny = delivered.copy(tmp_path / "tiny")
+    tiny.edit("pyproject.toml", "[tool.justenough]\n", '[tool.justenough]\nseeds = {email = ["qa@x.example.com"]}\n')
+    monkeypatch.setenv("JUSTENOUGH_ENVIRONMENT", "staging")
+    with pytest.raises(UsageError, match="this is no seed address, and staging delivers to these alone"):
+        mailed(tiny)
+    assert mailed(tiny, to="QA@x.example.com")[1]["Subject"] == "[Test] [staging] Looking after your tent"
+    with clock(MORNING):
+        assert cli.main(["preview", "care", "--json", "--workspace", str(tiny.folder)]) == 0
+    page = Path(json.loads(capsys.readouterr().out)["page"])
+    assert "<h1>tiny [staging]: care" in page.read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from flows.pages import product_html as pages
 from flows.pages.layout import element
 from flows.pages.messages_html import framed
 from flows.pages.product_html import product_html
+from flows.reasons import MEANING
 from flows.sms_length import ends, measure
 from tests.pages.shown import Shown, mail
 from tests.tiny import make
@@ -213,7 +214,7 @@ def test_a_customers_page_holds_nobodys_id_nor_address_nor_order(delivered):
     assert not {"c08", "hal@", "o81", "o82"} & {name for name in ("c08", "hal@", "o81", "o82") if name in page}
     assert [each["name"] for each in shown.inputs if "checked" in each] == ["screen", "colours"]
     nothing = product_html([line.preview_for(workspace, "care", "c12")], workspace="x")
-    assert "They get nothing of it: a query in sql/exclusions/ names the person." in nothing
+    assert f"They get nothing of it: {MEANING['EXCLUDED']}." in nothing
     assert "c12" not in nothing
 
 
