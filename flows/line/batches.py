@@ -20,10 +20,10 @@ from flows.ledger.runs import archive, new_sources, sources_known, versions
 from flows.line.excluding import scan_left_out
 from flows.line.permitting import fallen, forbidden
 from flows.line.planned import read_creatives, scan_deliveries
-from flows.line.planning import SOURCES
 from flows.line.rows import Rows
 from flows.line.seeding import SEED, orphans, seed_key
 from flows.line.sources import by_phone
+from flows.line.vouching import SOURCES
 from flows.plan import Plan, plan_digest, plan_folder
 from flows.seeds import to_seeds
 from flows.stages.claims import claimable

@@ -13,7 +13,7 @@ from flows.keys import load_keys, recognised
 from flows.line.segments import read_segment_rows, segments_ahead
 from flows.line.sources import ask, bars_of
 from flows.schemas import DECISIONS, frame_schema
-from flows.stages.decision import decided
+from flows.stages.decision import NARROW, decided
 from flows.stages.eligibility import eligible
 from flows.stages.language import spoken
 from flows.stages.pressure import burdened, paced
@@ -127,6 +127,9 @@ def decide(
             had = recognised(history, "subject_key", rows["subject_id"], keys)
             for product in (one for one in live if one.segment == name):
                 about = candidates(rows, product, moment, key)
+                if about.is_empty():  # of nobody every stage makes nothing, column by column
+                    found[product.name] = frame_schema(*NARROW).to_frame()
+                    continue
                 open_ones = eligible(about, bars, had, product, workspace.channels(product), settings.targets, moment)
                 open_ones = past.came(open_ones)
                 likely = scored(paced(open_ones, burdens, product, settings.caps), product, moment)

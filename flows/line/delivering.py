@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from flows.channels import Target
     from flows.ledger.store import Ledger
     from flows.line.batches import Look
+    from flows.plan import Count
     from flows.workspace import Workspace
 
 
@@ -171,8 +172,14 @@ def publish(workspace: Workspace, run_id: str, target_name: str, brand: str) -> 
         OutboxError: the outbox cannot be written to.
     """
     job = Job(workspace, read_plan(workspace.settings, run_id), workspace.target(target_name), brand)
+    if job.target.kind == "message" and not any(_is_of(count, job) for count in job.plan.counts):
+        return Published(target_name, brand, None)
     look = latest_look(workspace, job.plan)
     return publish_state(job, look) if job.target.kind == "state" else publish_messages(job, job.read(job.scan()), look)
+
+
+def _is_of(count: Count, job: Job) -> bool:
+    return (count.target, count.brand) == (job.target.name, job.brand)
 
 
 def finish(workspace: Workspace, run_id: str, *, is_whole: bool = True) -> tuple[str, ...]:

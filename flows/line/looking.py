@@ -23,7 +23,7 @@ from flows.line.planning import OUT, OUT_FOLDER, SEEDS, save, source_of
 from flows.line.seeding import open_seeds, seed_key
 from flows.line.shelf import shelf
 from flows.line.sources import bars_of_deliveries, database, hear, take_notices
-from flows.line.watching import LOOKED_AT, held_since, judged, out_there_in_pieces, seeds, seen
+from flows.line.watching import LOOKED_AT, held_since, judged, looked_at_alone, out_there_in_pieces, seeds, seen
 from flows.plan import plan_folder
 from flows.stops import called, stopped
 from flows.warehouse.attaching import stamp_of
@@ -103,7 +103,7 @@ def look_again(workspace: Workspace, plan: Plan) -> Look:
     stamp, since = stamp_of(database(settings, order.as_of)), held_since(settings, order.targets)
     stops = _countries(settings)
     with shelf(settings, len(planned)) as kept:
-        out = kept.one_file("out", out_there_in_pieces(workspace, order.targets))
+        out = kept.one_file("out", out_there_in_pieces(workspace, order.targets, looked_at_alone(order)))
         look = look_at(workspace, order, planned, out, seeds(workspace, order.targets))
     _keep(_folder(workspace, order), look, stamp, since, stops)
     return look

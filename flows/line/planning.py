@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +15,6 @@ from flows.durable import private_folder
 from flows.errors import OutboxError, UsageError, nearest
 from flows.growing import write_pieces
 from flows.keys import load_key
-from flows.line.binding import Bound, bind
 from flows.line.deciding import Past, decide
 from flows.line.drawing import found_holdouts, kept
 from flows.line.events import EVENTS_FILE, read_entries
@@ -26,7 +23,6 @@ from flows.line.health import healthy_sources, sources_before
 from flows.line.listing import check_lists
 from flows.line.parting import MOST_PARTS, parts_of_run
 from flows.line.planned import check_current, last_whole
-from flows.line.rating import check_creep, ratings
 from flows.line.remembering import recent_exposure, recent_history, recent_messages
 from flows.line.rolling import few_of, look_for_news, note_due
 from flows.line.rotating import follow_key
@@ -40,8 +36,8 @@ from flows.line.sources import (
     read_shared,
     take_notices,
 )
-from flows.line.trying import try_words
-from flows.line.watching import LOOKED_AT, held_since, out_there_in_pieces, seeds, seen
+from flows.line.vouching import SOURCES, keep, tried, vouch, vouched_before
+from flows.line.watching import LOOKED_AT, held_since, looked_at_alone, out_there_in_pieces, seeds, seen
 from flows.plan import Order, new_run_id, plan_folder, read_order, save_order
 from flows.product import review_is_due
 from flows.schemas import DECISIONS
@@ -68,7 +64,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2
 """Products that are worked on at a time: much of it is one thread's work, and each takes memory."""
-SOURCES = "sources.parquet"
 MISSED_FOLDER = "missed"
 ROUTED_FOLDER = "routed"
 """In a plan's folder: what is not worded yet."""
@@ -108,11 +103,12 @@ def begin(workspace: Workspace, request: Request) -> Order:
     for product in overdue:
         if product.name in request.products:
             raise review_is_due(product)
-    rated = [(tried, ratings(workspace, tried)) for tried in try_words(workspace)]
-    check_creep(workspace, rated)
+    goes_by = last_whole(settings) if request.customers else None
+    before = vouched_before(workspace, goes_by)
+    creep = before.creep if before else tried(workspace)
     path = database(settings, moment.as_of)
     stamp = stamp_of(path)  # before anything of it is read
-    bound = bind(workspace, path, moment)
+    vouched = vouch(workspace, path, moment, before, creep)
     drained = take_notices(settings)  # makes the key where there is none, before parts start at the same time
     list_ages = check_lists(settings)
     sources = healthy_sources(path, workspace, sources_before(settings), moment.present)
@@ -139,7 +135,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         source_rows=dict(sources.rows),
         source_ages=dict(sources.ages),
         list_ages=list_ages,
-        creep={tried.file: found[-1].score for tried, found in rated},
+        creep=creep,
         source_columns={name: dict(columns) for name, columns in sources.columns.items()},
         overdue=tuple(product.name for product in overdue),
         reviews={product.name: product.review_by for product in workspace.due_soon(moment.as_of)},
@@ -149,11 +145,11 @@ def begin(workspace: Workspace, request: Request) -> Order:
         tests_kept=kept(workspace),
         holdouts=found_holdouts(workspace, moment.as_of, is_whole=not request.customers),
         seeds=_seeds(settings, chosen),
-        targeted={name: tuple(found.targeted) for name, found in bound.segments.items()},
-        audiences={} if request.products else dict(bound.audiences),
+        targeted=vouched.targeted,
+        audiences={} if request.products else vouched.audiences,
         key_id=load_key(settings.key_file).key_id,
         events=0 if request.events is None else request.events.height,
-        goes_by=last_whole(settings) if request.customers else None,
+        goes_by=goes_by,
         warehouse=stamp,
         drain=drained,
         held=held_since(settings, chosen),
@@ -173,8 +169,9 @@ def begin(workspace: Workspace, request: Request) -> Order:
     heard = hear(settings)
     for name in _SAID:
         save(getattr(heard, name), folder / SAID_FOLDER / f"{name}.parquet")
-    write_pieces(folder / OUT, out_there_in_pieces(workspace, chosen))
-    save(_sources(workspace, bound), folder / SOURCES)
+    write_pieces(folder / OUT, out_there_in_pieces(workspace, chosen, looked_at_alone(order)))
+    save(vouched.sources, folder / SOURCES)
+    keep(vouched, folder)
     return order
 
 
@@ -251,6 +248,8 @@ def _routed(workspace: Workspace, order: Order, part: int, product: Product, mad
     settings, name = workspace.settings, f"{part:04}-{product.name}.parquet"
     folder, key = plan_folder(settings, order.run_id), load_key(settings.key_file)
     mine = made.decisions.filter(pl.col("product") == product.name, pl.col("reason").is_null())
+    if mine.is_empty():
+        return _TOLD.to_frame()
     fields = workspace.fields(product)
     about, consent = made.candidates[product.name], made.bars.consent
     facts = guarded(mine, about, product, fields, workspace.catalogue, consent, order.moment)
@@ -301,36 +300,6 @@ def _missing(facts: pl.DataFrame, product: Product) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(rows, kinds) for rows in (whole, counted)]).with_columns(
         product=pl.lit(product.name)
     )
-
-
-def _sources(workspace: Workspace, bound: Bound) -> pl.DataFrame:
-    """The columns of the warehouse behind each dimension of each template file, for receipts.
-
-    Returns:
-        `product, words_sha256, dimension, columns`, and `sources_sha256` over the last two of a file: several files, and several
-        versions, that read the same have the same.
-    """
-    rows = []
-    for product in workspace.products.values():
-        segment, shown = workspace.segments[product.segment], bound.segments[product.segment].shown
-        for words in workspace.words[product.name].values():
-            behind: dict[str, set[str]] = {}
-            for field in words.fields:
-                for dimension in segment.fields[field].dimensions:
-                    behind.setdefault(dimension, set()).update(shown[field])
-            columns = {dimension: sorted(behind[dimension]) for dimension in sorted(behind)}
-            digest = hashlib.sha256(json.dumps(columns).encode()).hexdigest()
-            rows += [(product.name, words.digest, digest, *pair) for pair in columns.items()]
-    return pl.DataFrame(rows, _SOURCES, orient="row")
-
-
-_SOURCES: dict[str, pl.DataType | type[pl.DataType]] = {
-    "product": pl.String,
-    "words_sha256": pl.String,
-    "sources_sha256": pl.String,
-    "dimension": pl.String,
-    "columns": pl.List(pl.String),
-}
 
 
 def source_of(workspace: Workspace, order: Order) -> Source:

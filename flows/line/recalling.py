@@ -33,7 +33,7 @@ from flows.line.planned import read_planned
 from flows.line.planning import source_of
 from flows.line.request import Recalled
 from flows.line.sources import Source, bars_of_deliveries, database, hear, read_shared, take_notices
-from flows.line.watching import judged, seen, to_be_sent
+from flows.line.watching import judged, looked_at_alone, seen, to_be_sent, waiting
 from flows.plan import new_run_id
 from flows.reasons import BARRED
 from flows.seeds import seed_addresses, to_seeds
@@ -138,11 +138,11 @@ def recall_now(workspace: Workspace) -> Recalled:
 def recall_outdated(workspace: Workspace, plan: Plan) -> Recalled:
     """Call back what is due, as a run does by itself once its sources are known to be healthy: by what its look has seen.
 
-    What has left since the plan was begun, or is about people who are not in it, is looked at by itself. Raises as `recall_due`.
+    What has left since the plan was begun, or is about people who are not in it, is looked at by itself; but an answer to events
+    looks at nobody else. Raises as `recall_due`.
     """
     look = first_look(workspace, plan)
-    with open_ledger(workspace.settings) as ledger:
-        rows = recallable(ledger, present())
+    rows = waiting(workspace.settings, looked_at_alone(plan.order))
     others = rows.join(look.out, on="message_id", how="anti", maintain_order="left")
     alone = _looked_at(source_of(workspace, plan.order), others)
     return called_back(workspace.settings, _due(rows, pl.concat([look.out, alone])), look.drain)

@@ -8,7 +8,7 @@ import polars as pl
 
 from flows.channels import CHANNELS, target
 from flows.clock import present
-from flows.keys import load_key
+from flows.keys import load_key, load_keys
 from flows.ledger.membership import scan_members
 from flows.ledger.recalls import recallable
 from flows.ledger.runs import decided_at, last_published
@@ -22,11 +22,12 @@ from flows.stages.claims import MEMBERS
 from flows.stages.eligibility import rechecked
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
     from flows.channels import Target
     from flows.line.sources import Source
+    from flows.plan import Order
     from flows.settings import Settings
     from flows.stages.eligibility import Bars
     from flows.workspace import Workspace
@@ -63,21 +64,39 @@ def held_since(settings: Settings, targets: Collection[str]) -> dict[str, str | 
         return {f"{name}/{brand}": last_published(ledger, name, brand) for name, brand in _states(settings, targets)}
 
 
-def out_there_in_pieces(workspace: Workspace, targets: Collection[str]) -> Iterator[pl.DataFrame]:
+def looked_at_alone(order: Order) -> tuple[str, ...]:
+    """Whom a run that answers events looks at, and nobody else; none for any other run, which looks at all that is out there."""
+    return order.customers if order.events else ()
+
+
+def out_there_in_pieces(
+    workspace: Workspace, targets: Collection[str], only: Sequence[str] = ()
+) -> Iterator[pl.DataFrame]:
     """`OUT_THERE`: what all state targets among some hold, and the messages of any target that may be sent still.
 
-    As much at a time as is held of `Rows`; one piece at least.
+    Where customers are named, of them alone. As much at a time as is held of `Rows`; one piece at least.
     """
     settings = workspace.settings
     for name, brand in _states(settings, targets):
         members = scan_published(settings, target(name), brand).select(*_KNOWN_OF_MEMBERS)
+        if only:
+            members = members.filter(pl.col("customer_id").is_in(list(only)))
         for held in Rows.within(members, by_customer(members)):
             with open_ledger(settings) as ledger:
                 began = decided_at(ledger, held["decision_id"])
             yield _of_today(workspace, held.join(began, on="decision_id", how="left"))
+    yield to_be_sent(workspace, waiting(settings, only))
+
+
+def waiting(settings: Settings, only: Sequence[str] = ()) -> pl.DataFrame:
+    """`ledger.recalls.OPEN`: what may be sent still; where customers are named, to them."""
     with open_ledger(settings) as ledger:
-        waiting = recallable(ledger, present())
-    yield to_be_sent(workspace, waiting)
+        rows = recallable(ledger, present())
+    if not only:
+        return rows
+    people = pl.DataFrame({"customer_id": only}, {"customer_id": pl.String})
+    keyed = pl.concat(people.select(person_key=key.of(pl.col("customer_id"))) for key in load_keys(settings.key_file))
+    return rows.join(keyed, on="person_key", how="semi", maintain_order="left")
 
 
 def to_be_sent(workspace: Workspace, waiting: pl.DataFrame) -> pl.DataFrame:

@@ -80,8 +80,12 @@ def read_digests(
             )
             people = session.query(f"{whole} HAVING person IS NOT NULL", where="sql/dimensions.yaml")
         engine = str(session.execute("SELECT version()")[0][0])
-    made_of = hashlib.sha256(repr(definitions(database)).encode()).hexdigest()
-    return Digests(people.cast(dict(PEOPLE)), found, made_of, engine)  # type: ignore[arg-type]
+    return Digests(people.cast(dict(PEOPLE)), found, digest_of(database), engine)  # type: ignore[arg-type]
+
+
+def digest_of(database: Path) -> str:
+    """A digest of all tables, views and macros of a warehouse, without their rows. Raises as `scope.definitions`."""
+    return hashlib.sha256(repr(definitions(database)).encode()).hexdigest()
 
 
 def named_tables(text: str, catalogue: Catalogue, database: Path) -> set[str]:

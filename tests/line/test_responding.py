@@ -9,8 +9,9 @@ import pytest
 
 from flows import line
 from flows.answering import plain
-from flows.errors import DataError, LockedError, PlanError, SourceError
+from flows.errors import DataError, LockedError, PlanError, SourceError, UnknownFieldError
 from flows.ledger.lock import run_lock
+from flows.line import vouching
 from flows.plan import plan_folder, read_plan
 from tests.line.happened import Happened, as_ndjson, event
 from tests.tiny import clock, crowd, day, make
@@ -319,3 +320,39 @@ def test_an_event_is_known_under_a_new_key(happened):
         line.rotate(happened.tiny.load())
     assert counts(happened.respond(event("e1", "c05"))) == {"files": 1, "repeated": 1}
     assert counts(happened.respond(event("e1", "c07"))) == {"files": 1, "bad": 1}
+
+
+@pytest.mark.slow
+def test_an_answer_calls_back_nothing_of_others_which_is_for_the_night(happened):
+    tiny = happened.tiny
+    for customer in ("c01", "c03"):
+        tiny.says(customer, at=day(1))
+    assert happened.respond(event("e1", "c03")).delivered.recalled.reasons == {"NO_CONSENT": 1}
+    shown = {row["customer_id"] for batch in tiny.batches() for row in batch.rows if row["_mode"] == "remove"}
+    assert len(shown) <= 1
+    assert tiny.run(at=day(1)).delivered.recalled.reasons == {"NO_CONSENT": 1}
+
+
+@pytest.mark.slow
+def test_words_and_sql_are_tried_again_for_an_answer_where_anything_of_them_has_changed(happened):
+    tiny = happened.tiny
+    tiny.warehouse("ALTER TABLE needs RENAME COLUMN interest TO interest_then")
+    tiny.warehouse("ALTER TABLE needs ADD COLUMN interest VARCHAR DEFAULT 'much'")
+    tiny.edit("pyproject.toml", "[tool.justenough]\n", '[tool.justenough]\nschema_changes = "take"\n')
+    with pytest.raises(DataError, match="interest"):
+        happened.respond(event("e1", "c05"))
+    tiny.warehouse("ALTER TABLE needs DROP COLUMN interest")
+    tiny.warehouse("ALTER TABLE needs RENAME COLUMN interest_then TO interest")
+    tiny.edit("templates/care/email.j2", "{{ item }}", "{{ itme }}")
+    with pytest.raises(UnknownFieldError):
+        happened.respond(event("e1", "c05"))
+
+
+@pytest.mark.slow
+def test_what_was_tried_for_everybody_is_not_tried_again_for_one(happened, monkeypatch):
+    monkeypatch.setattr(vouching, "bind", lambda *_: 1 / 0)
+    monkeypatch.setattr(vouching, "try_words", lambda *_: 1 / 0)
+    done = happened.respond(event("e1", "c05"))
+    assert (done.plan.people_count, happened.sent()) == (1, {"email_file": {"c05"}})
+    with pytest.raises(ZeroDivisionError):
+        happened.tiny.plan(at=day(1))
