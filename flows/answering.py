@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,7 +47,7 @@ def plain(found: object) -> Any:  # noqa: ANN401
         return {key: plain(value) for key, value in found.items()}
     if isinstance(found, list | tuple):
         return [plain(value) for value in found]
-    return str(found) if isinstance(found, Path | date | datetime) else found
+    return str(found) if isinstance(found, Path | date | datetime | time) else found
 
 
 def _counts(found: BaseModel) -> dict[str, Any]:
