@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 # point: (module, the name there, before or after the call). `after` of what runs in a transaction is before its commit.
 POINTS = {
     "order written": ("flows.line.planning", "save_order", "after"),
-    "part planned": ("flows.line", "plan_part", "after"),
-    "plan settled": ("flows.line", "settle", "after"),
+    "part planned": ("flows.line.running", "plan_part", "after"),
+    "plan settled": ("flows.line.running", "settle", "after"),
     "run noted, folder not synced": ("flows.ledger.store", "sync_folder", "before"),
     "run noted": ("flows.line.delivering", "start_run", "after"),
     "message claims made, not committed": ("flows.line.delivering", "claim", "after"),
@@ -40,15 +40,15 @@ POINTS = {
     "publishing": ("flows.ledger.publishing", "_stamp", "after 2"),
     "published": ("flows.line.batches", "publish", "after"),
     "older members dropped": ("flows.line.reconciling", "forget_older", "after"),
-    "before the end": ("flows.line", "finish", "before"),
-    "end noted": ("flows.line", "finish", "after"),
+    "before the end": ("flows.line.running", "finish", "before"),
+    "end noted": ("flows.line.running", "finish", "after"),
     # in a recovery
     "recovering": ("flows.ledger.publishing", "_recover_batch", "before"),
     "undoing": ("flows.ledger.publishing", "_undo", "before"),
     "undone": ("flows.ledger.publishing", "_undo", "after"),
     "discarding": ("flows.ledger.publishing", "_discard", "before"),
     "discarded": ("flows.ledger.publishing", "_discard", "after"),
-    "recovered": ("flows.line", "recover", "after"),
+    "recovered": ("flows.line.running", "recover", "after"),
 }
 
 
@@ -94,7 +94,7 @@ def reach(point: str, happens: Callable[[], object], target: str | None = None) 
     """Have something happen when a point is reached for the first time; with `target`, within its batch (`*`: in any)."""
     armed = [target is None]
     if target:
-        wrap("flows.line", "publish", lambda call: _arming(call, target, armed))
+        wrap("flows.line.running", "publish", lambda call: _arming(call, target, armed))
     module, name, when = POINTS[point]
     place, _, count = when.partition(" ")
     wrap(module, name, lambda call: _counted(call, place, int(count or 1), armed, happens))

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flows import line
+from flows.line import running
 from flows.line.request import Request
 from flows.workspace import load_workspace
 from tests.crash import broken, driver
@@ -165,7 +166,7 @@ def _live(workspace: Path, orders: int, answers: int, off: tuple[str, ...]) -> N
             driver.reach(order.point, stop, order.target)
         broken.switch_off(off, order.boot)
 
-    held = line.run_lock
+    held = running.run_lock
 
     @contextmanager
     def run_lock(*given: Any) -> Iterator[None]:
@@ -174,7 +175,7 @@ def _live(workspace: Path, orders: int, answers: int, off: tuple[str, ...]) -> N
             obey(Order(**json.loads(os.read(orders, 4096))))
             yield
 
-    line.run_lock = run_lock
+    running.run_lock = run_lock
     _end_with(lambda: line.run(load_workspace(workspace), Request()))
 
 

@@ -50,12 +50,12 @@ POINTS = {
     },
     "correct": {
         "correction ordered": ("flows.line.correcting", "save_order", "after"),
-        "correction planned": ("flows.line", "settle", "after"),
-        "correction begun": ("flows.line", "start", "after"),
+        "correction planned": ("flows.line.running", "settle", "after"),
+        "correction begun": ("flows.line.running", "start", "after"),
         "correction claimed": ("flows.line.delivering", "publish_batch", "before"),
         "correction sealed": ("flows.ledger.publishing", "rename_once", "before"),
         "correction renamed": ("flows.ledger.publishing", "rename_once", "after"),
-        "correction published": ("flows.line", "finish", "before"),
+        "correction published": ("flows.line.running", "finish", "before"),
     },
     "learn": {
         "who says stop heard": ("flows.line.learning", "stop", "after"),
