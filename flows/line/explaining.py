@@ -96,7 +96,7 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
         StateError: what a platform holds is missing from the state folder.
     """
     settings = workspace.settings
-    run_id = run_id or latest_plan(settings)
+    run_id = run_id or latest_plan(settings, customer_id)
     folder, order = plan_folder(settings, run_id), read_order(settings, run_id)
     candidates = scan_decisions(folder).filter(pl.col("customer_id") == customer_id).collect().to_dicts()
     wanted = scan_deliveries(folder).filter(pl.col("customer_id") == customer_id)
@@ -223,14 +223,19 @@ def _due(source: Source, session: Session, product: Product) -> pl.DataFrame:
     return later.select(*(pl.lit(product.name).alias(name) if name == "product" else name for name in DUE))
 
 
-def latest_plan(settings: Settings) -> str:
-    """The run that was planned last, corrections apart: they decide nothing. Raises PlanError where there is none."""
+def latest_plan(settings: Settings, customer_id: str) -> str:
+    """The run that was planned last for a customer, be it for everybody. Raises PlanError where there is none."""
     done = sorted(settings.folder("plans").glob("*/plan.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    found = (path.parent.name for path in done if read_order(settings, path.parent.name).corrects is None)
+    found = (path.parent.name for path in done if _is_about(read_order(settings, path.parent.name), customer_id))
     run_id = next(found, None)
     if run_id is None:
         raise PlanError("plans", "there is no plan yet", "make one with: justenough plan")
     return run_id
+
+
+def _is_about(order: Order, customer_id: str) -> bool:
+    """Whether a run has decided about a customer: corrections decide nothing."""
+    return order.corrects is None and (not order.customers or customer_id in order.customers)
 
 
 @dataclass(frozen=True)

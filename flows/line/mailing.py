@@ -112,7 +112,7 @@ def _planned(
     if asked.locales or asked.variants:
         hint = "leave out --locale and --variant with --customer"
         raise UsageError("--customer", "a customer has a language and a variant already", hint)
-    run_id = latest_plan(workspace.settings)
+    run_id = latest_plan(workspace.settings, customer_id)
     folder = plan_folder(workspace.settings, run_id)
     mine = {"customer_id": customer_id, "product": name, "channel": "email"}
     mine |= {"brand": asked.brand} if asked.brand else {}

@@ -57,8 +57,13 @@ def said_of(done: Answered) -> str:
         return f"nobody is answered yet: {done.waits.why}"
     if done.plan is None or done.delivered is None:
         return "there was nothing to answer"
-    who = f"{done.customers:,} customer{'' if done.customers == 1 else 's'}"
-    return f"{done.taken:,} events of {who}: {done.plan.people_count:,} get something; {outcome_line(done.delivered)}"
+    events, customers = _some(done.taken, "event"), _some(done.customers, "customer")
+    people = f"{done.plan.people_count:,} get something"
+    return f"{events} of {customers}: {people}; {outcome_line(done.delivered)}"
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _counts(done: Answered) -> list[tuple[str, str]]:

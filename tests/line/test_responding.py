@@ -356,3 +356,13 @@ def test_what_was_tried_for_everybody_is_not_tried_again_for_one(happened, monke
     assert (done.plan.people_count, happened.sent()) == (1, {"email_file": {"c05"}})
     with pytest.raises(ZeroDivisionError):
         happened.tiny.plan(at=day(1))
+
+
+@pytest.mark.slow
+def test_explain_tells_of_the_last_plan_that_is_about_the_customer(happened):
+    tiny = happened.tiny
+    whole = whole_run(tiny)
+    answer = happened.respond(event("e1", "c05")).plan.order.run_id
+    with clock(day(1)):
+        found = {customer: line.explain(tiny.load(), customer).run_id for customer in ("c05", "c14")}
+    assert found == {"c05": answer, "c14": whole}
