@@ -37,7 +37,7 @@ from flows.ledger.lock import run_lock
 from flows.line.planning import APART_FOLDER
 from flows.line.request import Carried, Delivered, Outcome, Published, Request, Waits
 from flows.pages import artifacts
-from flows.pages.approvals import page_to_approve
+from flows.pages.approvals import page_to_go_on
 from flows.pages.sentences import in_environment, to_look_at
 from flows.plan import Plan, plan_folder, read_plan
 from flows.workspace import Workspace, load_workspace
@@ -296,8 +296,7 @@ def _planned(workspace: Workspace, request: Request, what: What, workers: Cluste
     _note(workspace, order, {"plan": decided, "word": worded})
     settled = _once(workers, settle, folder=folder, run_id=run_id)
     log.info("plan %s: %d get something", run_id, settled.people_count)
-    waiting = page_to_approve(line.asked_of(workspace, settled), settled, str(folder))
-    _show(settled, workspace, waiting + artifacts.to_deliver(settled, str(folder)) if what == "plan only" else "")
+    _show(settled, workspace, "" if what == "plan only" else None)
     return cast("Plan", settled)
 
 
@@ -368,9 +367,11 @@ def _delivered(workspace: Workspace, run_id: str, expect: int | None, *, allow_p
     return delivered
 
 
-def _show(plan: Plan, workspace: Workspace, further: str = "") -> None:
-    """The page of a plan; of one that is still to be delivered, with how to do that."""
-    page = artifacts.plan_page(plan, workspace=workspace.settings.name) + further
+def _show(plan: Plan, workspace: Workspace, why: str | None = None) -> None:
+    """The page of a plan; of one that is still to be delivered, with why, if anything is in the way, and how to do that."""
+    page, folder = artifacts.plan_page(plan, workspace=workspace.settings.name), str(workspace.settings.workspace)
+    if why is not None:
+        page += page_to_go_on(line.asked_of(workspace, plan), plan, folder, why)
     create_markdown_artifact(
         page, "personalise-plan", "Where everybody went, and what is planned by product and target"
     )
@@ -385,7 +386,7 @@ def _outcome(
     except WaitingError as refused:
         waits, plan = Waits.of(refused), read_plan(workspace.settings, run_id)
         get_run_logger().warning("plan %s waits: %s", run_id, waits.why)
-        _show(plan, workspace, artifacts.waiting(waits.why, waits.step))
+        _show(plan, workspace, waits.why)
         return Outcome(*before, plan, None, waits)
     return Outcome(*before, delivered.plan, delivered)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
+from flows.pages.artifacts import to_deliver
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -40,8 +42,14 @@ def to_approve(found: Asked, plan: Plan) -> list[Text]:
     return [Text(f"This plan waits: {found.told}.", style="red"), Text(f"Next: {found.step(plan)}", style="dim")]
 
 
-def page_to_approve(found: Asked, plan: Plan, folder: str) -> str:
-    """The same for the page of a plan, with the command; nothing where nobody is asked."""
+def page_to_go_on(found: Asked, plan: Plan, folder: str, why: str) -> str:
+    """The same for the page of a plan: why it waits, who may approve it, and how it is delivered then."""
+    waits = f"\n**The plan waits**: {why}.\n" if why else ""
+    return waits + _page_to_approve(found, plan, folder) + to_deliver(plan, folder)
+
+
+def _page_to_approve(found: Asked, plan: Plan, folder: str) -> str:
+    """Who may approve a plan, and by which command; nothing where nobody is asked."""
     if not found.is_open:
         return ""
     command = found.step(plan).partition(", as ")[0]

@@ -80,11 +80,6 @@ def to_deliver(plan: Plan, folder: str) -> str:
     )
 
 
-def waiting(why: str, step: str) -> str:
-    """Why nothing of a plan was delivered, and what a person can do."""
-    return f"\n## Nothing was delivered\n\n{why}.\n\n```\n{step}\n```\n"
-
-
 def delivery_page(delivered: Delivered, *, workspace: str) -> str:
     """What came of a delivery: a line for each target and brand."""
     plan = delivered.plan
