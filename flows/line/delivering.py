@@ -57,9 +57,9 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from flows.channels import Target
+    from flows.counts import Count
     from flows.ledger.store import Ledger
     from flows.line.batches import Look
-    from flows.plan import Count
     from flows.workspace import Workspace
 
 
