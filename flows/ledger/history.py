@@ -75,33 +75,63 @@ def messages_to(ledger: Ledger, persons: Sequence[str]) -> pl.DataFrame:
     """
     named = _named(persons)
     theirs = _among(named)
-    return ledger.rows(
+    found = ledger.rows(
         f"""
-        WITH behind AS (
-            SELECT sources_sha256, list(struct_pack(dimension, columns) ORDER BY dimension) AS sources FROM source GROUP BY ALL
+        WITH decided AS MATERIALIZED (  -- to look for somebody among all takes as long as all the rest
+            SELECT decision_id, as_of, product, brand, message_type, reason FROM decision WHERE {theirs}
         ),
         mine AS (
             SELECT message_id, batch_id, as_of, product, brand, channel, message_type FROM claim WHERE {theirs}
             UNION  -- what is shown on the web or in ads is not claimed, nor is any more what failed
             SELECT d.message_id, d.batch_id, b.as_of, e.product, e.brand, b.channel, e.message_type
-            FROM decision e JOIN delivery d USING (decision_id) JOIN batch b USING (batch_id) WHERE e.{theirs}
+            FROM decided e JOIN delivery d USING (decision_id) JOIN batch b USING (batch_id)
         ),
         failed AS (
             SELECT message_id, batch_id, any_value(state) AS state FROM acknowledgement
             WHERE message_id IS NOT NULL AND state = 'failed' GROUP BY ALL
         )
         SELECT
-            m.as_of, m.product, m.brand, m.channel, m.message_type, r.product_version, m.batch_id,
-            coalesce(f.state, b.state) AS state, r.level, r.facts,
-            r.because, r.facts_at, s.sources, r.consent_key, r.words_sha256, r.consent_checked_at
+            m.as_of, m.product, m.brand, m.channel, m.message_type, m.batch_id, coalesce(f.state, b.state) AS state,
+            m.message_id, b.as_of AS batch_as_of
         FROM mine m JOIN batch b USING (batch_id) LEFT JOIN failed f USING (message_id, batch_id)
-        LEFT JOIN receipt r USING (message_id, batch_id) LEFT JOIN behind s USING (sources_sha256)
         UNION ALL BY NAME
-        SELECT as_of, product, brand, 'held out' AS state FROM decision
-        WHERE {theirs} AND reason = 'HOLDOUT'
-        ORDER BY as_of DESC, product, channel
+        SELECT as_of, product, brand, 'held out' AS state FROM decided WHERE reason = 'HOLDOUT'
         """,
         named,
+    )
+    receipts = _receipts(ledger, found.drop_nulls("message_id"))
+    told = found.join(receipts, on=["message_id", "batch_id"], how="left", maintain_order="left").select(_TOLD)
+    order = ["as_of", "product", "channel"]
+    return told.sort(order, descending=[True, False, False], nulls_last=True, maintain_order=True)
+
+
+_TOLD = (
+    *("as_of", "product", "brand", "channel", "message_type", "product_version", "batch_id", "state", "level", "facts"),
+    *("because", "facts_at", "sources", "consent_key", "words_sha256", "consent_checked_at"),
+)
+
+
+def _receipts(ledger: Ledger, messages: pl.DataFrame) -> pl.DataFrame:
+    """What is noted of some messages: only the days of their batches are looked at, since receipts lie in the order of days.
+
+    Args:
+        ledger: open.
+        messages: `message_id, batch_as_of`.
+    """
+    days = ", ".join(f"DATE '{day}'" for day in messages["batch_as_of"].unique().sort()) or "NULL"
+    ids = {f"message_{place}": name for place, name in enumerate(messages["message_id"])}
+    return ledger.rows(
+        f"""
+        WITH behind AS (
+            SELECT sources_sha256, list(struct_pack(dimension, columns) ORDER BY dimension) AS sources FROM source GROUP BY ALL
+        )
+        SELECT
+            r.message_id, r.batch_id, r.product_version, r.level, r.facts, r.because, r.facts_at, s.sources, r.consent_key,
+            r.words_sha256, r.consent_checked_at
+        FROM receipt r LEFT JOIN behind s USING (sources_sha256)
+        WHERE r.as_of IN ({days}) AND r.message_id IN ({", ".join(f"${name}" for name in ids) or "NULL"})
+        """,
+        ids,
     )
 
 

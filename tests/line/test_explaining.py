@@ -261,3 +261,12 @@ def test_what_was_had_under_a_key_that_is_retired_counts(first, tmp_path):
     rotate_key(copy.state / "key")
     row = next_of(copy, "c01", NOON)
     assert (row["caps"][0]["had"], row["next_on"], len(row["again"])) == (1, date(2026, 11, 23), 1)
+
+
+@pytest.mark.slow
+def test_messages_of_several_days_have_their_receipts(first, tmp_path):
+    copy = first.copy(tmp_path / "month")
+    copy.run(at=day(31))
+    told = [(row["as_of"], row["product_version"], row["facts"]) for row in line.explain(copy.load(), "c01").messages]
+    both = ["last_order", "name"]
+    assert told == [(day(31).date(), 1, both)] * 2 + [(day(0).date(), 1, both)] * 2
