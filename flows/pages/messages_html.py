@@ -25,6 +25,12 @@ mark{background:#fde68a;color:#422006;border-radius:3px;padding:0 .1em}
 mark::after{content:attr(data-fact);font:600 11px/1 system-ui,sans-serif;color:#422006;background:#fff7d6;
 border-radius:3px;padding:1px 4px;margin-left:4px;white-space:nowrap}
 """
+_LIGHT_HEIGHT, _DARK_HEIGHT = 560, 600
+"""Of the frame of a mail. Chromium tells a frame which colours the device prefers, and not which the page has been switched to;
+how high it is, a frame knows. So that is what a mail in a frame is asked for in the place of colours."""
+_BETWEEN = (_LIGHT_HEIGHT + _DARK_HEIGHT) // 2
+_COLOURS = {"dark": f"(min-height:{_BETWEEN}px)", "light": f"(max-height:{_BETWEEN - 1}px)"}
+_PREFERS = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
 _FRAME = f"<style>{_MARK}:where(a){{text-decoration:underline}}a{{cursor:default}}</style>"
 STYLE = f"""{_MARK}
 .message{{margin:1rem 0 2rem}}.message h3{{font-size:1rem;margin:0 0 .5rem}}.message p{{margin:.4rem 0}}
@@ -37,7 +43,9 @@ border:1px solid light-dark(#cbd5e1,#475569)}}
 .quiet{{color:light-dark(#475569,#a9b4c4);font-size:.85rem}}
 @container (min-width:600px){{.inbox{{grid-template-columns:11rem minmax(0,auto) minmax(0,1fr) auto;align-items:baseline}}
 .inbox .subject,.inbox .preheader{{grid-column:auto}}.inbox .time{{order:9}}}}
-iframe{{width:100%;height:36rem;border-radius:10px}}
+iframe{{width:100%;height:{_LIGHT_HEIGHT}px;border-radius:10px}}
+@media (prefers-color-scheme:dark){{:root:not(:has(#colours-light:checked)) iframe{{height:{_DARK_HEIGHT}px}}}}
+:root:has(#colours-dark:checked) iframe{{height:{_DARK_HEIGHT}px}}
 iframe{{border:1px solid light-dark(#cbd5e1,#475569);background:light-dark(#fff,#0f172a)}}
 pre{{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit;margin:.4rem 0}}details{{margin:.4rem 0}}
 .phone{{max-width:24rem}}.bubble{{display:inline-block;padding:.6rem .8rem;border-radius:18px 18px 18px 4px}}
@@ -124,7 +132,7 @@ def framed(said: Said, phrases: Mapping[str, str]) -> str:
     for token in tokens(said.text):
         raw = getattr(token, "raw", said.text[at:])
         if isinstance(token, Text):
-            done.append(_LOADED.sub("none", raw) if held else joined(*_pieces(said, phrases, at, at + len(raw), Html)))
+            done.append(_styled(raw) if held else joined(*_pieces(said, phrases, at, at + len(raw), Html)))
         else:
             done.append(_still(raw) if isinstance(token, Tag) else raw)
         if isinstance(token, Tag) and token.name in {"style", "title"}:
@@ -133,6 +141,11 @@ def framed(said: Said, phrases: Mapping[str, str]) -> str:
     text = "".join(done)
     head, closing, rest = text.partition("</head>")
     return f"{head}{_FRAME}{closing}{rest}" if closing else f"{_FRAME}{text}"
+
+
+def _styled(sheet: str) -> str:
+    """A style sheet that loads nothing, and goes by the colours that the page is switched to."""
+    return _PREFERS.sub(lambda found: _COLOURS[found[1].lower()], _LOADED.sub("none", sheet))
 
 
 def _still(tag: str) -> str:
