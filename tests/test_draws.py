@@ -80,7 +80,7 @@ def test_a_holdout_that_is_found_is_what_its_test_began_with():
     draws = Draws(tests={"care": Begun(since=FIRST, holdout=0.05)})
     assert draws.test("care", found).holdout == 0.05
     assert (draws.kept({"care": found}), draws.ended({"care": found})) == ({}, {})
-    with pytest.raises(ValueError, match="this is not a share"):
+    with pytest.raises(ValueError, match="'automatic' is no share"):
         made(holdout="automatic")
 
 
