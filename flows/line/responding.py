@@ -22,11 +22,12 @@ from flows.ledger.lock import run_lock
 from flows.ledger.store import open_ledger
 from flows.line import events, reports
 from flows.line.planned import last_whole
-from flows.line.request import Request, silent
+from flows.line.request import Request, Waits, silent
 from flows.line.retaining import kept_from
 from flows.line.rotating import follow_key
 from flows.line.running import carry_out, prepare
 from flows.line.sources import Source, database, erased
+from flows.stops import stopped
 from flows.warehouse.queries import customer_keys
 from flows.warehouse.scope import Scope
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from flows.ledger.publishing import Recovered
     from flows.line.reports import Report
-    from flows.line.request import Delivered, Progress, Waits
+    from flows.line.request import Delivered, Progress
     from flows.plan import Plan
     from flows.workspace import Workspace
 
@@ -154,7 +155,10 @@ def _respond(workspace: Workspace, found: Sequence[Report], progress: Progress) 
         recovered=tuple(recovered),
         resumed=tuple(resumed),
     )
-    if taken.height:
+    if taken.height and (stop := next(iter(stopped(settings, "everything")), None)):
+        # Asked every minute, it would make a plan a minute that nobody delivers.
+        done = replace(done, waits=Waits(f"{stop.of} is stopped {stop.said}", stop.end, "Stopped"))
+    elif taken.height:
         told = taken.select("customer_id", *EVENTS.names())
         request = Request(customers=tuple(told["customer_id"].unique().sort()), events=told)
         made = carry_out(workspace, request, progress)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import shlex
+from collections import Counter
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from flows.counts import Count, LeftOut, Waterfall
     from flows.line.request import Delivered
+    from flows.line.surveying import Counted
     from flows.plan import Plan
 
 _LABEL_WIDTH, _BAR_WIDTH, _NUMBER_WIDTH, _ROW_HEIGHT = 190, 320, 90, 22
@@ -157,11 +159,7 @@ def counts_table(counts: Iterable[Count]) -> str:
     counts = list(counts)
     if not counts:
         return "Nothing is planned."
-    totals: dict[tuple[str, str, str], int] = {}
-    for count in counts:
-        place = (count.product, count.target, count.brand)
-        totals[place] = totals.get(place, 0) + count.rows
-    rows = [(*place, _number(total)) for place, total in sorted(totals.items())]
+    rows = [(*place, _number(total)) for place, total in by_target(counts).items()]
     finer = [
         (
             count.product,
@@ -178,6 +176,14 @@ def counts_table(counts: Iterable[Count]) -> str:
         f"<details><summary>by variant and by the customer data used</summary>\n\n{markdown_table(columns, finer, {5})}"
     )
     return f"{markdown_table(('product', 'target', 'brand', 'deliveries'), rows, {3})}\n\n{folded}\n\n</details>"
+
+
+def by_target(counts: Iterable[Count | Counted]) -> dict[tuple[str, str, str], int]:
+    """Product, target and brand, in their order -> deliveries of them, of whatever kind."""
+    totals: Counter[tuple[str, str, str]] = Counter()
+    for each in counts:
+        totals[each.product, each.target, each.brand] += each.rows
+    return dict(sorted(totals.items()))
 
 
 def chart(title: str, waterfall: Waterfall) -> str:

@@ -79,4 +79,6 @@ def _notes(done: Answered) -> list[tuple[str, bool]]:
         notes.append((f"{done.bad - len(done.places):,} rows more cannot be right.", True))
     if done.unfinished:
         notes.append((f"{done.unfinished:,} files cannot be read yet; they are tried again.", False))
+    if done.waits is not None and done.plan is None:
+        notes.append((f"Nobody is answered yet: {done.waits.why}. Next: {done.waits.step}", True))
     return notes + [(f"{each.where}: {each.what}. Next: {each.hint}", True) for each in done.refused]

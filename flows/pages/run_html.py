@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.creep import WARN_FROM
+from flows.pages.artifacts import by_target
 from flows.pages.charts import WATERFALL_STYLE, waterfall_chart
 from flows.pages.layout import Html, element, joined, page, table
 from flows.pages.messages_html import CHANNEL_NAMES, FOOT, STYLE, seen
@@ -124,10 +125,7 @@ def _changes(found: Overview) -> Iterator[Html]:
 
 def _counts(found: Overview) -> Iterator[Html]:
     yield element("h2", "By product and target")
-    totals: dict[tuple[str, str, str], int] = {}
-    for each in found.counts:
-        place = (each.product, each.target, each.brand)
-        totals[place] = totals.get(place, 0) + each.rows
+    totals = by_target(found.counts)
     if not totals:
         yield element("p", "Nothing is planned.")
         return

@@ -12,7 +12,9 @@ from flows.answering import plain
 from flows.errors import DataError, LockedError, PlanError, SourceError
 from flows.ledger.lock import run_lock
 from flows.line import vouching
+from flows.pages.responses import said_of
 from flows.plan import plan_folder, read_plan
+from flows.stops import go, stop
 from tests.line.happened import Happened, as_ndjson, event
 from tests.tiny import clock, crowd, day, make
 
@@ -177,6 +179,38 @@ def test_all_files_that_wait_are_answered_in_one_run_and_go(happened):
     assert len(happened.tiny.history("FROM run")) == runs + 1
     assert happened.sent() == {"email_file": {"c05", "c07"}}
     assert happened.waiting().files == 0
+
+
+@pytest.mark.slow
+def test_while_everything_is_stopped_events_wait_and_no_plan_is_made_of_them(happened):
+    settings = happened.tiny.load().settings
+    stop(settings, "everything", "everything", "wrong prices", day(1))
+    happened.put([event("e1", "c05")], "a.csv")
+    plans = sorted(path.name for path in (happened.tiny.state / "plans").iterdir())
+    for _ in range(2):
+        done = happened.waiting()
+        assert (done.plan, done.waits.state, done.is_whole) == (None, "Stopped", False)
+        assert said_of(done).startswith("nobody is answered yet: everything is stopped since ")
+    assert (happened.inbox(), happened.sent()) == (["a.csv"], {})
+    assert sorted(path.name for path in (happened.tiny.state / "plans").iterdir()) == plans
+    go(settings, "everything", "everything")
+    assert counts(happened.waiting()) == {"files": 1, "taken": 1, "customers": 1}
+    assert (happened.inbox(), happened.sent()) == ([], {"email_file": {"c05"}})
+
+
+@pytest.mark.slow
+def test_an_answer_that_somebody_has_to_approve_keeps_its_events_in_the_inbox(happened):
+    file = happened.tiny.folder / "pyproject.toml"
+    as_it_was = file.read_text("utf-8")
+    file.write_text(f'{as_it_was}\n[tool.justenough.approval]\napprovers = ["anna"]\nover = 0\n', "utf-8")
+    happened.put([event("e1", "c05")], "a.csv")
+    done = happened.waiting()
+    assert (done.waits.state, happened.inbox(), happened.sent()) == ("WaitsForApproval", ["a.csv"], {})
+    with clock(day(1)):
+        line.approve(happened.tiny.load(), done.plan.order.run_id, done.plan.people_count, "anna")
+        line.deliver(happened.tiny.load(), done.plan.order.run_id, done.plan.people_count)
+    assert counts(happened.waiting()) == {"files": 1, "repeated": 1}
+    assert (happened.inbox(), happened.sent()) == ([], {"email_file": {"c05"}})
 
 
 @pytest.mark.slow
