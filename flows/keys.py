@@ -17,7 +17,7 @@ import polars_hash  # noqa: F401  (registers the `chash` namespace on expression
 
 from flows.durable import write_bytes
 from flows.errors import SettingError
-from flows.tokens import LETTERS, MAC_BYTES, UNIT_SEPARATOR
+from flows.tokens import ID_DIGITS, LETTERS, MAC_BYTES, UNIT_SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ class Key:
         return f"Key({self.key_id})"
 
     def of(self, *inputs: pl.Expr | str, only: pl.Expr | None = None) -> pl.Expr:
-        """HMAC-SHA256 of the inputs, as 64 hexadecimal digits. Strings are literals; null inputs count as ''.
+        """The first 128 bits of HMAC-SHA256 of the inputs, as hexadecimal digits. Strings are literals; null inputs count as ''.
 
         Where `only` does not hold it is null, and takes no time.
         """
@@ -45,7 +45,7 @@ class Key:
         joined = pl.concat_str(parts, separator=UNIT_SEPARATOR)
         joined = joined if only is None else pl.when(only).then(joined)
         hashed: pl.Expr = joined.chash.hmac_sha256(key=self.secret)  # type: ignore[attr-defined]
-        return hashed
+        return hashed.str.head(ID_DIGITS)
 
     def seal(self, said: Mapping[str, object]) -> str:
         """What proves that something was written under this key: HMAC-SHA512 of it, so that no identifier can pass for it."""
@@ -60,7 +60,7 @@ class Key:
         """What stands in a link (see `flows.tokens`), for a key that `for_links` made."""
         letter = LETTERS[action]
         signed = pl.concat_str(message_id, self.of(letter, message_id).str.head(2 * MAC_BYTES))
-        text = signed.str.decode("hex").bin.encode("base64")
+        text = signed.str.decode("hex").bin.encode("base64").str.strip_chars_end("=")
         return pl.lit(letter) + text.str.replace_all("+", "-", literal=True).str.replace_all("/", "_", literal=True)
 
 

@@ -74,6 +74,7 @@ class Order(_Kept):
         targeted: segment -> the dimensions that decide who is in it.
         audiences: those that campaigns leave out and that the run looks at -> the dimensions that decide who is in each.
         key_id: of the key that its identifiers are made with.
+        digits: that its identifiers have.
         corrects: the batch whose recipients it tells once more, on purpose.
         events: how many it answers.
         goes_by: not about everybody: the last delivered run over everybody and everything, whose crowds and prices hold.
@@ -110,6 +111,7 @@ class Order(_Kept):
     targeted: dict[str, tuple[str, ...]] = {}
     audiences: dict[str, tuple[str, ...]] = {}
     key_id: str = ""
+    digits: int = 64
     corrects: str | None = None
     events: int = 0
     goes_by: str | None = None

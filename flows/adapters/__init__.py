@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.errors import UsageError, nearest
 from flows.incoming import Shape, each_once
+from flows.tokens import MESSAGE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -40,7 +41,7 @@ FILE = Shape(
         "happened_at": r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)",
         "outcome": "[a-z][a-z_]{0,39}",  # without digits: in a column that was mixed up stand ids
         "customer_id": ".{1,255}",
-        "message_id": "[0-9a-f]{64}",
+        "message_id": MESSAGE_ID,
         "value": r"[+-]?\d{1,15}(\.\d{1,17})?([eE][+-]?\d{1,2})?",
         "channel": "[a-z][a-z_]{0,19}",
     },
@@ -124,5 +125,5 @@ def inner(text: str) -> dict[str, Any]:
 
 def ours(text: object) -> str | None:
     """A message_id of ours, alone or before the @ of a Message-ID; None where it is another."""
-    found = re.fullmatch("<?([0-9a-f]{64})(@[^@]*)?", text) if isinstance(text, str) else None
+    found = re.fullmatch(f"<?({MESSAGE_ID})(@[^@]*)?", text) if isinstance(text, str) else None
     return found[1] if found else None

@@ -35,12 +35,16 @@ def shown_lately(ledger: Ledger, as_of: date, budget: Exposure) -> pl.DataFrame:
     """
     rows = ledger.rows(
         """
+        WITH shown AS (SELECT * FROM exposure WHERE shown_on > $long),
+        busy AS (  -- mostly few: only of these is it asked which dimensions
+            SELECT person_key, brand FROM shown GROUP BY ALL HAVING count(*) > least($in_30_days, $in_90_days)
+        )
         SELECT person_key, brand,
             list_sort(coalesce(list(dimension) FILTER (shown_on > $short), [])) AS in_30_days,
             list_sort(list(dimension)) AS in_90_days
         FROM (
             SELECT person_key, brand, dimension, max(shown_on) AS shown_on
-            FROM exposure WHERE shown_on > $long GROUP BY ALL
+            FROM shown SEMI JOIN busy USING (person_key, brand) GROUP BY ALL
         )
         GROUP BY person_key, brand
         HAVING len(in_30_days) > $in_30_days OR len(in_90_days) > $in_90_days

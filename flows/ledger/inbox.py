@@ -20,6 +20,7 @@ from flows.errors import DataError
 from flows.incoming import DoubledKeyError, each_once
 from flows.ledger.states import Said
 from flows.schemas import COLUMNS
+from flows.tokens import ID_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -151,7 +152,7 @@ def read(files: Iterable[Path]) -> pl.DataFrame:
         for path in files
         for number, notice in enumerate(parse(path.read_bytes(), f"inbox/opt-outs/{path.name}"), start=1)
     ]
-    return pl.DataFrame(rows, schema=NOTICES)
+    return pl.DataFrame(rows, schema=NOTICES).with_columns(pl.col("message_id").str.head(ID_DIGITS))
 
 
 def remove(files: Iterable[Path]) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 from flows.durable import write_bytes
 from flows.errors import StateError
 from flows.growing import write_pieces
+from flows.tokens import ID_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,14 +32,15 @@ def scan_members(settings: Settings, target: str, brand: str, batch_id: str | No
         raise StateError(path.name, "the membership of this batch is missing from the state folder", hint)
     members = pl.scan_parquet(path)
     known = members.collect_schema()
-    # An earlier version of the program may have kept less. What is cast is read whole before it is looked through.
+    # An earlier version of the program may have kept less, and longer keys. What is cast is read whole before it is looked through.
     columns = [
         pl.col(name)
         if known.get(name) == kind
         else (pl.col(name) if name in known else pl.lit(None)).cast(kind).alias(name)
         for name, kind in schema.items()
     ]
-    return members.select(columns)
+    keyed = [pl.col(name).str.head(ID_DIGITS) for name in ("message_id", "decision_id", "person_key") if name in schema]
+    return members.select(columns).with_columns(keyed)
 
 
 def write_members(

@@ -15,13 +15,16 @@ from flows.durable import private_folder, refuse_special, rename_once, sync_file
 from flows.errors import DataError, LockedError, OutboxError, SourceError, StateError, StatementError
 from flows.ledger.engine import Engine, engine_of
 from flows.settings import Settings, shipped
+from flows.tokens import ID_DIGITS
 from flows.warehouse.connection import Connection, connect, query, quote, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
+_SHORT_KEYS = 12
+"""Since which version keys have `tokens.ID_DIGITS`; before it they had 64."""
 _PATIENCE_SECONDS = 10.0
 
 # Parts of a run are threads of one process, and those would share DuckDB's instance of the file: 3 of 96 parts that opened
@@ -199,7 +202,28 @@ def _create(path: Path) -> None:
 def _upgrade(path: Path) -> None:
     """Add what a ledger of an earlier version lacks: all of it, or nothing."""
     with _attached(path) as ledger, ledger.transaction():
+        keyed = _long_keys(ledger) if (ledger.version() or 0) < _SHORT_KEYS else {}
+        for table in keyed:
+            ledger.execute(f"ALTER TABLE {table} RENAME TO {table}_before")
         _make_tables(ledger.execute)
+        for table, columns in keyed.items():
+            short = ", ".join(f"left({name}, {ID_DIGITS}) AS {name}" for name in columns)
+            ledger.execute(f"INSERT INTO {table} BY NAME SELECT * REPLACE ({short}) FROM {table}_before")
+            ledger.execute(f"DROP TABLE {table}_before")
+
+
+def _long_keys(ledger: Ledger) -> dict[str, list[str]]:
+    """Table -> its columns of keys. An `event_id` is one where people did something; of notices it says where they stood."""
+    found = ledger.rows(
+        """
+        SELECT table_name, list(column_name ORDER BY column_index) AS columns FROM duckdb_columns()
+        WHERE database_name = current_database() AND (
+            column_name IN ('message_id', 'decision_id', 'person_key', 'subject_key', 'address_key', 'consent_key', 'form_key')
+            OR (column_name = 'event_id' AND table_name IN ('outcome', 'scan', 'event')))
+        GROUP BY table_name ORDER BY table_name
+        """
+    )
+    return dict(found.iter_rows())
 
 
 def _make_tables(execute: Callable[..., object]) -> None:

@@ -19,6 +19,7 @@ from flows.line.seeding import addresses
 from flows.line.stopping import stop
 from flows.line.watching import OUT_THERE
 from flows.plan import check_deliverable, read_plan
+from flows.tokens import ID_DIGITS, MESSAGE_ID
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 FILE = Shape(
     columns={"message_id": ("message_id",), "state": ("state",), "reason": ("reason",)},
     required=("message_id",),
-    patterns={"message_id": "[0-9a-f]{64}", "state": "loaded|sent|failed"},
+    patterns={"message_id": MESSAGE_ID, "state": "loaded|sent|failed"},
     plain="message_id",
     hint="write a message_id a line; or CSV whose header is message_id,state,reason; or JSON objects of these, one a line",
 )
@@ -95,6 +96,7 @@ def acknowledge(settings: Settings, batch_id: str, told: Told | None, file: Path
             return Acknowledged(batch_id, told, acknowledging.acknowledge(ledger, batch_id, told))
     found = read_incoming(file, FILE)  # before the key and the ledger are opened: a fork would have them too
     rows = pl.DataFrame({name: found.values(name) for name in FILE.columns}, _COLUMNS)
+    rows = rows.with_columns(pl.col("message_id").str.head(ID_DIGITS))
     stopped = _stop(settings, batch_id, [rows, pl.DataFrame(found.doubtful, _COLUMNS)])
     if found.refusal:
         raise found.refusal

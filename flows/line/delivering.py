@@ -63,7 +63,9 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
 
 
-def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past: bool) -> Plan:
+def start(
+    workspace: Workspace, run_id: str, *, expected: int | None, allow_past: bool, is_looked_at: bool = True
+) -> Plan:
     """Take a plan on: check that it may be delivered, and note that it is being delivered. Harmless when repeated.
 
     Args:
@@ -71,6 +73,7 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
         run_id: of the plan.
         expected: the number of people that was approved; None asks for none.
         allow_past: whether a plan for a day that is over may be delivered.
+        is_looked_at: whether somebody may have looked at it since it was made: too much of it may not have fallen away then.
 
     Raises:
         PlanError: the plan has expired, was changed, is not what was approved, was delivered already, is about the past or a day
@@ -102,7 +105,8 @@ def start(workspace: Workspace, run_id: str, *, expected: int | None, allow_past
     look = first_look(workspace, plan)
     if state is None:
         with open_ledger(settings) as ledger:
-            _check_fallen(ledger, workspace, plan, look)
+            if is_looked_at:
+                _check_fallen(ledger, workspace, plan, look)
             acted_on = (_acted_on(ledger, workspace, plan, part) for part in parts_of(folder))
             if plan.order.corrects is None:  # what it corrects was drawn then
                 drawn = workspace.holding_out(plan.order.holdouts).tests_drawn

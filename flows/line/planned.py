@@ -14,6 +14,7 @@ from flows.ledger.runs import delivered_runs
 from flows.ledger.store import open_ledger
 from flows.plan import read_order
 from flows.schemas import DECISIONS, ROUTED, frame_schema
+from flows.tokens import ID_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +34,8 @@ def check_current(workspace: Workspace, order: Order) -> None:
     """Refuse a plan that was made of other settings, words or SQL, or under another key. Raises PlanError."""
     if order.key_id != load_key(workspace.settings.key_file).key_id:
         raise PlanError(order.run_id, "there is a new key since this plan was made", "make a new plan")
+    if order.digits != ID_DIGITS:
+        raise PlanError(order.run_id, "it was made by an earlier version of this program", "make a new plan")
     if order.inputs_digest != workspace.inputs_digest:
         what = "settings, words or SQL have changed since this plan was made"
         raise PlanError(order.run_id, what, "make a new plan")
@@ -80,7 +83,9 @@ def read_planned(settings: Settings, rows: pl.DataFrame) -> pl.DataFrame:
     for run_id in rows["run_id"].unique().sort():
         mine = rows.lazy().filter(pl.col("run_id") == run_id).select("message_id")
         try:
-            planned = scan_deliveries(settings.folder("plans", run_id))
+            planned = scan_deliveries(settings.folder("plans", run_id)).with_columns(
+                pl.col("message_id").str.head(ID_DIGITS)
+            )
             found.append(planned.join(mine, on="message_id", how="semi").select(PLANNED.names()).collect())
         except (OSError, pl.exceptions.PolarsError):  # damaged; the message is named by its id alone
             continue

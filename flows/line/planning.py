@@ -49,6 +49,7 @@ from flows.stages.guard import guarded
 from flows.stages.routing import routed
 from flows.stages.timing import timed
 from flows.stops import stopped
+from flows.tokens import ID_DIGITS
 from flows.warehouse.attaching import stamp_of
 from flows.warehouse.scope import Scope
 
@@ -148,6 +149,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         targeted=vouched.targeted,
         audiences={} if request.products else vouched.audiences,
         key_id=load_key(settings.key_file).key_id,
+        digits=ID_DIGITS,
         events=0 if request.events is None else request.events.height,
         goes_by=goes_by,
         warehouse=stamp,

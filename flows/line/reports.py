@@ -20,6 +20,7 @@ from flows.gathered import Incoming
 from flows.incoming import MOST_PLACES, read_incoming
 from flows.promises import MANIFEST, manifest_of
 from flows.schemas import INSTANT
+from flows.tokens import ID_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -193,7 +194,10 @@ def rows_of(reports: Sequence[Report]) -> pl.DataFrame:
             place = {"at": pl.lit(number, pl.Int64), "source": pl.lit(report.source)}
             frames.append(report.rows.with_columns(**place).select(frames[0].columns))
     read = pl.concat(frames).with_columns(
-        happened_at=instant(), value=pl.col("value").cast(pl.Float64, strict=False), written=pl.col("value")
+        message_id=pl.col("message_id").str.head(ID_DIGITS),
+        happened_at=instant(),
+        value=pl.col("value").cast(pl.Float64, strict=False),
+        written=pl.col("value"),
     )
     return read.with_columns(why=_why(), kind=pl.lit("event")).drop("written")
 

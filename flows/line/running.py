@@ -60,7 +60,8 @@ def carry_out(workspace: Workspace, request: Request, progress: Progress) -> Out
     approved = planned.people_count
     allow_past = request.allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
     try:
-        delivered = _delivered(workspace, planned.order.run_id, approved, progress, allow_past=allow_past)
+        run_id = planned.order.run_id
+        delivered = _delivered(workspace, run_id, approved, progress, allow_past=allow_past, is_looked_at=False)
     except WaitingError as refused:
         return Outcome((), (), planned, None, Waits.of(refused))
     return Outcome((), (), planned, delivered)
@@ -270,9 +271,15 @@ def _planned(workspace: Workspace, request: Request, progress: Progress) -> Plan
 
 
 def _delivered(
-    workspace: Workspace, run_id: str, expected: int | None, progress: Progress, *, allow_past: bool
+    workspace: Workspace,
+    run_id: str,
+    expected: int | None,
+    progress: Progress,
+    *,
+    allow_past: bool,
+    is_looked_at: bool = True,
 ) -> Delivered:
-    taken = start(workspace, run_id, expected=expected, allow_past=allow_past)
+    taken = start(workspace, run_id, expected=expected, allow_past=allow_past, is_looked_at=is_looked_at)
     recalled = recall_outdated(workspace, taken)
     waiting = pairs(workspace, run_id)
     published = []

@@ -19,6 +19,7 @@ from flows.ledger.outcomes import whose
 from flows.ledger.store import open_ledger
 from flows.line.sources import erased
 from flows.schemas import INSTANT
+from flows.tokens import ID_DIGITS
 
 if TYPE_CHECKING:
     from flows.ledger.store import Ledger
@@ -45,7 +46,7 @@ def stop(settings: Settings, said: pl.DataFrame) -> int:
     if told.is_empty():
         return 0
     is_over = pl.col("happened_at") <= pl.lit(present())
-    told = told.with_columns(happened_at=pl.when(is_over).then("happened_at"))
+    told = told.with_columns(pl.col("message_id").str.head(ID_DIGITS), happened_at=pl.when(is_over).then("happened_at"))
     keys = load_keys(settings.key_file)
     with open_ledger(settings) as ledger:
         customer = pl.col("customer_id")

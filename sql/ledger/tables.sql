@@ -1,6 +1,7 @@
 -- The ledger: what was decided, claimed, delivered and shown. It holds keyed HMACs, never an identity.
 -- All of it may run again on a ledger of an earlier version, and adds what that lacks (ALTER … IF NOT EXISTS).
 -- Claims are made by anti-join under the run's lock: a unique index would grow with history and cost six times as much.
+-- Keys are 32 digits of chance, in which DuckDB finds nothing to make smaller: to look for it takes four times as long as to write.
 
 CREATE TABLE IF NOT EXISTS schema_version (number INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL);
 
@@ -34,13 +35,13 @@ CREATE TABLE IF NOT EXISTS segment_count (
 
 -- One row per decision that a run acted on: winners, and those who were held out (reason HOLDOUT).
 CREATE TABLE IF NOT EXISTS decision (
-    decision_id VARCHAR NOT NULL,
+    decision_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
     run_id VARCHAR NOT NULL,
     as_of DATE NOT NULL,
-    person_key VARCHAR NOT NULL,
+    person_key VARCHAR NOT NULL USING COMPRESSION uncompressed,
     brand VARCHAR NOT NULL,
     product VARCHAR NOT NULL,
-    subject_key VARCHAR,
+    subject_key VARCHAR USING COMPRESSION uncompressed,
     message_type VARCHAR NOT NULL,
     variant VARCHAR,
     propensity DOUBLE NOT NULL,             -- probability of the draws that led here
@@ -57,19 +58,19 @@ ALTER TABLE decision ADD COLUMN IF NOT EXISTS is_held_of_all BOOLEAN;
 
 -- One row per message that may leave. Released claims are deleted; the batch keeps their number.
 CREATE TABLE IF NOT EXISTS claim (
-    message_id VARCHAR NOT NULL,
-    decision_id VARCHAR NOT NULL,
+    message_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
+    decision_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
     lane VARCHAR NOT NULL,
     attempt INTEGER NOT NULL,
     batch_id VARCHAR NOT NULL,
     as_of DATE NOT NULL,
-    person_key VARCHAR NOT NULL,
+    person_key VARCHAR NOT NULL USING COMPRESSION uncompressed,
     brand VARCHAR NOT NULL,
     product VARCHAR NOT NULL,
-    subject_key VARCHAR,
+    subject_key VARCHAR USING COMPRESSION uncompressed,
     message_type VARCHAR NOT NULL,
     channel VARCHAR NOT NULL,
-    address_key VARCHAR NOT NULL,
+    address_key VARCHAR NOT NULL USING COMPRESSION uncompressed,
     claimed_at TIMESTAMP NOT NULL
 );
 
@@ -102,9 +103,9 @@ ALTER TABLE batch ADD COLUMN IF NOT EXISTS corrects VARCHAR;
 
 -- One row per message in a sealed batch; its state is the batch's until an acknowledgement or an outcome says more.
 CREATE TABLE IF NOT EXISTS delivery (
-    message_id VARCHAR NOT NULL,
+    message_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
     batch_id VARCHAR NOT NULL,
-    decision_id VARCHAR NOT NULL,
+    decision_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
     creative_id VARCHAR NOT NULL,
     valid_until TIMESTAMP NOT NULL
 );
@@ -122,7 +123,7 @@ CREATE TABLE IF NOT EXISTS recall (
 
 -- One row per message in a sealed batch: which of the person's data it used, and by which right.
 CREATE TABLE IF NOT EXISTS receipt (
-    message_id VARCHAR NOT NULL,
+    message_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
     batch_id VARCHAR NOT NULL,
     as_of DATE NOT NULL,
     product VARCHAR NOT NULL,
@@ -133,7 +134,7 @@ CREATE TABLE IF NOT EXISTS receipt (
     facts_at STRUCT(dimension VARCHAR, "at" TIMESTAMP)[],   -- as of when each was known
     words_sha256 VARCHAR NOT NULL,          -- of the template file
     sources_sha256 VARCHAR,                 -- which columns are behind the facts: `source`; null where the words use none
-    consent_key VARCHAR,                    -- HMAC of the consent event relied on; null for service messages, which need none
+    consent_key VARCHAR USING COMPRESSION uncompressed, -- HMAC of the consent event relied on; null for service messages, which need none
     consent_checked_at TIMESTAMP NOT NULL
 );
 ALTER TABLE receipt ADD COLUMN IF NOT EXISTS because VARCHAR[];
@@ -147,7 +148,7 @@ CREATE TABLE IF NOT EXISTS source (sources_sha256 VARCHAR NOT NULL, dimension VA
 -- What a brand has shown to whom: the last day of each dimension (what comes of `because` too), for ninety days.
 -- A row of an earlier day goes when the batch of a later one is published, so that a batch that is undone has shown nothing.
 CREATE TABLE IF NOT EXISTS exposure (
-    person_key VARCHAR NOT NULL,
+    person_key VARCHAR NOT NULL USING COMPRESSION uncompressed,
     brand VARCHAR NOT NULL,
     dimension VARCHAR NOT NULL,
     shown_on DATE NOT NULL,
@@ -219,8 +220,8 @@ CREATE TABLE IF NOT EXISTS tombstone (person_key VARCHAR NOT NULL, key_id VARCHA
 -- Every notice of the inbox, append-only: what people and platforms told us, beside sql/consent.sql. The latest of both holds.
 CREATE TABLE IF NOT EXISTS consent_event (
     event_id VARCHAR NOT NULL,              -- file, time and line of the notice
-    person_key VARCHAR,                     -- null where it is about an address, or a message that nobody knows
-    message_id VARCHAR,
+    person_key VARCHAR USING COMPRESSION uncompressed, -- null where it is about an address, or a message that nobody knows
+    message_id VARCHAR USING COMPRESSION uncompressed,
     brand VARCHAR NOT NULL,                 -- '*' is all, as for channel and topic
     channel VARCHAR NOT NULL,
     topic VARCHAR NOT NULL,
@@ -279,11 +280,11 @@ CREATE TABLE IF NOT EXISTS acknowledgement (
 
 -- What people did, by files and by sql/outcomes/: one row for each event_id, whichever came first.
 CREATE TABLE IF NOT EXISTS outcome (
-    event_id VARCHAR NOT NULL,              -- HMAC of the source's own id, or of what it told where it gives none
+    event_id VARCHAR NOT NULL USING COMPRESSION uncompressed, -- HMAC of the source's own id, or of what it told where it gives none
     happened_at TIMESTAMP NOT NULL,
     outcome VARCHAR NOT NULL,               -- visited, ordered, care_contact, helpful, unsubscribed, …
-    person_key VARCHAR NOT NULL,
-    message_id VARCHAR,                     -- the message that it is about, where one was named
+    person_key VARCHAR NOT NULL USING COMPRESSION uncompressed,
+    message_id VARCHAR USING COMPRESSION uncompressed, -- the message that it is about, where one was named
     value DOUBLE,                           -- what it was worth, where it was worth something
     channel VARCHAR,
     source VARCHAR NOT NULL,                -- which adapter, or which file of sql/outcomes/, told of it
@@ -293,11 +294,11 @@ CREATE TABLE IF NOT EXISTS outcome (
 -- What scanners of links did, as far as one can tell: as `outcome`, and no part of it. A row moves over when what is known of the
 -- message's arrival changes that.
 CREATE TABLE IF NOT EXISTS scan (
-    event_id VARCHAR NOT NULL,
+    event_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
     happened_at TIMESTAMP NOT NULL,
     outcome VARCHAR NOT NULL,
-    person_key VARCHAR NOT NULL,
-    message_id VARCHAR,
+    person_key VARCHAR NOT NULL USING COMPRESSION uncompressed,
+    message_id VARCHAR USING COMPRESSION uncompressed,
     value DOUBLE,
     channel VARCHAR,
     source VARCHAR NOT NULL,
@@ -306,9 +307,9 @@ CREATE TABLE IF NOT EXISTS scan (
 
 -- What people did that a run has answered: each event is answered once. It counts only if the run was not abandoned.
 CREATE TABLE IF NOT EXISTS event (
-    event_id VARCHAR NOT NULL,              -- HMAC of the source's own id
+    event_id VARCHAR NOT NULL USING COMPRESSION uncompressed, -- HMAC of the source's own id
     run_id VARCHAR NOT NULL,
-    person_key VARCHAR NOT NULL,
+    person_key VARCHAR NOT NULL USING COMPRESSION uncompressed,
     event VARCHAR NOT NULL,                 -- order_placed, basket_left, …
     channel VARCHAR,                        -- by which they came in, as the source tells it
     happened_at TIMESTAMP NOT NULL,
@@ -316,7 +317,7 @@ CREATE TABLE IF NOT EXISTS event (
 );
 
 -- When a message arrived, by what its platform tells: the earliest that it told.
-CREATE TABLE IF NOT EXISTS arrival (message_id VARCHAR NOT NULL, arrived_at TIMESTAMP NOT NULL);
+CREATE TABLE IF NOT EXISTS arrival (message_id VARCHAR NOT NULL USING COMPRESSION uncompressed, arrived_at TIMESTAMP NOT NULL);
 
 -- Under which key the keys of people and addresses are: the latest row. Before the first it is the oldest of the key file.
 CREATE TABLE IF NOT EXISTS key_use (key_id VARCHAR NOT NULL, since TIMESTAMP NOT NULL);
