@@ -79,7 +79,7 @@ class Shop:
 
     def key(self, *inputs: str | None) -> str:
         """The keyed identifier of some inputs."""
-        return hmac.digest(self.secret, "\x1f".join(text or "" for text in inputs).encode(), "sha256").hex()
+        return hmac.digest(self.secret, "\x1f".join(text or "" for text in inputs).encode(), "sha256").hex()[:32]
 
     @cache  # noqa: B019 - there is one
     def link_key(self, brand: str) -> bytes:
@@ -93,7 +93,7 @@ class Shop:
         for name, letter in LINKS.items():
             address = sender.get("helpful_url" if name == "unhelpful_url" else name)
             if address and (is_marketing or name != "unsubscribe_url"):
-                signature = hmac.digest(self.link_key(brand), f"{letter}\x1f{message_id}".encode(), "sha256")[:16]
+                signature = hmac.digest(self.link_key(brand), f"{letter}\x1f{message_id}".encode(), "sha256")[:17]
                 token = letter + base64.urlsafe_b64encode(bytes.fromhex(message_id) + signature).decode()
                 found[name] = address.replace("{message_id}", message_id).replace("{token}", token)
         return found

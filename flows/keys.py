@@ -41,11 +41,14 @@ class Key:
 
         Where `only` does not hold it is null, and takes no time.
         """
+        return self._whole(*inputs, only=only).str.head(ID_DIGITS)
+
+    def _whole(self, *inputs: pl.Expr | str, only: pl.Expr | None = None) -> pl.Expr:
         parts = [pl.lit(value) if isinstance(value, str) else value.fill_null("") for value in inputs]
         joined = pl.concat_str(parts, separator=UNIT_SEPARATOR)
         joined = joined if only is None else pl.when(only).then(joined)
         hashed: pl.Expr = joined.chash.hmac_sha256(key=self.secret)  # type: ignore[attr-defined]
-        return hashed.str.head(ID_DIGITS)
+        return hashed
 
     def seal(self, said: Mapping[str, object]) -> str:
         """What proves that something was written under this key: HMAC-SHA512 of it, so that no identifier can pass for it."""
@@ -59,8 +62,8 @@ class Key:
     def token(self, action: str, message_id: pl.Expr) -> pl.Expr:
         """What stands in a link (see `flows.tokens`), for a key that `for_links` made."""
         letter = LETTERS[action]
-        signed = pl.concat_str(message_id, self.of(letter, message_id).str.head(2 * MAC_BYTES))
-        text = signed.str.decode("hex").bin.encode("base64").str.strip_chars_end("=")
+        signed = pl.concat_str(message_id, self._whole(letter, message_id).str.head(2 * MAC_BYTES))
+        text = signed.str.decode("hex").bin.encode("base64")
         return pl.lit(letter) + text.str.replace_all("+", "-", literal=True).str.replace_all("/", "_", literal=True)
 
 

@@ -1,6 +1,6 @@
 r"""What the links of one recipient say, signed: `verify` is all that a preference centre calls.
 
-A token is a letter, for what the link is about, and 43 letters of base64url: the 16 bytes of the `message_id`, and the first 16
+A token is a letter, for what the link is about, and 44 letters of base64url: the 16 bytes of the `message_id`, and the first 17
 of HMAC-SHA256(key, "<letter>\x1f<message_id in hexadecimal>"). It names nobody; the ledger knows whose message it was. The key
 is the brand's own (`justenough link-key`): with it links can be read and made, and nothing can be told of who is a customer.
 """
@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from flows.errors import LinkError, SettingError
 
 UNIT_SEPARATOR = "\x1f"
-MAC_BYTES = 16  # Source: RFC 2104, §5: no fewer than half of the hash's
-ID_DIGITS = 2 * MAC_BYTES
+MAC_BYTES = (
+    17  # no fewer than half of the hash's (RFC 2104, §5); with the id's 16 nothing has to be filled up in base64
+)
+ID_DIGITS = 32
 """Of every keyed identifier, in hexadecimal: by them two of a billion are the same once in 10^21 times."""
 MESSAGE_ID = f"[0-9a-f]{{{ID_DIGITS}}}(?:[0-9a-f]{{{ID_DIGITS}}})?"
 """What a `message_id` looks like. Messages of earlier versions had twice the digits, of which the first half counts."""
@@ -25,8 +27,9 @@ LETTERS = {"unsubscribe": "u", "preferences": "p", "helpful": "y", "unhelpful": 
 
 _ACTIONS = {letter: action for action, letter in LETTERS.items()}
 _TOKEN = re.compile(
-    rf"([{''.join(_ACTIONS)}])([A-Za-z0-9_-]{{43}}|[A-Za-z0-9_-]{{64}})"
+    rf"([{''.join(_ACTIONS)}])([A-Za-z0-9_-]{{44}}|[A-Za-z0-9_-]{{64}})"
 )  # 64 in links of earlier versions
+_BYTES = ID_DIGITS // 2 + MAC_BYTES
 _KEY = re.compile(r"([^\s:]+):([0-9a-f]{64})")
 
 
@@ -58,10 +61,11 @@ def verify(token: str, keys: str) -> Followed:
     if not secrets or len(secrets) < len(keys.split()):
         raise SettingError("keys", "this is not a file of link keys", "write it anew: justenough link-key BRAND FILE")
     if found := _TOKEN.fullmatch(token):
-        letter, raw = found[1], base64.urlsafe_b64decode(found[2] + "=" * (-len(found[2]) % 4))
-        message_id, mac = raw[:-MAC_BYTES].hex(), raw[-MAC_BYTES:]
+        letter, raw = found[1], base64.urlsafe_b64decode(found[2])
+        signed = len(raw) // 3 * 2 if len(raw) > _BYTES else _BYTES - MAC_BYTES  # bytes of the id
+        message_id, mac = raw[:signed].hex(), raw[signed:]
         said = f"{letter}{UNIT_SEPARATOR}{message_id}".encode()
-        if any(hmac.compare_digest(mac, hmac.digest(key.encode(), said, "sha256")[:MAC_BYTES]) for key in secrets):
+        if any(hmac.compare_digest(mac, hmac.digest(key.encode(), said, "sha256")[: len(mac)]) for key in secrets):
             return Followed(_ACTIONS[letter], message_id[:ID_DIGITS])
     raise LinkError(
         "token", "this link is not whole, or is not of this brand", "say that it does not work; change nothing"

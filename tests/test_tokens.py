@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import re
 import stat
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 KEY = Key("k1", "0f" * 32)
 NORTH = KEY.for_links("tiny", "north")
-MESSAGE = "a1" * 32
+MESSAGE = "a1" * 16
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
@@ -39,11 +40,21 @@ def token(action: str, key: Key = NORTH, message_id: str = MESSAGE) -> str:
 
 
 @pytest.mark.parametrize("action", LETTERS)
-@pytest.mark.parametrize("message_id", ["00" * 32, "ff" * 32, MESSAGE, "fb" * 32])
+@pytest.mark.parametrize("message_id", ["00" * 16, "ff" * 16, MESSAGE, "fb" * 16])
 def test_a_link_says_what_it_is_about_and_which_message_it_stood_in(action: str, message_id: str):
     made = token(action, message_id=message_id)
-    assert re.fullmatch(r"[upyn][A-Za-z0-9_-]{64}", made)
+    assert re.fullmatch(r"[upyn][A-Za-z0-9_-]{44}", made)
     assert verify(made, text(NORTH)) == Followed(action, message_id)
+
+
+@pytest.mark.parametrize("action", LETTERS)
+def test_a_link_of_an_earlier_version_is_read_too(action: str):
+    long, letter = "a1" * 32, LETTERS[action]
+    mac = hmac.digest(NORTH.secret.encode(), f"{letter}\x1f{long}".encode(), "sha256")[:16]
+    sent = letter + base64.urlsafe_b64encode(bytes.fromhex(long) + mac).decode()
+    assert verify(sent, text(NORTH)) == Followed(action, MESSAGE)
+    with pytest.raises(LinkError):
+        verify(("A" if letter != "A" else "B") + sent[1:], text(NORTH))
 
 
 @pytest.mark.parametrize("action", LETTERS)
@@ -71,7 +82,21 @@ def test_a_link_that_asks_cannot_be_made_into_one_that_unsubscribes():
 
 @pytest.mark.parametrize(
     "changed",
-    ["", "u", " {}", "{}\n", "{}=", "{}A", "{}%20", "uu{}", "ü{}", "{}\x00", "u" + "A" * 64, "u" * 10_000],
+    [
+        "",
+        "u",
+        " {}",
+        "{}\n",
+        "{}=",
+        "{}A",
+        "{}%20",
+        "uu{}",
+        "ü{}",
+        "{}\x00",
+        "u" + "A" * 44,
+        "u" + "A" * 64,
+        "u" * 10_000,
+    ],
 )
 def test_what_is_no_link_is_refused(changed: str):
     with pytest.raises(LinkError):

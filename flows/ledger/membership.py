@@ -32,7 +32,7 @@ def scan_members(settings: Settings, target: str, brand: str, batch_id: str | No
         raise StateError(path.name, "the membership of this batch is missing from the state folder", hint)
     members = pl.scan_parquet(path)
     known = members.collect_schema()
-    # An earlier version of the program may have kept less, and longer keys. What is cast is read whole before it is looked through.
+    # An earlier version of the program may have kept less, and longer keys. What is cast is read whole before it is looked at.
     columns = [
         pl.col(name)
         if known.get(name) == kind

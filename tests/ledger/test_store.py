@@ -140,3 +140,29 @@ def holding(settings, seconds):
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert holder.stdout.readline() == "open\n"
     return holder
+
+
+def test_a_ledger_with_longer_keys_is_written_with_the_half_that_counts(settings):
+    with open_ledger(settings):
+        pass
+    at = datetime(2026, 11, 22, 9)  # noqa: DTZ001 - as the ledger keeps it
+    with duckdb.connect(str(settings.ledger)) as connection:
+        tables = connection.execute("SELECT table_name, sql FROM duckdb_tables() ORDER BY table_name").fetchall()
+        connection.execute("INSERT INTO delivery VALUES (?, 'b', ?, 'c', ?)", ["a" * 64, "d" * 64, at])
+        connection.execute("INSERT INTO tombstone VALUES (?, 'k', ?)", ["p" * 64, at])
+        notice = "20261122T090000-0123456789abcdef-1763802000000000000-1"
+        connection.execute(
+            "INSERT INTO consent_event (event_id, person_key, brand, channel, topic, state, happened_at, drain, received_at) "
+            "VALUES (?, ?, '*', '*', '*', 'no', ?, 1, ?)",
+            [notice, "p" * 64, at, at],
+        )
+        connection.execute("UPDATE schema_version SET number = 11")
+    with open_ledger(settings) as ledger:
+        assert ledger.rows("SELECT message_id, decision_id FROM delivery").rows() == [("a" * 32, "d" * 32)]
+        assert ledger.rows("SELECT person_key, key_id FROM tombstone").rows() == [("p" * 32, "k")]
+        assert ledger.rows("SELECT event_id, person_key FROM consent_event").rows() == [(notice, "p" * 32)]
+        assert ledger.rows("SELECT max(number) AS n FROM schema_version").item() == SCHEMA_VERSION
+    with duckdb.connect(str(settings.ledger)) as connection:
+        assert (
+            connection.execute("SELECT table_name, sql FROM duckdb_tables() ORDER BY table_name").fetchall() == tables
+        )
