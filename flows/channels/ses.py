@@ -30,7 +30,7 @@ _PARTS = {"Subject": "subject", "Text": "text", "Html": "html"}
 def _requests(rows: pl.DataFrame, creatives: Creatives) -> pl.DataFrame:
     place = pl.int_range(pl.len()).over("creative_id")
     calls = (
-        rows.with_columns(_entry(creatives).alias("BulkEmailEntries"), call=place // MOST_RECIPIENTS)
+        rows.select("creative_id", _entries(rows, creatives), call=place // MOST_RECIPIENTS)
         .group_by("creative_id", "call", maintain_order=True)
         .agg("BulkEmailEntries")
     )
@@ -39,30 +39,35 @@ def _requests(rows: pl.DataFrame, creatives: Creatives) -> pl.DataFrame:
     )
 
 
-def _entry(creatives: Creatives) -> pl.Expr:
-    """A recipient: address, slots, and the headers by which mail programs offer to unsubscribe (RFC 8058)."""
-    leave = [
-        pl.struct(Name=pl.lit("List-Unsubscribe"), Value=pl.concat_str(pl.lit("<"), "unsubscribe_url", pl.lit(">"))),
-        pl.struct(Name=pl.lit("List-Unsubscribe-Post"), Value=pl.lit("List-Unsubscribe=One-Click")),
-    ]
-    headers = pl.concat_list(leave)
-    return pl.struct(
-        Destination=pl.struct(ToAddresses=pl.concat_list("email")),
-        ReplacementTags=pl.concat_list(pl.struct(Name=pl.lit("message_id"), Value="message_id")),
-        ReplacementHeaders=pl.when(pl.col("unsubscribe_url").is_null()).then(headers.list.head(0)).otherwise(headers),
-        ReplacementEmailContent=pl.struct(ReplacementTemplate=pl.struct(ReplacementTemplateData=_data(creatives))),
-    )
+def _entries(rows: pl.DataFrame, creatives: Creatives) -> pl.Series:
+    """Recipients: address, slots of the creative and no others, and the headers by which mail programs offer to unsubscribe.
+
+    Rows of the same kind are done together: an expression that chooses makes each kind of all rows.
+    """
+    kinds = pl.DataFrame({"creative_id": list(creatives), "names": [" ".join(_names(each)) for each in creatives.values()]})
+    placed = rows.with_row_index("place").join(kinds, on="creative_id", how="left", maintain_order="left")
+    placed = placed.with_columns(may_leave=pl.col("unsubscribe_url").is_not_null())
+    found = []
+    for (names, may_leave), mine in placed.partition_by("names", "may_leave", as_dict=True).items():
+        values = [pl.lit(ESCAPES[name]).alias(name) if name in ESCAPES else pl.col(name) for name in names.split()]
+        data = pl.struct(values).struct.json_encode() if values else pl.lit("{}")
+        headers = _headers(mine)
+        entry = pl.struct(
+            Destination=pl.struct(ToAddresses=pl.concat_list("email")),
+            ReplacementTags=pl.concat_list(pl.struct(Name=pl.lit("message_id"), Value="message_id")),
+            ReplacementHeaders=headers if may_leave else headers.list.head(0),
+            ReplacementEmailContent=pl.struct(ReplacementTemplate=pl.struct(ReplacementTemplateData=data)),
+        )
+        found.append(mine.select("place", BulkEmailEntries=entry))
+    return pl.concat(found).sort("place")["BulkEmailEntries"]
 
 
-def _data(creatives: Creatives) -> pl.Expr:
-    """The slots of each recipient's creative, and no others, as the text of a JSON object."""
-    named = {name: _names(creative) for name, creative in creatives.items()}
-    data = pl.lit("{}")
-    for names in sorted(set(named.values()) - {()}):
-        mine = [creative for creative, its in named.items() if its == names]
-        values = [pl.lit(ESCAPES[name]).alias(name) if name in ESCAPES else pl.col(name) for name in names]
-        data = pl.when(pl.col("creative_id").is_in(mine)).then(pl.struct(values).struct.json_encode()).otherwise(data)
-    return data
+def _headers(rows: pl.DataFrame) -> pl.Series:
+    """What each recipient's mail program needs to unsubscribe by one click (RFC 8058)."""
+    link = pl.concat_str(pl.lit("<"), "unsubscribe_url", pl.lit(">"))
+    named = {"List-Unsubscribe": link, "List-Unsubscribe-Post": pl.lit("List-Unsubscribe=One-Click")}
+    lines = [rows.select("place", line=pl.struct(Name=pl.lit(name), Value=value)) for name, value in named.items()]
+    return pl.concat(lines).sort("place", maintain_order=True).group_by("place", maintain_order=True).agg("line")["line"]
 
 
 def _names(creative: Mapping[str, Any]) -> tuple[str, ...]:
