@@ -226,9 +226,10 @@ def _link(slot: str, contexts: Mapping[str, Mapping[str, Any]], key: Key, worksp
     for brand in sorted(
         {contexts[sender]["brand_name"] for sender, url in addresses.items() if url and "{token}" in url}
     ):
-        token = key.for_links(workspace, brand).token(OF_RECIPIENTS[slot][1], pl.col("message_id"))
+        is_mine = pl.col("brand") == brand
+        token = key.for_links(workspace, brand).token(OF_RECIPIENTS[slot][1], pl.when(is_mine).then("message_id"))
         signed = address.str.replace("{token}", token, literal=True)
-        address = pl.when(pl.col("brand") == brand).then(signed).otherwise(address)
+        address = pl.when(is_mine).then(signed).otherwise(address)
     return address.alias(slot)
 
 
