@@ -60,9 +60,10 @@ class Key:
         return Key(self.key_id, hmac.new(f"links{UNIT_SEPARATOR}{self.secret}".encode(), about, "sha256").hexdigest())
 
     def token(self, action: str, message_id: pl.Expr) -> pl.Expr:
-        """What stands in a link (see `flows.tokens`), for a key that `for_links` made; null, and no time, where there is no message."""
+        """What stands in a link (see `flows.tokens`), for a key that `for_links` made; null where there is no message."""
         letter = LETTERS[action]
-        signed = pl.concat_str(message_id, self._whole(letter, message_id, only=message_id.is_not_null()).str.head(2 * MAC_BYTES))
+        mac = self._whole(letter, message_id, only=message_id.is_not_null()).str.head(2 * MAC_BYTES)
+        signed = pl.concat_str(message_id, mac)
         text = signed.str.decode("hex").bin.encode("base64")
         return pl.lit(letter) + text.str.replace_all("+", "-", literal=True).str.replace_all("/", "_", literal=True)
 

@@ -44,7 +44,8 @@ def _entries(rows: pl.DataFrame, creatives: Creatives) -> pl.Series:
 
     Rows of the same kind are done together: an expression that chooses makes each kind of all rows.
     """
-    kinds = pl.DataFrame({"creative_id": list(creatives), "names": [" ".join(_names(each)) for each in creatives.values()]})
+    names = [" ".join(_names(creative)) for creative in creatives.values()]
+    kinds = pl.DataFrame({"creative_id": list(creatives), "names": names})
     placed = rows.with_row_index("place").join(kinds, on="creative_id", how="left", maintain_order="left")
     placed = placed.with_columns(may_leave=pl.col("unsubscribe_url").is_not_null())
     found = []
@@ -67,7 +68,8 @@ def _headers(rows: pl.DataFrame) -> pl.Series:
     link = pl.concat_str(pl.lit("<"), "unsubscribe_url", pl.lit(">"))
     named = {"List-Unsubscribe": link, "List-Unsubscribe-Post": pl.lit("List-Unsubscribe=One-Click")}
     lines = [rows.select("place", line=pl.struct(Name=pl.lit(name), Value=value)) for name, value in named.items()]
-    return pl.concat(lines).sort("place", maintain_order=True).group_by("place", maintain_order=True).agg("line")["line"]
+    by_place = pl.concat(lines).sort("place", maintain_order=True).group_by("place", maintain_order=True)
+    return by_place.agg("line")["line"]
 
 
 def _names(creative: Mapping[str, Any]) -> tuple[str, ...]:

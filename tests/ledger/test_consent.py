@@ -93,6 +93,11 @@ def test_nothing_to_say_leaves_no_file(workspace):
     assert inbox.waiting(workspace) == []
 
 
+def test_a_notice_about_a_message_of_an_earlier_version_is_about_that_message(workspace):
+    inbox.write(workspace, [Notice(message_id="a1" * 32), Notice(customer_id="ann")])
+    assert inbox.read(inbox.waiting(workspace))["message_id"].to_list() == ["a1" * 16, None]
+
+
 def test_a_drain_empties_the_inbox_and_keeps_keys_instead_of_identities(workspace, key, say, ask):
     until = datetime(2026, 12, 1, tzinfo=UTC)
     assert say(Notice(customer_id="c1", state="snooze", until=until, channel="email", topic="care", source="shop")) == 1

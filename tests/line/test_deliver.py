@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from flows.errors import LockedError, PlanError, SourceError, UsageError
+from flows.line.planned import check_current
 from tests.tiny import MORNING, crowd, day, make
 
 ROOT = __file__.rpartition("/tests/")[0]
@@ -33,6 +34,14 @@ def test_a_plan_claims_nothing_and_publishes_nothing(planned):
     tiny, plan = planned
     assert plan.people_count == 10
     unpublished(tiny)
+
+
+def test_a_plan_whose_identifiers_are_an_earlier_versions_is_not_delivered(planned):
+    tiny, plan = planned
+    check_current(tiny.load(), plan.order)
+    earlier = plan.order.model_copy(update={"digits": 64})
+    with pytest.raises(PlanError, match="it was made by an earlier version of this program"):
+        check_current(tiny.load(), earlier)
 
 
 def test_what_is_delivered_is_what_was_planned(planned):

@@ -30,7 +30,7 @@ def test_what_people_did_is_noted_under_keys_whichever_id_names_them(told):
     done = told.rows(
         row("e1", "visited", "c01", channel="web"),
         row("e2", "ordered", message=ids["c03"], value="12.50"),
-        row("e3", "ordered", "c03", ids["c03"], value="1e2", happened_at="2026-11-22 12:00:00.5+0100"),
+        row("e3", "ordered", "c03", f"{ids['c03']}{'f' * 32}", value="1e2", happened_at="2026-11-22 12:00:00.5+0100"),
     )
     assert done == Learned(files=1, taken=3)
     when = "2026-11-22 10:00:00"
