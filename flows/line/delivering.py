@@ -128,17 +128,18 @@ def _acted_on(ledger: Ledger, workspace: Workspace, plan: Plan, part: str) -> pl
     decisions = scan_decisions(folder, part).filter(is_won | (pl.col("reason") == "HOLDOUT")).drop("terms").collect()
     # What is wanted by no target of this run was not acted on: a later run of the day may.
     wanted = decisions.filter(is_won).join(planned, on=list(KEYS), how="semi", nulls_equal=True)
-    delivered = _gone_by(carried(wanted, workspace.products, workspace.settings), planned)
+    delivered = _gone_by(wanted, planned, workspace)
     acted_on = pl.concat([delivered, _held_out(ledger, workspace, plan, decisions)])
     is_marketing = pl.col("message_type") == "marketing"
     return acted_on.with_columns(is_held_of_all=pl.when(is_marketing).then(is_held_out(workspace.settings_drawn)))
 
 
-def _gone_by(decisions: pl.DataFrame, planned: pl.DataFrame) -> pl.DataFrame:
-    """Decisions with the channel that they go by, where a budget has had them go by another than `first_of` would pick."""
-    firsts = planned.filter(pl.col("lane") == FIRST).select(*KEYS, goes="channel")
-    rows = decisions.join(firsts, on=list(KEYS), how="left", nulls_equal=True, maintain_order="left")
-    return rows.with_columns(channel=pl.coalesce("goes", "channel")).drop("goes")
+def _gone_by(decisions: pl.DataFrame, planned: pl.DataFrame, workspace: Workspace) -> pl.DataFrame:
+    """Decisions with the `channel` that they go by, or of those that go by none of `first_of` here, would."""
+    firsts = planned.filter(pl.col("lane") == FIRST).select(*KEYS, "channel")
+    gone = decisions.join(firsts, on=list(KEYS), how="inner", nulls_equal=True)
+    others = decisions.join(firsts, on=list(KEYS), how="anti", nulls_equal=True)
+    return pl.concat([gone, carried(others, workspace.products, workspace.settings)])
 
 
 def _held_out(ledger: Ledger, workspace: Workspace, plan: Plan, decisions: pl.DataFrame) -> pl.DataFrame:

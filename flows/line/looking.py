@@ -18,7 +18,7 @@ from flows.durable import write_bytes
 from flows.keys import load_key
 from flows.line.batches import Look
 from flows.line.excluding import read_all_left_out
-from flows.line.planned import parts_of, read_leaving, scan_leaving
+from flows.line.planned import parts_of, scan_leaving
 from flows.line.planning import OUT, OUT_FOLDER, SEEDS, save, source_of
 from flows.line.seeding import open_seeds, seed_key
 from flows.line.shelf import shelf
@@ -112,7 +112,7 @@ def look_again(workspace: Workspace, plan: Plan) -> Look:
 def keep_first_look(workspace: Workspace, order: Order) -> None:
     """Keep what a plan has seen while it was made as the first look at it."""
     folder, key = plan_folder(workspace.settings, order.run_id), load_key(workspace.settings.key_file)
-    leaving = [read_leaving(folder, part).select(_planned(key)) for part in parts_of(folder)]
+    leaving = [scan_leaving(folder, part).select(_planned(key)).collect() for part in parts_of(folder)]
     unsaid = read_all_left_out(folder).filter(pl.col("reason").is_null()).select("message_id", "reason")
     standing = pl.concat([pl.read_parquet(file) for file in sorted((folder / OUT_FOLDER).glob("*.parquet"))])
     look = Look(
