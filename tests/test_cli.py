@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from datetime import date
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
+from flows.answering import server_away
 from flows.ledger.lock import run_lock
 from flows.pages.artifacts import plan_page
 from flows.settings import load_settings
@@ -53,6 +55,30 @@ def test_a_run_says_where_everybody_went_and_where_the_files_are(je, tiny):
         assert said in out.replace("\n", "")
     assert "publishing 3/3" in err  # progress, where it is no terminal, goes line by line beside the answer
     assert {batch.name for batch in tiny.batches()} == {"2026-11-22-1"}
+
+
+@pytest.mark.slow
+@pytest.mark.bad_input(118)
+def test_while_the_server_of_prefect_is_away_commands_go_on_and_say_so(je, tiny, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as here:
+        place = f"127.0.0.1:{here.getsockname()[1]}"
+        monkeypatch.setenv("PREFECT_API_URL", f"http://{place}/api")
+        assert "is away" not in je("plan")[2]
+    code, out, err = je("run", "--json")
+    assert code == 0
+    assert err.startswith(
+        f"the Prefect server at {place} (PREFECT_API_URL) is away: this goes on without it, and its pages"
+    )
+    assert json.loads(out)["delivered"]["published"]
+    file = tiny.folder / "events.csv"
+    file.write_text("event_id,happened_at,event,customer_id\ne1,2026-11-22T08:00:00Z,basket_left,c05\n", "utf-8")
+    code, out, err = je("respond", str(file))
+    assert (code, "is away" in err) == (0, True)
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "http://:port/api", "http://127.0.0.1:99999/api", "/api"])
+def test_where_no_server_is_named_none_is_missed(url):
+    assert server_away(url) is None
 
 
 @pytest.mark.slow
