@@ -76,7 +76,8 @@ def _gone_on(workspace: Workspace, plan: Plan, progress: Progress) -> Outcome | 
         return Outcome((), (), plan, None, Waits.of(refused))
     except (PlanError, SourceError):  # its people were spoken to meanwhile, say, or a table has fallen
         return None
-    return deliver_planned(workspace, plan, progress, allow_past=True)  # midnight may pass meanwhile
+    # It is begun, and was held against what has fallen away; midnight may pass meanwhile.
+    return deliver_planned(workspace, plan, progress, allow_past=True)
 
 
 def _planned(workspace: Workspace, told: pl.Series) -> list[tuple[Plan, pl.DataFrame]]:
