@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 EXIT_OUR_FAULT = 70
+_PATIENCE_SECONDS = 1.0
 
 
 def say(found: object, text: Callable[[], RenderableType], *, as_json: bool) -> None:
@@ -56,11 +57,16 @@ def _counts(found: BaseModel) -> dict[str, Any]:
 
 
 def with_progress(work: Callable[[Progress], Result]) -> Result:
-    """Show how far the work is, on the terminal's error stream; one line a step where that is no terminal."""
+    """Show how far the work is, on the terminal's error stream; one line a step where that is no terminal.
+
+    It needs no server of Prefect. Where one is named that does not answer that is said, since somebody relies on its pages.
+    """
     from rich.console import Console
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
+    if away := server_away(os.environ.get("PREFECT_API_URL", "")):
+        console.print(f"{away} is away: this goes on without it, and its pages do not show it", soft_wrap=True)
     if not console.is_terminal:
         return work(lambda step, done, of: console.print(f"{step} {done}/{of}") if done else None)
     with Bar(console=console, transient=True) as bar:
@@ -74,9 +80,28 @@ def with_progress(work: Callable[[Progress], Result]) -> Result:
         return work(show)
 
 
+def server_away(url: str) -> str | None:
+    """The server of a URL, where nobody listens there; None where somebody does, or none is named."""
+    import socket
+    from urllib.parse import urlsplit
+
+    try:
+        named = urlsplit(url)
+        place = (named.hostname, named.port or {"https": 443}.get(named.scheme, 80))
+    except ValueError:  # whoever uses it is told
+        return None
+    if place[0] is None:
+        return None
+    try:
+        socket.create_connection(place, timeout=_PATIENCE_SECONDS).close()
+    except OSError:
+        return f"the Prefect server at {place[0]}:{place[1]} (PREFECT_API_URL)"
+    return None
+
+
 @contextmanager
 def unswept() -> Iterator[None]:
-    """Without Python's garbage collector, for work that is short and keeps what it makes: a tenth of a check, measured."""
+    """Without Python's garbage collector, for work that is short and keeps what it makes: a tenth of it, measured."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -29,6 +29,7 @@ class Approval(BaseModel):
         rise: a plan needs one for people more than in any run over everybody of the seven days before, by more than this share.
         rise_from: of a plan for fewer people that is not asked.
         approvers: who may approve plans, by name.
+        own_accounts: whether each of them needs an account of their own on the machine: two names under one account are one.
         wording: role (legal, brand, market) -> who signs words in it. Without a signature in each role a product speaks to nobody
             in those words.
     """
@@ -42,6 +43,7 @@ class Approval(BaseModel):
     rise: Rise | None = None
     rise_from: int = Field(default=1_000, ge=0)
     approvers: tuple[str, ...] = ()
+    own_accounts: bool = False
     wording: dict[str, Names] = {}
 
     @property

@@ -13,9 +13,9 @@ from prefect.client.schemas.objects import State  # noqa: TC002  (Prefect reads 
 from prefect.states import Completed
 
 from flows import line
-from flows.errors import DataError
 from flows.pages.outcomes import learned_page
 from flows.personalise import without_data
+from flows.refused import fail_where_refused
 from flows.settings import load_settings
 from flows.workspace import load_workspace
 
@@ -36,16 +36,7 @@ def learn(workspace: Path = Path()) -> State[None]:
         done = line.learn(loaded, heard)
         page = learned_page(done, workspace=loaded.settings.name)
         create_markdown_artifact(page, "learn", "What came in of outcomes, in counts")
-        for refused in done.refused:
-            log.error("%s: %s", refused.where, refused.what)
-        if done.refused:
-            first = done.refused[0]
-            raise DataError(first.where, first.what, first.hint)
-        if done.bad:
-            what, hint = (
-                f"{done.bad:,} rows of files cannot be right",
-                "mend them, or remove the file; the page says where",
-            )
-            raise DataError("inbox/outcomes", what, hint)
+        mend = "mend them, or remove the file; the page says where"
+        fail_where_refused(done.refused, done.bad, "inbox/outcomes", mend, log)
         log.info("outcomes: %d from files, %d from sql/outcomes/", done.taken, done.from_sql)
     return Completed(message=f"{done.taken + done.from_sql:,} outcomes came in")

@@ -240,6 +240,11 @@ def prices_of(settings: Settings, run_id: str) -> tuple[Price, ...]:
     return _read(Plan, plan_folder(settings, run_id) / "plan.json").prices
 
 
+def read_digests(settings: Settings, run_id: str) -> dict[str, str]:
+    """Name in a settled plan's folder -> SHA-256, as it was settled with. Raises PlanError where that cannot be read."""
+    return _read(Plan, plan_folder(settings, run_id) / "plan.json").files
+
+
 def check_deliverable(plan: Plan, expected: int | None) -> None:
     """Refuse a plan that has expired, or that is not the one that was approved.
 

@@ -13,9 +13,10 @@ from prefect.client.schemas.objects import State  # noqa: TC002  (Prefect reads 
 from prefect.states import Completed
 
 from flows import line
-from flows.errors import DataError, LockedError
+from flows.errors import LockedError
 from flows.pages.responses import answered_page, said_of
 from flows.personalise import without_data
+from flows.refused import fail_where_refused
 from flows.workspace import load_workspace
 
 
@@ -41,12 +42,6 @@ def respond(workspace: Path = Path()) -> State[None]:
             page = answered_page(done, workspace=loaded.settings.name)
             create_markdown_artifact(page, "respond", "What events came to, in counts")
         log.info("events: %s", said_of(done))
-        for refused in done.refused:
-            log.error("%s: %s", refused.where, refused.what)
-        if done.refused:
-            first = done.refused[0]
-            raise DataError(first.where, first.what, first.hint)
-        if done.bad:
-            what, hint = f"{done.bad:,} rows of files cannot be right", "mend the files in refused/, and put them back"
-            raise DataError("inbox/events", what, hint)
+        mend = "mend the files in refused/, and put them back"
+        fail_where_refused(done.refused, done.bad, "inbox/events", mend, log)
     return Completed(message=said_of(done))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from flows.answering import say, with_progress
+from flows.answering import say, unswept, with_progress
 from flows.app import EXIT_WAITING, HERE, Common, app, later
 from flows.errors import JustEnoughError, UsageError
 
@@ -74,9 +74,12 @@ def respond(*file: Path, common: Common = HERE) -> int:
         file: that tell of events.
         common: where, and in which form to answer.
     """
-    workspace = common.loaded()
-    done = with_progress(
-        lambda progress: line.respond(workspace, file, progress) if file else line.respond_waiting(workspace, progress)
-    )
+    with unswept():
+        workspace = common.loaded()
+        done = with_progress(
+            lambda progress: (
+                line.respond(workspace, file, progress) if file else line.respond_waiting(workspace, progress)
+            )
+        )
     say(done, lambda: responses.answered(done, workspace.settings.outbox), as_json=common.json)
     return 0 if done.is_whole else EXIT_WAITING

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from datetime import date
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
+from flows.answering import server_away
 from flows.ledger.lock import run_lock
 from flows.pages.artifacts import plan_page
 from flows.settings import load_settings
@@ -56,6 +58,30 @@ def test_a_run_says_where_everybody_went_and_where_the_files_are(je, tiny):
 
 
 @pytest.mark.slow
+@pytest.mark.bad_input(118)
+def test_while_the_server_of_prefect_is_away_commands_go_on_and_say_so(je, tiny, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as here:
+        place = f"127.0.0.1:{here.getsockname()[1]}"
+        monkeypatch.setenv("PREFECT_API_URL", f"http://{place}/api")
+        assert "is away" not in je("plan")[2]
+    code, out, err = je("run", "--json")
+    assert code == 0
+    assert err.startswith(
+        f"the Prefect server at {place} (PREFECT_API_URL) is away: this goes on without it, and its pages"
+    )
+    assert json.loads(out)["delivered"]["published"]
+    file = tiny.folder / "events.csv"
+    file.write_text("event_id,happened_at,event,customer_id\ne1,2026-11-22T08:00:00Z,basket_left,c05\n", "utf-8")
+    code, out, err = je("respond", str(file))
+    assert (code, "is away" in err) == (0, True)
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "http://:port/api", "http://127.0.0.1:99999/api", "/api"])
+def test_where_no_server_is_named_none_is_missed(url):
+    assert server_away(url) is None
+
+
+@pytest.mark.slow
 def test_a_second_run_says_that_there_is_nothing_more_to_deliver(je):
     assert je("run")[0] == 0
     code, out, _ = je("run")
@@ -75,7 +101,7 @@ def test_json_is_all_there_is_on_standard_output_and_its_numbers_are_those_of_th
 def test_a_plan_tells_how_to_deliver_it_and_that_command_does(je, tiny):
     code, out, _ = je("plan")
     assert (code, tiny.batches()) == (0, [])
-    step = out.replace("\n", " ").split("to do so: justenough ")[1].split()
+    step = out.replace("\n", " ").split("to do so: justenough ")[1].split()[:4]  # where its page is comes after
     assert step[0::2][:2] == ["deliver", "--expect"]
     assert je(*step)[0] == 0
     assert tiny.batches()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
+import pwd
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
     from flows.ledger.store import Ledger
 
 Kind = Literal["plan", "words", "delivered", "reached"]
-_SEAL = "plan.seal"
-_TEXTS = ("kind", "subject", "digest", "locale", "role", "approver", "parts", "mac")
+SEAL = "plan.seal"
+"""In a plan's folder: what proves that it is as it was made."""
+_TEXTS = ("kind", "subject", "digest", "locale", "role", "approver", "account", "parts", "mac")
 _ROW = pl.Schema({**dict.fromkeys(_TEXTS, pl.String()), "people_count": pl.Int64(), "approved_at": pl.Datetime("us")})
 
 
@@ -41,7 +44,8 @@ class Approval:
         people_count: of a plan.
         locale: of words.
         role: in which somebody has signed.
-        approver: who; nobody of what was delivered.
+        approver: who, as they say; nobody of what was delivered.
+        account: of the operating system, under which they said so; null where an earlier version noted it.
         parts: of words: name -> digest of what they are made of.
         approved_at: UTC instant, without its zone, as the ledger has it.
     """
@@ -53,13 +57,24 @@ class Approval:
     locale: str | None = None
     role: str | None = None
     approver: str | None = None
+    account: str | None = None
     parts: Mapping[str, str] = field(default_factory=dict)
     approved_at: datetime = field(default_factory=lambda: present().replace(tzinfo=None))
 
     @property
     def told(self) -> dict[str, object]:
-        """All of it, as it is sealed."""
-        return {**asdict(self), "parts": json.dumps(dict(self.parts), sort_keys=True)}
+        """All of it, as it is sealed. What an earlier version noted, without accounts, was sealed without them."""
+        told = {**asdict(self), "parts": json.dumps(dict(self.parts), sort_keys=True)}
+        return told if self.account is not None else {name: told[name] for name in told if name != "account"}
+
+
+def account() -> str:
+    """The account of the operating system that this process runs under, by its number: a variable tells what anybody likes."""
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:  # as in many containers
+        return str(number)
 
 
 def note(ledger: Ledger, key: Key, rows: Iterable[Approval]) -> None:
@@ -87,12 +102,12 @@ def carry_over(ledger: Ledger, keys: Sequence[Key], before: str, after: str) -> 
 
 def seal_plan(folder: Path, key: Key) -> None:
     """Note in a plan's folder that it is as it was made."""
-    write_bytes(folder / _SEAL, key.seal({"plan": plan_digest(folder)}).encode())
+    write_bytes(folder / SEAL, key.seal({"plan": plan_digest(folder)}).encode())
 
 
 def is_sealed(folder: Path, keys: Iterable[Key]) -> bool:
     """Whether a plan is as it was made: somebody who changes its files can change their digests, too, and not this."""
-    file = folder / _SEAL
+    file = folder / SEAL
     noted, said = file.read_bytes() if file.is_file() else b"", {"plan": plan_digest(folder)}
     return any(hmac.compare_digest(key.seal(said).encode(), noted) for key in keys)
 

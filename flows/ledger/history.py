@@ -75,34 +75,55 @@ def messages_to(ledger: Ledger, persons: Sequence[str]) -> pl.DataFrame:
     """
     named = _named(persons)
     theirs = _among(named)
+    decided = ledger.rows(
+        f"SELECT decision_id, as_of, product, brand, message_type, reason FROM decision WHERE {theirs}", named
+    )
+    claimed = ledger.rows(
+        f"SELECT message_id, batch_id, as_of, product, brand, channel, message_type FROM claim WHERE {theirs}", named
+    )
     found = ledger.rows(
-        f"""
-        WITH decided AS MATERIALIZED (  -- to look for somebody among all takes as long as all the rest
-            SELECT decision_id, as_of, product, brand, message_type, reason FROM decision WHERE {theirs}
-        ),
-        mine AS (
-            SELECT message_id, batch_id, as_of, product, brand, channel, message_type FROM claim WHERE {theirs}
-            UNION  -- what is shown on the web or in ads is not claimed, nor is any more what failed
-            SELECT d.message_id, d.batch_id, b.as_of, e.product, e.brand, b.channel, e.message_type
-            FROM decided e JOIN delivery d USING (decision_id) JOIN batch b USING (batch_id)
-        ),
-        failed AS (
+        """
+        WITH failed AS (
             SELECT message_id, batch_id, any_value(state) AS state FROM acknowledgement
             WHERE message_id IS NOT NULL AND state = 'failed' GROUP BY ALL
         )
         SELECT
             m.as_of, m.product, m.brand, m.channel, m.message_type, m.batch_id, coalesce(f.state, b.state) AS state,
             m.message_id, b.as_of AS batch_as_of
-        FROM mine m JOIN batch b USING (batch_id) LEFT JOIN failed f USING (message_id, batch_id)
+        FROM (FROM claimed UNION FROM unclaimed) m JOIN batch b USING (batch_id) LEFT JOIN failed f USING (message_id, batch_id)
         UNION ALL BY NAME
         SELECT as_of, product, brand, 'held out' AS state FROM decided WHERE reason = 'HOLDOUT'
         """,
-        named,
+        decided=decided,
+        claimed=claimed,
+        unclaimed=_unclaimed(ledger, decided).cast(claimed.schema),
     )
     receipts = _receipts(ledger, found.drop_nulls("message_id"))
     told = found.join(receipts, on=["message_id", "batch_id"], how="left", maintain_order="left").select(_TOLD)
     order = ["as_of", "product", "channel"]
     return told.sort(order, descending=[True, False, False], nulls_last=True, maintain_order=True)
+
+
+def _unclaimed(ledger: Ledger, decided: pl.DataFrame) -> pl.DataFrame:
+    """What came of some decisions without a claim: what is shown on the web or in ads, and what failed and gave its claim back.
+
+    To look for a few decisions among all deliveries takes as long as all the rest, so that is left where no batch has any.
+
+    Returns:
+        `message_id, batch_id, as_of, product, brand, channel, message_type`.
+    """
+    without = "(kind = 'state' OR released_count > 0)"
+    if decided.is_empty() or ledger.rows(f"SELECT 1 FROM batch WHERE {without} LIMIT 1").is_empty():
+        decided, deliveries = decided.clear(), "(FROM delivery LIMIT 0)"
+    else:
+        deliveries = "delivery"
+    return ledger.rows(
+        f"""
+        SELECT d.message_id, d.batch_id, b.as_of, e.product, e.brand, b.channel, e.message_type
+        FROM decided e JOIN {deliveries} d USING (decision_id) JOIN batch b USING (batch_id) WHERE {without}
+        """,
+        decided=decided,
+    )
 
 
 _TOLD = (

@@ -13,6 +13,7 @@ from flows.ledger.events import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import date
     from pathlib import Path
 
     from flows.ledger.store import Ledger
@@ -127,6 +128,11 @@ def unfinished_runs(ledger: Ledger) -> pl.DataFrame:
     """`run_id, expires_at` of the runs that were killed while they delivered, the oldest first."""
     rows = ledger.rows("SELECT run_id, expires_at FROM run WHERE state = 'delivering' ORDER BY started_at")
     return rows.with_columns(pl.col("expires_at").dt.replace_time_zone("UTC"))
+
+
+def begun_runs(ledger: Ledger, as_of: date) -> set[str]:
+    """The runs for a day that have begun to deliver, whatever has become of them."""
+    return set(ledger.rows("SELECT run_id FROM run WHERE as_of = $day", {"day": as_of})["run_id"])
 
 
 def decided_at(ledger: Ledger, decisions: pl.Series) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.errors import PlanError, ProductError, UsageError, nearest
 from flows.keys import load_keys
-from flows.ledger.approvals import Approval, note
+from flows.ledger.approvals import Approval, account, note
 from flows.ledger.runs import run_state
 from flows.ledger.store import open_ledger
 from flows.line.permitting import Asked, asked, refuse_changed
@@ -31,6 +31,7 @@ class Approved:
         given: everybody who has.
         needed: how many have to.
         because: why.
+        alike: of those who have, who else did so under the same account of the operating system: nobody can tell them apart.
     """
 
     run_id: str
@@ -39,6 +40,7 @@ class Approved:
     given: tuple[str, ...]
     needed: int
     because: tuple[str, ...]
+    alike: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def approve(workspace: Workspace, run_id: str, expected: int, approver: str) -> 
     Raises:
         PlanError: it has expired, was changed, is for another number of people, was delivered already, is made of other words or
             SQL, or needs no approval.
-        UsageError: that is none of the approvers, or has approved it already.
+        UsageError: that is none of the approvers, or has approved it already; or somebody else has under the same account, and
+            each approver needs their own.
     """
     settings = workspace.settings
     plan, rules, keys = read_plan(settings, run_id), settings.approval, load_keys(settings.key_file)
@@ -97,11 +100,17 @@ def approve(workspace: Workspace, run_id: str, expected: int, approver: str) -> 
         if approver in found.given:
             left = "nobody else has to" if not found.is_open else found.step(plan)
             raise UsageError("--as", f"{approver} has approved this plan already", left)
+        here = account()
+        alike = tuple(name for name, other in found.accounts.items() if other == here)
+        if alike and rules.own_accounts:
+            hint = "two people approve it under an account of their own each: `own_accounts` asks for that"
+            raise UsageError("--as", f"the account '{here}' has approved this plan already, as {alike[0]}", hint)
         digest = plan_digest(plan_folder(settings, run_id))
+        said = Approval("plan", run_id, digest, plan.people_count, approver=approver, account=here)
         with ledger.transaction():
-            note(ledger, keys[0], [Approval("plan", run_id, digest, plan.people_count, approver=approver)])
+            note(ledger, keys[0], [said])
     given = (*found.given, approver)
-    return Approved(run_id, plan.people_count, approver, given, found.needed, found.because)
+    return Approved(run_id, plan.people_count, approver, given, found.needed, found.because, alike)
 
 
 def sign(workspace: Workspace, name: str, language: str | None, role: str, approver: str) -> Signed:
@@ -126,7 +135,14 @@ def sign(workspace: Workspace, name: str, language: str | None, role: str, appro
     chosen = known if language is None else [language]
     made = {each: parts_of_words(workspace, product, each) for each in chosen}
     rows = [
-        Approval("words", name, digest_of_words(parts), locale=each, role=role, approver=approver, parts=parts)
+        Approval(
+            *("words", name, digest_of_words(parts)),
+            locale=each,
+            role=role,
+            approver=approver,
+            account=account(),
+            parts=parts,
+        )
         for each, parts in made.items()
     ]
     with open_ledger(settings) as ledger:

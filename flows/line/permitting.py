@@ -5,7 +5,7 @@ It is asked before a delivery, and again in every seal: of the plan and the ledg
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from flows.plan import plan_digest, plan_folder
 from flows.stops import in_stopped_country, stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from flows.ledger.store import Ledger
     from flows.plan import Plan
@@ -42,12 +42,14 @@ class Asked:
         needed: how many of them.
         because: the rules that it meets.
         given: who has, of those who may.
+        accounts: those who have -> the account of the operating system under which they said so.
         approvers: who may.
     """
 
     needed: int
     because: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
+    accounts: Mapping[str, str | None] = field(default_factory=dict)
     approvers: tuple[str, ...] = ()
 
     @property
@@ -75,9 +77,21 @@ def asked(ledger: Ledger, workspace: Workspace, plan: Plan) -> Asked:
     met = [(count, why) for count, why in _met(ledger, workspace, plan) if count]
     digest = plan_digest(plan_folder(workspace.settings, plan.order.run_id))
     rows = [row for row in approvals(ledger, keys, "plan", plan.order.run_id) if row.digest == digest]
-    names = dict.fromkeys(str(row.approver) for row in rows if (row.people_count or 0) >= plan.people_count)
-    given = tuple(name for name in names if name in rules.approvers)
-    return Asked(max((count for count, _ in met), default=0), tuple(why for _, why in met), given, rules.approvers)
+    given: dict[str, str | None] = {}
+    for row in rows:
+        if row.approver in rules.approvers and (row.people_count or 0) >= plan.people_count:
+            given.setdefault(row.approver, row.account)
+    given = _of_own_accounts(given) if rules.own_accounts else given
+    needed, because = max((count for count, _ in met), default=0), tuple(why for _, why in met)
+    return Asked(needed, because, tuple(given), given, rules.approvers)
+
+
+def _of_own_accounts(given: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Of those who have approved something under one account the first, and nobody of whom no account is known."""
+    first: dict[str | None, str] = {}
+    for name, account in given.items():
+        first.setdefault(account, name)
+    return {name: account for name, account in given.items() if account is not None and first[account] == name}
 
 
 def _met(ledger: Ledger, workspace: Workspace, plan: Plan) -> Iterable[tuple[int, str]]:

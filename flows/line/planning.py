@@ -104,7 +104,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
     for product in overdue:
         if product.name in request.products:
             raise review_is_due(product)
-    goes_by = last_whole(settings) if request.customers else None
+    goes_by = request.goes_by or (last_whole(settings) if request.customers else None)
     before = vouched_before(workspace, goes_by)
     creep = before.creep if before else tried(workspace)
     path = database(settings, moment.as_of)

@@ -38,6 +38,7 @@ class Request:
         allow_past: deliver for a day that is over.
         customers: narrows whom the run is about, by their ids; empty is everybody.
         events: `ledger.events.EVENTS` with `customer_id`: what these customers did, which the run answers.
+        goes_by: the last whole run that was delivered, where who asks has looked it up; None has it looked up for customers.
         rolling: read only of people of whom something has changed, see `line.rolling`; None takes the setting.
         workers: how many plan parts at the same time.
     """
@@ -49,6 +50,7 @@ class Request:
     allow_past: bool = False
     customers: tuple[str, ...] = ()
     events: pl.DataFrame | None = None
+    goes_by: str | None = None
     rolling: bool | None = None
     workers: int = 1
 

@@ -2,7 +2,8 @@
 
 Everybody is decided for as the next whole run would decide; what takes everybody (crowds, prices) is as in the last whole run
 that was delivered. The events are noted with the beginning of the delivery: killed before it, they are answered anew, and after
-it the next run delivers to the end. Whoever tells of an event once more is told that it was answered.
+it the next run delivers to the end. Whoever tells of an event once more is told that it was answered. An answer that somebody
+has to approve waits by its plan (see `line.awaiting`), and its events where they were told.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from flows.ledger.erasure import tombstones
 from flows.ledger.events import EVENTS, answered
 from flows.ledger.lock import run_lock
 from flows.ledger.store import open_ledger
-from flows.line import events, reports
+from flows.line import awaiting, events, reports
 from flows.line.planned import last_whole
 from flows.line.request import Request, Waits, silent
 from flows.line.retaining import kept_from
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from flows.ledger.publishing import Recovered
     from flows.line.reports import Report
-    from flows.line.request import Delivered, Progress
+    from flows.line.request import Delivered, Outcome, Progress
     from flows.plan import Plan
     from flows.workspace import Workspace
 
@@ -51,7 +52,8 @@ class Answered:
 
     Attributes:
         files: that were read.
-        taken: events that are answered.
+        taken: events that are answered, by `plan` or by one of `earlier`.
+        held: events of customers whose answer waits for a person: they wait with it.
         repeated: answered before, or told twice.
         late: from before the history that is kept.
         unknown: of customers whom the warehouse does not have; nothing of them is kept.
@@ -62,12 +64,14 @@ class Answered:
         unfinished: files that cannot be read yet, and were written a moment ago; they are tried again.
         customers: whom the events are about.
         recovered, resumed: what killed runs had left behind, and their plans that were delivered to the end.
-        plan, delivered: of the run for them; None where there was nothing to answer.
-        waits: why nothing was delivered to them as long as a person has not let it: they are answered anew then.
+        earlier: answers that had waited for a person, by their plans: delivered now, or waiting on.
+        plan, delivered: of the run for the others; None where there was nothing to answer.
+        waits: why nothing was delivered to them as long as a person has not let it.
     """
 
     files: int = 0
     taken: int = 0
+    held: int = 0
     repeated: int = 0
     late: int = 0
     unknown: int = 0
@@ -79,6 +83,7 @@ class Answered:
     customers: int = 0
     recovered: tuple[Recovered, ...] = ()
     resumed: tuple[Delivered, ...] = ()
+    earlier: tuple[Outcome, ...] = ()
     plan: Plan | None = None
     delivered: Delivered | None = None
     waits: Waits | None = None
@@ -86,9 +91,11 @@ class Answered:
     @property
     def is_whole(self) -> bool:
         """Whether nobody has to look at anything."""
-        is_waiting = any(done.is_waiting for done in (*self.resumed, self.delivered) if done is not None)
+        delivered = (*self.resumed, *(each.delivered for each in self.earlier), self.delivered)
+        is_waiting = any(done.is_waiting for done in delivered if done is not None)
         is_open = any(found.state in ("waiting", "hold") for found in self.recovered)
-        return not (self.refused or self.bad or self.waits or is_waiting or is_open)
+        waits = [self.waits, *(each.waits for each in self.earlier)]
+        return not (self.refused or self.bad or any(waits) or is_waiting or is_open)
 
 
 def respond(workspace: Workspace, files: Sequence[Path], progress: Progress = silent) -> Answered:
@@ -109,7 +116,7 @@ def respond(workspace: Workspace, files: Sequence[Path], progress: Progress = si
 
 
 def respond_waiting(workspace: Workspace, progress: Progress = silent) -> Answered:
-    """Answer what waits in the inbox, all of it in one run; a file goes when that is done.
+    """Answer what waits in the inbox, all of it in one run; a file goes when all that it tells is answered.
 
     One that somebody has to look at is put into `refused/` beside it, and so is told of once. Raises as `respond`, but for files
     that are refused.
@@ -121,8 +128,10 @@ def respond_waiting(workspace: Workspace, progress: Progress = silent) -> Answer
     young = {report.path for report in found if time.time() - report.written < _YOUNG_SECONDS}
     whole = [report for report in found if report.refusal is None or report.path not in young]
     with run_lock(workspace.settings, "justenough respond"):
-        done, wrong = _respond(workspace, whole, progress)
-        for report in whole if done.waits is None else ():
+        done, wrong, waiting = _respond(workspace, whole, progress)
+        for report in whole:
+            if report.path in waiting:
+                continue
             if report.path not in wrong:
                 reports.remove(report)
             elif report.path not in young:
@@ -130,20 +139,29 @@ def respond_waiting(workspace: Workspace, progress: Progress = silent) -> Answer
     return replace(done, unfinished=len(found) - len(whole))
 
 
-def _respond(workspace: Workspace, found: Sequence[Report], progress: Progress) -> tuple[Answered, set[Path]]:
-    """Answer what files tell, under the run's lock; and the files that somebody has to look at."""
+def _respond(
+    workspace: Workspace, found: Sequence[Report], progress: Progress
+) -> tuple[Answered, set[Path], set[Path]]:
+    """Answer what files tell, under the run's lock; and the files that somebody has to look at, and those of what waits."""
     settings = workspace.settings
     recovered, resumed = prepare(workspace, progress)  # what it ends has answered its events, or never will
-    if last_whole(settings) is None:
+    goes_by = last_whole(settings)
+    if goes_by is None:
         what = "nothing was delivered to everybody yet, so that there are no crowds and no prices to go by"
         raise PlanError("justenough respond", what, "begin with: justenough run")
     rows = _placed(workspace, events.rows_of(found))
+    told = rows.filter(pl.col("fate") == "taken")
+    stop = next(iter(stopped(settings, "everything")), None)
+    # Asked every minute, it would make a plan a minute that nobody delivers.
+    before = awaiting.go_on(workspace, told if stop is None else told.clear(), progress)
+    taken = told.filter(~pl.col("event_id").is_in(before.held.implode()))
+    left = taken.filter(~pl.col("event_id").is_in(before.answered.implode()))
     fates = dict(rows.group_by("fate").len().iter_rows())
     wrong = rows.filter(pl.col("fate") == "bad").select("at", "line", "why")
-    taken = rows.filter(pl.col("fate") == "taken")
     done = Answered(
         files=len(found),
         taken=taken.height,
+        held=before.held.len(),
         repeated=fates.get("repeated", 0),
         late=fates.get("late", 0),
         unknown=fates.get("unknown", 0),
@@ -154,17 +172,19 @@ def _respond(workspace: Workspace, found: Sequence[Report], progress: Progress) 
         customers=taken["customer_id"].n_unique(),
         recovered=tuple(recovered),
         resumed=tuple(resumed),
+        earlier=before.outcomes,
     )
-    if taken.height and (stop := next(iter(stopped(settings, "everything")), None)):
-        # Asked every minute, it would make a plan a minute that nobody delivers.
+    if left.height and stop is not None:
         done = replace(done, waits=Waits(f"{stop.of} is stopped {stop.said}", stop.end, "Stopped"))
-    elif taken.height:
-        told = taken.select("customer_id", *EVENTS.names())
-        request = Request(customers=tuple(told["customer_id"].unique().sort()), events=told)
+    elif left.height:
+        asked = left.select("customer_id", *EVENTS.names())
+        request = Request(customers=tuple(asked["customer_id"].unique().sort()), events=asked, goes_by=goes_by)
         made = carry_out(workspace, request, progress)
         done = replace(done, plan=made.plan, delivered=made.delivered, waits=made.waits)
-    looked_at = {found[at].path for at in wrong["at"]}
-    return done, looked_at | {report.path for report in found if report.refusal or report.found.bad}
+    waiting = before.held if done.waits is None else pl.concat([before.held, left["event_id"]])
+    kept = told.filter(pl.col("event_id").is_in(waiting.implode()))
+    looked_at = [*(found[at] for at in wrong["at"]), *(each for each in found if each.refusal or each.found.bad)]
+    return done, {report.path for report in looked_at}, {found[at].path for at in kept["at"]}
 
 
 def _placed(workspace: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
@@ -174,12 +194,12 @@ def _placed(workspace: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
     source = Source(workspace, database(settings, now.as_of), now, {})
     follow_key(source)
     keys = load_keys(settings.key_file)
-    people = _people(source, rows["customer_id"].unique())
     asked = pl.concat(
         rows.select(event_id=keys[0].of(pl.col("event_id")), known_as=key.of(pl.col("event_id"))) for key in keys
     )
     with open_ledger(settings) as ledger:
-        known = answered(ledger, asked.unique())
+        known, buried = answered(ledger, asked.unique()), tombstones(ledger)
+    people = _people(source, rows["customer_id"].unique(), buried)
     rows = rows.with_columns(event_id=keys[0].of(pl.col("event_id")), person_key=keys[0].of(pl.col("customer_id")))
     rows = rows.join(people, on="customer_id", how="left", maintain_order="left")
     rows = rows.join(known, on="event_id", how="left", maintain_order="left")
@@ -204,13 +224,18 @@ def _placed(workspace: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _people(source: Source, customers: pl.Series) -> pl.DataFrame:
-    """`customer_id, is_known, is_erased` of some customers: whether the warehouse has them, and whether they are forgotten."""
+def _people(source: Source, customers: pl.Series, buried: pl.DataFrame) -> pl.DataFrame:
+    """`customer_id, is_known, is_erased` of some customers: whether the warehouse has them, and whether they are forgotten.
+
+    Args:
+        source: the warehouse.
+        customers: their ids.
+        buried: `person_key, key_id` of people who asked to be forgotten.
+    """
     settings, source = source.workspace.settings, source.at_present()
     named = pl.DataFrame({"customer_id": customers}, {"customer_id": pl.String})
     keyed = named.with_columns(person_key=load_keys(settings.key_file)[0].of(pl.col("customer_id")))
-    with open_ledger(settings) as ledger:
-        gone = erased(settings, keyed, tombstones(ledger))
+    gone = erased(settings, keyed, buried)
     with source.open(Scope(customers=tuple(customers)), source.moment.present) as session:
         here = customer_keys(session, source.workspace.queries, source.moment)
     return keyed.select(

@@ -57,8 +57,13 @@ def run(workspace: Workspace, request: Request, progress: Progress = silent, *, 
 def carry_out(workspace: Workspace, request: Request, progress: Progress) -> Outcome:
     """Plan, and deliver where no person has to let it go on first; under the run's lock and after `prepare`. Raises as `run`."""
     planned = _planned(workspace, request, progress)
-    approved = planned.people_count
     allow_past = request.allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
+    return deliver_planned(workspace, planned, progress, allow_past=allow_past)
+
+
+def deliver_planned(workspace: Workspace, planned: Plan, progress: Progress, *, allow_past: bool) -> Outcome:
+    """Deliver a plan where no person has to let it go on first; under the run's lock and after `prepare`. Raises as `deliver`."""
+    approved = planned.people_count
     try:
         run_id = planned.order.run_id
         delivered = _delivered(workspace, run_id, approved, progress, allow_past=allow_past, is_looked_at=False)

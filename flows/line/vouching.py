@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from flows.digests import sha256_of_untouched
 from flows.durable import write_bytes
+from flows.errors import PlanError
+from flows.keys import load_keys
+from flows.ledger.approvals import SEAL, is_sealed
 from flows.line.binding import bind
 from flows.line.rating import check_creep, ratings
 from flows.line.trying import try_words
+from flows.plan import read_digests
 from flows.warehouse.news import digest_of
 
 if TYPE_CHECKING:
@@ -24,11 +29,15 @@ if TYPE_CHECKING:
 
     from flows.clock import Moment
     from flows.line.binding import Bound
+    from flows.settings import Settings
     from flows.workspace import Workspace
 
 SOURCES = "sources.parquet"
 """In a plan's folder: the columns of the warehouse behind what templates show."""
 _FILE = "vouched"
+_ANEW = (
+    "find out who changes files there; an answer goes by the last run over everybody, so make a new one: justenough run"
+)
 
 
 class Vouched(BaseModel):
@@ -54,14 +63,34 @@ class Vouched(BaseModel):
 
 
 def vouched_before(workspace: Workspace, run_id: str | None) -> Vouched | None:
-    """What a run has found of the same words and SQL; None where there is nothing of the kind."""
-    folder = workspace.settings.folder("plans", run_id or "")
+    """What a run has found of the same words and SQL; None where there is nothing of the kind.
+
+    Raises:
+        PlanError: what it has found is not what is written there, or its plan is not as it was made.
+    """
+    if run_id is None or not _is_as_found(workspace.settings, run_id):
+        return None
+    folder = workspace.settings.folder("plans", run_id)
     try:
         kept = json.loads((folder / _FILE).read_bytes())
         before = Vouched(**kept, sources=pl.read_parquet(folder / SOURCES))
     except (OSError, ValueError, TypeError, ValidationError, pl.exceptions.PolarsError):  # another version's, or gone
         before = None
     return before if before is not None and before.inputs_digest == workspace.inputs_digest else None
+
+
+def _is_as_found(settings: Settings, run_id: str) -> bool:
+    """Whether the files are what the plan was settled with; no where they, or what would prove it, are gone. Raises PlanError."""
+    folder = settings.folder("plans", run_id)
+    if not (folder / SEAL).exists() or not (folder / "plan.json").exists():  # an earlier version's, or its time is over
+        return False
+    if not is_sealed(folder, load_keys(settings.key_file)):
+        raise PlanError(f"{run_id}/plan.json", "this file of the plan was changed", _ANEW)
+    files = read_digests(settings, run_id)
+    kept = {name: sha256_of_untouched(folder / name) for name in (_FILE, SOURCES) if (folder / name).exists()}
+    if changed := [name for name, digest in kept.items() if digest != files.get(name)]:
+        raise PlanError(f"{run_id}/{changed[0]}", "this file of the plan was changed", _ANEW)
+    return True
 
 
 def tried(workspace: Workspace) -> dict[str, int]:

@@ -24,7 +24,8 @@ def approved(done: Approved) -> RenderableType:
     left = done.needed - len(done.given)
     deliver = f"justenough deliver {done.run_id} --expect {done.people}"
     step = f"{left} more has to approve it, since {'; '.join(done.because)}" if left > 0 else deliver
-    return Group(Text(said), Text(f"Next: {step}", style="dim"))
+    alike = f"{' and '.join(done.alike)} did so under the same account: nobody can tell that these are two people."
+    return Group(Text(said), *([Text(alike, style="red")] if done.alike else []), Text(f"Next: {step}", style="dim"))
 
 
 def signed(done: Signed) -> RenderableType:

@@ -191,14 +191,19 @@ def _check_whole(part: exp.Expr, name: str, columns: set[str], impersonal: set[s
         raise StatementError(
             _at(name, part), "a sample takes rows by chance", "draw by a hash of customer_id, or take all rows"
         )
-    people = any(table.name.lower() not in impersonal for table in part.find_all(exp.Table))
     is_cut = isinstance(part, exp.Query) and (part.args.get("limit") or part.args.get("offset"))
-    if is_cut and people and not (isinstance(part, exp.Select) and _is_correlated(part, columns)):
+    is_one_persons = isinstance(part, exp.Select) and _is_correlated(part, columns)
+    if is_cut and not is_one_persons and _holds_people(part, impersonal):
         hint = "use QUALIFY row_number() OVER (PARTITION BY customer_id …)"
         raise StatementError(_at(name, part), "LIMIT counts rows of several people", hint)
     if isinstance(part, exp.Pivot) and not part.args.get("unpivot"):
         hint = "use sum(…) FILTER (WHERE …) with GROUP BY customer_id"
         raise StatementError(_at(name, part), "PIVOT puts several people's rows together", hint)
+
+
+def _holds_people(part: exp.Expr, impersonal: set[str]) -> bool:
+    """Whether any table in it, however deep, is about people. It walks all of the part, so it is asked last."""
+    return any(table.name.lower() not in impersonal for table in part.find_all(exp.Table))
 
 
 def _check_per_person(select: exp.Select, name: str, people: set[str]) -> None:

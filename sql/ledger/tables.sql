@@ -211,8 +211,10 @@ CREATE TABLE IF NOT EXISTS approval (
     approver VARCHAR,                       -- who; null where nobody was asked
     parts VARCHAR,                          -- JSON: what words are made of -> its digest
     approved_at TIMESTAMP NOT NULL,
-    mac VARCHAR NOT NULL
+    mac VARCHAR NOT NULL,
+    account VARCHAR                         -- of the operating system, under which the approver said so; null in earlier rows
 );
+ALTER TABLE approval ADD COLUMN IF NOT EXISTS account VARCHAR;
 
 -- People who asked to be forgotten: enough to never speak to them again.
 CREATE TABLE IF NOT EXISTS tombstone (person_key VARCHAR NOT NULL, key_id VARCHAR NOT NULL, erased_at TIMESTAMP NOT NULL);

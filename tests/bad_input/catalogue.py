@@ -1,4 +1,4 @@
-"""The 108 bad inputs: what each is and what becomes of it. A test says which it proves by `@pytest.mark.bad_input(37)`.
+"""The 118 bad inputs: what each is and what becomes of it. A test says which it proves by `@pytest.mark.bad_input(37)`.
 
 python -m tests.bad_input.catalogue   prints each number with the tests that prove it, or what it waits for
 
@@ -140,6 +140,17 @@ CATALOGUE: dict[int, str] = {
     106: "a history from an old backup sends nothing",
     107: "spilled data is removed, and there are no core dumps",
     108: "no row of a table is a blank line",
+    # what people approve, and what customers do
+    109: "an approval that comes late, once the plan has expired or was delivered, is refused, and is none of the next plan",
+    110: "an approval that is given twice by the same counts once, and two names under one account are pointed out, or one",
+    111: "an approval by somebody who may not is refused",
+    112: "an approval of what has drifted, in words, settings, people or their number, is refused; so is the delivery",
+    113: "a plan, or a history, that is edited on disk proves nothing: by command, by Prefect, and for whoever goes by it",
+    114: "an event of a customer whom nobody knows is counted, and kept nowhere",
+    115: "an event that cannot be read costs its row alone, a file of such its file alone, and each is told of once",
+    116: "a flood of events is a few runs, and nobody gets anything twice",
+    117: "an event from the future is told of, and answers nobody",
+    118: "a server that is away holds up no command, and is told of",
 }
 
 WAITS: dict[int, str] = {}

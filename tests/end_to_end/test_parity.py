@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -14,6 +15,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from flows.keys import load_key
 from flows.reasons import CODES
 from tests.end_to_end.every_reason import GROUPS, NAMED, shop
 from tests.house.tree import ROOT
@@ -42,6 +44,7 @@ class Way:
     """A workspace in which one of the ways was gone, and what it came to for those whom the events name."""
 
     tiny: Tiny
+    said: str = ""
 
     def plan(self) -> Path:
         return max((self.tiny.state / "plans").glob("*/plan.json"), key=lambda path: path.stat().st_mtime_ns).parent
@@ -51,6 +54,11 @@ class Way:
 
     def deliveries(self) -> pl.DataFrame:
         return self._rows("deliveries", DELIVERED)
+
+    def erased(self) -> pl.DataFrame:
+        """Of whom the plan says that they asked to be forgotten; by their keys, as it names them."""
+        rows = pl.concat([pl.read_parquet(file) for file in sorted((self.plan() / "decisions").glob("*.parquet"))])
+        return rows.filter(reason="ERASED").select(DECIDED).sort("person_key", "product")
 
     def messages(self) -> list[dict[str, Any]]:
         """What the files of the second day say to them."""
@@ -88,8 +96,9 @@ def ways(tmp_path_factory) -> dict[str, Way]:
     before = shop(folder / "shop")
     places = ("store", "email", "", "call_centre")
     rows = [event(f"e{n}", customer, places[n % 4]) for n, customer in enumerate(NAMED)]
-    found = {name: Way(before.copy(folder / name)) for name in ("schedule", "hand", "event", "event under Prefect")}
-    for name, way in found.items():
+    copies = {name: Way(before.copy(folder / name)) for name in ("schedule", "hand", "event", "event under Prefect")}
+    found = {}
+    for name, way in copies.items():
         target = str(way.tiny.folder)
         (way.tiny.folder / "events.csv").write_text(as_csv(rows), "utf-8")
         if name == "schedule":
@@ -104,6 +113,7 @@ def ways(tmp_path_factory) -> dict[str, Way]:
             (inbox / "events.csv").write_text(as_csv(rows), "utf-8")
             done = started("-c", RESPOND, target)
         assert done.returncode == 0, f"{name}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
+        found[name] = Way(way.tiny, done.stdout)
     return found
 
 
@@ -116,15 +126,46 @@ def test_five_hundred_customers_get_the_same_decision_by_schedule_by_hand_and_by
         assert ways[name].messages() == first.messages()
 
 
+OF_DECISIONS = {
+    *(
+        "EXCLUDED",
+        "SUPPRESSED",
+        "NO_CONSENT",
+        "BAD_ADDRESS",
+        "UNREACHABLE",
+        "SILENCED_BY_SERVICE",
+        "STALE_CONTEXT",
+        "REPEATED",
+    ),
+    *("CAPPED", "BELOW_THRESHOLD", "OUTRANKED", "HOLDOUT", "EXPOSED", "LOCALE_MISMATCH"),
+}
+OF_DELIVERIES = {"UNREACHABLE", "CROWD_TOO_SMALL", "OVER_BUDGET", "AUDIENCE_TOO_SMALL", "DUPLICATE_ADDRESS"}
+"""Which reasons the comparisons row by row are about: together with `ERASED`, whose rows name nobody, all that there are."""
+
+
 def test_every_reason_comes_up_among_them(ways):
     decided, delivered = ways["event"].decisions(), ways["event"].deliveries()
-    found = {*decided["reason"].drop_nulls(), *delivered["reason"].drop_nulls()}
-    assert {*CODES} - found == {"ERASED"}
-    whole = ways["schedule"]
-    erased = pl.concat([pl.read_parquet(file) for file in sorted((whole.plan() / "decisions").glob("*.parquet"))])
-    assert erased.filter(reason="ERASED")["customer_id"].n_unique() == GROUPS["gone"]
+    assert {*decided["reason"].drop_nulls()} == OF_DECISIONS
+    assert {*delivered["reason"].drop_nulls()} == OF_DELIVERIES
+    assert OF_DECISIONS | OF_DELIVERIES | {"ERASED"} == {*CODES}
     assert {None, "a", "b"} == {*decided["variant"]}
     assert len(ways["event"].messages()) > 150
+
+
+def test_who_was_forgotten_is_told_the_same_nothing_either_way(ways):
+    erased = ways["schedule"].erased()
+    gone = [name for name in NAMED if name.startswith("gone")]
+    key = load_key(ways["schedule"].tiny.state / "key")
+    keys = pl.DataFrame({"customer_id": gone}).select(key.of(pl.col("customer_id"))).to_series()
+    assert {*erased["person_key"]} == {*keys} == {*erased["customer_id"]}
+    assert_frame_equal(ways["hand"].erased(), erased)
+    for name in ("event", "event under Prefect"):
+        assert ways[name].erased().is_empty()  # their plan would have to name whom it was asked about
+    assert re.search(r"of people who asked to be forgotten: they get nothing +4$", ways["event"].said, re.MULTILINE)
+    told = {name: [way.call("explain", customer) for customer in gone] for name, way in ways.items()}
+    assert {code for each in told.values() for code, _ in each} == {2}
+    for way in told.values():
+        assert all("neither plan" in json.dumps(found) for _, found in way)
 
 
 def test_who_was_forgotten_gets_nothing_either_way_and_no_plan_names_them(ways):

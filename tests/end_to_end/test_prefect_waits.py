@@ -125,6 +125,7 @@ def test_the_form_delivers_nothing_that_is_not_approved(happened: Happened, name
     assert happened.runs[name][3] == 0
 
 
+@pytest.mark.bad_input(113)
 def test_the_form_delivers_no_plan_that_was_edited(happened: Happened):
     assert happened.runs["edited"][1] == "FAILED"
     assert "this plan is not as it was made here" in happened.runs["edited"][2]

@@ -59,6 +59,7 @@ LEVELS = [
         "cluster",
         "personalise",
         "prove",
+        "refused",
         "respond",
         "learn",
         "assess",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,9 @@ import pytest
 from flows import cli, line
 from flows.errors import PlanError, SettingError, UsageError, WaitingError
 from flows.keys import load_key
+from flows.ledger.approvals import Approval, account, note
+from flows.ledger.store import SCHEMA_VERSION, open_ledger
+from flows.line import approving
 from flows.plan import plan_digest
 from tests.tiny import MORNING, Tiny, clock, day, make
 
@@ -54,8 +59,7 @@ def two_asked(_two_asked, tmp_path) -> tuple[Tiny, Plan]:
 
 
 # ---- one after the other
-
-
+@pytest.mark.bad_input(109, 110)
 def test_what_two_people_have_to_approve_leaves_when_both_have(two_asked):
     tiny, plan = two_asked
     with pytest.raises(WaitingError, match="it needs 2 approvals: it is for 10 people, more than 9") as caught:
@@ -99,6 +103,7 @@ def test_a_run_keeps_a_plan_that_waits_and_says_how_it_goes_on(two_asked, capsys
 
 
 @pytest.mark.slow
+@pytest.mark.bad_input(109, 111, 112)
 def test_an_approval_that_is_late_by_the_wrong_one_or_of_another_number_is_refused(two_asked):
     tiny, plan = two_asked
     with pytest.raises(UsageError, match="'carl' is none of the approvers"):
@@ -115,6 +120,7 @@ def test_an_approval_that_is_late_by_the_wrong_one_or_of_another_number_is_refus
 
 
 @pytest.mark.slow
+@pytest.mark.bad_input(109, 112)
 def test_an_approval_ends_with_its_plan_and_is_of_no_other(two_asked):
     tiny, plan = two_asked
     for who in (ANNA, BEN):
@@ -195,6 +201,92 @@ def test_who_is_forgotten_takes_no_approval_away(two_asked):
     assert len(tiny.batches()) == 3
 
 
+# ---- by whom
+
+
+def of_another_account(monkeypatch, name: str) -> None:
+    monkeypatch.setattr(approving, "account", lambda: name)
+
+
+@pytest.mark.slow
+@pytest.mark.bad_input(110)
+def test_beside_the_name_that_is_told_stands_the_account_and_two_names_under_one_are_pointed_out(
+    two_asked, monkeypatch, capsys
+):
+    tiny, plan = two_asked
+    monkeypatch.setenv("USER", "somebody")
+    monkeypatch.setenv("LOGNAME", "somebody")
+    assert approve(tiny, plan, ANNA).alike == ()
+    assert command(tiny, "approve", plan.order.run_id, "--expect", "10", "--as", BEN) == 0
+    assert "anna did so under the same account: nobody can tell that these are two people." in " ".join(
+        capsys.readouterr().out.split()
+    )
+    here = pwd.getpwuid(os.getuid()).pw_name
+    assert tiny.history("SELECT approver, account FROM approval ORDER BY ALL") == [(ANNA, here), (BEN, here)]
+
+
+@pytest.mark.slow
+@pytest.mark.bad_input(110)
+def test_where_each_needs_an_account_of_their_own_two_names_under_one_are_one(tmp_path, monkeypatch):
+    tiny = make(tmp_path / "tiny", brands=["north"])
+    rules(tiny, "over_two = 9\nown_accounts = true")
+    plan = tiny.plan()
+    approve(tiny, plan, ANNA)
+    with pytest.raises(UsageError, match=r"the account '.*' has approved this plan already, as anna"):
+        approve(tiny, plan, BEN)
+    key = load_key(tiny.state / "key")
+    digest = plan_digest(tiny.state / "plans" / plan.order.run_id)
+    for named in (account(), None):  # as a program wrote that did not ask, or knew of none
+        with open_ledger(tiny.load().settings) as ledger, ledger.transaction():
+            note(ledger, key, [Approval("plan", plan.order.run_id, digest, 10, approver=BEN, account=named)])
+        with pytest.raises(WaitingError, match=r"has 1 \(anna\)"):
+            tiny.deliver(plan.order.run_id)
+        tiny.change("DELETE FROM approval WHERE approver = 'ben'")
+    nothing_left(tiny)
+    of_another_account(monkeypatch, "ben.berg")
+    assert approve(tiny, plan, BEN).given == (ANNA, BEN)
+    tiny.deliver(plan.order.run_id)
+    assert len(tiny.batches()) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.bad_input(113)
+def test_an_account_that_is_changed_or_taken_out_by_hand_proves_nothing(two_asked):
+    tiny, plan = two_asked
+    for who in (ANNA, BEN):
+        approve(tiny, plan, who)
+    tiny.change("UPDATE approval SET account = 'ben.berg' WHERE approver = 'ben'")
+    with pytest.raises(WaitingError, match=r"has 1 \(anna\)"):
+        tiny.deliver(plan.order.run_id)
+    tiny.change("UPDATE approval SET account = NULL")
+    with pytest.raises(WaitingError, match="it needs 2 approvals: "):
+        tiny.deliver(plan.order.run_id)
+    nothing_left(tiny)
+
+
+@pytest.mark.slow
+def test_what_was_approved_before_accounts_were_noted_is_approved_still(two_asked):
+    tiny, plan = two_asked
+    tiny.change("ALTER TABLE approval DROP COLUMN account; UPDATE schema_version SET number = 12")
+    key = load_key(tiny.state / "key")
+    for who in (ANNA, BEN):
+        row = forged(tiny, plan, approver=f"'{who}'")
+        told = {"kind": "plan", "subject": plan.order.run_id, "digest": row["digest"].strip("'"), "people_count": 10}
+        told |= {
+            "locale": None,
+            "role": None,
+            "approver": who,
+            "parts": "{}",
+            "approved_at": MORNING.replace(tzinfo=None),
+        }
+        row["mac"] = f"'{key.seal(told)}'"
+        tiny.change(f"INSERT INTO approval ({', '.join(row)}) VALUES ({', '.join(row.values())})")
+    tiny.deliver(plan.order.run_id)
+    assert len(tiny.batches()) == 3
+    versions = [number for (number,) in tiny.history("SELECT number FROM schema_version ORDER BY 1")]
+    assert versions == [12, SCHEMA_VERSION]
+
+
 # ---- on disk
 
 
@@ -211,6 +303,7 @@ def forged(tiny: Tiny, plan: Plan, **change: str) -> dict[str, str]:
     return row | {"approver": "'anna'", "approved_at": "'2026-11-22 09:00:00'", "mac": f"'{'0' * 128}'"} | change
 
 
+@pytest.mark.bad_input(113)
 def test_rows_that_are_written_or_changed_by_hand_count_as_nothing(two_asked):
     tiny, plan = two_asked
     approve(tiny, plan, ANNA)
@@ -224,6 +317,7 @@ def test_rows_that_are_written_or_changed_by_hand_count_as_nothing(two_asked):
 
 
 @pytest.mark.slow
+@pytest.mark.bad_input(113)
 def test_an_approval_of_another_plan_moved_by_hand_counts_as_nothing(two_asked):
     tiny, plan = two_asked
     for who in (ANNA, BEN):
@@ -246,6 +340,7 @@ def edited(tiny: Tiny, plan: Plan) -> None:
     file.write_text(json.dumps(told), "utf-8")
 
 
+@pytest.mark.bad_input(113)
 def test_a_plan_that_says_it_is_for_few_people_is_refused_with_and_without_approvals(two_asked):
     tiny, plan = two_asked
     edited(tiny, plan)
@@ -257,6 +352,7 @@ def test_a_plan_that_says_it_is_for_few_people_is_refused_with_and_without_appro
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["the ledger", "the plan"])
+@pytest.mark.bad_input(113)
 def test_what_is_edited_while_a_batch_is_made_is_seen_by_the_seal(two_asked, while_staged, way):
     tiny, plan = two_asked
     for who in (ANNA, BEN):
@@ -278,6 +374,7 @@ def test_what_is_edited_while_a_batch_is_made_is_seen_by_the_seal(two_asked, whi
 
 
 @pytest.mark.slow
+@pytest.mark.bad_input(113)
 def test_a_version_that_is_written_into_the_history_by_hand_is_new_all_the_same(tmp_path):
     tiny = make(tmp_path / "tiny", brands=["north"])
     rules(tiny, "new_version = 1")

@@ -32,7 +32,7 @@ def test_csv_and_ndjson_tell_the_same(tmp_path):
     assert found[0]["happened_at"].dt.to_string("%H:%M:%S%.3f").to_list() == ["08:00:00.000", "08:00:00.500"]
 
 
-@pytest.mark.bad_input(84)
+@pytest.mark.bad_input(84, 117)
 def test_what_lies_ahead_or_is_no_instant_is_told_and_costs_no_other_row(tmp_path):
     ahead, never = "2026-11-23T09:06:00Z", "2026-13-23T09:00:00Z"
     soon = "2026-11-23T09:04:00Z"  # clocks differ
@@ -54,6 +54,7 @@ def test_what_lies_ahead_or_is_no_instant_is_told_and_costs_no_other_row(tmp_pat
         ({"channel": "+49151"}, "its channel is none"),
     ],
 )
+@pytest.mark.bad_input(115)
 def test_a_row_that_cannot_be_read_is_left_out_and_a_file_of_such_rows_refused(tmp_path, change, why):
     rows, [report] = read(tmp_path, as_csv([event("e1", "c01"), event("e2", "c02") | change]))
     assert rows["event_id"].to_list() == ["e1"]
@@ -64,6 +65,7 @@ def test_a_row_that_cannot_be_read_is_left_out_and_a_file_of_such_rows_refused(t
     assert why in told.what
 
 
+@pytest.mark.bad_input(115)
 def test_a_file_without_a_column_that_is_needed_is_refused(tmp_path):
     _, reports = read(tmp_path, "event_id,happened_at,event\ne1,2026-11-23T08:00:00Z,basket_left\n")
     assert [each.what for each in refused(reports)] == ["the header has no column customer_id"]

@@ -86,7 +86,7 @@ def test_an_event_is_answered_once_and_a_second_one_of_the_day_says_why_nothing_
 
 
 @pytest.mark.slow
-@pytest.mark.bad_input(79, 84)
+@pytest.mark.bad_input(79, 84, 114, 117)
 def test_unknown_customers_and_what_cannot_be_cost_nobody_else_their_answer(happened):
     with clock(day(1)):
         line.forget(happened.tiny.load().settings, ["c02"])
@@ -143,6 +143,52 @@ def test_a_channel_that_is_closed_to_them_is_not_gone_on_by(happened):
     done = happened.respond(event("e1", "c07", "sms"))
     assert done.plan.people["marketing"].passed == 1
     assert happened.sent() == {"email_file": {"c07"}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "closed",
+    [
+        "INSERT INTO suppressed VALUES ('sms', '+4915112345607', '*', 'complaint', TIMESTAMP '2026-11-01')",
+        "UPDATE people SET phone = '123' WHERE customer_id = 'c07'",
+        "UPDATE people SET phone = NULL WHERE customer_id = 'c07'",
+    ],
+    ids=["suppressed", "no number", "unknown"],
+)
+def test_a_way_that_cannot_be_gone_is_not_gone_on_by_and_the_next_one_is(happened, closed):
+    happened.tiny.warehouse(f"{PHONE.format('c07')}; {closed}")
+    happened.respond(event("e1", "c07", "sms"))
+    assert happened.sent() == {"email_file": {"c07"}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("barred", "reason"), [("forgotten", None), ("excluded", "EXCLUDED"), ("silent", "NO_CONSENT")]
+)
+def test_whom_nobody_may_speak_to_is_not_spoken_to_where_they_came_in(happened, barred, reason):
+    tiny = happened.tiny
+    tiny.warehouse(f"{PHONE.format('c07')}; UPDATE people SET phone = '+4915112345605' WHERE customer_id = 'c05'")
+    if barred == "forgotten":
+        with clock(day(1)):
+            line.forget(tiny.load().settings, ["c07"])
+    elif barred == "excluded":
+        tiny.warehouse("INSERT INTO barred VALUES ('c07')")
+    else:
+        tiny.says("c07", at=day(1))
+    done = happened.respond(event("e1", "c07", "sms"), event("e2", "c05", "sms"))
+    assert happened.sent() == {"sms_file": {"c05"}}
+    assert done.plan.people["marketing"].reasons == ({reason: 1} if reason else {})
+    assert done.forgotten == (reason is None)
+
+
+@pytest.mark.slow
+def test_who_came_in_on_the_site_is_answered_there_where_that_is_a_way_to_them(happened):
+    happened.tiny.edit(
+        "templates/care/product.yaml", "first_of: [email, sms], also: [web]", "first_of: [email, sms, web]"
+    )
+    done = happened.respond(event("e1", "c05", "site"), event("e2", "c07", "app"))
+    assert happened.sent() == {"email_file": {"c07"}}  # push is no way of this help
+    assert {(count.target, count.rows) for count in done.plan.counts} == {("email_file", 1), ("web_profiles", 1)}
 
 
 @pytest.mark.slow
@@ -214,7 +260,7 @@ def test_an_answer_that_somebody_has_to_approve_keeps_its_events_in_the_inbox(ha
 
 
 @pytest.mark.slow
-@pytest.mark.bad_input(89)
+@pytest.mark.bad_input(89, 115, 117)
 def test_a_file_that_somebody_has_to_look_at_is_put_aside_and_told_of_once(happened):
     happened.put("event_id,happened_at\n", "broken.csv")
     happened.put('{"rows": 1, "sha256": "00"}', "broken.csv.manifest.json")
@@ -383,6 +429,44 @@ def test_what_was_tried_for_everybody_is_not_tried_again_for_one_unless_anything
     tiny.edit("templates/care/email.j2", "dry it first", "dry it well")
     happened.respond(event("e3", "c05"))
     assert asked == ["bind", "try_words", "bind"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("vouched", b'"creep":{', b'"creep":{"x":1,'),
+        ("sources.parquet", b"last_order", b"next_order"),
+        ("plan.json", b"vouched", b"vouche"),
+    ],
+)
+@pytest.mark.bad_input(113)
+def test_what_the_last_whole_run_has_found_is_relied_on_only_as_it_was_found(happened, name, old, new):
+    before = whole_run(happened.tiny)
+    file = happened.tiny.state / "plans" / before / name
+    assert old in file.read_bytes()
+    file.write_bytes(file.read_bytes().replace(old, new))
+    with pytest.raises(PlanError) as refused:
+        happened.respond(event("e1", "c05"))
+    assert str(refused.value) == (
+        f"{before}/{name}: this file of the plan was changed\nhint: find out who changes files there; an answer goes by the last "
+        "run over everybody, so make a new one: justenough run"
+    )
+    assert happened.sent() == {}
+    happened.tiny.run(at=day(1))
+    assert counts(happened.respond(event("e1", "c05"))) == {"files": 1, "taken": 1, "customers": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gone", ["vouched", "sources.parquet", "plan.seal"])
+def test_where_what_it_has_found_cannot_be_proven_all_is_tried_anew(happened, monkeypatch, gone):
+    asked = []
+    for name in ("try_words", "bind"):
+        does = getattr(vouching, name)
+        monkeypatch.setattr(vouching, name, lambda *given, name=name, does=does: asked.append(name) or does(*given))
+    (happened.tiny.state / "plans" / whole_run(happened.tiny) / gone).unlink()
+    happened.respond(event("e1", "c05"))
+    assert (happened.sent(), asked) == ({"email_file": {"c05"}}, ["try_words", "bind"])
 
 
 @pytest.mark.slow
