@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -51,7 +52,7 @@ def compose(words: Words, frame: pl.DataFrame) -> Composed:
 class _Path:
     """The rows that have had the same outcomes so far. `known` are those of conditions, by what these come down to."""
 
-    outcomes: tuple[str, ...] = ()
+    outcomes: list[str] = field(default_factory=list)
     known: dict[tuple[str, bool | None], bool] = field(default_factory=dict)
     sets: dict[str, nodes.Expr] = field(default_factory=dict)
     pieces: dict[str, list[Piece]] = field(default_factory=dict)
@@ -59,7 +60,7 @@ class _Path:
 
     def split(self, outcome: str) -> _Path:
         pieces = {part: list(done) for part, done in self.pieces.items()}
-        return _Path((*self.outcomes, outcome), dict(self.known), dict(self.sets), pieces, dict(self.slots))
+        return _Path([*self.outcomes, outcome], dict(self.known), dict(self.sets), pieces, dict(self.slots))
 
 
 class _Composing:
@@ -68,6 +69,8 @@ class _Composing:
     def __init__(self, words: Words, frame: pl.DataFrame) -> None:
         self.words, self.frame = words, frame
         self.paths: dict[int, _Path] = {}
+        self.numbered = 1
+        self.live: set[int] = set()  # the paths that somebody is on
         self.closed: dict[tuple[object, ...], Closed] = {}  # by formula and what its names stand for
         self.path_of = pl.Series("path", [], dtype=pl.UInt32)
         self.kept: dict[
@@ -78,13 +81,14 @@ class _Composing:
         self.path_of = pl.select(pl.repeat(0, height, dtype=pl.UInt32).alias("path"))["path"]
         if height:
             self.paths[0] = _Path()
+            self.live = {0}
         active = list(self.paths)
         for part in self.words.parts:
             for path in active:
                 self.paths[path].sets, self.paths[path].pieces[part.name] = {}, []
             active = self._run(self.words.steps[part.name], active, part.name, is_html=part.is_html)
         keys = {number: self._key(self.paths[number]) for number in active}
-        key = pl.Series("key", [keys.get(number) for number in range(len(self.paths))], pl.String).gather(self.path_of)
+        key = pl.Series("key", [keys.get(number) for number in range(self.numbered)], pl.String).gather(self.path_of)
         slots = [self._slot(name, active) for name in self.words.slots]
         creatives = {
             keys[number]: Creative({part: _merged(pieces) for part, pieces in self.paths[number].pieces.items()})
@@ -102,23 +106,24 @@ class _Composing:
                 then, otherwise = self._fork(step, active)
                 ended = self._run(step.then, then, part, is_html=is_html)
                 active = ended + self._run(step.otherwise, otherwise, part, is_html=is_html)
-            else:
+            elif isinstance(step, Text):
                 for number in active:
-                    self._take(step, self.paths[number], part, is_html=is_html)
+                    self.paths[number].pieces[part].append(step.text)
+            elif isinstance(step, Keep):
+                for number in active:
+                    self.paths[number].sets[step.name] = self._set(step.formula, self.paths[number])
+            else:
+                self._print(step, active, part, is_html=is_html)
         return active
 
-    def _take(self, step: Text | Print | Keep, path: _Path, part: str, *, is_html: bool) -> None:
-        if isinstance(step, Text):
-            path.pieces[part].append(step.text)
-        elif isinstance(step, Keep):
-            path.sets[step.name] = self._set(step.formula, path)
-        else:
-            closed = self._closed(step.formula, path, is_html=is_html)
-            if closed.inputs and step.slot is not None:
-                path.pieces[part].append(Slot(step.slot, is_html))
-                path.slots[step.slot] = closed
-            else:
-                path.pieces[part].append(evaluate_once(self.words, closed))
+    def _print(self, step: Print, active: list[int], part: str, *, is_html: bool) -> None:
+        for closed, numbers in self._alike(step.formula, active, is_html=is_html):
+            is_slot = closed.inputs and step.slot is not None
+            piece = Slot(str(step.slot), is_html) if is_slot else evaluate_once(self.words, closed)
+            for path in (self.paths[number] for number in numbers):
+                path.pieces[part].append(piece)
+                if is_slot:
+                    path.slots[str(step.slot)] = closed
 
     def _set(self, formula: Formula, path: _Path) -> nodes.Expr:
         """What a name stands for from here on: a name or constant itself, else a name made of what is set."""
@@ -131,8 +136,18 @@ class _Composing:
             self.kept[name] = (assign, closed.sets)
         return nodes.Name(name, "load", lineno=formula.line)
 
+    def _alike(self, formula: Formula, active: list[int], *, is_html: bool | None) -> list[tuple[Closed, list[int]]]:
+        """The formula as it is on each path, and on which paths it is the same: on all of them where nothing is set."""
+        if active and not any(self.paths[number].sets for number in active):
+            return [(self._closed(formula, self.paths[active[0]], is_html=is_html), active)]
+        return _alike({number: self._closed(formula, self.paths[number], is_html=is_html) for number in active})
+
     def _closed(self, formula: Formula, path: _Path, *, is_html: bool | None) -> Closed:
         bound = {name: path.sets[name] for name in formula.names if name in path.sets}
+        if not bound:  # so it is whatever the rows are
+            if (formula, is_html) not in self.words.compiled:
+                self.words.compiled[formula, is_html] = self._close(formula, bound, is_html=is_html)
+            return self.words.compiled[formula, is_html]  # type: ignore[no-any-return]
         key = (id(formula), is_html, *((name, repr(value)) for name, value in bound.items()))
         if key not in self.closed:
             self.closed[key] = self._close(formula, bound, is_html=is_html)
@@ -168,50 +183,63 @@ class _Composing:
         """
         then: list[int] = []
         otherwise: list[int] = []
-        for closed, numbers in _alike(
-            {number: self._closed(fork.test, self.paths[number], is_html=None) for number in active}
-        ):
+        taken_path, left_path = f"{fork.number}+", f"{fork.number}-"
+        for closed, numbers in self._alike(fork.test, active, is_html=None):
             asked = [number for number in numbers if closed.inputs and closed.identity not in self.paths[number].known]
             if asked:
                 taken, left = self._outcomes(closed, asked, fork.number)
                 then, otherwise = then + taken, otherwise + left
             is_true = not closed.inputs and evaluate_once(self.words, closed) == TRUE
-            for number in [number for number in numbers if number not in asked]:
+            for number in set(numbers).difference(asked) if asked else numbers:
                 path = self.paths[number]
                 is_taken = path.known.get(closed.identity, is_true)
-                path.outcomes += (f"{fork.number}{'+' if is_taken else '-'}",)
+                path.outcomes.append(taken_path if is_taken else left_path)
                 (then if is_taken else otherwise).append(number)
         return then, otherwise
 
     def _outcomes(self, closed: Closed, numbers: list[int], fork: int) -> tuple[list[int], list[int]]:
-        on_path = self.path_of.is_in(numbers)
+        on_path = self._on(numbers)
         is_true = evaluate(self.words, closed, self._rows(closed, on_path))
-        at, paths = on_path.arg_true(), self.path_of.filter(on_path)
+        # Each path may become two, numbered side by side: of those on which there is nobody nothing is made.
+        first, self.numbered = self.numbered, self.numbered + 2 * len(numbers)
+        next_to = {number: first + 2 * place for place, number in enumerate(numbers)}
+        follows = pl.Series([next_to.get(number, 0) for number in range(first)], dtype=pl.UInt32)
+        paths = self.path_of if on_path is None else self.path_of.filter(on_path)
+        moved = follows.gather(paths) + (~is_true).cast(pl.UInt32)
+        self.path_of = moved if on_path is None else self.path_of.scatter(on_path.arg_true(), moved)
         sides: tuple[list[int], list[int]] = ([], [])
-        for side, here in zip(sides, (is_true, ~is_true), strict=True):
-            olds = paths.filter(here).unique().sort().to_list()
-            news = [len(self.paths) + offset for offset in range(len(olds))]
-            for old, new in zip(olds, news, strict=True):
-                self.paths[new] = self.paths[old].split(f"{fork}{'+' if side is sides[0] else '-'}")
-                self.paths[new].known[closed.identity] = side is sides[0]
-            moved = paths.filter(here).replace_strict(olds, news, return_dtype=pl.UInt32)
-            self.path_of = self.path_of.scatter(at.filter(here), moved)
-            side.extend(news)
+        news = moved.unique().sort().to_list()
+        self.live = self.live.difference(numbers).union(news)
+        for new in news:
+            old, is_left = numbers[(new - first) // 2], (new - first) % 2 == 1
+            self.paths[new] = self.paths[old].split(f"{fork}{'-' if is_left else '+'}")
+            self.paths[new].known[closed.identity] = not is_left
+            sides[is_left].append(new)
         return sides
 
     def _slot(self, name: str, active: list[int]) -> pl.Series:
         """The column of a slot, null on rows whose path does not reach it."""
         reached = {number: self.paths[number].slots[name] for number in active if name in self.paths[number].slots}
-        column = pl.select(pl.repeat(None, len(self.path_of), dtype=pl.String).alias(name))[name]
+        column: pl.Series | None = None
         for closed, numbers in _alike(reached):
-            on_path = self.path_of.is_in(numbers)
+            on_path = self._on(numbers)
             values = evaluate(self.words, closed, self._rows(closed, on_path))
-            column = values.alias(name) if len(values) == len(column) else column.scatter(on_path.arg_true(), values)
-        return column
+            if on_path is None:
+                return values.alias(name)
+            column = self._nothing(name) if column is None else column
+            column = column.scatter(on_path.arg_true(), values)
+        return self._nothing(name) if column is None else column
 
-    def _rows(self, closed: Closed, on_path: pl.Series) -> pl.DataFrame:
+    def _nothing(self, name: str) -> pl.Series:
+        return pl.Series(name, [None], pl.String).new_from_index(0, len(self.path_of))
+
+    def _on(self, numbers: list[int]) -> pl.Series | None:
+        """Which rows are on some paths; None where all are."""
+        return None if len(numbers) == len(self.live) else self.path_of.is_in(numbers)
+
+    def _rows(self, closed: Closed, on_path: pl.Series | None) -> pl.DataFrame:
         columns = self.frame.select(closed.inputs)
-        return columns if on_path.all() else columns.filter(on_path)
+        return columns if on_path is None else columns.filter(on_path)
 
 
 def _alike(closed: Mapping[int, Closed]) -> list[tuple[Closed, list[int]]]:
@@ -224,13 +252,12 @@ def _alike(closed: Mapping[int, Closed]) -> list[tuple[Closed, list[int]]]:
 
 def _merged(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
     done: list[Piece] = []
-    for piece in pieces:
-        last = done[-1] if done else None
-        if isinstance(piece, str) and isinstance(last, str):
-            done[-1] = last + piece
-        elif piece != "":
-            done.append(piece)
-    return tuple(done)
+    for is_slot, stretch in groupby(pieces, lambda piece: isinstance(piece, Slot)):
+        if is_slot:
+            done += stretch
+        else:
+            done.append("".join(map(str, stretch)))
+    return tuple(piece for piece in done if piece != "")
 
 
 def digest(*pieces: str) -> str:

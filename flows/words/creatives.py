@@ -10,7 +10,9 @@ would not be read back inside `<style>`. `restore` is the whole reader.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -109,36 +111,83 @@ def fill(composed: Composed, part: str, reserved: pl.DataFrame | None = None) ->
     """
     columns = composed.rows if reserved is None else pl.concat([composed.rows, reserved], how="horizontal")
     texts = {key: creative.parts[part] for key, creative in composed.creatives.items()}
-    kinds = list(dict.fromkeys(texts.values()))
-    if len(kinds) == 1:
-        return _text(kinds[0], columns, part)
-    kind_of = {key: kinds.index(pieces) for key, pieces in texts.items()}
-    kind = columns["key"].replace_strict(list(kind_of), list(kind_of.values()), return_dtype=pl.UInt32)
+    for pieces in dict.fromkeys(texts.values()):
+        keys = [key for key, those in texts.items() if those == pieces]
+        _check_reserved(pieces, columns, keys, part)
+    few = _few(list(texts.values()), columns)
     at = pl.int_range(len(columns), eager=True)
     done = [pl.DataFrame({"at": at.head(0), "text": pl.Series([], dtype=pl.String)})]
-    for number, pieces in enumerate(kinds):
-        here = kind == number
-        text = _text(pieces, columns.filter(here), part)
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for key, pieces in texts.items():
+        many = tuple(piece.name for piece in pieces if isinstance(piece, Slot) and piece.name not in few)
+        alike.setdefault(many, []).append(key)
+    for own, keys in alike.items():
+        here = columns["key"].is_in(keys)
+        text = _text({key: texts[key] for key in keys}, own, few, columns.filter(here))
         done.append(pl.DataFrame({"at": at.filter(here), "text": text}))
     return pl.concat(done).sort("at")["text"].alias(part)
 
 
-def _text(pieces: Sequence[Piece], rows: pl.DataFrame, part: str) -> pl.Series:
-    """The text of some pieces; the empty piece of `key` makes it one per row even where no piece is a column."""
-    _check_reserved(pieces, rows, part)
-    parts = [pl.col(piece.name) if isinstance(piece, Slot) else pl.lit(piece) for piece in pieces]
-    return rows.select(pl.concat_str([pl.col("key").str.slice(0, 0), *parts]).alias(part))[part]
+def _text(
+    texts: Mapping[str, Sequence[Piece]], own: Sequence[str], few: Sequence[str], rows: pl.DataFrame
+) -> pl.Series:
+    """The text of rows in which the same slots stand, one after the other, between what is written once for few values."""
+    stretches = {key: _stretches(pieces, few) for key, pieces in texts.items()}
+    if len(texts) == 1 and not few:
+        between = [pl.lit(_joined(stretch, {})) for each in stretches.values() for stretch in each]
+    else:
+        values = rows.select("key", *few).unique()
+        written = [[_joined(stretch, row) for stretch in stretches[row["key"]]] for row in values.iter_rows(named=True)]
+        names = [f"{_BETWEEN}{place}" for place in range(len(own) + 1)]
+        values = values.hstack(pl.DataFrame(written, dict.fromkeys(names, pl.String), orient="row"))
+        rows = rows.join(values, ["key", *few], "left", nulls_equal=True, maintain_order="left")
+        between = [pl.col(name) for name in names]
+    places = [place for pair in zip_longest(between, map(pl.col, own)) for place in pair if place is not None]
+    # The empty piece of `key` makes it one per row even where no piece is a column.
+    return rows.select(text=pl.concat_str([pl.col("key").str.slice(0, 0), *places]))["text"]
 
 
-def _check_reserved(pieces: Sequence[Piece], columns: pl.DataFrame, part: str) -> None:
+def _stretches(pieces: Sequence[Piece], few: Sequence[str]) -> list[list[Piece]]:
+    """What stands before, between and behind the slots of which there are many values."""
+    stretches: list[list[Piece]] = [[]]
+    for piece in pieces:
+        if isinstance(piece, Slot) and piece.name not in few:
+            stretches.append([])
+        else:
+            stretches[-1].append(piece)
+    return stretches
+
+
+def _joined(pieces: Sequence[Piece], values: Mapping[str, str | None]) -> str | None:
+    """Some pieces with values in their slots; null where one of these is, as Polars has it."""
+    texts = [piece if isinstance(piece, str) else values[piece.name] for piece in pieces]
+    return None if None in texts else "".join(texts)  # type: ignore[arg-type]
+
+
+def _few(texts: Sequence[Sequence[Piece]], rows: pl.DataFrame) -> list[str]:
+    """The slots that stand in many places with few values: with these the words are written once, and not row by row."""
+    places = Counter(piece.name for pieces in texts for piece in pieces if isinstance(piece, Slot))
+    found = [name for name, count in places.items() if count >= _PLACES * len(texts)]
+    while found and rows.select("key", *found).n_unique() > min(rows.height // _FEWER, _MOST):
+        found.remove(max(found, key=lambda name: rows[name].n_unique()))
+    return found
+
+
+_PLACES, _FEWER, _MOST = 4, 8, 1_000
+"""To look for values that come again pays for slots in so many places of a text, where rows are so many times as many; and of so
+many at the most all texts are held."""
+_BETWEEN = "\x1f"
+
+
+def _check_reserved(pieces: Sequence[Piece], columns: pl.DataFrame, keys: Sequence[str], part: str) -> None:
     used = {piece for piece in pieces if isinstance(piece, Slot)}
     for slot in sorted(used, key=lambda slot: slot.name):
         if slot.name not in columns.columns:
             hint = "give `fill` its column as `reserved`"
             raise DataError(f"part {part}", f"the slot '{slot.name}' has no column", hint)
         if slot.is_html and not is_words_slot(slot.name):
-            unsafe = columns[slot.name].str.contains_any(list(HTML)).any()
-            if unsafe or columns[slot.name].null_count():
+            values = columns[slot.name].filter(columns["key"].is_in(keys))
+            if values.null_count() or values.str.contains_any(list(HTML)).any():
                 what = f"a value of '{slot.name}' is missing, or would have to be escaped in HTML"
                 raise DataError(f"part {part}", what, "reserved slots hold URLs and codes without & < > \" '")
 
