@@ -67,10 +67,37 @@ class Cluster:
     Attributes:
         runner: gives them Prefect's tasks.
         workers: how many there are.
+        is_spread: whether some of them see nothing of the run's folders, and others offer `HOME`, who do.
     """
 
     runner: DaskTaskRunner
     workers: int
+    is_spread: bool = False
+
+    def once(self, step: Any, given: dict[str, Any]) -> Any:  # noqa: ANN401
+        """What comes of a step that only one can do, who sees the run's folders. Raises as `result`."""
+        with _annotated(resources={HOME: 1} if self.is_spread else {}):
+            future = self.runner.submit(step, given)
+        return result(future)
+
+    @contextmanager
+    def tidied(self, leave: Callable[..., None], *given: Any) -> Iterator[None]:  # noqa: ANN401
+        """While some work on copies: at the end every worker leaves its machine tidy; one that is gone by then does not."""
+        try:
+            yield
+        finally:
+            if self.is_spread:
+                self.runner.client.run(leave, *given, on_error="ignore")
+
+
+HOME = "home"
+"""What a worker offers (`dask worker --resources home=1`) on the machine of the flow's process, and others see nothing of it."""
+
+
+def _annotated(**about: Any) -> Any:  # noqa: ANN401
+    from dask import annotate
+
+    return annotate(**about)
 
 
 @contextmanager
@@ -83,6 +110,10 @@ def cluster(settings: Settings) -> Iterator[Cluster]:
         SettingError: Dask is not installed, nobody answers at the address, or there are no workers that take one part each.
     """
     runner_class, config = _installed()
+    is_spread = settings.store is not None
+    if is_spread and settings.dask_address is None:
+        what = "parts travel by `store`, and all workers would be on this machine"
+        raise SettingError(f"{_SETTING}.dask_address", what, "set the address of a scheduler, or take `store` out")
     count = settings.dask_workers or os.cpu_count() or 1
     options: dict[str, Any] = {"address": settings.dask_address, "client_kwargs": {"timeout": _PATIENCE_SECONDS}}
     if settings.dask_address is None:
@@ -93,7 +124,7 @@ def cluster(settings: Settings) -> Iterator[Cluster]:
         "distributed.worker.daemon": False,
     }
     with config.set(local), runner_class(**options) as runner:
-        yield Cluster(runner, _fit(runner, settings))
+        yield Cluster(runner, _fit(runner, settings), is_spread)
 
 
 _PATIENCE_SECONDS = 30
@@ -153,9 +184,19 @@ def _fit(runner: DaskTaskRunner, settings: Settings) -> int:
         raise SettingError(
             where, "its workers may start no process, and so read nothing that others have written", hint
         )
+    if settings.store is not None and not any(runner.client.run(is_home).values()):
+        hint = f"start one on the machine of this process with: dask worker ADDRESS --nthreads 1 --resources {HOME}=1"
+        raise SettingError(
+            where, f"no worker offers '{HOME}', and only one that sees this run can bring it together", hint
+        )
     return len(threads)
 
 
 def is_daemon() -> bool:
     """Whether this process may start no other by `multiprocessing`, as `contained` does."""
     return multiprocessing.current_process().daemon
+
+
+def is_home(dask_worker: Any) -> bool:  # noqa: ANN401
+    """Whether a worker says that it is where the flow's process is; Dask gives it itself."""
+    return HOME in dask_worker.state.total_resources

@@ -12,7 +12,6 @@ import traceback
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date  # noqa: TC003  (Prefect reads the annotations when it makes the form)
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
@@ -34,7 +33,6 @@ from flows.cluster import Cluster, Worked, attempt, cluster, result, worked
 from flows.durable import write_bytes
 from flows.errors import JustEnoughError, LockedError, UsageError, WaitingError
 from flows.ledger.lock import run_lock
-from flows.line.planning import APART_FOLDER
 from flows.line.request import Carried, Delivered, Outcome, Published, Request, Waits
 from flows.pages import artifacts
 from flows.pages.approvals import page_to_go_on
@@ -99,15 +97,6 @@ def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     return type(problem) is JustEnoughError or isinstance(problem, LockedError)
 
 
-@lru_cache(maxsize=2)
-def _workspace(folder: Path, _run_id: str) -> Workspace:
-    """The workspace of a run, read once per process: reading takes longer than a small part does.
-
-    `start` refuses a plan of other settings, words or SQL, so what is kept for a run is what its plan was made of.
-    """
-    return load_workspace(folder)
-
-
 _QUIET: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 _AGAIN: dict[str, Any] = {**_QUIET, "retries": 2, "retry_delay_seconds": [1, 10], "retry_condition_fn": _may_pass}
 
@@ -120,15 +109,14 @@ def plan_part(folder: Path, run_id: str, part: int) -> Worked:
         With product -> candidates of this part.
     """
     with without_data(f"{run_id}, part {part}"):
-        loaded = _workspace(folder, run_id)
-        return worked("plan", part, lambda apart: line.plan_part(loaded, run_id, part, apart))
+        return worked("plan", part, lambda apart: line.work_on("plan", folder, run_id, part, apart))
 
 
 @task(**_AGAIN)
 def meet(folder: Path, run_id: str, totals: list[dict[str, int]]) -> list[int]:
     """Bring totals together, and return the parts that are to be put into words; harmless when repeated."""
     with without_data(f"{run_id}, totals"):
-        return line.meet(_workspace(folder, run_id), run_id, totals)
+        return line.meet(line.workspace_of(folder, run_id), run_id, totals)
 
 
 @task(task_run_name="words of part {part}", **_AGAIN)
@@ -139,29 +127,28 @@ def word_part(folder: Path, run_id: str, part: int) -> Worked:
         With the number of deliveries.
     """
     with without_data(f"{run_id}, words of part {part}"):
-        loaded = _workspace(folder, run_id)
-        return worked("word", part, lambda apart: line.word_part(loaded, run_id, part, apart))
+        return worked("word", part, lambda apart: line.work_on("word", folder, run_id, part, apart))
 
 
 @task(**_AGAIN)
 def settle(folder: Path, run_id: str) -> Plan:
     """Count what the parts have come to; harmless when repeated."""
     with without_data(f"{run_id}, settling"):
-        return line.complete(_workspace(folder, run_id), run_id)
+        return line.complete(line.workspace_of(folder, run_id), run_id)
 
 
 @task(task_run_name="{target} for {brand}", **_QUIET)
 def publish(folder: Path, run_id: str, target: str, brand: str) -> Published:
     """Publish one target and brand. It is not tried again here: the next run recovers what this one left behind."""
     with without_data(f"{run_id}, {target} for {brand}"):
-        return line.publish(_workspace(folder, run_id), run_id, target, brand)
+        return line.publish(line.workspace_of(folder, run_id), run_id, target, brand)
 
 
 @task(task_run_name="carry {target} for {brand}", **_QUIET)
 def carry(folder: Path, run_id: str, target: str, brand: str) -> tuple[Carried, ...]:
     """Carry to its other end what was published for one target and brand. What does not get there the next run carries."""
     with without_data(f"{run_id}, {target} for {brand}"):
-        return line.carry(_workspace(folder, run_id), run_id, target, brand)
+        return line.carry(line.workspace_of(folder, run_id), run_id, target, brand)
 
 
 @task(**_QUIET)
@@ -255,7 +242,11 @@ def _on_a_cluster(loaded: Workspace, what: What, request: Request, run_id: str |
             recovered, resumed = _once(workers, prepare, folder=folder)
             _tell(recovered, resumed)
         if what != "deliver a plan":
-            with run_lock(loaded.settings, _PURPOSE):
+            with (
+                run_lock(loaded.settings, _PURPOSE),
+                workers.tidied(line.leave, folder),
+                line.travelling(loaded.settings),
+            ):
                 planned = _planned(loaded, request, what, workers)
             if what == "plan only":
                 return Outcome((), (), planned, None)
@@ -268,7 +259,7 @@ def _on_a_cluster(loaded: Workspace, what: What, request: Request, run_id: str |
 
 def _once(workers: Cluster | None, step: Task[..., Any], **given: Any) -> Any:  # noqa: ANN401
     """A step that only one can do: on one of the workers, or here."""
-    return step(**given) if workers is None else result(workers.runner.submit(step, given))
+    return step(**given) if workers is None else workers.once(step, given)
 
 
 def _tell(recovered: Sequence[Recovered], resumed: Sequence[Delivered]) -> None:
@@ -290,8 +281,10 @@ def _planned(workspace: Workspace, request: Request, what: What, workers: Cluste
     for told in to_look_at(order):
         log.warning("%s", told)
     run_id = order.run_id
+    line.share_begun(workspace.settings, run_id)
     decided = _each(workspace, order, plan_part, range(order.parts), workers)
     parts = _once(workers, meet, folder=folder, run_id=run_id, totals=[each.found for each in decided])
+    line.share_met(workspace.settings, run_id, parts)
     worded = _each(workspace, order, word_part, parts, workers)
     _note(workspace, order, {"plan": decided, "word": worded})
     settled = _once(workers, settle, folder=folder, run_id=run_id)
@@ -326,7 +319,7 @@ def _each(
 def _note(workspace: Workspace, order: Order, steps: dict[str, list[Worked]]) -> None:
     """Write down who has worked on each part, in the plan's folder; and in the log what was begun more than once."""
     log, folder = get_run_logger(), plan_folder(workspace.settings, order.run_id)
-    left = [path.name for path in (folder / APART_FOLDER).glob("*")]
+    left = line.left_apart(workspace.settings, order.run_id)
     noted = []
     for step, done in steps.items():
         for each in sorted(done, key=lambda made: made.part):

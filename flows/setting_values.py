@@ -24,6 +24,14 @@ def scheduler_address(address: str | None) -> str | None:
     return address
 
 
+def store_place(given: object) -> object:
+    """A place in S3, which an environment variable names by its address alone. Raises ValueError."""
+    place = {"to": given} if isinstance(given, str) else given
+    if isinstance(place, dict) and not str(place.get("to")).startswith("s3://"):
+        raise ValueError('parts travel by S3 alone | write it as in {to = "s3://bucket/parts"}')
+    return place
+
+
 def host_names(given: object) -> object:
     """Hosts in small letters; an environment variable has them with commas between. Raises ValueError."""
     hosts = given.split(",") if isinstance(given, str) else given

@@ -39,7 +39,7 @@ from flows.experiment import Guardrails
 from flows.hours import QuietHours
 from flows.links import PARAMETERS
 from flows.senders import Brand
-from flows.setting_values import added_to_links, host_names, scheduler_address, zone_name
+from flows.setting_values import added_to_links, host_names, scheduler_address, store_place, zone_name
 
 
 class Exposure(BaseModel):
@@ -123,6 +123,7 @@ class Settings(BaseModel):
         runner: who plans the parts under Prefect: threads of the flow's own process, or the workers of a Dask cluster.
         dask_address: of the cluster's scheduler; None starts a cluster on this machine, for the run.
         dask_workers: of such a cluster; None makes one for each core.
+        store: the place in S3 by which parts travel between machines of a cluster that see no common folder; None: all do.
         rolling: whether a run reads segments that say `tells_when_due` only of people of whom something has changed.
         full_every: how long after everybody was read last such a run reads everybody again.
         lock_wait_seconds: how long a run waits for another one to end.
@@ -183,6 +184,7 @@ class Settings(BaseModel):
     runner: Literal["threads", "dask"] = "threads"
     dask_address: Annotated[str | None, AfterValidator(scheduler_address)] = None
     dask_workers: int | None = Field(default=None, ge=1, le=1024)
+    store: Annotated[Destination | None, BeforeValidator(store_place)] = None
     rolling: bool = False
     full_every: Duration = Field(default="7 days", validate_default=True)
     lock_wait_seconds: float = Field(default=0, ge=0)

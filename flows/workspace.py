@@ -52,6 +52,7 @@ _UNDECIDING = (
     "runner",
     "dask_address",
     "dask_workers",
+    "store",
     "rolling",
     "full_every",
     "lock_wait_seconds",
@@ -228,13 +229,18 @@ class Workspace:
         return {str(file.relative_to(base)): file for file in found if not file.name.startswith(".")}
 
 
-def load_workspace(folder: Path) -> Workspace:
+def load_workspace(folder: Path, state: Path | None = None) -> Workspace:
     """Read a workspace and refuse it where anything in it is wrong.
+
+    Args:
+        folder: with pyproject.toml, sql/ and templates/.
+        state: another state folder than the settings name: a copy of what a run needs of it.
 
     Raises:
         JustEnoughError: with the place, the value and the next step.
     """
     settings = load_settings(folder)
+    settings = settings if state is None else settings.model_copy(update={"state": state})
     start_ahead()
     _check_targets(settings)
     _check_named_targets(settings)

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from flows.line.meeting import meet as meet
     from flows.line.planning import begin as begin
     from flows.line.planning import plan_part as plan_part
-    from flows.line.planning import take as take
     from flows.line.previewing import Asked as Asked
     from flows.line.previewing import preview as preview
     from flows.line.previewing import preview_for as preview_for
@@ -74,6 +73,14 @@ if TYPE_CHECKING:
     from flows.line.settling import complete as complete
     from flows.line.settling import settle as settle
     from flows.line.settling import word_part as word_part
+    from flows.line.sharing import leave as leave
+    from flows.line.sharing import left_apart as left_apart
+    from flows.line.sharing import share_begun as share_begun
+    from flows.line.sharing import share_met as share_met
+    from flows.line.sharing import take as take
+    from flows.line.sharing import travelling as travelling
+    from flows.line.sharing import work_on as work_on
+    from flows.line.sharing import workspace_of as workspace_of
     from flows.line.surveying import overview as overview
     from flows.line.telling import tell as tell
     from flows.line.telling import tell_all as tell_all
@@ -95,7 +102,7 @@ _HOMES = {
     "listing": ("reconcile_list",),
     "mailing": ("mail_to",),
     "meeting": ("meet",),
-    "planning": ("begin", "plan_part", "take"),
+    "planning": ("begin", "plan_part"),
     "previewing": ("Asked", "preview", "preview_for", "previews"),
     "products": ("standings",),
     "proving": ("prove",),
@@ -120,6 +127,7 @@ _HOMES = {
         "tidy",
     ),
     "settling": ("complete", "settle", "word_part"),
+    "sharing": ("leave", "left_apart", "share_begun", "share_met", "take", "travelling", "work_on", "workspace_of"),
     "surveying": ("overview",),
     "telling": ("tell", "tell_all"),
     "translating": ("export_strings", "import_strings"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 from flows.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -60,6 +60,30 @@ class Way(Protocol):
 
     def discard(self, parcel: Parcel) -> None:
         """Take away what was uploaded and not revealed."""
+
+
+class Store(Protocol):
+    """Objects by their names, which nobody else puts or takes. Every method raises TransportError."""
+
+    def put(self, name: str, path: Path, seal: str) -> None:
+        """Put a file there, whole or not at all, with what proves who it is from."""
+
+    def get(self, name: str, path: Path) -> str:
+        """Write an object into a new file, and return its seal; nothing, where it has none."""
+
+    def names(self, prefix: str) -> list[str]:
+        """The objects whose names begin with something."""
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Take objects away; one that is gone already is as good."""
+
+
+def open_store(destination: Destination) -> AbstractContextManager[Store]:
+    """Objects in S3. Raises SettingError where the library is not installed, TransportError as `open_way`."""
+    if find_spec(_LIBRARY["s3"]) is None:
+        where = "pyproject.toml: tool.justenough.store"
+        raise SettingError(where, f"s3 needs {_LIBRARY['s3']}", "pip install 'justenough[s3]'")
+    return cast("AbstractContextManager[Store]", import_module("flows.transports.s3").stored(destination))
 
 
 def open_way(destination: Destination) -> AbstractContextManager[Way]:

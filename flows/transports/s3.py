@@ -18,21 +18,30 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from flows.errors import DoubtError, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from io import BufferedReader
+    from pathlib import Path
 
     from flows.destinations import Destination
     from flows.transports import Found, Parcel
 
 _MOST_BYTES = 5 * 1024**3
 _TAKEN = 412
+_SEAL = "seal"
+"""The name of what is told of an object beside it."""
 
 
 @contextmanager
 def connected(destination: Destination) -> Iterator[_Bucket]:
     """A client of the bucket; it connects with its first request."""
+    with _client(destination, attempts=1) as client:  # whether to try again is decided with a look in between
+        yield _Bucket(destination, client)
+
+
+@contextmanager
+def _client(destination: Destination, attempts: int) -> Iterator[Any]:
     config = Config(
-        retries={"total_max_attempts": 1},  # whether to try again is decided with a look in between
+        retries={"total_max_attempts": attempts, "mode": "standard"},
         connect_timeout=min(10, destination.patience_seconds),
         read_timeout=destination.patience_seconds,
         request_checksum_calculation="when_required",
@@ -46,9 +55,66 @@ def connected(destination: Destination) -> Iterator[_Bucket]:
     except BotoCoreError as problem:
         raise _refused(destination, problem) from None
     try:
-        yield _Bucket(destination, client)
+        yield client
     finally:
         client.close()
+
+
+@contextmanager
+def stored(destination: Destination) -> Iterator[Objects]:
+    """The objects below a prefix; the store is asked again where it does not answer, for who puts or takes them is alone."""
+    with _client(destination, attempts=5) as client:
+        yield Objects(destination, client)
+
+
+class Objects:
+    """As `transports.Store`."""
+
+    def __init__(self, destination: Destination, client: Any) -> None:  # noqa: ANN401  (made from the service's description)
+        self._destination, self._client = destination, client
+
+    def put(self, name: str, path: Path, seal: str) -> None:
+        """As `Store.put`."""
+        size = path.stat().st_size
+        if size > _MOST_BYTES:
+            what = f"what is to be put there has {size:,} bytes, and one put takes {_MOST_BYTES:,}"
+            raise TransportError(
+                self._destination.to, what, "set `parts` to more, or give all machines a common folder"
+            )
+        with path.open("rb") as body, self._asked():
+            self._client.put_object(**self._key(name), Body=body, ContentLength=size, Metadata={_SEAL: seal})
+
+    def get(self, name: str, path: Path) -> str:
+        """As `Store.get`."""
+        with self._asked(), path.open("xb") as file:
+            answer = self._client.get_object(**self._key(name))
+            for block in answer["Body"].iter_chunks(1 << 20):
+                file.write(block)
+        return str(answer["Metadata"].get(_SEAL, ""))
+
+    def names(self, prefix: str) -> list[str]:
+        """As `Store.names`."""
+        whole = self._key(prefix)
+        begins = len(whole["Key"]) - len(prefix)
+        with self._asked():
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=whole["Bucket"], Prefix=whole["Key"])
+            return [each["Key"][begins:] for page in pages for each in page.get("Contents", [])]
+
+    def remove(self, names: Iterable[str]) -> None:
+        """As `Store.remove`."""
+        with self._asked():
+            for name in names:
+                self._client.delete_object(**self._key(name))
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        try:
+            yield
+        except (BotoCoreError, HTTPClientError, ClientError) as problem:
+            raise _refused(self._destination, problem) from None
+
+    def _key(self, name: str) -> dict[str, str]:
+        return _key(self._destination, name)
 
 
 class _Bucket:
@@ -112,8 +178,7 @@ class _Bucket:
         """As `Way.discard`: there is nothing before the put."""
 
     def _key(self, parcel: Parcel) -> dict[str, str]:
-        prefix = self._destination.path.lstrip("/")
-        return {"Bucket": self._destination.bucket, "Key": f"{prefix}/{parcel.name}" if prefix else parcel.name}
+        return _key(self._destination, parcel.name)
 
 
 class _Body:
@@ -136,6 +201,11 @@ class _Body:
 
     def tell(self) -> int:
         return self._file.tell()
+
+
+def _key(destination: Destination, name: str) -> dict[str, str]:
+    prefix = destination.path.lstrip("/")
+    return {"Bucket": destination.bucket, "Key": f"{prefix}/{name}" if prefix else name}
 
 
 def _encoded(hexadecimal: str) -> str:

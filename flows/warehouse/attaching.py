@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from flows.errors import SourceError
@@ -45,6 +46,27 @@ def stamp_of(database: Path) -> tuple[tuple[str, int, int], ...]:
         (str(file.relative_to(database.parent)), file.stat()) for file in (*files, *([log] if log.exists() else []))
     ]
     return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+
+
+def edges_of(database: Path) -> str:
+    """A digest of the beginnings and ends of a warehouse's files, the same for a copy of it, wherever that is and however old.
+
+    Whoever writes changes them: DuckDB counts at its file's beginning how often it has, and Parquet ends with the bounds of its
+    columns.
+    """
+    files = files_of(database)
+    log = database.with_name(f"{database.name}.wal")
+    digest = hashlib.sha256()
+    for file in (*files, *([log] if log.exists() else [])):
+        size, name = file.stat().st_size, str(file.relative_to(database)) if database.is_dir() else file.suffix
+        with file.open("rb") as content:
+            begins = content.read(_EDGE)
+            content.seek(max(size - _EDGE, 0))
+            digest.update(f"{name}\x1f{size}\x1f".encode() + begins + content.read())
+    return digest.hexdigest()
+
+
+_EDGE = 1 << 16
 
 
 def parquet_tables(folder: Path) -> Mapping[str, tuple[Path, ...]]:
