@@ -1,6 +1,6 @@
 """The line against the floor and against the straightforward script: same data, same run, outputs compared.
 
-    .venv/bin/python benchmarks/against.py [--customers 1000000] [--times 3]
+    .venv/bin/python benchmarks/against.py [--customers 1000000] [--times 3] [--figures FILE]
 
 It builds a sample warehouse, and a workspace whose SQL are the frozen queries and whose targets are ses, sms_file and
 google_customer_match; reads the addresses once (a plan does, and nothing of it stays but what was read); then runs in turn, each
@@ -36,6 +36,7 @@ import polars as pl
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.figures import Figure, add_option, told_machine, write  # noqa: E402
 from benchmarks.outputs import differences, line_outputs, script_outputs, unbalanced  # noqa: E402
 from benchmarks.processes import Peak  # noqa: E402
 from flows.addresses import normalise, suppression_keys  # noqa: E402
@@ -92,6 +93,7 @@ def main() -> int:
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--scripts", type=Path, default=ROOT / "benchmarks", help="floor and script, if not those here")
+    add_option(parser)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="justenough-against-") as folder:
         bench = Bench(Path(folder), asked.scripts)
@@ -102,10 +104,13 @@ def main() -> int:
     if wrong:
         print("\n".join(wrong), file=sys.stderr)
         return 1
-    print(f"{asked.customers:,} customers, {rows:,} rows, {os.cpu_count()} cores, the least of {asked.times}\n")
+    print(f"{told_machine()}\n{asked.customers:,} customers, {rows:,} rows, the least of {asked.times}\n")
     print(f"{times(seen)}\n\n{delivered(line)}; every row is what the script wrote\n\n{SETTINGS}")
     digests = {kind: json.loads(seen[0][kind].printed)["digest"] for kind in ("floor", "script")}
     print(f"digests: floor {digests['floor']}, script {digests['script']}, workspace {workspace}")
+    floor, line_took, script_took = (least(seen)[kind].seconds for kind in KINDS)
+    ratios = [Figure("line / floor", line_took / floor), Figure("script / line", script_took / line_took, "higher")]
+    write(asked.figures, ratios, digests)
     return 0
 
 
@@ -216,18 +221,23 @@ class Bench:
 
 def too_few(line: Outputs, customers: int) -> list[str]:
     """What is wrong where a million customers are asked for and few of them are told anything."""
-    people, least = line.deliveries["customer_id"].n_unique(), LEAST_SHARE * customers
-    if customers < 1_000_000 or people >= least:
+    people, needed = line.deliveries["customer_id"].n_unique(), LEAST_SHARE * customers
+    if customers < 1_000_000 or people >= needed:
         return []
-    return [f"{people:,} people are delivered to, and {least:,.0f} have to be"]
+    return [f"{people:,} people are delivered to, and {needed:,.0f} have to be"]
+
+
+def least(seen: Sequence[dict[str, Measured]]) -> dict[str, Measured]:
+    """Of each the time that took the least."""
+    return {kind: min((one[kind] for one in seen), key=lambda one: one.seconds) for kind in KINDS}
 
 
 def times(seen: Sequence[dict[str, Measured]]) -> str:
     """Seconds and CPU seconds of each, and their ratios."""
-    least = {kind: min((one[kind] for one in seen), key=lambda one: one.seconds) for kind in KINDS}
+    best = least(seen)
     lines = [f"{'':<8}{'seconds':>10}{'cpu':>10}{'peak MB':>10}{'x floor':>10}{'script /':>10}"]
-    for kind, one in least.items():
-        ratios = one.seconds / least["floor"].seconds, least["script"].seconds / one.seconds
+    for kind, one in best.items():
+        ratios = one.seconds / best["floor"].seconds, best["script"].seconds / one.seconds
         seen_of = f"{kind:<8}{one.seconds:>10.2f}{one.cpu:>10.2f}{one.peak_mb:>10.0f}"
         lines.append(f"{seen_of}{ratios[0]:>10.2f}{ratios[1]:>10.2f}")
     return "\n".join(lines)

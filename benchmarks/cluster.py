@@ -30,7 +30,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.against import KEPT, NOW, Bench, delivered, too_few  # noqa: E402
+from benchmarks.against import KEPT, NOW, SETTINGS, Bench, delivered, too_few  # noqa: E402
 from benchmarks.figures import Figure, add_option, told_machine, write  # noqa: E402
 from benchmarks.outputs import Outputs, line_outputs, unbalanced  # noqa: E402
 from tests.end_to_end.dask_processes import DaskProcesses, kill_who_works  # noqa: E402
@@ -196,6 +196,7 @@ def main() -> int:
     print(
         f"{table(runs)}\n\n{delivered(runs[0].outputs)}; every file of the workers is that of the threads, byte for byte"
     )
+    print(f"\n{SETTINGS}")
     base = runs[0].told["seconds"]
     write(asked.figures, [Figure(f"{run.name} / threads", run.told["seconds"] / base) for run in runs[1:]])
     complaints = beyond(runs, asked.customers)

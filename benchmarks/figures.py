@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 RECORDED = Path(__file__).resolve().parent / "recorded"
 """A file for each benchmark that has been recorded, by its name."""
@@ -48,11 +48,13 @@ class Found:
         benchmark: its file in benchmarks/, and how it was called.
         machine: where: day, cores, memory, versions.
         figures: by their names.
+        frozen: what it was measured against -> a digest of that.
     """
 
     benchmark: tuple[str, ...]
     machine: dict[str, str]
     figures: dict[str, Figure]
+    frozen: dict[str, str]
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:
@@ -62,8 +64,8 @@ def add_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def write(file: Path | None, figures: Sequence[Figure]) -> None:
-    """Write what the benchmark that runs has found, if it was asked for it."""
+def write(file: Path | None, figures: Sequence[Figure], frozen: Mapping[str, str] | None = None) -> None:
+    """Write what the benchmark that runs has found, and against what that was measured, if it was asked for it."""
     if file is None:
         return
     words = sys.argv[1:]
@@ -72,6 +74,7 @@ def write(file: Path | None, figures: Sequence[Figure]) -> None:
         words = words[:at] + words[at + 2 :]
     found: dict[str, Any] = {"benchmark": [Path(sys.argv[0]).name, *words], "machine": machine()}
     found["figures"] = [asdict(figure) for figure in figures]
+    found["frozen"] = dict(frozen or {})
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
@@ -80,7 +83,8 @@ def read(file: Path) -> Found:
     """What was written."""
     told = json.loads(file.read_text("utf-8"))
     figures = [Figure(**figure) for figure in told["figures"]]
-    return Found(tuple(told["benchmark"]), told["machine"], {figure.name: figure for figure in figures})
+    named = {figure.name: figure for figure in figures}
+    return Found(tuple(told["benchmark"]), told["machine"], named, told.get("frozen", {}))
 
 
 def machine() -> dict[str, str]:

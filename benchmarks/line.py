@@ -8,7 +8,8 @@ waterfalls, joins between the stages. CPU seconds and memory are of the process 
 addresses are read in others. CPU seconds are of all cores, and hold on a busy machine, too. The floor is one GROUP BY over the
 order lines per customer in the same warehouse: what no line can be faster than. Below stands what each promise costs, as a share
 of the CPU: that nobody is shown too much (guard), that nothing is sent twice or lost (protocol), and that it can be told
-afterwards what was shown to whom, and why (receipts).
+afterwards what was shown to whom, and why (receipts). Before any of it is printed rows, claims, keys and receipts of each message
+target have to be one number.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.figures import Figure, add_option, told_machine, write  # noqa: E402
+from benchmarks.outputs import target_table, written  # noqa: E402
 from benchmarks.processes import children, cpu_of, resident_mb  # noqa: E402
 from flows import line  # noqa: E402
 from flows.clock import moment  # noqa: E402
@@ -184,7 +186,11 @@ def measure(folder: Path, parts: int) -> dict[str, Any]:
         connection.sql(FLOOR).pl()
     floor = time.perf_counter() - began
     rows = sum(batch.rows for batch in done.delivered.published) if done.delivered else 0
-    return {"seconds": meter.seconds, "cpu": meter.cpu, "peaks": meter.peaks, "floor": floor, "rows": rows}
+    _, targets, wrong = written(folder)
+    if wrong:
+        raise SystemExit("\n".join(wrong))
+    measured = {"seconds": meter.seconds, "cpu": meter.cpu, "peaks": meter.peaks, "floor": floor, "rows": rows}
+    return {**measured, "targets": targets}
 
 
 def measured_apart(customers: int, parts: int) -> dict[str, Any]:
@@ -248,7 +254,8 @@ def main() -> None:
         sys.stdout.write(json.dumps(measure(asked.workspace, asked.parts)))
         return
     found = {customers: measured_apart(customers, asked.parts) for customers in asked.customers}
-    sys.stdout.write(f"{table(found)}({told_machine()})\n")
+    told = [f"\nof {customers:,} customers:\n{target_table(one['targets'])}\n" for customers, one in found.items()]
+    sys.stdout.write(f"{table(found)}({told_machine()}; settings: the sample's)\n{''.join(told)}")
     write(asked.figures, figures(found))
 
 

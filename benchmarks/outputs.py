@@ -91,6 +91,39 @@ def differences(line: Outputs, script: Outputs) -> list[str]:
     return wrong
 
 
+def written(folder: Path) -> tuple[dict[str, str], dict[str, dict[str, int]], list[str]]:
+    """Of what a run has written: file -> digest; target -> counts; where counts that have to be one number are not."""
+    files, targets, wrong = {}, {}, []
+    for place in sorted((folder / "outbox").glob("*/*/manifest.json")):
+        manifest = json.loads(place.read_text("utf-8"))
+        for file in manifest["files"]:
+            files[f"{manifest['target']} {manifest['brand']} {file['name']}"] = file["sha256"]
+        counts = targets.setdefault(manifest["target"], dict.fromkeys(("rows", "keys", "claims", "receipts"), 0))
+        counts["rows"] += manifest["rows"]
+        with duckdb.connect(str(folder / ".justenough/ledger.duckdb"), read_only=True) as ledger:
+            for name, query in (
+                ("keys", "SELECT count(DISTINCT message_id) FROM delivery"),
+                ("claims", "SELECT count(*) FROM claim"),
+                ("receipts", "SELECT count(*) FROM receipt"),
+            ):
+                (count,) = ledger.execute(f"{query} WHERE batch_id = ?", [manifest["batch_id"]]).fetchall()[0]
+                counts[name] += count
+                if manifest["kind"] == "message" and count != manifest["rows"]:
+                    wrong.append(f"{manifest['batch_id']}: {manifest['rows']:,} rows, and {count:,} {name}")
+    return files, targets, wrong
+
+
+def target_table(targets: dict[str, dict[str, int]]) -> str:
+    """What `written` has counted, a line for each target."""
+    lines = [f"{'target':<28}{'rows':>9}{'keys':>9}{'claims':>9}{'receipts':>9}"]
+    return "\n".join(
+        [
+            *lines,
+            *(f"{name:<28}" + "".join(f"{count:>9,}" for count in counts.values()) for name, counts in targets.items()),
+        ]
+    )
+
+
 def _counts(ledger: duckdb.DuckDBPyConnection, target: Path, contents: Counter[str]) -> dict[str, int]:
     manifests = [json.loads(file.read_text("utf-8")) for file in target.glob("*/manifest.json")]
     kind = {manifest["kind"] for manifest in manifests}

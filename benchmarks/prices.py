@@ -1,10 +1,11 @@
 """What the budgets of channels cost and bring: prices against the exact linear programme and against greedy ways, and their time.
 
-    .venv/bin/python benchmarks/prices.py [--customers 10000000] [--exact 20000]
+    .venv/bin/python benchmarks/prices.py [--customers 10000000] [--exact 20000] [--figures FILE]
 
 What is timed is what a run does: from the files of its parts to the prices, and from those to the channel of each message. The
 exact programme is solved by HiGHS (scipy, extra `judges`), of a size that it can, and for the scores as they are, which prices
-round to millionths. Shares are of its optimum.
+round to millionths. Shares are of its optimum. What is recorded of the time is how many times as long it takes as Polars to
+read the same files and to sort their messages by worth.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from scipy.sparse import coo_array
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.figures import Figure, add_option, told_machine, write  # noqa: E402
 from flows.prices import WORTH  # noqa: E402
-from flows.stages.budgets import priced, tallied  # noqa: E402
+from flows.stages.budgets import Priced, priced, tallied  # noqa: E402
 
 BRAND, CHANNELS, PART = "nordtal", ("push", "email", "sms"), 500_000
 SHARES = {"push": 0.20, "email": 0.25, "sms": 0.10}
@@ -39,12 +41,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--customers", type=int, default=10_000_000)
     parser.add_argument("--exact", type=int, default=20_000)
+    add_option(parser)
     asked = parser.parse_args()
+    print(told_machine())
+    figures = []
     for count in (asked.exact, asked.customers):
         for kind in ("scores apart", "scores alike"):
             with tempfile.TemporaryDirectory() as folder:
                 files = _write(Path(folder), count, is_coarse=kind == "scores alike")
-                _report(files, count, kind, is_exact=count == asked.exact)
+                figures.append(_report(files, count, kind, is_exact=count == asked.exact))
+    write(asked.figures, figures)
 
 
 def _write(folder: Path, count: int, *, is_coarse: bool) -> list[Path]:
@@ -68,7 +74,7 @@ def _write(folder: Path, count: int, *, is_coarse: bool) -> list[Path]:
     return files
 
 
-def _report(files: list[Path], count: int, kind: str, *, is_exact: bool) -> None:
+def _report(files: list[Path], count: int, kind: str, *, is_exact: bool) -> Figure:
     room = {name: int(share * count) for name, share in SHARES.items()}
     begun, used = time.perf_counter(), time.process_time()
     found = priced(pl.scan_parquet(files), BRAND, room, {})
@@ -88,21 +94,32 @@ def _report(files: list[Path], count: int, kind: str, *, is_exact: bool) -> None
     used_up = [f"{name} {planned[name]:,} of {room[name]:,} at {found.solved.prices[name]:.4f}" for name in room]
     print(f"  {', '.join(used_up)}")
     if is_exact:
-        rows = pl.concat([pl.read_parquet(file) for file in files])
-        people = sorted(
-            ((score, ways.split(",")) for score, ways in rows.select("score", "ways").iter_rows()), reverse=True
-        )
-        begun = time.perf_counter()
-        most = _exact(people, room)
-        print(f"  the exact programme: {time.perf_counter() - begun:.2f} s")
-        reached = _reached(rows.join(found.on(rows).select("decision_id", goes="channel"), on="decision_id"))
-        shares = {
-            "prices": reached,
-            "greedy, the best first": _greedy(people, room),
-            "first choice, then cut": _cut(people, room),
-        }
-        for name, value in shares.items():
-            print(f"  {name}: {value / most:.6f} of the optimum")
+        return Figure(f"{count:,}, {kind}: prices / optimum", _compared(files, found, room), "higher")
+    begun_sorting = time.perf_counter()
+    pl.scan_parquet(files).select("ways", "worth").sort("ways", "worth").collect()
+    times = (ended - begun) / (time.perf_counter() - begun_sorting)
+    print(f"  {times:.1f} times as long as Polars reads and sorts them")
+    return Figure(f"{count:,}, {kind}: prices / sorting", times)
+
+
+def _compared(files: list[Path], found: Priced, room: dict[str, int]) -> float:
+    """Prices and greedy ways as shares of the optimum; returned is that of prices."""
+    rows = pl.concat([pl.read_parquet(file) for file in files])
+    people = sorted(
+        ((score, ways.split(",")) for score, ways in rows.select("score", "ways").iter_rows()), reverse=True
+    )
+    begun = time.perf_counter()
+    most = _exact(people, room)
+    print(f"  the exact programme: {time.perf_counter() - begun:.2f} s")
+    reached = _reached(rows.join(found.on(rows).select("decision_id", goes="channel"), on="decision_id"))
+    shares = {
+        "prices": reached,
+        "greedy, the best first": _greedy(people, room),
+        "first choice, then cut": _cut(people, room),
+    }
+    for name, value in shares.items():
+        print(f"  {name}: {value / most:.6f} of the optimum")
+    return reached / most
 
 
 def _reached(rows: pl.DataFrame) -> float:

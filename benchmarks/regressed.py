@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/regressed.py [starting.py rendering.py …] [--found FOLDER]
 
 It runs each benchmark of benchmarks/recorded/ again, as it was called then, or reads what it found from a folder of such files.
-Then it names each figure that has become worse by more than 20 %, and ends with 1 if there is one. To record anew: call the
-benchmark with `--figures benchmarks/recorded/<its name>.json`.
+Then it names each figure that has become worse by more than 20 %, and each floor or script that is another one than then, and
+ends with 1 if there is one. To record anew: call the benchmark with `--figures benchmarks/recorded/<its name>.json`.
 """
 
 from __future__ import annotations
@@ -41,14 +41,18 @@ def main() -> int:
         now = read(asked.found / file.name) if asked.found else _measured(was)
         lines = compared(was, now)
         print("\n".join([_head(was, now), *lines]), flush=True)
-        worse += len([line for line in lines if line.startswith("WORSE")])
-    print(f"{worse} figures are worse by more than {BEARABLE:.0%}")
+        worse += len([line for line in lines if line.startswith(("WORSE", "OTHER"))])
+    print(f"{worse} figures are worse by more than {BEARABLE:.0%}, or cannot be compared")
     return 1 if worse else 0
 
 
 def compared(was: Found, now: Found) -> list[str]:
     """A line for each figure: how it was, how it is, and whether that is worse than is borne. One that is gone is worse."""
-    lines = []
+    lines = [
+        f"OTHER   {name}: {now.frozen.get(name)}, and {digest} then: record anew"
+        for name, digest in was.frozen.items()
+        if now.frozen.get(name) != digest
+    ]
     for name, before in was.figures.items():
         after = now.figures.get(name)
         if after is None:

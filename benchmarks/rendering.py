@@ -2,10 +2,11 @@
 
     .venv/bin/python benchmarks/rendering.py [--rows 200000] [--times 3] [--figures FILE]
 
-Needs the extra `bench`, and Node with npm, from where the two in JavaScript come at exact versions into a temporary folder. The
-same template is written for each in its language, compiled once, and rendered for as many people as make 100 MB; handlebars is
-given a helper for `==`. Ours are creatives and slots, which is what leaves for platforms that merge, for `--rows` people; and
-whole bodies by column, for as many as the others. Beside them Polars puts together constant strings of the same lengths.
+Needs the extra `bench`; and Node with npm for the two in JavaScript, which come at exact versions into a temporary folder: where
+it is missing this is said, and the others are measured. The same template is written for each in its language, compiled once, and
+rendered for as many people as make 100 MB; handlebars is given a helper for `==`. Ours are creatives and slots, which is what
+leaves for platforms that merge, for `--rows` people; and whole bodies by column, for as many as the others. Beside them Polars
+puts together constant strings of the same lengths.
 
 Seconds are of CPU, of all threads, and the least of some times counts: so the ratios hold on a busy machine, too. Before a
 time is printed every message of every engine is compared, character for character, with Jinja2's, and a creative with
@@ -86,8 +87,10 @@ class Bench:
     def __init__(self, folder: Path, rows: int, times: int, most_bytes: int) -> None:
         self.folder, self.rows, self.times, self.most_bytes = folder, rows, times, most_bytes
         wanted = [f"{name}@{number}" for name, number in PACKAGES.items()]
-        if not shutil.which("npm"):
-            raise SystemExit("this needs Node with npm, for liquidjs and handlebars: https://nodejs.org")
+        self.has_node = shutil.which("npm") is not None and shutil.which("node") is not None
+        if not self.has_node:
+            print(f"not measured, for want of Node with npm: {', '.join(PACKAGES)}")
+            return
         subprocess.run(["npm", "install", "--prefix", folder, *QUIET, *wanted], check=True, cwd=folder)
 
     def measured(self, template: Template) -> Measured:
@@ -108,7 +111,8 @@ class Bench:
             found.digests[name] = digests(messages() if callable(messages) else messages)
         found.digests[SLOTS] = digests(restored(compose(words, some)))
         found.rates[CONSTANT], _ = self._rate(constant(compose(words, some)), len(rows))
-        self._in_javascript(template, rows, found)
+        if self.has_node:
+            self._in_javascript(template, rows, found)
         return found
 
     def _words(self, template: Template) -> Words:
@@ -198,7 +202,7 @@ def table(seen: Mapping[str, Measured]) -> str:
     """Messages a CPU second of each engine on each template, and as multiples of sandboxed Jinja2's."""
     heads = [f"{name}, {one.length / 1000:.1f} KB" for name, one in seen.items()]
     lines = [f"{'messages a CPU second':<26}" + "".join(f"{head:>26}" for head in heads)]
-    for engine in ENGINES:
+    for engine in [name for name in ENGINES if all(name in one.rates for one in seen.values())]:
         cells = [(one.rates[engine], one.rates[engine] / one.rates[JINJA]) for one in seen.values()]
         lines.append(f"{engine:<26}" + "".join(f"{rate:>17,.0f}{f'{ratio:.1f} x':>9}" for rate, ratio in cells))
     shares = [one.rates[BODIES] / one.rates[CONSTANT] for one in seen.values()]

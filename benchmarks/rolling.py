@@ -1,6 +1,6 @@
 """A rolling run against a full one: same data, same history, same instant, outputs compared.
 
-    .venv/bin/python benchmarks/rolling.py [--customers 200000] [--active 0.01]
+    .venv/bin/python benchmarks/rolling.py [--customers 200000] [--active 0.01] [--figures FILE]
 
 It builds a sample warehouse of which all but a few customers have done nothing for a year: what they did is dated back. On
 the first day everybody is read, and all is delivered. Overnight the few look at pages again, some of their names are
@@ -34,7 +34,9 @@ import duckdb
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.figures import Figure, add_option, told_machine, write  # noqa: E402
 from benchmarks.line import cpu_seconds  # noqa: E402
+from benchmarks.outputs import target_table, written  # noqa: E402
 from flows import line  # noqa: E402
 from flows.starting import start_workspace  # noqa: E402
 from flows.workspace import load_workspace  # noqa: E402
@@ -71,19 +73,25 @@ def main() -> int:
     )
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)  # what a process of its own measures
     parser.add_argument("--rolling", action="store_true", help=argparse.SUPPRESS)
+    add_option(parser)
     asked = parser.parse_args()
     if asked.one:
         sys.stdout.write(json.dumps(measured(asked.one, rolling=asked.rolling)))
         return 0
-    wrong = []
+    wrong, figures = [], []
     with tempfile.TemporaryDirectory(prefix="justenough-rolling-") as folder:
         base, day = prepared(Path(folder) / "sample", asked.customers, asked.active, asked.state)
-        print(f"{asked.customers:,} customers, {asked.active:.1%} of them active, {os.cpu_count()} cores")
+        print(
+            f"{told_machine()}\n{asked.customers:,} customers, {asked.active:.1%} of them active; settings: the sample's"
+        )
         for name, is_narrow in (("the sample, two of six segments tell", False), ("all segments tell", True)):
             found = compared(base, day, is_narrow=is_narrow)
             wrong += found["wrong"]
             if not found["wrong"]:
                 print(f"\n{table(name, found)}", flush=True)
+                share = found["rolling"]["cpu"] / found["full"]["cpu"]
+                figures.append(Figure(f"{name}: rolling / full, CPU", share))
+    write(asked.figures, figures)
     print("\n".join(wrong), file=sys.stderr)
     return 1 if wrong else 0
 
@@ -178,28 +186,6 @@ def compared(base: Path, day: date, *, is_narrow: bool) -> dict[str, Any]:
     return found
 
 
-def written(folder: Path) -> tuple[dict[str, str], dict[str, dict[str, int]], list[str]]:
-    """Of what a run has written: file -> digest; target -> counts; where counts that have to be one number are not."""
-    files, targets, wrong = {}, {}, []
-    for place in sorted((folder / "outbox").glob("*/*/manifest.json")):
-        manifest = json.loads(place.read_text("utf-8"))
-        for file in manifest["files"]:
-            files[f"{manifest['target']} {manifest['brand']} {file['name']}"] = file["sha256"]
-        counts = targets.setdefault(manifest["target"], dict.fromkeys(("rows", "keys", "claims", "receipts"), 0))
-        counts["rows"] += manifest["rows"]
-        with duckdb.connect(str(folder / ".justenough/ledger.duckdb"), read_only=True) as ledger:
-            for name, query in (
-                ("keys", "SELECT count(DISTINCT message_id) FROM delivery"),
-                ("claims", "SELECT count(*) FROM claim"),
-                ("receipts", "SELECT count(*) FROM receipt"),
-            ):
-                (count,) = ledger.execute(f"{query} WHERE batch_id = ?", [manifest["batch_id"]]).fetchall()[0]
-                counts[name] += count
-                if manifest["kind"] == "message" and count != manifest["rows"]:
-                    wrong.append(f"{manifest['batch_id']}: {manifest['rows']:,} rows, and {count:,} {name}")
-    return files, targets, wrong
-
-
 def measured(folder: Path, *, rolling: bool) -> dict[str, Any]:
     """One run, in this process."""
     done = line.run(load_workspace(folder), line.Request(rolling=rolling))
@@ -243,10 +229,7 @@ def table(name: str, found: dict[str, Any]) -> str:
     lines.append(
         f"{rolling['candidates']:,} candidates, {rolling['people']:,} get something; files are the same, byte for byte"
     )
-    lines.append(f"{'target':<28}{'rows':>9}{'keys':>9}{'claims':>9}{'receipts':>9}")
-    for target, counts in found["targets"].items():
-        lines.append(f"{target:<28}" + "".join(f"{count:>9,}" for count in counts.values()))
-    return "\n".join(lines)
+    return "\n".join([*lines, target_table(found["targets"])])
 
 
 if __name__ == "__main__":

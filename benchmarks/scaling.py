@@ -12,6 +12,7 @@ ledger = claims = receipts.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -21,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.against import Bench, Measured, delivered, too_few  # noqa: E402
+from benchmarks.against import SETTINGS, Bench, Measured, delivered, too_few  # noqa: E402
 from benchmarks.figures import Figure, add_option, told_machine, write  # noqa: E402
 from benchmarks.outputs import Outputs, line_outputs, unbalanced  # noqa: E402
 
@@ -91,14 +92,16 @@ def main() -> None:
     add_option(parser)
     asked = parser.parse_args()
     print(f"{told_machine()}\n{_line(HEAD)}")
-    figures = []
+    figures, told = list[Figure](), list[str]()
     for customers in asked.customers:
         size = measured(customers)
         print(row(size), flush=True)
         figures.append(Figure(f"{customers:,}: run / floor", size.line.seconds / size.floor.seconds))
         figures.append(Figure(f"{customers:,}: peak MB", size.line.peak_mb))
-    print(f"\nof {customers:,} customers:\n{delivered(size.outputs)}")
-    write(asked.figures, figures)
+        told.append(f"of {customers:,} customers:\n{delivered(size.outputs)}")
+        floor = {"floor": json.loads(size.floor.printed)["digest"]}
+    print("\n".join(["", *told, "", SETTINGS, f"digests: floor {floor['floor']}"]))
+    write(asked.figures, figures, floor)
 
 
 if __name__ == "__main__":

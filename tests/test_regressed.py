@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
 
+import pytest
+
 from benchmarks.figures import RECORDED, read
+from benchmarks.regressed import compared
 from tests.house.tree import ROOT
 
 COMMAND = [sys.executable, str(ROOT / "benchmarks" / "regressed.py")]
+MEASURED = ("against", "cluster", "line", "prices", "rendering", "rolling", "scaling", "starting")
 MACHINE = {"day": "2026-11-22", "cores": "2", "memory": "8 GiB"}
 
 
-def folder(path, figures, machine=MACHINE, name="slow"):
+def folder(path, figures, machine=MACHINE, name="slow", frozen=None):
     """A folder with what one benchmark has found: name -> value, and which numbers are better."""
     path.mkdir(exist_ok=True)
     listed = [{"name": name, "value": value, "better": better} for name, (value, better) in figures.items()]
-    told = {"benchmark": [f"{name}.py", "--rows", "7"], "machine": machine, "figures": listed}
+    told = {"benchmark": [f"{name}.py", "--rows", "7"], "machine": machine, "figures": listed, "frozen": frozen or {}}
     (path / f"{name}.json").write_text(json.dumps(told), "utf-8")
     return path
 
@@ -40,7 +45,7 @@ def test_what_is_worse_by_more_than_a_fifth_is_named_whichever_way_is_better(tmp
             "WORSE   run / floor: was 2, is 2.5 (25% worse)",
             "WORSE   ours / Jinja2: was 30, is 20 (50% worse)",
             "as well check: was 1, is 1.19 (19% worse)",
-            "2 figures are worse by more than 20%",
+            "2 figures are worse by more than 20%, or cannot be compared",
         ],
     )
 
@@ -61,6 +66,25 @@ def test_another_machine_is_said_so(tmp_path):
     figures = {"check": (1.0, "lower")}
     _, lines = told(tmp_path, figures, figures, machine={**MACHINE, "cores": "64"})
     assert lines[0] == "slow.py --rows 7  (cores 2 then)"
+
+
+def test_a_floor_that_is_another_one_than_was_recorded_is_said_so(tmp_path):
+    figures = {"run / floor": (2.0, "lower")}
+    recorded = folder(tmp_path / "recorded", figures, frozen={"floor": "abc", "script": "def"})
+    found = folder(tmp_path / "found", figures, frozen={"floor": "fed", "script": "def"})
+    was, now = (read(place / "slow.json") for place in (recorded, found))
+    assert compared(was, now)[0] == "OTHER   floor: fed, and abc then: record anew"
+    assert [line[:5] for line in compared(was, now)] == ["OTHER", "as we"]
+    assert len(compared(was, was)) == 1
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_each_benchmark_of_what_is_promised_can_be_recorded(name):
+    """Asked of its text: to start all of them takes longer than a test may."""
+    tree = ast.parse((ROOT / "benchmarks" / f"{name}.py").read_text("utf-8"))
+    called = {ast.unparse(node.func): ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert called["add_option"] == "add_option(parser)"
+    assert called["write"].startswith("write(asked.figures, ")
 
 
 def test_a_benchmark_that_is_not_recorded_cannot_be_asked_for(tmp_path):

@@ -43,19 +43,20 @@ class DaskProcesses(Processes):
         for number in range(workers):
             self.start_worker(f"worker_{number}", folder)
 
-    def start_worker(self, name: str, folder: Path) -> None:
-        """Start one worker, which takes one part at a time."""
+    def start_worker(self, name: str, folder: Path, *options: str, **environment: str) -> None:
+        """Start one worker, which takes one part at a time; with more options of Dask's command, and more in its environment."""
         own = ("--nthreads", "1", "--nworkers", "1", "--no-dashboard", "--memory-limit", "0")
         where = ("--local-directory", str(folder / f"{name}-dask"))
-        self.start(name, "-m", "distributed.cli.dask_worker", self.address, *own, *where, cwd=folder, **WORKER)
+        command = ("-m", "distributed.cli.dask_worker", self.address, *own, *where, *options)
+        self.start(name, *command, cwd=folder, **WORKER, **environment)
         self.until(f"{name} at the scheduler", lambda: "Registered to" in self.log(name))
 
 
-def kill_who_works(state: Path, step: str, seconds: float = PATIENCE_SECONDS) -> int:
+def kill_who_works(state: Path, step: str, seconds: float = PATIENCE_SECONDS, apart: str = "plans/*/apart/*") -> int:
     """Kill the first worker that is seen at a part, in the middle of it, and return the number of the part."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        for path in state.glob("plans/*/apart/*"):
+        for path in state.glob(apart):
             begun = _BEGUN.fullmatch(path.name)
             if begun and begun[1] == step:
                 os.kill(int(begun[3]), signal.SIGKILL)
