@@ -1,6 +1,6 @@
 """The workers of a Dask cluster against one process's threads: the same run of Prefect's flow, the same bytes.
 
-    .venv/bin/python benchmarks/cluster.py [--customers 1000000] [--workers 2] [--parts 8] [--figures FILE]
+    .venv/bin/python benchmarks/cluster.py [--customers 1000000] [--workers 2] [--parts 8] [--figures FILE] [--measured FILE]
 
 It needs the extra `dask`. It builds the workspace and the warehouse of `against.py`, and starts a Prefect server, a scheduler and
 workers of one thread, each a process of its own. Then the flow runs once on threads, once on the cluster, and once more on the
@@ -23,7 +23,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.against import KEPT, NOW, SETTINGS, Bench, delivered, too_few  # noqa: E402
+from benchmarks.estimate import Measured  # noqa: E402
 from benchmarks.figures import Figure, add_option, told_machine, write  # noqa: E402
 from benchmarks.outputs import Outputs, line_outputs, unbalanced  # noqa: E402
 from tests.end_to_end.dask_processes import DaskProcesses, kill_who_works  # noqa: E402
@@ -174,29 +175,39 @@ def main() -> int:
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--parts", type=int, default=8)
+    parser.add_argument(
+        "--measured", type=Path, help="run on workers alone, and write what estimate.py needs into this file"
+    )
     add_option(parser)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="justenough-cluster-") as folder:
         bench = Cluster(Path(folder), asked.customers, asked.workers, asked.parts)
         try:
-            runs = [
-                bench.run("threads", on_workers=False),
-                bench.run("dask", on_workers=True),
-                bench.run("dask, a worker killed", on_workers=True, kill=True),
-            ]
+            if asked.measured:
+                runs = [bench.run("dask", on_workers=True)]
+            else:
+                runs = [
+                    bench.run("threads", on_workers=False),
+                    bench.run("dask", on_workers=True),
+                    bench.run("dask, a worker killed", on_workers=True, kill=True),
+                ]
         finally:
             bench.processes.stop()
         complaints = wrong(runs, asked.customers)
+        written = [bench.bench.workspace / "outbox", bench.bench.workspace / ".justenough" / "plans"]
+        megabytes = sum(file.stat().st_size for place in written for file in place.rglob("*") if file.is_file()) / 1e6
     if complaints:
         print("\n".join(complaints), file=sys.stderr)
         return 1
     print(
         f"{told_machine()}\n{asked.customers:,} customers, {bench.rows:,} rows, {asked.parts} parts, {asked.workers} workers\n"
     )
-    print(
-        f"{table(runs)}\n\n{delivered(runs[0].outputs)}; every file of the workers is that of the threads, byte for byte"
-    )
-    print(f"\n{SETTINGS}")
+    same = "" if asked.measured else "; every file of the workers is that of the threads, byte for byte"
+    print(f"{table(runs)}\n\n{delivered(runs[0].outputs)}{same}\n\n{SETTINGS}")
+    if asked.measured:
+        told = runs[0].told["seconds"], round(runs[0].by_worker.total(), 1), round(megabytes)
+        run = Measured(told_machine(), asked.customers, asked.parts, asked.workers, *told)
+        asked.measured.write_text(json.dumps(asdict(run), indent=1) + "\n", "utf-8")
     base = runs[0].told["seconds"]
     write(asked.figures, [Figure(f"{run.name} / threads", run.told["seconds"] / base) for run in runs[1:]])
     complaints = beyond(runs, asked.customers)

@@ -1,0 +1,125 @@
+"""What many customers would take on many machines, and cost, from two runs of a cluster that were measured.
+
+    .venv/bin/python benchmarks/cluster.py --customers 250000 --parts 4 --measured 4.json
+    .venv/bin/python benchmarks/cluster.py --customers 250000 --parts 16 --measured 16.json
+    .venv/bin/python benchmarks/estimate.py 4.json 16.json [--customers 100000000] [--workers 32] [--parts 64] [--price 1.00]
+
+Both runs are of the same customers, in different numbers of parts, by workers of one core each. What grows with the parts is
+reading past the customers of others (`b`); what does not is a customer's own (`a`); and what is left of the whole run, once the
+parts are shared out, is what one worker does alone (`c`): totals, claims, seals. Without files it takes those of
+benchmarks/measured/, and what it prints then stands in the README. No core beyond one is counted for a worker, and no machine is
+quicker than the measured one: so parts are rather overestimated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+MEASURED = Path(__file__).resolve().parent / "measured"
+"""The two runs that the README's estimate is made of."""
+EVENTS_EACH = 20
+"""Of the sample, a customer."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of the flow on workers of one core each.
+
+    Attributes:
+        machine: where.
+        customers: whom it was about.
+        parts: into how many they were cut.
+        workers: how many there were.
+        seconds: of the whole run.
+        part_seconds: of all parts together.
+        megabytes: of the plan and the delivered files.
+    """
+
+    machine: str
+    customers: int
+    parts: int
+    workers: int
+    seconds: float
+    part_seconds: float
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Seconds for each customer: in its own part, past which another part reads, and where only one worker goes on."""
+
+    own: float
+    past: float
+    alone: float
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How many customers, on what: workers of one part each, so many to a machine, whose hour has a price."""
+
+    customers: int = 100_000_000
+    parts: int = 64
+    workers: int = 32
+    per_machine: int = 4
+    price: float = 1.0
+
+
+def rates(few: Measured, many: Measured) -> Rates:
+    """What two runs tell, of the same customers in fewer and in more parts."""
+    customers = few.customers
+    past = (many.part_seconds - few.part_seconds) / ((many.parts - few.parts) * customers)
+    own = few.part_seconds / customers - few.parts * past
+    return Rates(own, past, (few.seconds - few.part_seconds / few.workers) / customers)
+
+
+def told(few: Measured, many: Measured, asked: Asked) -> str:
+    """The estimate, line by line."""
+    found, machines = rates(few, many), -(-asked.workers // asked.per_machine)
+    own, past = asked.customers * found.own, asked.parts * asked.customers * found.past
+    parts_hours, alone_hours = (own + past) / asked.workers / 3600, asked.customers * found.alone / 3600
+    kept = machines * parts_hours + alone_hours
+    gigabytes = few.megabytes / 1000 * asked.customers / few.customers
+    events = f"{asked.customers * EVENTS_EACH / 1e9:.1f} billion events"
+    each = f"a = {found.own * 1e6:.1f} µs of its own part, b = {found.past * 1e6:.2f} µs of each other, c = {found.alone * 1e6:.1f} µs"
+    spent = f"{(own + past) / 3600:.1f} worker-hours, {past / (own + past):.0%} of it reading past others"
+    cost = f"{kept:.0f} machine-hours, at {asked.price:.2f} each {kept * asked.price:,.0f}"
+    lines = [
+        f"measured: {few.customers:,} customers, {few.workers} workers of one core each; {few.machine}",
+        *(
+            f"  {run.parts:>2} parts: {run.seconds:.0f} s in all, {run.part_seconds:.0f} s of parts"
+            for run in (few, many)
+        ),
+        f"a customer: {each} where one worker goes on alone",
+        f"{asked.customers:,} customers, {events}, {asked.parts} parts, {asked.workers} workers on {machines} machines:",
+        f"  parts  {parts_hours:5.1f} hours ({spent})",
+        f"  alone  {alone_hours:5.1f} hours of one worker, the other machines let go",
+        f"  in all {parts_hours + alone_hours:5.1f} hours, {cost}; {gigabytes:,.0f} GB of plan and files",
+    ]
+    return "\n".join(lines)
+
+
+def read(files: list[Path]) -> tuple[Measured, Measured]:
+    """Two runs, that of fewer parts first. Raises SystemExit where they do not go together."""
+    found = sorted((Measured(**json.loads(file.read_text("utf-8"))) for file in files), key=lambda run: run.parts)
+    if len(found) != 2 or found[0].parts == found[1].parts or found[0].customers != found[1].customers:
+        raise SystemExit("two runs of the same customers are needed, in different numbers of parts")
+    return found[0], found[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "files", nargs="*", type=Path, help="what benchmarks/cluster.py has measured; default: the README's"
+    )
+    for name, kind in (("customers", int), ("parts", int), ("workers", int), ("per_machine", int), ("price", float)):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=getattr(Asked, name))
+    asked = vars(parser.parse_args())
+    files = asked.pop("files") or sorted(MEASURED.glob("*.json"))
+    print(told(*read(files), Asked(**asked)))
+
+
+if __name__ == "__main__":
+    main()
