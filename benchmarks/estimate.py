@@ -83,7 +83,8 @@ def told(few: Measured, many: Measured, asked: Asked) -> str:
     kept = machines * parts_hours + alone_hours
     gigabytes = few.megabytes / 1000 * asked.customers / few.customers
     events = f"{asked.customers * EVENTS_EACH / 1e9:.1f} billion events"
-    each = f"a = {found.own * 1e6:.1f} µs of its own part, b = {found.past * 1e6:.2f} µs of each other, c = {found.alone * 1e6:.1f} µs"
+    own_us, past_us, alone_us = (rate * 1e6 for rate in (found.own, found.past, found.alone))
+    each = f"a = {own_us:.1f} µs of its own part, b = {past_us:.2f} µs of each part, c = {alone_us:.1f} µs"
     spent = f"{(own + past) / 3600:.1f} worker-hours, {past / (own + past):.0%} of it reading past others"
     cost = f"{kept:.0f} machine-hours, at {asked.price:.2f} each {kept * asked.price:,.0f}"
     lines = [

@@ -160,9 +160,6 @@ def _copy(settings: Settings, run_id: str, step: Step, part: int) -> Path:
         for other in place.iterdir():
             if other.is_dir() and other != state:  # of a run that is over, or was killed
                 shutil.rmtree(other)
-        addresses = state / "addresses"
-        if not addresses.is_symlink():  # what was read once is not read again at every run
-            addresses.symlink_to(private_folder(settings.folder("addresses")))
         for pack in (_BEGUN,) if step == "plan" else (_BEGUN, _MET, _routed(part)):
             done = state / f".{pack}"
             if not done.exists():

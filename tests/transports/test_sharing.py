@@ -148,14 +148,12 @@ def test_copies_are_private_and_go_with_the_run_or_with_the_next_one(tiny, tmp_p
         old = elsewhere / "away" / "20260101-000000-abcdef"
         old.mkdir()
         line.work_on("plan", tiny.folder, run_id, 1, "plan-0001-there")
-        copies = [path for path in elsewhere.rglob("*") if not path.is_symlink()]
-        assert {path.stat().st_mode & 0o077 for path in copies} == {0}
+        assert {path.stat().st_mode & 0o077 for path in elsewhere.rglob("*")} == {0}
         assert not old.exists()
         assert not list(elsewhere.rglob("apart/*/*"))
         assert not list(elsewhere.rglob("*.tar"))
         line.leave(tiny.folder)
-        assert not (elsewhere / "away").exists()
-        assert (elsewhere / "addresses").exists()
+        assert not [path for path in elsewhere.rglob("*") if path.is_file()]
     assert len(s3_end.names()) == 5  # of a run that was killed: what it began with, two parts, and that they were begun
     with line.travelling(settings):
         assert s3_end.names() == []
