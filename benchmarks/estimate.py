@@ -1,14 +1,14 @@
 """What many customers would take on many machines, and cost, from two runs of a cluster that were measured.
 
-    .venv/bin/python benchmarks/cluster.py --customers 250000 --parts 4 --measured 4.json
-    .venv/bin/python benchmarks/cluster.py --customers 250000 --parts 16 --measured 16.json
-    .venv/bin/python benchmarks/estimate.py 4.json 16.json [--customers 100000000] [--workers 32] [--parts 64] [--price 1.00]
+    .venv/bin/python benchmarks/cluster.py --customers 500000 --parts 4 --measured small.json
+    .venv/bin/python benchmarks/cluster.py --customers 1000000 --parts 8 --measured large.json
+    .venv/bin/python benchmarks/estimate.py small.json large.json [--customers 100000000] [--workers 32] [--price 1.00]
 
-Both runs are of the same customers, in different numbers of parts, by workers of one core each. What grows with the parts is
-reading past the customers of others (`b`); what does not is a customer's own (`a`); and what is left of the whole run, once the
-parts are shared out, is what one worker does alone (`c`): totals, claims, seals. Without files it takes those of
-benchmarks/measured/, and what it prints then stands in the README. No core beyond one is counted for a worker, and no machine is
-quicker than the measured one: so parts are rather overestimated.
+The runs are of different customers in different numbers of parts, by workers of one core each, on a machine that does nothing
+else. What a customer takes grows with the parts by reading past the customers of others (`b`); the rest of it is its own (`a`).
+What is left of a whole run, once the parts are shared out, is what starts it, and what one worker does alone for each customer
+(`c`): totals, claims, seals. Without files it takes those of benchmarks/measured/, and what it prints then stands in the README.
+No core beyond one is counted for a worker, and no machine is quicker than the measured one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Measured:
         workers: how many there were.
         seconds: of the whole run.
         part_seconds: of all parts together.
-        megabytes: of the plan and the delivered files.
+        megabytes: of the plan and the delivered files, if they were counted.
     """
 
     machine: str
@@ -44,16 +44,27 @@ class Measured:
     workers: int
     seconds: float
     part_seconds: float
-    megabytes: float
+    megabytes: float | None = None
+
+    @property
+    def each(self) -> float:
+        """Seconds of parts for each customer."""
+        return self.part_seconds / self.customers
+
+    @property
+    def rest(self) -> float:
+        """Seconds of the whole run beside its parts, which the workers share."""
+        return self.seconds - self.part_seconds / self.workers
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Seconds for each customer: in its own part, past which another part reads, and where only one worker goes on."""
+    """Seconds for each customer: in its own part, past which another part reads, and where one worker goes on; and of a start."""
 
     own: float
     past: float
     alone: float
+    start: float
 
 
 @dataclass(frozen=True)
@@ -67,33 +78,33 @@ class Asked:
     price: float = 1.0
 
 
-def rates(few: Measured, many: Measured) -> Rates:
-    """What two runs tell, of the same customers in fewer and in more parts."""
-    customers = few.customers
-    past = (many.part_seconds - few.part_seconds) / ((many.parts - few.parts) * customers)
-    own = few.part_seconds / customers - few.parts * past
-    return Rates(own, past, (few.seconds - few.part_seconds / few.workers) / customers)
+def rates(small: Measured, large: Measured) -> Rates:
+    """What two runs tell, of fewer customers in fewer parts and of more in more."""
+    past = (large.each - small.each) / (large.parts - small.parts)
+    alone = (large.rest - small.rest) / (large.customers - small.customers)
+    return Rates(small.each - small.parts * past, past, alone, small.rest - small.customers * alone)
 
 
-def told(few: Measured, many: Measured, asked: Asked) -> str:
+def told(small: Measured, large: Measured, asked: Asked) -> str:
     """The estimate, line by line."""
-    found, machines = rates(few, many), -(-asked.workers // asked.per_machine)
+    found, machines = rates(small, large), -(-asked.workers // asked.per_machine)
     own, past = asked.customers * found.own, asked.parts * asked.customers * found.past
-    parts_hours, alone_hours = (own + past) / asked.workers / 3600, asked.customers * found.alone / 3600
+    parts_hours, alone_hours = (own + past) / asked.workers / 3600, (found.start + asked.customers * found.alone) / 3600
     kept = machines * parts_hours + alone_hours
-    gigabytes = few.megabytes / 1000 * asked.customers / few.customers
+    counted = [run.megabytes / run.customers for run in (small, large) if run.megabytes is not None]
+    gigabytes = max(counted) * asked.customers / 1000
     events = f"{asked.customers * EVENTS_EACH / 1e9:.1f} billion events"
     own_us, past_us, alone_us = (rate * 1e6 for rate in (found.own, found.past, found.alone))
     each = f"a = {own_us:.1f} µs of its own part, b = {past_us:.2f} µs of each part, c = {alone_us:.1f} µs"
     spent = f"{(own + past) / 3600:.1f} worker-hours, {past / (own + past):.0%} of it reading past others"
     cost = f"{kept:.0f} machine-hours, at {asked.price:.2f} each {kept * asked.price:,.0f}"
     lines = [
-        f"measured: {few.customers:,} customers, {few.workers} workers of one core each; {few.machine}",
         *(
-            f"  {run.parts:>2} parts: {run.seconds:.0f} s in all, {run.part_seconds:.0f} s of parts"
-            for run in (few, many)
+            f"{run.customers:,} customers in {run.parts} parts, {run.workers} workers of one core each: "
+            f"{run.seconds:.0f} s in all, {run.part_seconds:.0f} s of parts"
+            for run in (small, large)
         ),
-        f"a customer: {each} where one worker goes on alone",
+        f"a customer: {each} where one worker goes on; {found.start:.0f} s to start",
         f"{asked.customers:,} customers, {events}, {asked.parts} parts, {asked.workers} workers on {machines} machines:",
         f"  parts  {parts_hours:5.1f} hours ({spent})",
         f"  alone  {alone_hours:5.1f} hours of one worker, the other machines let go",
@@ -105,8 +116,8 @@ def told(few: Measured, many: Measured, asked: Asked) -> str:
 def read(files: list[Path]) -> tuple[Measured, Measured]:
     """Two runs, that of fewer parts first. Raises SystemExit where they do not go together."""
     found = sorted((Measured(**json.loads(file.read_text("utf-8"))) for file in files), key=lambda run: run.parts)
-    if len(found) != 2 or found[0].parts == found[1].parts or found[0].customers != found[1].customers:
-        raise SystemExit("two runs of the same customers are needed, in different numbers of parts")
+    if len(found) != 2 or found[0].parts == found[1].parts or found[0].customers == found[1].customers:
+        raise SystemExit("two runs are needed, of different customers in different numbers of parts")
     return found[0], found[1]
 
 

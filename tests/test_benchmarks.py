@@ -88,6 +88,31 @@ def test_every_engine_is_measured_on_the_same_messages(tmp_path):
     assert found.figures["short text: creatives and slots / Jinja2, sandboxed"].value > 5
 
 
+@pytest.mark.slow
+def test_engines_in_javascript_are_left_out_with_a_word_where_there_is_no_node(tmp_path):
+    command = [sys.executable, str(ROOT / "benchmarks" / "rendering.py"), "--rows", "2000", "--times", "1"]
+    nothing = {**os.environ, "PATH": str(tmp_path)}
+    done = subprocess.run([*command, "--megabytes", "2"], capture_output=True, text=True, check=True, env=nothing)
+    assert "not measured, for want of Node with npm: handlebars, liquidjs" in done.stdout
+    named = {row[:26].strip() for row in done.stdout.splitlines()}
+    assert named.issuperset(set(ENGINES) - {"handlebars", "liquidjs"})
+    assert named.isdisjoint({"handlebars", "liquidjs"})
+
+
+@pytest.mark.slow
+def test_prices_are_held_against_the_optimum_and_can_be_recorded(tmp_path):
+    figures = tmp_path / "figures.json"
+    words = ["--customers", "20000", "--exact", "500", "--figures", str(figures)]
+    command = [sys.executable, str(ROOT / "benchmarks" / "prices.py"), *words]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed.count("greedy, the best first: 0.9") == 2
+    found = read(figures).figures
+    assert [found[f"500, scores {kind}: prices / optimum"].value > 0.999 for kind in ("apart", "alike")] == [True] * 2
+    assert {name for name in found if name.startswith("20,000")} == {
+        f"20,000, scores {kind}: prices / sorting" for kind in ("apart", "alike")
+    }
+
+
 def test_a_message_that_is_not_the_same_is_told_before_any_time():
     digests = {
         "Jinja2, sandboxed": ["a", "b", "c"],
@@ -132,9 +157,12 @@ def test_a_killed_batch_is_undone_in_less_time_than_people_wait():
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_line_writes_what_the_straightforward_script_writes_and_all_its_counts_agree():
-    done = _against("--customers", "5000", "--times", "1")
+def test_the_line_writes_what_the_straightforward_script_writes_and_all_its_counts_agree(tmp_path):
+    done = _against("--customers", "5000", "--times", "1", "--figures", str(tmp_path / "figures.json"))
     assert done.returncode == 0, done.stderr
+    floor, script = _digests(BENCHMARKS)
+    assert read(tmp_path / "figures.json").frozen == {"floor": floor, "script": script}
+    assert read(tmp_path / "figures.json").figures.keys() == {"line / floor", "script / line"}
     words = [line.split() for line in done.stdout.splitlines() if line]
     seconds = {row[0]: float(row[1]) for row in words if row[0] in {"floor", "line", "script"}}
     assert seconds.keys() == {"floor", "line", "script"}
@@ -164,7 +192,11 @@ def test_each_number_of_customers_is_measured_with_its_floor_and_what_it_holds_a
     assert 1.5 < many[1] / few[1] < 2.5  # rows of the warehouse
     assert all(150 < row[7] < 2_000 for row in (few, many))  # megabytes: Polars alone takes a hundred
     assert many[9] >= few[9] > 0  # the plan's bytes
-    assert printed[-1].endswith("people in all")
+    assert [line.endswith("people in all") for line in printed].count(True) == 2
+    assert "settings: the sample's, every guard on" in "\n".join(printed)
+    floor, _ = _digests(BENCHMARKS)
+    assert printed[-1] == f"digests: floor {floor}"
+    assert read(figures).frozen == {"floor": floor}
     assert read(figures).figures.keys() == {
         f"{size}: {what}" for size in ("2,000", "4,000") for what in ("run / floor", "peak MB")
     }
