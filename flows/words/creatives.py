@@ -165,12 +165,13 @@ def _joined(pieces: Sequence[Piece], values: Mapping[str, str | None]) -> str | 
 
 
 def _few(texts: Sequence[Sequence[Piece]], rows: pl.DataFrame) -> list[str]:
-    """The slots that stand in many places with few values: with these the words are written once, and not row by row."""
+    """The slots with few values, where one of them stands in many places: with these words are written once, not row by row."""
     places = Counter(piece.name for pieces in texts for piece in pieces if isinstance(piece, Slot))
-    found = [name for name, count in places.items() if count >= _PLACES * len(texts)]
+    often = {name for name, count in places.items() if count >= _PLACES * len(texts)}
+    found = list(places) if often else []
     while found and rows.select("key", *found).n_unique() > min(rows.height // _FEWER, _MOST):
         found.remove(max(found, key=lambda name: rows[name].n_unique()))
-    return found
+    return found if often.intersection(found) else []
 
 
 _PLACES, _FEWER, _MOST = 4, 8, 1_000
