@@ -91,7 +91,8 @@ class Bench:
         if not self.has_node:
             print(f"not measured, for want of Node with npm: {', '.join(PACKAGES)}")
             return
-        subprocess.run(["npm", "install", "--prefix", folder, *QUIET, *wanted], check=True, cwd=folder)
+        npm = ["npm", "install", "--prefix", folder, *QUIET, *wanted]
+        subprocess.run(npm, check=True, cwd=folder, stdout=subprocess.DEVNULL)
 
     def measured(self, template: Template) -> Measured:
         """All engines on one template."""
