@@ -111,9 +111,7 @@ def fill(composed: Composed, part: str, reserved: pl.DataFrame | None = None) ->
     """
     columns = composed.rows if reserved is None else pl.concat([composed.rows, reserved], how="horizontal")
     texts = {key: creative.parts[part] for key, creative in composed.creatives.items()}
-    for pieces in dict.fromkeys(texts.values()):
-        keys = [key for key, those in texts.items() if those == pieces]
-        _check_reserved(pieces, columns, keys, part)
+    _check_reserved(texts, columns, part)
     few = _few(list(texts.values()), columns)
     at = pl.int_range(len(columns), eager=True)
     done = [pl.DataFrame({"at": at.head(0), "text": pl.Series([], dtype=pl.String)})]
@@ -160,8 +158,11 @@ def _stretches(pieces: Sequence[Piece], few: Sequence[str]) -> list[list[Piece]]
 
 def _joined(pieces: Sequence[Piece], values: Mapping[str, str | None]) -> str | None:
     """Some pieces with values in their slots; null where one of these is, as Polars has it."""
-    texts = [piece if isinstance(piece, str) else values[piece.name] for piece in pieces]
-    return None if None in texts else "".join(texts)  # type: ignore[arg-type]
+    texts = [piece if type(piece) is str else values[piece.name] for piece in pieces]  # type: ignore[union-attr]
+    try:
+        return "".join(texts)  # type: ignore[arg-type]
+    except TypeError:  # quicker than to look for it
+        return None
 
 
 def _few(texts: Sequence[Sequence[Piece]], rows: pl.DataFrame) -> list[str]:
@@ -180,16 +181,19 @@ many at the most all texts are held."""
 _BETWEEN = "\x1f"
 
 
-def _check_reserved(pieces: Sequence[Piece], columns: pl.DataFrame, keys: Sequence[str], part: str) -> None:
-    used = {piece for piece in pieces if isinstance(piece, Slot)}
-    for slot in sorted(used, key=lambda slot: slot.name):
-        if slot.name not in columns.columns:
+def _check_reserved(texts: Mapping[str, Sequence[Piece]], columns: pl.DataFrame, part: str) -> None:
+    used: dict[tuple[str, bool], list[str]] = {}
+    for key, pieces in texts.items():
+        for slot in {(piece.name, piece.is_html) for piece in pieces if isinstance(piece, Slot)}:
+            used.setdefault(slot, []).append(key)
+    for (name, is_html), keys in sorted(used.items()):
+        if name not in columns.columns:
             hint = "give `fill` its column as `reserved`"
-            raise DataError(f"part {part}", f"the slot '{slot.name}' has no column", hint)
-        if slot.is_html and not is_words_slot(slot.name):
-            values = columns[slot.name].filter(columns["key"].is_in(keys))
+            raise DataError(f"part {part}", f"the slot '{name}' has no column", hint)
+        if is_html and not is_words_slot(name):
+            values = columns[name].filter(columns["key"].is_in(keys))
             if values.null_count() or values.str.contains_any(list(HTML)).any():
-                what = f"a value of '{slot.name}' is missing, or would have to be escaped in HTML"
+                what = f"a value of '{name}' is missing, or would have to be escaped in HTML"
                 raise DataError(f"part {part}", what, "reserved slots hold URLs and codes without & < > \" '")
 
 
