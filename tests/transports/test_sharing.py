@@ -166,7 +166,13 @@ def test_threads_need_no_store(tiny, monkeypatch):
     tiny.edit("pyproject.toml", 'runner = "dask"', 'runner = "threads"')
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with clock(MORNING):
-        assert line.plan(tiny.load(), Request()).people_count == 10
+        workspace = tiny.load()
+        with line.travelling(workspace.settings):
+            run_id = line.begin(workspace, Request()).run_id
+            line.share_begun(workspace.settings, run_id)
+            assert line.left_apart(workspace.settings, run_id) == []
+            assert line.plan_part(workspace, run_id, 0, "plan-0000-here")["people"] > 10
+            line.take(workspace.settings, run_id, "plan-0000-here")
 
 
 def test_a_place_that_is_not_in_s3_is_refused(tiny, monkeypatch):
