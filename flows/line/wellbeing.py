@@ -1,0 +1,180 @@
+"""How a workspace is: whether its last run that delivers was well, kept in its state folder, and told where that changes.
+
+Every such run counts, by schedule, by hand and by the command line; one that only plans, and answers to events, say nothing of
+it. Prefect's server is told of a change, so that an automation can tell people: once, however many bad runs follow.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from polars.exceptions import PanicException
+
+from flows.clock import present
+from flows.durable import write_bytes
+from flows.errors import JustEnoughError, LockedError, OutboxError, PlanError, UsageError, WaitingError
+from flows.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from flows.ledger.publishing import Recovered
+    from flows.line.request import Delivered, Outcome
+    from flows.settings import Settings
+
+Level = Literal["ok", "warn", "critical"]
+FILE = "health.json"
+EVENTS = {
+    "ok": "justenough.health.recovered",
+    "warn": "justenough.health.warn",
+    "critical": "justenough.health.critical",
+}
+"""What Prefect's server is told where a workspace is now at this level, and was not before."""
+_LONGEST = 1_000
+
+
+@dataclass(frozen=True)
+class Wellbeing:
+    """How a workspace is.
+
+    Attributes:
+        level: ok; warn: something waits for a person, or for the other end; critical: the last run failed.
+        why: what waits, or failed.
+        since: when it came to this level, UTC as ISO 8601.
+        is_told: whether Prefect's server knows.
+    """
+
+    level: Level = "ok"
+    why: str = ""
+    since: str = ""
+    is_told: bool = True
+
+
+def wellbeing(settings: Settings) -> Wellbeing:
+    """How the last run left a workspace; well, where there was none or nobody can read it any more."""
+    with suppress(OSError, ValueError, TypeError):
+        return Wellbeing(**json.loads(_file(settings).read_text("utf-8")))
+    return Wellbeing()
+
+
+@contextmanager
+def watched(
+    settings: Settings, say: Callable[[str], object], *, is_asked: bool = False
+) -> Iterator[Callable[[Sequence[str]], None]]:
+    """Keep how a run ends, and have Prefect's server told where that is another level than before.
+
+    A call that was wrong, and a run that another one kept from starting, say nothing of the workspace.
+
+    Args:
+        settings: of the workspace.
+        say: takes a sentence for people, where the server could not be told.
+        is_asked: whether somebody asked for just this plan, and is answered where it is refused.
+
+    Yields:
+        A function that takes what waits at the end of the run, each in words; nothing is well.
+    """
+    waits: list[str] = []
+    try:
+        yield waits.extend
+    except (UsageError, LockedError):
+        raise
+    except WaitingError as problem:
+        _end(settings, "warn", problem.what, say)
+        raise
+    except JustEnoughError as problem:
+        if is_asked and isinstance(problem, PlanError):
+            raise
+        _end(settings, "critical", f"{problem.where}: {problem.what}", say)
+        raise
+    except (Exception, PanicException) as problem:
+        _end(settings, "critical", type(problem).__name__, say)  # its words may quote a customer
+        raise
+    _end(settings, "warn" if waits else "ok", "; ".join(dict.fromkeys(waits)), say)
+
+
+def left_of(outcome: Outcome) -> list[str]:
+    """What is left after a run, as `waiting_for`."""
+    if outcome.waits:
+        return [outcome.waits.why]
+    return waiting_for(outcome.recovered, *outcome.resumed, outcome.delivered)
+
+
+def waiting_for(recovered: Sequence[Recovered], *delivered: Delivered | None) -> list[str]:
+    """What is left for a person, or for the other end, after a run: each in words; none where all is done."""
+    found = [f"{each.batch_id}: {each.reason}" for each in recovered if each.state in ("waiting", "hold")]
+    for done in delivered:
+        if done is not None:
+            found += done.stopped or (["a batch waits for a person, or for the other end"] if done.is_waiting else [])
+            order = done.plan.order
+            found += [f"{name} is left out: its review date has passed" for name in order.overdue]
+            found += [f"{name} is paused: {why}" for name, why in order.paused.items()]
+            found += [f"words of {name} are not signed" for name in order.unsigned]
+            found += [f"{what} is stopped" for what in order.stopped if what.startswith("country")]
+    return found
+
+
+def _end(settings: Settings, level: Level, why: str, say: Callable[[str], object]) -> None:
+    """Keep it and have it told; whatever hinders that changes nothing of how the run ended."""
+    before = wellbeing(settings)
+    if level == before.level:
+        now = replace(before, why=why[:_LONGEST])
+    else:
+        now = Wellbeing(level, why[:_LONGEST], present().isoformat(), is_told=False)
+    try:
+        if now != before:
+            _keep(settings, now)
+        if _tell(settings, now, say):
+            _keep(settings, replace(now, is_told=True))
+    except OutboxError as problem:
+        say(f"how this run ended could not be kept: {problem.what}")
+
+
+def _keep(settings: Settings, now: Wellbeing) -> None:
+    write_bytes(_file(settings), json.dumps(asdict(now), ensure_ascii=False).encode())
+
+
+def _file(settings: Settings) -> Path:
+    return settings.folder(FILE)
+
+
+def _tell(settings: Settings, now: Wellbeing, say: Callable[[str], object]) -> bool:
+    """Tell the server, if there is one and it does not know; whether it was told."""
+    try:
+        server = Server.configured()
+    except UsageError as problem:
+        say(f"{problem.where}: {problem.what}")
+        return False
+    if server is None:
+        return False
+    try:
+        if now.is_told:
+            server.ask("health", seconds=3)
+        else:
+            server.ask("events", [_event(settings, now)], seconds=10)
+    except OSError:
+        later = "" if now.is_told else f"; a later run tells it that {settings.name} is {now.level}"
+        say(f"Prefect's server at {server.page} does not answer: this run did without it{later}")
+        return False
+    return not now.is_told
+
+
+def _event(settings: Settings, now: Wellbeing) -> dict[str, Any]:
+    about = {"prefect.resource.id": f"justenough.workspace.{settings.name}", "prefect.resource.name": settings.name}
+    return {
+        "event": EVENTS[now.level],
+        "id": str(uuid.uuid4()),
+        "occurred": datetime.now(UTC).isoformat(),  # the server's clock, whatever JUSTENOUGH_NOW says
+        "resource": about,
+        "payload": {
+            "workspace": settings.name,
+            "level": EVENTS[now.level].rpartition(".")[2],
+            "why": now.why or "all is well again",
+            "since": now.since,
+        },
+    }
