@@ -283,7 +283,7 @@ class Serving:
         for automation in wanted:
             if before := known.pop(automation["name"], None):
                 kept = {**automation, "enabled": before["enabled"]}
-                if not _holds(before, kept):  # to write it anew forgets of which runs was heard last
+                if not holds(before, kept):  # to write it anew forgets of which runs was heard last
                     self._asked(f"automations/{before['id']}", kept, "PUT")
             else:
                 self._asked("automations/", automation)
@@ -316,12 +316,12 @@ def with_choices(schema: dict[str, Any], choices: Mapping[str, Sequence[str]]) -
     return {**schema, "properties": properties}
 
 
-def _holds(found: Any, wanted: Any) -> bool:  # noqa: ANN401
+def holds(found: Any, wanted: Any) -> bool:  # noqa: ANN401
     """Whether what a server has is what was wanted, whatever it has added, and in whatever order."""
     if isinstance(wanted, dict):
-        return isinstance(found, dict) and all(_holds(found.get(name), value) for name, value in wanted.items())
+        return isinstance(found, dict) and all(holds(found.get(name), value) for name, value in wanted.items())
     if isinstance(wanted, list):
-        return len(found) == len(wanted) and all(any(_holds(one, each) for one in found) for each in wanted)
+        return len(found) == len(wanted) and all(any(holds(one, each) for one in found) for each in wanted)
     return bool(found == wanted)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -136,18 +137,20 @@ def run_page(workspace: Workspace, settled: Plan, published: Sequence[Published]
     """
     try:
         with lock.run_lock(workspace.settings, "a run's page"):  # who is forgotten meanwhile would stand in it
-            return page_in_run(workspace, settled, published)
+            return _written(workspace, settled, published)
     except (JustEnoughError, OSError):
         return None
 
 
-def page_in_run(workspace: Workspace, settled: Plan, published: Sequence[Published] = ()) -> Path | None:
-    """As `run_page`, of whoever holds the run's lock."""
-    try:
-        text = run_html.run_html(line.overview(workspace, settled), published, workspace=workspace.settings.name)
-        return write_page(workspace.settings, settled.order.run_id, text)
-    except (JustEnoughError, OSError):
-        return None
+def page_in_run(workspace: Workspace, settled: Plan, published: Sequence[Published] = ()) -> None:
+    """As `run_page`, for whoever holds the run's lock."""
+    with suppress(JustEnoughError, OSError):
+        _written(workspace, settled, published)
+
+
+def _written(workspace: Workspace, settled: Plan, published: Sequence[Published]) -> Path:
+    text = run_html.run_html(line.overview(workspace, settled), published, workspace=workspace.settings.name)
+    return write_page(workspace.settings, settled.order.run_id, text)
 
 
 def as_pages(workspace: Workspace, settled: Plan) -> str:

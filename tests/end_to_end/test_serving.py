@@ -35,7 +35,7 @@ def by(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, Tiny
     serving.environment["PREFECT_SERVER_UI_ENABLED"] = "true"
     del serving.environment["PREFECT_API_URL"]
     try:
-        serving.serve(tiny, "first", "--port", serving.port)
+        _begun(serving, tiny)
         yield serving, tiny
     finally:
         serving.stop()
@@ -51,7 +51,7 @@ def said(by: tuple[Serving, Tiny]) -> Iterator[None]:
 
 def test_it_says_what_it_started_where_the_page_is_and_what_comes_next(by):
     serving, tiny = by
-    told = serving.log("first").splitlines()
+    told = serving.log("serve").splitlines()
     assert told[0] == f"tiny is served: http://127.0.0.1:{serving.port}"
     assert [line.split("/")[0].strip() for line in told if "/" in line and ": " in line][2:10] == FLOWS
     assert "  personalise/nightly: 30 4 * * * (Europe/Berlin)" in told
@@ -105,15 +105,6 @@ def test_who_serves_the_same_a_second_time_is_told_who_does(by):
     )
 
 
-def test_a_port_that_is_taken_is_told_with_the_way_out(by, tmp_path):
-    serving, _ = by
-    other = make(tmp_path / "other", brands=["north"])
-    assert serving.begin(other, "taken", "--port", serving.port).wait(300) == 2
-    assert f"port {serving.port} is taken" in serving.log("taken")
-    assert f"justenough serve --port {int(serving.port) + 1}" in serving.log("taken")
-    assert served(other) == {}
-
-
 def test_asked_to_end_it_ends_all_that_it_started_and_the_run_that_goes_on_is_told_to_have_crashed(by):
     serving, tiny = by
     kept = _kept(serving)
@@ -121,11 +112,11 @@ def test_asked_to_end_it_ends_all_that_it_started_and_the_run_that_goes_on_is_to
         run = serving.asked(what="plan only")
         serving.run_in(run, "RUNNING")
         assert len(served(tiny, "worker")) >= 2
-        os.kill(serving.pid("first"), signal.SIGTERM)
-        assert serving._started["first"].wait(300) == 0
+        os.kill(serving.pid("serve"), signal.SIGTERM)
+        assert serving._started["serve"].wait(300) == 0
         assert served(tiny) == {}
         assert _is_free(int(serving.port))
-    serving.serve(tiny, "again", "--port", serving.port)
+    _begun(serving, tiny)
     assert _kept(serving) == kept
     assert serving.run_in(run)["state"]["type"] == "CRASHED"
     assert serving.done(what="plan only")[0] == "COMPLETED"
@@ -137,8 +128,9 @@ def test_killed_it_takes_all_of_it_along_and_the_next_one_finds_its_deployments_
     with run_lock(settings, "a test"):
         run = serving.asked(what="plan only")
         serving.run_in(run, "RUNNING")
-        kill(serving.pid("again"))
-        serving.serve(tiny, "third", "--port", serving.port, "--lost-after", "31")
+        kill(serving.pid("serve"))
+        serving.until("end of server and worker", lambda: not [*served(tiny, "server"), *_worker(tiny)])
+        _begun(serving, tiny)
         assert "prefect.engine" not in " ".join(served(tiny).values())
     assert _kept(serving) == kept
     assert serving.run_in(run)["state"]["type"] == "CRASHED"
@@ -147,11 +139,19 @@ def test_killed_it_takes_all_of_it_along_and_the_next_one_finds_its_deployments_
 
 def test_a_worker_that_ends_by_itself_ends_all_of_it_and_is_named(by):
     serving, tiny = by
-    [worker] = [pid for pid, command in served(tiny, "worker").items() if " worker start " in command]
+    [worker] = _worker(tiny)
     kill(worker)
-    assert serving._started["third"].wait(300) == 1
-    assert "the worker ended by itself, with -9" in serving.log("third")
+    assert serving._started["serve"].wait(300) == 1
+    assert "the worker ended by itself, with -9" in serving.log("serve")
     assert served(tiny) == {}
+
+
+def _begun(serving: Serving, tiny: Tiny) -> None:
+    serving.serve(tiny, "serve", "--port", serving.port)
+
+
+def _worker(tiny: Tiny) -> list[int]:
+    return [pid for pid, command in served(tiny, "worker").items() if " worker start " in command]
 
 
 def _kept(serving: Serving) -> dict[str, str]:
