@@ -118,7 +118,7 @@ def test_asked_to_end_it_ends_all_that_it_started_and_the_run_that_goes_on_is_to
         assert _is_free(int(serving.port))
     _begun(serving, tiny)
     assert _kept(serving) == kept
-    assert serving.run_in(run)["state"]["type"] == "CRASHED"
+    assert serving.ask(f"flow_runs/{run}")["state"]["type"] == "CRASHED"
     assert serving.done(what="plan only")[0] == "COMPLETED"
 
 
@@ -129,11 +129,11 @@ def test_killed_it_takes_all_of_it_along_and_the_next_one_finds_its_deployments_
         run = serving.asked(what="plan only")
         serving.run_in(run, "RUNNING")
         kill(serving.pid("serve"))
-        serving.until("end of server and worker", lambda: not [*served(tiny, "server"), *_worker(tiny)])
+        serving.until("end of server and worker", lambda: not [*served(tiny, "server"), *_worker(tiny)], 120)
         _begun(serving, tiny)
         assert "prefect.engine" not in " ".join(served(tiny).values())
     assert _kept(serving) == kept
-    assert serving.run_in(run)["state"]["type"] == "CRASHED"
+    assert serving.ask(f"flow_runs/{run}")["state"]["type"] == "CRASHED"
     assert serving.done(what="plan only")[0] == "COMPLETED"
 
 
