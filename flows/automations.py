@@ -60,7 +60,10 @@ def notifications(block: str) -> list[dict[str, Any]]:
         "threshold": 1,
         "within": _AT_MOST_EVERY_SECONDS,
     }
-    told = ("{{ event.payload.workspace }}: {{ event.payload.level }}", "{{ event.payload.why }}")
+    told = (
+        "{{ event.payload.workspace }}, {{ event.payload.job }}: {{ event.payload.level }}",
+        "{{ event.payload.why }}",
+    )
     crashed = ("{{ flow.name }} crashed", "{{ flow_run.name }}: {{ flow_run.state.message }}")
     return [
         _automation("tell of changes", "Once where it changes, however many runs follow.", change, _tell(block, *told)),

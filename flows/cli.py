@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from flows import editors, line, settings, starting
+    from flows import editors, line, starting
     from flows.pages import approvals, checks, differences, explanation, proofs, terminal
 else:
-    editors, line, settings = map(later, ("flows.editors", "flows.line", "flows.settings"))
-    starting = later("flows.starting")
+    editors, line, starting = map(later, ("flows.editors", "flows.line", "flows.starting"))
     pages = ("approvals", "checks", "differences", "explanation", "proofs", "terminal")
     approvals, checks, differences, explanation, proofs, terminal = (later(f"flows.pages.{page}") for page in pages)
 
@@ -66,7 +65,7 @@ def run(  # noqa: PLR0913  (a command: each is an option of it)
         common: where, and in which form to answer.
     """
     request = line.Request(as_of, product, target, parts, allow_past, rolling=rolling)
-    with nullcontext(list) if dry_run else line.watched(settings.load_settings(common.workspace), _remark) as waits:
+    with nullcontext(list) if dry_run else line.watched(common.workspace, _remark) as waits:
         workspace = common.loaded()
         done = with_progress(lambda progress: line.run(workspace, request, progress, dry_run=dry_run))
         left = line.left_of(done)
@@ -142,7 +141,7 @@ def deliver(
         raise UsageError(
             "justenough deliver", "it takes a plan, or --failed and a batch", "see: justenough deliver --help"
         )
-    with line.watched(workspace.settings, _remark, is_asked=True) as waits:
+    with line.watched(common.workspace, _remark, is_asked=True) as waits:
         done = with_progress(lambda progress: line.deliver(workspace, run_id, expect, progress, allow_past=allow_past))
         left = line.waiting_for(done.recovered, done)
         waits(left)
@@ -234,8 +233,8 @@ def sample(*, customers: int = 20_000, as_of: date | None = None, seed: int = 7,
         seed: other seeds make other people.
         common: where, and in which form to answer.
     """
-    ours = common.settings()
-    rows = with_progress(lambda progress: line.sample(ours, as_of, customers, seed, progress))
+    settings = common.settings()
+    rows = with_progress(lambda progress: line.sample(settings, as_of, customers, seed, progress))
     _say(common, {"rows": rows}, lambda: terminal.sampled(rows))
     return 0
 

@@ -37,7 +37,6 @@ from flows.pages import artifacts
 from flows.pages.approvals import page_to_go_on
 from flows.pages.sentences import in_environment, to_look_at
 from flows.plan import Plan, read_plan
-from flows.settings import load_settings
 from flows.showing import as_pages, page_in_run
 from flows.workspace import Workspace, load_workspace
 
@@ -215,18 +214,15 @@ def personalise(  # noqa: PLR0913  (a form: each parameter is a field of it)
         run_id: The plan to deliver, where a plan is to be delivered.
         expect: How many people were approved. A plan with another number is not delivered.
     """
-    with without_data("personalise"):
-        settings, say = load_settings(workspace), get_run_logger().warning
-        by_name = what == "deliver a plan"
+    by_name, say = what == "deliver a plan", get_run_logger().warning
+    request = Request(as_of, products, targets, parts, allow_past)
+    watch = nullcontext(list) if what == "plan only" else line.watched(workspace, say, is_asked=by_name)
+    with watch as waits, without_data("personalise"):
         if by_name and run_id is None:
             raise UsageError("run_id", "no plan is named", "name the one to deliver; the page of a plan shows it")
-    request, is_quiet = Request(as_of, products, targets, parts, allow_past), what == "plan only"
-    with (
-        nullcontext(list) if is_quiet else line.watched(settings, say, is_asked=by_name) as waits,
-        without_data("personalise"),
-    ):
-        work = _on_a_cluster if settings.runner == "dask" else _here
-        outcome = work(load_workspace(workspace), what, request, run_id, expect)
+        loaded = load_workspace(workspace)
+        work = _on_a_cluster if loaded.settings.runner == "dask" else _here
+        outcome = work(loaded, what, request, run_id, expect)
         waits(line.left_of(outcome))
     return _done(outcome)
 

@@ -1,7 +1,7 @@
-"""How a workspace is: whether its last run that delivers was well, kept in its state folder, and told where that changes.
+"""How a workspace is: whether each of its jobs was well when it was last done, kept beside it, and told where that changes.
 
-Every such run counts, by schedule, by hand and by the command line; one that only plans, and answers to events, say nothing of
-it. Prefect's server is told of a change, so that an automation can tell people: once, however many bad runs follow.
+Of the main job every run counts, by schedule, by hand and by the command line, unless it only plans; of the others those under
+Prefect. Prefect's server is told of a change, so that an automation can tell people: once, however many bad runs follow.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from flows.clock import present
 from flows.durable import write_bytes
 from flows.errors import JustEnoughError, LockedError, OutboxError, PlanError, UsageError, WaitingError
 from flows.server import Server
+from flows.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from flows.settings import Settings
 
 Level = Literal["ok", "warn", "critical"]
-FILE = "health.json"
+FOLDER = "health"
+"""In the state folder, with a file for each job."""
+MAIN = "personalise"
 EVENTS = {
     "ok": "justenough.health.recovered",
     "warn": "justenough.health.warn",
@@ -41,10 +44,10 @@ _LONGEST = 1_000
 
 @dataclass(frozen=True)
 class Wellbeing:
-    """How a workspace is.
+    """How a job of a workspace is.
 
     Attributes:
-        level: ok; warn: something waits for a person, or for the other end; critical: the last run failed.
+        level: ok; warn: something waits for a person, or for the other end; critical: it failed last.
         why: what waits, or failed.
         since: when it came to this level, UTC as ISO 8601.
         is_told: whether Prefect's server knows.
@@ -56,46 +59,54 @@ class Wellbeing:
     is_told: bool = True
 
 
-def wellbeing(settings: Settings) -> Wellbeing:
-    """How the last run left a workspace; well, where there was none or nobody can read it any more."""
+def wellbeing(settings: Settings, job: str = MAIN) -> Wellbeing:
+    """How a job was left; well, where it was never done or nobody can read it any more."""
     with suppress(OSError, ValueError, TypeError):
-        return Wellbeing(**json.loads(_file(settings).read_text("utf-8")))
+        return Wellbeing(**json.loads(_file(settings, job).read_text("utf-8")))
     return Wellbeing()
 
 
 @contextmanager
 def watched(
-    settings: Settings, say: Callable[[str], object], *, is_asked: bool = False
+    workspace: Path, say: Callable[[str], object], job: str = MAIN, *, is_asked: bool = False
 ) -> Iterator[Callable[[Sequence[str]], None]]:
     """Keep how a run ends, and have Prefect's server told where that is another level than before.
 
     A call that was wrong, and a run that another one kept from starting, say nothing of the workspace.
 
     Args:
-        settings: of the workspace.
+        workspace: its folder.
         say: takes a sentence for people, where the server could not be told.
+        job: what is done: the name of its flow.
         is_asked: whether somebody asked for just this plan, and is answered where it is refused.
 
     Yields:
         A function that takes what waits at the end of the run, each in words; nothing is well.
+
+    Raises:
+        SettingError: there is no such workspace.
     """
-    waits: list[str] = []
+    settings, waits = load_settings(workspace), list[str]()
+
+    def end(level: Level, why: str) -> None:
+        _end(settings, job, level, why, say)
+
     try:
         yield waits.extend
-    except (UsageError, LockedError):
+    except LockedError:
         raise
     except WaitingError as problem:
-        _end(settings, "warn", problem.what, say)
+        end("warn", problem.what)
         raise
     except JustEnoughError as problem:
-        if is_asked and isinstance(problem, PlanError):
-            raise
-        _end(settings, "critical", f"{problem.where}: {problem.what}", say)
+        is_answered = (job == MAIN and isinstance(problem, UsageError)) or (is_asked and isinstance(problem, PlanError))
+        if not is_answered:
+            end("critical", f"{problem.where}: {problem.what}")
         raise
     except (Exception, PanicException) as problem:
-        _end(settings, "critical", type(problem).__name__, say)  # its words may quote a customer
+        end("critical", type(problem).__name__)  # its words may quote a customer
         raise
-    _end(settings, "warn" if waits else "ok", "; ".join(dict.fromkeys(waits)), say)
+    end("warn" if waits else "ok", "; ".join(dict.fromkeys(waits)))
 
 
 def left_of(outcome: Outcome) -> list[str]:
@@ -119,31 +130,31 @@ def waiting_for(recovered: Sequence[Recovered], *delivered: Delivered | None) ->
     return found
 
 
-def _end(settings: Settings, level: Level, why: str, say: Callable[[str], object]) -> None:
+def _end(settings: Settings, job: str, level: Level, why: str, say: Callable[[str], object]) -> None:
     """Keep it and have it told; whatever hinders that changes nothing of how the run ended."""
-    before = wellbeing(settings)
+    before = wellbeing(settings, job)
     if level == before.level:
         now = replace(before, why=why[:_LONGEST])
     else:
         now = Wellbeing(level, why[:_LONGEST], present().isoformat(), is_told=False)
     try:
         if now != before:
-            _keep(settings, now)
-        if _tell(settings, now, say):
-            _keep(settings, replace(now, is_told=True))
+            _keep(settings, job, now)
+        if _tell(settings, job, now, say):
+            _keep(settings, job, replace(now, is_told=True))
     except OutboxError as problem:
         say(f"how this run ended could not be kept: {problem.what}")
 
 
-def _keep(settings: Settings, now: Wellbeing) -> None:
-    write_bytes(_file(settings), json.dumps(asdict(now), ensure_ascii=False).encode())
+def _keep(settings: Settings, job: str, now: Wellbeing) -> None:
+    write_bytes(_file(settings, job), json.dumps(asdict(now), ensure_ascii=False).encode())
 
 
-def _file(settings: Settings) -> Path:
-    return settings.folder(FILE)
+def _file(settings: Settings, job: str) -> Path:
+    return settings.folder(FOLDER, f"{job}.json")
 
 
-def _tell(settings: Settings, now: Wellbeing, say: Callable[[str], object]) -> bool:
+def _tell(settings: Settings, job: str, now: Wellbeing, say: Callable[[str], object]) -> bool:
     """Tell the server, if there is one and it does not know; whether it was told."""
     try:
         server = Server.configured()
@@ -156,15 +167,15 @@ def _tell(settings: Settings, now: Wellbeing, say: Callable[[str], object]) -> b
         if now.is_told:
             server.ask("health", seconds=3)
         else:
-            server.ask("events", [_event(settings, now)], seconds=10)
+            server.ask("events", [_event(settings, job, now)], seconds=10)
     except OSError:
-        later = "" if now.is_told else f"; a later run tells it that {settings.name} is {now.level}"
+        later = "" if now.is_told else f"; a later run tells it that {job} of {settings.name} is {now.level}"
         say(f"Prefect's server at {server.page} does not answer: this run did without it{later}")
         return False
     return not now.is_told
 
 
-def _event(settings: Settings, now: Wellbeing) -> dict[str, Any]:
+def _event(settings: Settings, job: str, now: Wellbeing) -> dict[str, Any]:
     about = {"prefect.resource.id": f"justenough.workspace.{settings.name}", "prefect.resource.name": settings.name}
     return {
         "event": EVENTS[now.level],
@@ -173,6 +184,7 @@ def _event(settings: Settings, now: Wellbeing) -> dict[str, Any]:
         "resource": about,
         "payload": {
             "workspace": settings.name,
+            "job": job,
             "level": EVENTS[now.level].rpartition(".")[2],
             "why": now.why or "all is well again",
             "since": now.since,

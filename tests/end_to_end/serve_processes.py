@@ -36,15 +36,15 @@ class Serving(Processes):
         found: dict[str, Any] = self.ask(f"deployments/name/{name}")
         return found
 
-    def asked(self, **parameters: object) -> str:
+    def asked(self, deployment: str = "personalise/manual", **parameters: object) -> str:
         """A run by the form; its id."""
         asked = {"parameters": {"workspace": ".", **parameters}}
-        run: dict[str, str] = self.ask(f"deployments/{self.deployment()['id']}/create_flow_run", asked)
+        run: dict[str, str] = self.ask(f"deployments/{self.deployment(deployment)['id']}/create_flow_run", asked)
         return run["id"]
 
-    def done(self, **parameters: object) -> tuple[str, str]:
+    def done(self, deployment: str = "personalise/manual", **parameters: object) -> tuple[str, str]:
         """A run by the form, to its end: the type of its state, and what it says."""
-        state = self.run_in(self.asked(**parameters))["state"]
+        state = self.run_in(self.asked(deployment, **parameters))["state"]
         return state["type"], state["message"] or ""
 
     def said(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -48,18 +48,16 @@ sys.addaudithook(fail_once)
 
 @dataclass
 class Told:
-    """What happened: the runs, and what people had been told after each."""
+    """What is served, what people hear, and the folder in which a fault is wished for."""
 
     serving: Serving
     tiny: Tiny
     heard: Heard
     faults: Path
-    runs: list[tuple[str, str]] = field(default_factory=list)
 
-    def run(self, name: str = "") -> tuple[str, str]:
+    def run(self) -> tuple[str, str]:
         """A run by the form; what people are told comes a moment later, if it does."""
-        self.runs.append(self.serving.done())
-        return self.runs[-1]
+        return self.serving.done()
 
     def people(self, count: int) -> list[str]:
         """The subjects of what people were told, of so many at least."""
@@ -129,7 +127,7 @@ def test_what_fails_once_while_planning_is_tried_again_and_what_fails_while_publ
     assert (kind, "RuntimeError at flows/" in why) == ("FAILED", True)
     assert "ann@" not in why
     assert told.tiny.batches() == []
-    assert told.people(1) == ["tiny: critical"]
+    assert told.people(1) == ["tiny, personalise: critical"]
     told.fail_once("/apart/plan-0000-")
     assert told.run()[0] == "COMPLETED"
     assert list(told.faults.glob("*.fault")) == []
@@ -137,7 +135,7 @@ def test_what_fails_once_while_planning_is_tried_again_and_what_fails_while_publ
     counts = {(task["name"].split(" for ")[0], task["state"]["type"], task["run_count"]) for task in tasks}
     assert ("part 0", "COMPLETED", 2) in counts
     assert {count for name, kind, count in counts if kind == "FAILED"} == {1}
-    assert told.people(2) == ["tiny: critical", "tiny: recovered"]
+    assert told.people(2) == ["tiny, personalise: critical", "tiny, personalise: recovered"]
     sent = [row["message_id"] for batch in told.tiny.batches() for row in batch.rows if "message_id" in row]
     assert len(sent) == len(set(sent)) > 0
 
@@ -148,12 +146,25 @@ def test_two_bad_runs_are_told_once_and_recovery_once(told):
     for _ in range(2):
         kind, why = told.run()
         assert (kind, EMPTY in why) == ("FAILED", True)
-    assert told.people(1) == ["tiny: critical"]
+    assert told.people(1) == ["tiny, personalise: critical"]
     assert told.heard[0][1]["text"] == EMPTY
     told.tiny.warehouse("INSERT INTO needs FROM kept")
     for _ in range(2):
         assert told.run()[0] == "COMPLETED"
-    assert told.people(2) == ["tiny: critical", "tiny: recovered"]
+    assert told.people(2) == ["tiny, personalise: critical", "tiny, personalise: recovered"]
+
+
+def test_another_job_that_fails_is_told_too(told):
+    told.heard.clear()
+    waiting = told.tiny.state / "inbox/outcomes/odd.csv"
+    waiting.parent.mkdir(parents=True, exist_ok=True)
+    waiting.write_text("nothing,of,this\n1,2,3\n", "utf-8")
+    assert told.serving.done("learn/nightly-outcomes")[0] == "FAILED"
+    assert told.people(1) == ["tiny, learn: critical"]
+    assert "odd.csv" in told.heard[0][1]["text"]
+    waiting.unlink()
+    assert told.serving.done("learn/nightly-outcomes")[0] == "COMPLETED"
+    assert told.people(2)[1:] == ["tiny, learn: recovered"]
 
 
 def test_runs_of_the_command_line_count_too(told, monkeypatch, capsys):
@@ -163,13 +174,13 @@ def test_runs_of_the_command_line_count_too(told, monkeypatch, capsys):
     told.tiny.warehouse("DELETE FROM needs")
     assert cli.main(["run", "--workspace", str(told.tiny.folder)]) == 1
     assert told.run()[0] == "FAILED"
-    assert told.people(1) == ["tiny: critical"]
+    assert told.people(1) == ["tiny, personalise: critical"]
     told.tiny.warehouse("INSERT INTO needs FROM kept")
     monkeypatch.delenv("PREFECT_API_URL")  # nobody tells the server, and the next run that can does
     assert cli.main(["run", "--workspace", str(told.tiny.folder)]) == 0
-    assert told.people(1) == ["tiny: critical"]
+    assert told.people(1) == ["tiny, personalise: critical"]
     assert told.run()[0] == "COMPLETED"
-    assert told.people(2) == ["tiny: critical", "tiny: recovered"]
+    assert told.people(2) == ["tiny, personalise: critical", "tiny, personalise: recovered"]
 
 
 def test_of_a_machine_that_is_gone_the_run_crashes_people_are_told_and_the_next_run_goes_on(told):
@@ -188,9 +199,7 @@ def test_of_a_machine_that_is_gone_the_run_crashes_people_are_told_and_the_next_
     assert told.serving.done(what="plan only")[0] == "COMPLETED"
 
 
-def test_a_server_that_goes_away_ends_no_run_of_the_command_line_and_one_that_is_ours_starts_without_it(
-    told, monkeypatch, capsys
-):
+def test_a_server_that_goes_away_keeps_no_run_of_the_command_line_from_being_done(told, monkeypatch, capsys):
     told.serving.stop("again", "server")
     monkeypatch.setenv("JUSTENOUGH_NOW", MORNING.isoformat())
     monkeypatch.setenv("PREFECT_API_URL", told.serving.url)

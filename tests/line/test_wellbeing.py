@@ -9,13 +9,14 @@ import pytest
 
 from flows import cli
 from flows.errors import LockedError, PlanError, SourceError, UsageError, WaitingError
-from flows.line.wellbeing import FILE, wellbeing
 from flows.line.wellbeing import watched as watch
+from flows.line.wellbeing import wellbeing
 from flows.settings import load_settings
 from tests.end_to_end.prefect_processes import free_port
 from tests.listening import listening
 from tests.tiny import MORNING, clock, make
 
+FILE = "health/personalise.json"
 EMPTY = SourceError("table needs", "this source is empty", "look at its load")
 
 
@@ -25,7 +26,8 @@ def settings_of_tiny(tmp_path_factory):
 
 
 @pytest.fixture
-def settings(settings_of_tiny, tmp_path):
+def settings(settings_of_tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUSTENOUGH_STATE", str(tmp_path))
     return settings_of_tiny.model_copy(update={"state": tmp_path})
 
 
@@ -36,10 +38,13 @@ def server(monkeypatch):
         yield heard
 
 
-def run(settings, problem=None, waits=(), **how) -> list[str]:
+def run(settings, problem=None, waits=(), *job, **how) -> list[str]:
     """A run that ends so; what is said of the server."""
     said: list[str] = []
-    with pytest.raises(type(problem)) if problem else clock(MORNING), watch(settings, said.append, **how) as left:
+    with (
+        pytest.raises(type(problem)) if problem else clock(MORNING),
+        watch(settings.workspace, said.append, *job, **how) as left,
+    ):
         if problem:
             raise problem
         left(waits)
@@ -59,7 +64,20 @@ def test_two_bad_runs_are_told_once_and_that_all_is_well_again_once(settings, se
     assert told(server) == [("critical", why), ("recovered", "all is well again"), ("critical", why)]
     about = server[0][1][0]
     assert about["resource"]["prefect.resource.id"] == "justenough.workspace.tiny"
-    assert about["payload"]["workspace"] == "tiny"
+    assert (about["payload"]["workspace"], about["payload"]["job"]) == ("tiny", "personalise")
+
+
+def test_each_job_is_well_by_itself(settings, server):
+    run(settings, UsageError("inbox/forget/a.txt", "this is no file of text", "write ids"), (), "learn")
+    run(settings)
+    run(settings, EMPTY)
+    run(settings, None, (), "learn")
+    jobs = [event["payload"]["job"] for _, body in server for event in body]
+    assert [(job, level) for job, (level, _) in zip(jobs, told(server), strict=True)] == [
+        ("learn", "critical"),
+        ("personalise", "critical"),
+        ("learn", "recovered"),
+    ]
 
 
 def test_what_waits_for_a_person_is_a_warning_and_another_reason_is_no_other_level(settings, server):
@@ -91,7 +109,7 @@ def test_a_server_that_is_away_is_named_and_told_by_a_later_run(settings, server
     monkeypatch.setenv("PREFECT_API_URL", f"{away}/api")
     assert run(settings) == [f"Prefect's server at {away} does not answer: this run did without it"]
     [said] = run(settings, EMPTY)
-    assert said.endswith("did without it; a later run tells it that tiny is critical")
+    assert said.endswith("did without it; a later run tells it that personalise of tiny is critical")
     monkeypatch.setenv("PREFECT_API_URL", f"{server.url}/api")
     assert run(settings, EMPTY) == []
     assert [level for level, _ in told(server)] == ["critical"]
@@ -129,6 +147,7 @@ def test_what_is_kept_is_for_its_owner_and_quotes_nobody(settings, server):
 
 
 def test_a_note_that_nobody_can_read_hinders_no_run(settings, server):
+    (settings.state / FILE).parent.mkdir()
     (settings.state / FILE).write_text('{"level": "ok", "surprise": 1}', "utf-8")
     run(settings, EMPTY)
     assert [level for level, _ in told(server)] == ["critical"]
@@ -149,7 +168,7 @@ def test_runs_of_the_command_line_go_on_without_the_server_say_so_and_tell_it_wh
         assert "does not answer: this run did without it\n" in capsys.readouterr().err
         tiny.warehouse("DELETE FROM needs")
         assert cli.main(["run", "--workspace", str(tiny.folder)]) == 1
-        assert "a later run tells it that tiny is critical" in capsys.readouterr().err
+        assert "a later run tells it that personalise of tiny is critical" in capsys.readouterr().err
         os.environ["PREFECT_API_URL"] = f"{heard.url}/api"
         assert cli.main(["run", "--workspace", str(tiny.folder)]) == 1
         assert told(heard) == [("critical", "table needs: this source is empty")]
