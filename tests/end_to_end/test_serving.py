@@ -100,7 +100,7 @@ def test_a_run_by_the_form_is_done_and_its_artifacts_name_the_pages(by):
 def test_who_serves_the_same_a_second_time_is_told_who_does(by):
     serving, tiny = by
     assert serving.begin(tiny, "second", "--port", serving.port).wait(300) == 75
-    assert f"justenough serve at http://127.0.0.1:{serving.port}, process {serving.pid('first')} holds the lock" in (
+    assert f"justenough serve at http://127.0.0.1:{serving.port}, process {serving.pid('serve')} holds the lock" in (
         serving.log("second")
     )
 
