@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -74,6 +75,26 @@ def test_what_cannot_be_served_is_told_with_the_way_out(tmp_path, capsys, monkey
     monkeypatch.setenv("PREFECT_API_URL", "127.0.0.1:4200")
     assert cli.main(["serve", "--workspace", str(tiny.folder)]) == 2
     assert "write it as http://127.0.0.1:4200/api" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_what_one_left_behind_that_was_killed_is_ended_before_anything_begins(tmp_path, monkeypatch):
+    tiny, other = make(tmp_path / "tiny", brands=["north"]), make(tmp_path / "other", brands=["north"])
+    left = {}
+    for each in (tiny, other):
+        monkeypatch.setenv("SERVED_BY_JUSTENOUGH", f"{each.state}/prefect worker")
+        left[each] = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    monkeypatch.delenv("SERVED_BY_JUSTENOUGH")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert cli.main(["serve", "--workspace", str(tiny.folder), "--port", str(taken.getsockname()[1])]) == 2
+    try:
+        assert left[tiny].wait(20) == -signal.SIGTERM
+        assert left[other].poll() is None
+    finally:
+        left[other].kill()
+        left[other].wait()
 
 
 @pytest.mark.slow

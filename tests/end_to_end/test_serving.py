@@ -128,9 +128,8 @@ def test_killed_it_takes_all_of_it_along_and_the_next_one_finds_its_deployments_
     with run_lock(settings, "a test"):
         run = serving.asked(what="plan only")
         serving.run_in(run, "RUNNING")
-        kill(serving.pid("serve"), *_worker(tiny))
-        serving.until("end of the server", lambda: not served(tiny, "server"), 120)
-        assert "prefect.engine" in " ".join(served(tiny).values())  # nobody is left to end it
+        kill(serving.pid("serve"))
+        serving.until("end of server and worker", lambda: not [*served(tiny, "server"), *_worker(tiny)], 120)
         _begun(serving, tiny)
         assert "prefect.engine" not in " ".join(served(tiny).values())
     assert _kept(serving) == kept
