@@ -156,6 +156,8 @@ def _file(settings: Settings, job: str) -> Path:
 
 def _tell(settings: Settings, job: str, now: Wellbeing, say: Callable[[str], object]) -> bool:
     """Tell the server, if there is one and it does not know; whether it was told."""
+    if now.is_told:
+        return False
     try:
         server = Server.configured()
     except UsageError as problem:
@@ -164,15 +166,12 @@ def _tell(settings: Settings, job: str, now: Wellbeing, say: Callable[[str], obj
     if server is None:
         return False
     try:
-        if now.is_told:
-            server.ask("health", seconds=3)
-        else:
-            server.ask("events", [_event(settings, job, now)], seconds=10)
+        server.ask("events", [_event(settings, job, now)], seconds=10)
     except OSError:
-        later = "" if now.is_told else f"; a later run tells it that {job} of {settings.name} is {now.level}"
-        say(f"Prefect's server at {server.page} does not answer: this run did without it{later}")
+        what = f"{job} of {settings.name} is {now.level}"
+        say(f"Prefect's server at {server.page} does not answer: a later run tells it that {what}")
         return False
-    return not now.is_told
+    return True
 
 
 def _event(settings: Settings, job: str, now: Wellbeing) -> dict[str, Any]:

@@ -204,7 +204,7 @@ def test_a_server_that_goes_away_keeps_no_run_of_the_command_line_from_being_don
     monkeypatch.setenv("JUSTENOUGH_NOW", MORNING.isoformat())
     monkeypatch.setenv("PREFECT_API_URL", told.serving.url)
     assert cli.main(["run", "--workspace", str(told.tiny.folder)]) == 0
-    away = f"Prefect's server at http://127.0.0.1:{told.serving.port} does not answer: this run did without it\n"
+    away = f"the Prefect server at 127.0.0.1:{told.serving.port} (PREFECT_API_URL) is away: this goes on without it"
     assert away in capsys.readouterr().err
 
 

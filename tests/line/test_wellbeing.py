@@ -107,14 +107,16 @@ def test_a_run_without_prefect_counts_and_the_next_with_it_tells_what_nobody_was
 def test_a_server_that_is_away_is_named_and_told_by_a_later_run(settings, server, monkeypatch):
     away = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("PREFECT_API_URL", f"{away}/api")
-    assert run(settings) == [f"Prefect's server at {away} does not answer: this run did without it"]
+    assert run(settings) == []
     [said] = run(settings, EMPTY)
-    assert said.endswith("did without it; a later run tells it that personalise of tiny is critical")
+    assert (
+        said == f"Prefect's server at {away} does not answer: a later run tells it that personalise of tiny is critical"
+    )
     monkeypatch.setenv("PREFECT_API_URL", f"{server.url}/api")
     assert run(settings, EMPTY) == []
     assert [level for level, _ in told(server)] == ["critical"]
     monkeypatch.setenv("PREFECT_API_URL", "file:///etc/passwd")
-    assert run(settings, EMPTY) == ["PREFECT_API_URL: this is no address of a server"]
+    assert run(settings) == ["PREFECT_API_URL: this is no address of a server"]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +167,7 @@ def test_runs_of_the_command_line_go_on_without_the_server_say_so_and_tell_it_wh
         for name, value in given.items():
             patch.setenv(name, value)
         assert cli.main(["run", "--workspace", str(tiny.folder)]) == 0
-        assert "does not answer: this run did without it\n" in capsys.readouterr().err
+        assert "is away: this goes on without it" in capsys.readouterr().err
         tiny.warehouse("DELETE FROM needs")
         assert cli.main(["run", "--workspace", str(tiny.folder)]) == 1
         assert "a later run tells it that personalise of tiny is critical" in capsys.readouterr().err
