@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from datetime import date  # noqa: TC003 - cyclopts reads the annotations
 from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING, Literal, NoReturn
@@ -20,13 +21,11 @@ from flows.app import EXIT_USAGE, EXIT_WAITING, HERE, Common, Several, Switch, a
 from flows.errors import JustEnoughError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from rich.console import RenderableType
 
     from flows import editors, line, starting
-    from flows.ledger.publishing import Recovered
-    from flows.line.request import Delivered
     from flows.pages import approvals, checks, differences, explanation, proofs, terminal
 else:
     editors, line, starting = map(later, ("flows.editors", "flows.line", "flows.starting"))
@@ -65,13 +64,16 @@ def run(  # noqa: PLR0913  (a command: each is an option of it)
         allow_past: deliver for a day that is over.
         common: where, and in which form to answer.
     """
-    workspace = common.loaded()
     request = line.Request(as_of, product, target, parts, allow_past, rolling=rolling)
-    done = with_progress(lambda progress: line.run(workspace, request, progress, dry_run=dry_run))
+    with nullcontext(list) if dry_run else line.watched(common.workspace, _remark) as waits:
+        workspace = common.loaded()
+        done = with_progress(lambda progress: line.run(workspace, request, progress, dry_run=dry_run))
+        left = line.left_of(done)
+        waits(left)
     page = showing.run_page(workspace, done.plan, done.delivered.published if done.delivered else ())
     told = {**plain(done), "page": page and str(page)}
     _say(common, told, lambda: Group(terminal.outcome(done, workspace.settings.outbox), showing.told_of(page)))
-    return EXIT_WAITING if done.waits else _waiting(done.recovered, *done.resumed, done.delivered)
+    return EXIT_WAITING if left else 0
 
 
 @app.command
@@ -139,9 +141,12 @@ def deliver(
         raise UsageError(
             "justenough deliver", "it takes a plan, or --failed and a batch", "see: justenough deliver --help"
         )
-    done = with_progress(lambda progress: line.deliver(workspace, run_id, expect, progress, allow_past=allow_past))
+    with line.watched(common.workspace, _remark, is_asked=True) as waits:
+        done = with_progress(lambda progress: line.deliver(workspace, run_id, expect, progress, allow_past=allow_past))
+        left = line.waiting_for(done.recovered, done)
+        waits(left)
     _say(common, done, lambda: terminal.delivered(done, workspace.settings.outbox))
-    return _waiting(done.recovered, done)
+    return EXIT_WAITING if left else 0
 
 
 @app.command
@@ -294,14 +299,8 @@ def program() -> NoReturn:
     os._exit(code)
 
 
-def _waiting(recovered: Sequence[Recovered], *delivered: Delivered | None) -> int:
-    is_open = any(found.state in ("waiting", "hold") for found in recovered)
-    orders = [done.plan.order for done in delivered if done is not None]
-    is_open |= any(done.is_waiting for done in delivered if done is not None)
-    is_open |= any(bool(order.overdue or order.paused) for order in orders)
-    is_open |= any(bool(order.unsigned) for order in orders)
-    is_open |= any(name.startswith("country") for order in orders for name in order.stopped)
-    return EXIT_WAITING if is_open else 0
+def _remark(told: str) -> None:
+    sys.stderr.write(f"{told}\n")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ folder, which all of them see.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import secrets
@@ -15,7 +16,10 @@ from dataclasses import dataclass
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
+from flows.durable import write_bytes
 from flows.errors import SettingError
+from flows.line.sharing import left_apart
+from flows.plan import plan_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
     from flows.settings import Settings
 
+PARTS_FILE = "parts.json"
+"""In a plan's folder: who has worked on each part."""
 _SETTING = "pyproject.toml: tool.justenough"
 
 
@@ -53,6 +59,22 @@ def worked(step: str, part: int, work: Callable[[str], Any]) -> Worked:
     began = time.monotonic()
     found = work(apart)
     return Worked(part, apart, worker, round(time.monotonic() - began, 3), found)
+
+
+def noted(settings: Settings, run_id: str, steps: dict[str, list[Worked]]) -> list[str]:
+    """Write down who has worked on each part, in the plan's folder; returns what was begun more than once, in words."""
+    folder = plan_folder(settings, run_id)
+    left = left_apart(settings, run_id)
+    found, told = [], []
+    for step, done in steps.items():
+        for each in sorted(done, key=lambda made: made.part):
+            attempts = 1 + sum(name.startswith(attempt(step, each.part)) for name in left)
+            if attempts > 1:
+                told.append(f"{step} {each.part} was begun {attempts} times: who had it before was lost, or failed")
+            about = {"worker": each.worker, "seconds": each.seconds, "attempts": attempts}
+            found.append({"step": step, "part": each.part, **about})
+    write_bytes(folder / PARTS_FILE, json.dumps(found, indent=1).encode())
+    return told
 
 
 def attempt(step: str, part: int) -> str:

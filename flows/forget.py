@@ -30,7 +30,7 @@ def forget(workspace: Path = Path(), *, file: str | None = None) -> State[None]:
         workspace: The folder with pyproject.toml, sql/ and templates/. A dot is the folder that the deployment runs in.
         file: The name of the only file to look at, never what is in it. Empty is all of them.
     """
-    with without_data("forget"):
+    with line.watched(workspace, get_run_logger().warning, "forget"), without_data("forget"):
         settings, log = load_settings(workspace), get_run_logger()
         done = line.forget_requested(settings, file)
         page = forgotten_page(done, workspace=settings.name, outbox=settings.outbox.name)

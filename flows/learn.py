@@ -30,7 +30,7 @@ def learn(workspace: Path = Path()) -> State[None]:
     Args:
         workspace: The folder with pyproject.toml, sql/ and templates/. A dot is the folder that the deployment runs in.
     """
-    with without_data("learn"):
+    with line.watched(workspace, get_run_logger().warning, "learn"), without_data("learn"):
         log, heard = get_run_logger(), line.hear_waiting(load_settings(workspace))
         loaded = load_workspace(workspace)
         done = line.learn(loaded, heard)

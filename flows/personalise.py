@@ -6,10 +6,9 @@ Prefect keeps (parameters, states, logs, artifacts) holds a customer's data.
 
 from __future__ import annotations
 
-import json
 import logging
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import date  # noqa: TC003  (Prefect reads the annotations when it makes the form)
 from pathlib import Path
@@ -29,15 +28,15 @@ from pydantic import Field
 
 from flows import line
 from flows.channels import targets as known_targets
-from flows.cluster import Cluster, Worked, attempt, cluster, result, worked
-from flows.durable import write_bytes
+from flows.cluster import Cluster, Worked, cluster, noted, result, worked
 from flows.errors import JustEnoughError, LockedError, UsageError, WaitingError
 from flows.ledger.lock import run_lock
 from flows.line.request import Carried, Delivered, Outcome, Published, Request, Waits
 from flows.pages import artifacts
 from flows.pages.approvals import page_to_go_on
 from flows.pages.sentences import in_environment, to_look_at
-from flows.plan import Plan, plan_folder, read_plan
+from flows.plan import Plan, read_plan
+from flows.showing import as_pages, page_in_run
 from flows.workspace import Workspace, load_workspace
 
 if TYPE_CHECKING:
@@ -56,8 +55,6 @@ PACKAGE = Path(__file__).resolve().parent
 # DuckDB and Polars use every core by themselves, and the setting `memory` is for one part: another at a time would take as much.
 THREADS = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=1))
 
-PARTS_FILE = "parts.json"
-"""In a plan's folder: who has worked on each part."""
 _PURPOSE = "personalise under Prefect"
 
 What = Literal["plan and deliver", "plan only", "deliver a plan"]
@@ -205,26 +202,35 @@ def personalise(  # noqa: PLR0913  (a form: each parameter is a field of it)
         run_id: The plan to deliver, where a plan is to be delivered.
         expect: How many people were approved. A plan with another number is not delivered.
     """
-    with without_data("personalise"):
-        loaded = load_workspace(workspace)
-        if what == "deliver a plan" and run_id is None:
+    by_name, say = what == "deliver a plan", get_run_logger().warning
+    request = Request(as_of, products, targets, parts, allow_past)
+    watch = nullcontext(list) if what == "plan only" else line.watched(workspace, say, is_asked=by_name)
+    with watch as waits, without_data("personalise"):
+        if by_name and run_id is None:
             raise UsageError("run_id", "no plan is named", "name the one to deliver; the page of a plan shows it")
-        request = Request(as_of, products, targets, parts, allow_past)
-        if loaded.settings.runner == "dask":
-            return _done(_on_a_cluster(loaded, what, request, run_id, expect))
-        with run_lock(loaded.settings, _PURPOSE):
-            if what == "deliver a plan":
-                _tell(line.tidy(loaded) + line.carry_late(loaded), ())
-                asked = str(run_id)
-                return _done(_outcome(loaded, asked, lambda: _delivered(loaded, asked, expect, allow_past=allow_past)))
-            recovered, resumed = ([], []) if what == "plan only" else line.prepare(loaded)
-            _tell(recovered, resumed)
-            planned = _planned(loaded, request, what)
-            if what == "plan only":
-                return _done(Outcome((), (), planned, None))
-            is_late = allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
-            made, before = planned.order.run_id, (tuple(recovered), tuple(resumed))
-            return _done(_outcome(loaded, made, lambda: _delivered(loaded, made, expect, allow_past=is_late), before))
+        loaded = load_workspace(workspace)
+        work = _on_a_cluster if loaded.settings.runner == "dask" else _here
+        outcome = work(loaded, what, request, run_id, expect)
+        waits(line.left_of(outcome))
+    return _done(outcome)
+
+
+def _here(loaded: Workspace, what: What, request: Request, run_id: str | None, expect: int | None) -> Outcome:
+    """All of it in this process, under the lock of the workspace."""
+    with run_lock(loaded.settings, _PURPOSE):
+        if what == "deliver a plan":
+            _tell(line.tidy(loaded) + line.carry_late(loaded), ())
+            asked, is_late = str(run_id), request.allow_past
+            return _outcome(loaded, asked, lambda: _delivered(loaded, asked, expect, allow_past=is_late))
+        recovered, resumed = ([], []) if what == "plan only" else line.prepare(loaded)
+        _tell(recovered, resumed)
+        planned = _planned(loaded, request, what)
+        if what == "plan only":
+            return Outcome((), (), planned, None)
+        is_late = request.allow_past or not planned.order.moment.is_past  # midnight may pass while it runs
+        made, before = planned.order.run_id, (tuple(recovered), tuple(resumed))
+        given: dict[str, bool] = {"allow_past": is_late, "is_looked_at": False}
+        return _outcome(loaded, made, lambda: _delivered(loaded, made, expect, **given), before)
 
 
 def _on_a_cluster(loaded: Workspace, what: What, request: Request, run_id: str | None, expect: int | None) -> Outcome:
@@ -286,7 +292,8 @@ def _planned(workspace: Workspace, request: Request, what: What, workers: Cluste
     parts = _once(workers, meet, folder=folder, run_id=run_id, totals=[each.found for each in decided])
     line.share_met(workspace.settings, run_id, parts)
     worded = _each(workspace, order, word_part, parts, workers)
-    _note(workspace, order, {"plan": decided, "word": worded})
+    for told in noted(workspace.settings, run_id, {"plan": decided, "word": worded}):
+        log.warning("%s", told)
     settled = _once(workers, settle, folder=folder, run_id=run_id)
     log.info("plan %s: %d get something", run_id, settled.people_count)
     _show(settled, workspace, "" if what == "plan only" else None)
@@ -316,26 +323,11 @@ def _each(
     return done
 
 
-def _note(workspace: Workspace, order: Order, steps: dict[str, list[Worked]]) -> None:
-    """Write down who has worked on each part, in the plan's folder; and in the log what was begun more than once."""
-    log, folder = get_run_logger(), plan_folder(workspace.settings, order.run_id)
-    left = line.left_apart(workspace.settings, order.run_id)
-    noted = []
-    for step, done in steps.items():
-        for each in sorted(done, key=lambda made: made.part):
-            attempts = 1 + sum(name.startswith(attempt(step, each.part)) for name in left)
-            if attempts > 1:
-                log.warning(
-                    "%s %d was begun %d times: who had it before was lost, or failed", step, each.part, attempts
-                )
-            about = {"worker": each.worker, "seconds": each.seconds, "attempts": attempts}
-            noted.append({"step": step, "part": each.part, **about})
-    write_bytes(folder / PARTS_FILE, json.dumps(noted, indent=1).encode())
-
-
-def _delivered(workspace: Workspace, run_id: str, expect: int | None, *, allow_past: bool) -> Delivered:
+def _delivered(
+    workspace: Workspace, run_id: str, expect: int | None, *, allow_past: bool, is_looked_at: bool = True
+) -> Delivered:
     folder, log = workspace.settings.workspace, get_run_logger()
-    plan = line.start(workspace, run_id, expected=expect, allow_past=allow_past)
+    plan = line.start(workspace, run_id, expected=expect, allow_past=allow_past, is_looked_at=is_looked_at)
     recalled = line.recall_outdated(workspace, plan)
     for folder_name, rows in recalled.batches.items():
         log.info("called back by %s: %d messages", folder_name, rows)
@@ -353,7 +345,8 @@ def _delivered(workspace: Workspace, run_id: str, expect: int | None, *, allow_p
     delivered = Delivered(plan, tuple(published), held, recalled=recalled)
     for why in delivered.stopped:
         log.warning("a part of plan %s waits: %s", run_id, why)
-    page = artifacts.delivery_page(delivered, workspace=workspace.settings.name)
+    page_in_run(workspace, plan, published)
+    page = artifacts.delivery_page(delivered, workspace=workspace.settings.name) + as_pages(workspace, plan)
     create_markdown_artifact(page, "personalise-delivery", "What was delivered, by target and brand")
     for batch in delivered.held:
         log.warning("batch %s waits for a person", batch)
@@ -363,6 +356,9 @@ def _delivered(workspace: Workspace, run_id: str, expect: int | None, *, allow_p
 def _show(plan: Plan, workspace: Workspace, why: str | None = None) -> None:
     """The page of a plan; of one that is still to be delivered, with why, if anything is in the way, and how to do that."""
     page, folder = artifacts.plan_page(plan, workspace=workspace.settings.name), str(workspace.settings.workspace)
+    if not why:
+        page_in_run(workspace, plan)  # where it waits it has one, and another run may hold the lock
+    page += as_pages(workspace, plan)
     if why is not None:
         page += page_to_go_on(line.asked_of(workspace, plan), plan, folder, why)
     create_markdown_artifact(

@@ -27,7 +27,7 @@ def prove(workspace: Path = Path()) -> State[None]:
     Args:
         workspace: The folder with pyproject.toml, sql/ and templates/. A dot is the folder that the deployment runs in.
     """
-    with without_data("prove"):
+    with line.watched(workspace, get_run_logger().warning, "prove"), without_data("prove"):
         loaded, log = load_workspace(workspace), get_run_logger()
         proof = line.prove(loaded, lambda step, done, of: log.info("%s: %d of %d segments", step, done, of))
         page = proof_page(proof, workspace=loaded.settings.name)

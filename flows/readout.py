@@ -10,6 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State  # noqa: TC002  (Prefect reads the annotations)
 from prefect.states import Completed
 
+from flows import line
 from flows.learning.board import read_board
 from flows.learning.keeping import look_and_keep
 from flows.pages.board import board_page
@@ -32,7 +33,7 @@ def readout(workspace: Path = Path()) -> State[None]:
     Args:
         workspace: The folder with pyproject.toml, sql/ and templates/. A dot is the folder that the deployment runs in.
     """
-    with without_data("readout"):
+    with line.watched(workspace, get_run_logger().warning, "readout") as waits, without_data("readout"):
         loaded = load_workspace(workspace)
         found = look_and_keep(loaded)
         page = products_page(found, workspace=loaded.settings.name)
@@ -42,6 +43,7 @@ def readout(workspace: Path = Path()) -> State[None]:
         create_markdown_artifact(together, "board", "What all products together come to, month by month")
         for each in found.paused:
             get_run_logger().warning("%s is paused: %s", each.product, each.why)
+        waits([f"{each.product} is paused: {each.why}" for each in found.paused])
     return ended(found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State  # noqa: TC002  (Prefect reads the annotations)
 from prefect.states import Completed
@@ -24,7 +24,7 @@ def retain(workspace: Path = Path()) -> State[None]:
     Args:
         workspace: The folder with pyproject.toml, sql/ and templates/. A dot is the folder that the deployment runs in.
     """
-    with without_data("retain"):
+    with line.watched(workspace, get_run_logger().warning, "retain"), without_data("retain"):
         loaded = load_workspace(workspace)
         done = line.retain(loaded)
         create_markdown_artifact(

@@ -127,6 +127,8 @@ class Settings(BaseModel):
         rolling: whether a run reads segments that say `tells_when_due` only of people of whom something has changed.
         full_every: how long after everybody was read last such a run reads everybody again.
         lock_wait_seconds: how long a run waits for another one to end.
+        notify: the notification block of Prefect by which `justenough serve` has people told where the workspace gets worse or
+            better.
         targets: brand -> channel -> target.
         brands: brand -> country (or `default`) -> sender identity.
         platforms: target -> what is set of it, by the names of its options.
@@ -188,6 +190,7 @@ class Settings(BaseModel):
     rolling: bool = False
     full_every: Duration = Field(default="7 days", validate_default=True)
     lock_wait_seconds: float = Field(default=0, ge=0)
+    notify: str | None = None
     targets: dict[str, dict[str, str]]
     brands: dict[str, dict[str, dict[str, str]]]
     platforms: dict[str, dict[str, Any]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from flows import durable, line
     from flows.ledger import lock
     from flows.line import Published
-    from flows.pages import previews, product_html, run_html
+    from flows.pages import artifacts, previews, product_html, run_html
     from flows.plan import Plan
     from flows.settings import Settings
     from flows.transports import smtp as smtp_way
@@ -30,9 +31,8 @@ if TYPE_CHECKING:
 else:
     durable, line, lock = later("flows.durable"), later("flows.line"), later("flows.ledger.lock")
     smtp_way = later("flows.transports.smtp")
-    previews, product_html, run_html = (
-        later(f"flows.pages.{page}") for page in ("previews", "product_html", "run_html")
-    )
+    pages = ("artifacts", "previews", "product_html", "run_html")
+    artifacts, previews, product_html, run_html = (later(f"flows.pages.{page}") for page in pages)
 
 
 @app.command
@@ -135,14 +135,29 @@ def run_page(workspace: Workspace, settled: Plan, published: Sequence[Published]
         settled: the plan.
         published: what was delivered of it.
     """
-    settings = workspace.settings
     try:
-        with lock.run_lock(settings, "a run's page"):  # who is forgotten meanwhile would stand in it
-            found = line.overview(workspace, settled)
-            text = run_html.run_html(found, published, workspace=settings.name)
-            return write_page(settings, settled.order.run_id, text)
+        with lock.run_lock(workspace.settings, "a run's page"):  # who is forgotten meanwhile would stand in it
+            return _written(workspace, settled, published)
     except (JustEnoughError, OSError):
         return None
+
+
+def page_in_run(workspace: Workspace, settled: Plan, published: Sequence[Published] = ()) -> None:
+    """As `run_page`, for whoever holds the run's lock."""
+    with suppress(JustEnoughError, OSError):
+        _written(workspace, settled, published)
+
+
+def _written(workspace: Workspace, settled: Plan, published: Sequence[Published]) -> Path:
+    text = run_html.run_html(line.overview(workspace, settled), published, workspace=workspace.settings.name)
+    return write_page(workspace.settings, settled.order.run_id, text)
+
+
+def as_pages(workspace: Workspace, settled: Plan) -> str:
+    """Where the page of a run is, and those of its products that `justenough preview` has made; nothing where there are none."""
+    names, settings = (settled.order.run_id, *settled.order.products), workspace.settings
+    pages = [page for name in names if (page := _place_of(settings, name)).is_file()]
+    return artifacts.as_pages(pages, settings.workspace)
 
 
 def told_of(page: Path | None) -> Text:
@@ -152,9 +167,13 @@ def told_of(page: Path | None) -> Text:
 
 def write_page(settings: Settings, name: str, text: str) -> Path:
     """Write a page into the state folder, readable by its owner alone, and return where. Raises OutboxError."""
-    page = settings.folder("pages", f"{name}.html").absolute()
+    page = _place_of(settings, name)
     durable.write_bytes(page, text.encode())
     return page
+
+
+def _place_of(settings: Settings, name: str) -> Path:
+    return settings.folder("pages", f"{name}.html").absolute()
 
 
 def _is_looked_at() -> bool:

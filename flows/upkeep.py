@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-from flows.answering import say
+from flows.answering import plain, say
 from flows.app import EXIT_WAITING, HERE, Common, app, later
 
 if TYPE_CHECKING:
-    from flows import line
+    from flows import line, serving
     from flows.pages import upkeep
 else:
-    line, upkeep = later("flows.line"), later("flows.pages.upkeep")
+    line, serving, upkeep = later("flows.line"), later("flows.serving"), later("flows.pages.upkeep")
 
 
 @app.command
@@ -86,4 +87,31 @@ def restored(*, common: Common = HERE) -> int:
     """
     behind = line.restored(common.settings())
     say(behind, lambda: upkeep.accepted(behind), as_json=common.json)
+    return 0
+
+
+@app.command
+def serve(*, port: int | None = None, lost_after: int = 90, common: Common = HERE) -> int:
+    """Have everything in Prefect, for a small team: a server, the deployments, what looks after runs, and a worker.
+
+    The server answers on this machine alone, at port 4200, and keeps what it knows in the state folder. Where PREFECT_API_URL
+    names a server that one is used, unless a port is given. Forms offer the products and targets that there are when this
+    starts. Ctrl-C or SIGTERM ends all that it started; what a run had begun the next one finishes or undoes.
+
+    Examples:
+        justenough serve
+        justenough serve --port 4300
+
+    Args:
+        port: start a server at this port, whatever PREFECT_API_URL says.
+        lost_after: after how many seconds without a sign of life a run has crashed.
+        common: where, and in which form to answer.
+    """
+
+    def told(served: serving.Served) -> None:
+        found = plain(served)
+        say(found, lambda: upkeep.served(found), as_json=common.json)
+        sys.stdout.flush()
+
+    serving.Serving.of(common.loaded(), port, lost_after).serve(told)
     return 0

@@ -38,7 +38,10 @@ def test_the_wheel_holds_flows_and_the_sample_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     shipped = {f"flows/shipped/{top}/{file}" for top in ("sql", "templates") for file in below(ROOT / top)}
-    assert held == {f"flows/{file}" for file in below(ROOT / "flows")} | shipped | {"flows/shipped/pyproject.toml"}
+    assert held == {f"flows/{file}" for file in below(ROOT / "flows")} | shipped | {
+        "flows/shipped/pyproject.toml",
+        "flows/shipped/prefect.yaml",
+    }
 
 
 def test_the_installed_program_tells_its_commands(elsewhere):

@@ -86,6 +86,9 @@ if TYPE_CHECKING:
     from flows.line.telling import tell_all as tell_all
     from flows.line.translating import export_strings as export_strings
     from flows.line.translating import import_strings as import_strings
+    from flows.line.wellbeing import left_of as left_of
+    from flows.line.wellbeing import waiting_for as waiting_for
+    from flows.line.wellbeing import watched as watched
 
 _HOMES = {
     "accepting": ("accept",),
@@ -131,6 +134,7 @@ _HOMES = {
     "surveying": ("overview",),
     "telling": ("tell", "tell_all"),
     "translating": ("export_strings", "import_strings"),
+    "wellbeing": ("left_of", "waiting_for", "watched"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -26,6 +26,7 @@ from flows.reasons import CODES, MEANING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from flows.counts import Count, LeftOut, Waterfall
     from flows.line.request import Delivered
@@ -114,6 +115,15 @@ def delivery_page(delivered: Delivered, *, workspace: str) -> str:
     if delivered.held:
         text += f"\n\n**These wait for a person:** {', '.join(f'`{batch}`' for batch in delivered.held)}"
     return text + "\n"
+
+
+def as_pages(pages: Sequence[Path], workspace: Path) -> str:
+    """Where pages are, on the machine of the run: a browser opens no file for a page that came from a server."""
+    named = [f"`{page.relative_to(workspace) if page.is_relative_to(workspace) else page}`" for page in pages]
+    if not named:
+        return ""
+    made = "`justenough preview PRODUCT` makes the page of a product."
+    return f"\n## As pages\n\nIn the workspace's folder: {', '.join(named)}. {made}\n"
 
 
 def outcome_line(delivered: Delivered) -> str:

@@ -11,7 +11,9 @@ from rich.text import Text
 from flows.pages.artifacts import markdown_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+    from typing import Any
 
     from rich.console import RenderableType
 
@@ -141,3 +143,16 @@ def _table(first: str, second: str, rows: list[tuple[str, str]]) -> Table:
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def served(found: Mapping[str, Any]) -> Text:
+    """What `justenough serve` has started, and what comes next."""
+    lines = [
+        f"{found['workspace']} is served: {found['page']}",
+        f"  server: {found['server']}; worker: process {found['worker']}; what they say: {found['logs']}",
+        *(f"  {name}: {when}" for name, when in found["deployments"].items()),
+        *(f"  looked after: {name}" for name in found["automations"]),
+        f"  told of changes: {found['notify'] or 'nobody; the setting `notify` names a notification block'}",
+        "Next: personalise/manual, Custom run; or wait for the schedules. Ctrl-C ends all of it.",
+    ]
+    return Text("\n".join(lines))

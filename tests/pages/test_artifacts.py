@@ -129,3 +129,12 @@ def _plan(present: datetime = NOW) -> Plan:
 
 def _svg(uri: str) -> ET.Element:
     return ET.fromstring(base64.b64decode(uri.removeprefix("data:image/svg+xml;base64,")))
+
+
+def test_pages_are_named_by_their_place_in_the_workspace():
+    run, elsewhere = Path("/shop/.justenough/pages/run-1.html"), Path("/state/pages/care.html")
+    named = "`.justenough/pages/run-1.html`, `/state/pages/care.html`. `justenough preview PRODUCT` makes"
+    assert f"\n## As pages\n\nIn the workspace's folder: {named} " in artifacts.as_pages(
+        [run, elsewhere], Path("/shop")
+    )
+    assert artifacts.as_pages([], Path("/shop")) == ""
