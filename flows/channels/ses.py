@@ -74,7 +74,8 @@ def _headers(rows: pl.DataFrame) -> pl.Series:
 
 def _names(creative: Mapping[str, Any]) -> tuple[str, ...]:
     """What a creative's parts name: slots, and braces of its own words."""
-    escapes = [name for name in ESCAPES if any(f"{{{{{name}}}}}" in text for text in _template(creative).values())]
+    texts = "\n".join(_template(creative).values())
+    escapes = [name for name in ESCAPES if f"{{{{{name}}}}}" in texts]
     return (*sorted(creative["slots"]), *escapes)
 
 
