@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from flows.errors import LinkError, SettingError
 
 UNIT_SEPARATOR = "\x1f"
-MAC_BYTES = (
-    17  # no fewer than half of the hash's (RFC 2104, §5); with the id's 16 nothing has to be filled up in base64
-)
+MAC_BYTES = 17
+"""No fewer than half of the hash's (RFC 2104, §5); with the id's 16 nothing has to be filled up in base64."""
 ID_DIGITS = 32
 """Of every keyed identifier, in hexadecimal: by them two of a billion are the same once in 10^21 times."""
 MESSAGE_ID = f"[0-9a-f]{{{ID_DIGITS}}}(?:[0-9a-f]{{{ID_DIGITS}}})?"
@@ -26,10 +25,9 @@ LETTERS = {"unsubscribe": "u", "preferences": "p", "helpful": "y", "unhelpful": 
 """What a link is about -> the letter that its token begins with."""
 
 _ACTIONS = {letter: action for action, letter in LETTERS.items()}
-_TOKEN = re.compile(
-    rf"([{''.join(_ACTIONS)}])([A-Za-z0-9_-]{{44}}|[A-Za-z0-9_-]{{64}})"
-)  # 64 in links of earlier versions
-_BYTES = ID_DIGITS // 2 + MAC_BYTES
+_ID_BYTES = {44: 16, 64: 32}
+"""Letters of base64url behind the first one -> bytes of the `message_id` in them; 64 are of an earlier version."""
+_TOKEN = re.compile(rf"([{''.join(_ACTIONS)}])([A-Za-z0-9_-]{{44}}|[A-Za-z0-9_-]{{64}})")
 _KEY = re.compile(r"([^\s:]+):([0-9a-f]{64})")
 
 
@@ -62,8 +60,7 @@ def verify(token: str, keys: str) -> Followed:
         raise SettingError("keys", "this is not a file of link keys", "write it anew: justenough link-key BRAND FILE")
     if found := _TOKEN.fullmatch(token):
         letter, raw = found[1], base64.urlsafe_b64decode(found[2])
-        signed = len(raw) // 3 * 2 if len(raw) > _BYTES else _BYTES - MAC_BYTES  # bytes of the id
-        message_id, mac = raw[:signed].hex(), raw[signed:]
+        message_id, mac = raw[: _ID_BYTES[len(found[2])]].hex(), raw[_ID_BYTES[len(found[2])] :]
         said = f"{letter}{UNIT_SEPARATOR}{message_id}".encode()
         if any(hmac.compare_digest(mac, hmac.digest(key.encode(), said, "sha256")[: len(mac)]) for key in secrets):
             return Followed(_ACTIONS[letter], message_id[:ID_DIGITS])

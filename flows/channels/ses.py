@@ -44,12 +44,12 @@ def _entries(rows: pl.DataFrame, creatives: Creatives) -> pl.Series:
 
     Rows of the same kind are done together: an expression that chooses makes each kind of all rows.
     """
-    names = [" ".join(_names(creative)) for creative in creatives.values()]
-    kinds = pl.DataFrame({"creative_id": list(creatives), "names": names})
+    named = {name: " ".join(_names(creative)) for name, creative in creatives.items()}
+    kinds = pl.DataFrame({"creative_id": list(named), "names": list(named.values())})
     placed = rows.with_row_index("place").join(kinds, on="creative_id", how="left", maintain_order="left")
     placed = placed.with_columns(may_leave=pl.col("unsubscribe_url").is_not_null())
-    found = []
-    for (names, may_leave), mine in placed.partition_by("names", "may_leave", as_dict=True).items():
+    found, nobody = [], {("", False): placed}
+    for (names, may_leave), mine in (placed.partition_by("names", "may_leave", as_dict=True) or nobody).items():
         values = [pl.lit(ESCAPES[name]).alias(name) if name in ESCAPES else pl.col(name) for name in names.split()]
         data = pl.struct(values).struct.json_encode() if values else pl.lit("{}")
         headers = _headers(mine)

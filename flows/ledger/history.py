@@ -113,10 +113,8 @@ def _unclaimed(ledger: Ledger, decided: pl.DataFrame) -> pl.DataFrame:
         `message_id, batch_id, as_of, product, brand, channel, message_type`.
     """
     without = "(kind = 'state' OR released_count > 0)"
-    if decided.is_empty() or ledger.rows(f"SELECT 1 FROM batch WHERE {without} LIMIT 1").is_empty():
-        decided, deliveries = decided.clear(), "(FROM delivery LIMIT 0)"
-    else:
-        deliveries = "delivery"
+    is_any = decided.height and ledger.rows(f"SELECT 1 FROM batch WHERE {without} LIMIT 1").height
+    deliveries = "delivery" if is_any else "(FROM delivery LIMIT 0)"
     return ledger.rows(
         f"""
         SELECT d.message_id, d.batch_id, b.as_of, e.product, e.brand, b.channel, e.message_type

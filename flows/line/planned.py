@@ -31,7 +31,7 @@ PLANNED = frame_schema(
 
 
 def check_current(workspace: Workspace, order: Order) -> None:
-    """Refuse a plan that was made of other settings, words or SQL, or under another key. Raises PlanError."""
+    """Refuse a plan of other settings, words or SQL, of another key or an earlier version. Raises PlanError."""
     if order.key_id != load_key(workspace.settings.key_file).key_id:
         raise PlanError(order.run_id, "there is a new key since this plan was made", "make a new plan")
     if order.digits != ID_DIGITS:

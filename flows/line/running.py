@@ -62,7 +62,11 @@ def carry_out(workspace: Workspace, request: Request, progress: Progress) -> Out
 
 
 def deliver_planned(workspace: Workspace, planned: Plan, progress: Progress, *, allow_past: bool) -> Outcome:
-    """Deliver a plan where no person has to let it go on first; under the run's lock and after `prepare`. Raises as `deliver`."""
+    """Deliver a plan that was just made, or begun, where no person has to let it go on first.
+
+    What has fallen away since is left out, however much it is: nobody has looked at the plan, or `start` has asked for that.
+    Call it under the run's lock and after `prepare`. Raises as `deliver`.
+    """
     approved = planned.people_count
     try:
         run_id = planned.order.run_id

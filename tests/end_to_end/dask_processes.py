@@ -48,8 +48,13 @@ class DaskProcesses(Processes):
         own = ("--nthreads", "1", "--nworkers", "1", "--no-dashboard", "--memory-limit", "0")
         where = ("--local-directory", str(folder / f"{name}-dask"))
         command = ("-m", "distributed.cli.dask_worker", self.address, *own, *where, *options)
-        self.start(name, *command, cwd=folder, **WORKER, **environment)
-        self.until(f"{name} at the scheduler", lambda: "Registered to" in self.log(name))
+        process = self.start(name, *command, cwd=folder, **WORKER, **environment)
+
+        def is_there() -> bool:
+            assert process.poll() is None, self.said()  # whoever has ended is not waited for
+            return "Registered to" in self.log(name)
+
+        self.until(f"{name} at the scheduler", is_there)
 
 
 def kill_who_works(state: Path, step: str, seconds: float = PATIENCE_SECONDS, apart: str = "plans/*/apart/*") -> int:
