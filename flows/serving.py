@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
 
 PORT = 4200
+_LAST_PORT = 65_535
 POOL = "local-process"
 TAG = "justenough"
 _PATIENCE_SECONDS = 300.0
@@ -88,11 +89,13 @@ class Serving:
         """With the server that `PREFECT_API_URL` names; with one of its own where a port is given, or nothing is named.
 
         Raises:
-            UsageError: what is named is no server; or the seconds are fewer than runs give a sign of life in.
+            UsageError: what is named is no server, or no port; or the seconds are fewer than runs give a sign of life in.
         """
         if lost_after <= HEARTBEAT_SECONDS:
             hint = f"a run gives a sign of life every {HEARTBEAT_SECONDS} seconds: give it more, such as 90"
             raise UsageError("--lost-after", f"{lost_after} seconds are too few", hint)
+        if port is not None and not 1 <= port <= _LAST_PORT:
+            raise UsageError("--port", f"there is no port {port}", f"name one from 1 to {_LAST_PORT}, such as {PORT}")
         named = Server.configured() if port is None else None
         password = os.environ.get("PREFECT_SERVER_API_AUTH_STRING", "")
         own = Server(f"http://127.0.0.1:{port or PORT}/api", password)

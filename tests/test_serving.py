@@ -72,6 +72,9 @@ def test_what_cannot_be_served_is_told_with_the_way_out(tmp_path, capsys, monkey
     assert f"justenough serve --port {port + 1}" in told
     assert cli.main(["serve", "--workspace", str(tiny.folder), "--lost-after", "30"]) == 2
     assert "30 seconds are too few" in capsys.readouterr().err
+    for port in (0, 99_999):
+        assert cli.main(["serve", "--workspace", str(tiny.folder), "--port", str(port)]) == 2
+        assert f"there is no port {port}" in capsys.readouterr().err
     monkeypatch.setenv("PREFECT_API_URL", "127.0.0.1:4200")
     assert cli.main(["serve", "--workspace", str(tiny.folder)]) == 2
     assert "write it as http://127.0.0.1:4200/api" in capsys.readouterr().err
