@@ -39,6 +39,8 @@ from flows.warehouse.connection import connect  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from flows.ledger.store import Ledger
+
 TODAY = date(2026, 11, 22)
 END = datetime(2026, 11, 27, tzinfo=UTC)
 FILE_ROWS = 500_000
@@ -68,6 +70,13 @@ class Staged:
     def is_current(self) -> bool:
         """Always."""
         return True
+
+    def forbidden(self, _ledger: Ledger) -> None:
+        """Nobody has stopped it."""
+
+    def fallen(self, _ledger: Ledger) -> pl.DataFrame:
+        """None of them."""
+        return self.messages.clear().select("message_id", reason=pl.lit(None, pl.String))
 
     def leave_out(self, barred: pl.Series) -> int:
         """Never asked for."""

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli, line
+from flows import cli
 from flows.ledger import inbox
 from flows.ledger.inbox import Notice
+from flows.ledger.lock import run_lock
+from flows.ledger.store import open_ledger
 from tests.line.test_state_target import held
 from tests.tiny import MORNING, clock, day, make
 
@@ -165,7 +167,7 @@ def test_words_that_are_changed_while_a_batch_is_made_stop_it_and_the_next_run_s
 @pytest.mark.slow
 def test_to_opt_out_takes_neither_the_lock_of_a_run_nor_the_ledger(tiny, capsys):
     tiny.run()
-    with line.run_lock(tiny.load().settings, "a run"), line.open_ledger(tiny.load().settings):
+    with run_lock(tiny.load().settings, "a run"), open_ledger(tiny.load().settings):
         command = [sys.executable, "-m", "flows.cli", "opt-out", "c01", "--workspace", str(tiny.folder), "--json"]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

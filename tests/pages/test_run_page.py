@@ -193,7 +193,7 @@ def test_samples_are_messages_as_delivered_with_the_facts_of_their_receipts_and_
         assert article.heading.startswith(f"Customer {number_}, north, en")
         if message.channel == "email":
             assert article.parts["subject"] == message.parts["subject"].text
-            assert mail(article).marks
+            assert {dimension for _, dimension, _ in mail(article).marks} == {"name"} & {*facts[row["message_id"]]}
     people = {row["customer_id"] for row in drawn.to_dicts()}
     assert {each for each, _, _ in found.samples} == set(range(1, len(people) + 1))
     shown = page.partition("Some messages")[2]
