@@ -240,32 +240,47 @@ def narrow(  # noqa: PLR0913  (what may be seen)
         given = ", ".join(map(identifier, macro.parameters))
         with suppress(StatementError), translated(f"the macro {name}"):  # one that reads what is not shown is not there
             session.execute(f"CREATE MACRO {identifier(name)}({given}) AS {macro.body}")
-    session.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
-    session.execute("SET enable_external_access = false; SET lock_configuration = true")
+    session.execute(
+        "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false; "
+        "SET enable_external_access = false; SET lock_configuration = true"
+    )
 
 
 def count_rows(database: Path, catalogue: Catalogue) -> dict[str, int]:
-    """How many rows each catalogued table has. Raises as `open_scoped`."""
-    held = definitions(database).columns
+    """How many rows each catalogued table has, counted once for as long as its files stay the same. Raises as `open_scoped`."""
+    tables = tuple(sorted(catalogue.tables.keys() & definitions(database).columns.keys()))
+    return dict(zip(tables, _counted(database, stamp_of(database), tables), strict=True))
+
+
+@lru_cache(maxsize=4)
+def _counted(database: Path, _: tuple[tuple[str, int, int], ...], tables: tuple[str, ...]) -> tuple[int, ...]:
     with attached(database) as session, translated(database):
-        return {
-            name: session.execute(f"SELECT count(*) FROM {WAREHOUSE}.{identifier(name)}")[0][0]
-            for name in sorted(catalogue.tables.keys() & held.keys())
-        }
+        counts = (f"(SELECT count(*) FROM {WAREHOUSE}.{identifier(name)})" for name in tables)
+        return session.execute(f"SELECT {', '.join(counts)}")[0] if tables else ()
 
 
 def last_loads(database: Path, catalogue: Catalogue, tables: Iterable[str]) -> dict[str, datetime]:
-    """When the newest row of each of some tables came to be known, as a UTC instant. Raises as `open_scoped`."""
-    found: dict[str, datetime] = {}
+    """When the newest row of each of some tables came to be known, as a UTC instant; looked up as `count_rows`. Raises as it."""
+    asked = []
+    for name in tables:
+        column = catalogue.tables[name].loaded_at or catalogue.tables[name].happened_at or ""
+        asked.append((name, column, catalogue.at("tables", name, "stale_after")))
+    return dict(_loaded(database, stamp_of(database), tuple(asked)))
+
+
+@lru_cache(maxsize=4)
+def _loaded(
+    database: Path, _: tuple[tuple[str, int, int], ...], asked: tuple[tuple[str, str, str], ...]
+) -> tuple[tuple[str, datetime], ...]:
+    found = []
     with attached(database) as session:
-        for name in tables:
-            column = catalogue.tables[name].loaded_at or catalogue.tables[name].happened_at or ""
-            with translated(catalogue.at("tables", name, "stale_after")):
+        for name, column, where in asked:
+            with translated(where):
                 newest = f"SELECT max({identifier(column)})::TIMESTAMPTZ FROM {WAREHOUSE}.{identifier(name)}"
                 at = session.execute(f"SELECT epoch_us(({newest}))")[0][0]
             if at is not None:
-                found[name] = datetime.fromtimestamp(at / 1e6, UTC)
-    return found
+                found.append((name, datetime.fromtimestamp(at / 1e6, UTC)))
+    return tuple(found)
 
 
 def _check_columns(catalogue: Catalogue, present: Mapping[str, list[str]]) -> None:

@@ -128,14 +128,16 @@ class Session:
         self._limits = LOOKING
         # The folder may be shared by machines, on each of which a process has this number.
         self._spill = scratch.absolute() / f"{self._child.id}-{secrets.token_hex(4)}" if scratch else None
+        # By itself DuckDB would spill rows of people into the folder that it was started in.
+        spill = f"SET temp_directory = '{quote(str(self._spill or ''))}'"
+        ends = "" if seconds is None else f"SET max_execution_time = {round(seconds * 1000)};"
         with translated("memory"):
-            self.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{quote(memory)}'")
-            # By itself DuckDB would spill rows of people into the folder that it was started in.
-            self.execute(f"SET temp_directory = '{quote(str(self._spill or ''))}'")
-            if seconds is not None:
-                self.execute(f"SET max_execution_time = {round(seconds * 1000)}")
+            [(limit,)] = self.execute(
+                f"SET TimeZone = 'UTC'; SET memory_limit = '{quote(memory)}'; {spill}; {ends}"
+                "SELECT current_setting('memory_limit')"
+            )
             if not looking:
-                self._limits = _reading(self.execute("SELECT current_setting('memory_limit')")[0][0], seconds)
+                self._limits = _reading(limit, seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -235,7 +237,10 @@ class _Child:
         return self._process.pid
 
     def open(self) -> None:
-        """Give it a new database; the first time it starts, which tells how slow the machine is. Raises as `answers`."""
+        """See that it is there, with a database that nobody has used. Raises as `answers`.
+
+        The first time it starts, which tells how slow the machine is.
+        """
         list(self.answers(("open",), LOOKING if self._has_started else STARTING, "DuckDB"))
         if not self._has_started:
             self._has_started, self._pace = True, max(1.0, cpu_seconds(self.id) / _USUAL_START_SECONDS)

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from flows.catalogue import Catalogue
 from flows.errors import DataError, JustEnoughError, SourceError, StatementError
-from flows.warehouse.scope import Scope, count_rows, open_scoped
+from flows.warehouse.scope import Scope, count_rows, last_loads, open_scoped
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 CATALOGUE = Catalogue.model_validate(
@@ -352,3 +352,13 @@ def test_tables_and_columns_may_have_any_name(tmp_path):
     assert count_rows(path, catalogue) == {name: 2}
     with open_scoped(path, catalogue, Scope(customers=("c2",)), NOW, memory="1 GiB") as session:
         assert session.query('FROM "all ""our"" people"').rows() == [("c2",)]
+
+
+def test_what_was_counted_is_counted_again_as_soon_as_somebody_has_written(database):
+    before, loaded = count_rows(database, CATALOGUE), last_loads(database, CATALOGUE, ["orders"])
+    change(
+        database,
+        "INSERT INTO orders BY NAME SELECT * REPLACE (ordered_at + INTERVAL 9 YEAR AS ordered_at) FROM orders LIMIT 1",
+    )
+    assert count_rows(database, CATALOGUE) == before | {"orders": before["orders"] + 1}
+    assert last_loads(database, CATALOGUE, ["orders"])["orders"] > loaded["orders"]
