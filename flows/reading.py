@@ -15,16 +15,19 @@ if TYPE_CHECKING:
     from flows import durable, line
     from flows.learning import board as boards
     from flows.learning import experiments, keeping, products
+    from flows.learning.policies import evaluation, randomised
     from flows.ledger import proposals as kept
     from flows.ledger import store
     from flows.pages import board as boarded
-    from flows.pages import board_html, effects, effects_html, readouts
+    from flows.pages import board_html, effects, effects_html, evaluations, readouts
     from flows.pages import proposals as told
 else:
     durable, line = later("flows.durable"), later("flows.line")
     experiments, keeping, products = (
         later(f"flows.learning.{name}") for name in ("experiments", "keeping", "products")
     )
+    evaluation, randomised = (later(f"flows.learning.policies.{name}") for name in ("evaluation", "randomised"))
+    evaluations = later("flows.pages.evaluations")
     kept, store = later("flows.ledger.proposals"), later("flows.ledger.store")
     effects, effects_html, readouts = (later(f"flows.pages.{page}") for page in ("effects", "effects_html", "readouts"))
     boards, boarded, board_html, told = map(
@@ -100,6 +103,59 @@ def readout(  # noqa: PLR0913  (an experiment has so many sides)
 
 
 @app.command
+def evaluate(  # noqa: PLR0913  (an experiment has so many sides)
+    *,
+    data: Path,
+    arm: str,
+    outcome: Several,
+    context: Several = (),
+    rule: Several = (),
+    propensity: str | None = None,
+    share: Several = (),
+    cost: Several = (),
+    dimensions: int = 3,
+    common: Common = HERE,
+) -> int:
+    """Say what each way to choose would have come to: one arm for all, a rule, or by who somebody is; from random draws.
+
+    Policies are learned by one, two, three and all dimensions for each arm, and valued on people whom they were not learned from,
+    beside each arm for all. It proposes the one by the fewest dimensions that is surely better than the best arm for all; where
+    none is, that arm. What was not drawn at random cannot be valued, and is refused where that shows.
+
+    Examples:
+        justenough evaluate --data visits.parquet --arm segment --outcome visit --context recency --context newbie
+        justenough evaluate --data drawn.csv --arm help --outcome helped --outcome spend --context age --propensity p --json
+        justenough evaluate --data visits.parquet --arm segment --outcome visit --rule ours --cost mens=0.02 --cost womens=0.02
+
+    Args:
+        data: a .parquet, .csv or .ndjson file with a row for each unit that was drawn, whatever became of it.
+        arm: the column that says which arm was drawn for a unit.
+        outcome: a column of numbers, or of true and false, larger where it is better; the first one is learned by.
+        context: a column of what was known before the draw; several with several options.
+        rule: a column that names the arm which a rule of yours gives each unit.
+        propensity: the column of the logged probability of the arm that was drawn; default: one share for all.
+        share: an arm and that share, as in holdout=5; default: as many as were drawn.
+        cost: an arm and what giving it costs, in units of the first outcome, as in mailed=0.02.
+        dimensions: by up to how many for each arm.
+        common: where, and in which form to answer.
+    """
+    asked = randomised.Asked(
+        arm,
+        tuple(dict.fromkeys(outcome)),
+        tuple(dict.fromkeys(context)),
+        tuple(dict.fromkeys(rule)),
+        propensity,
+        _shares(share),
+        _shares(cost, "--cost") or {},
+    )
+    if propensity and share:
+        raise UsageError("--share", "probabilities are logged, and stated", "leave out one of --propensity and --share")
+    found = evaluation.evaluate(randomised.read_randomised(data, asked), dimensions=dimensions, costs=asked.costs)
+    say(found, lambda: evaluations.evaluated(found), as_json=common.json)
+    return 0
+
+
+@app.command
 def board(*, page: Path | None = None, common: Common = HERE) -> int:
     """Say what all products together have changed, month by month, what that took, and which three decisions wait.
 
@@ -158,12 +214,13 @@ def accept(proposal: str, *, common: Common = HERE) -> int:
     return 0
 
 
-def _shares(given: tuple[str, ...]) -> dict[str, float] | None:
-    """Arm -> weight, as in `holdout=5`."""
+def _shares(given: tuple[str, ...], option: str = "--share") -> dict[str, float] | None:
+    """Arm -> number, as in `holdout=5`."""
     shares = {}
     for text in given:
         arm, _, weight = text.rpartition("=")
         if not arm or not re.fullmatch(r"\d+(\.\d+)?", weight) or float(weight) == 0:
-            raise UsageError("--share", f"'{text}' is no share", "write an arm and a number, as in --share holdout=5")
+            hint = f"write an arm and a number, as in {option} holdout=5"
+            raise UsageError(option, f"'{text}' is no arm and a number", hint)
         shares[arm] = float(weight)
     return shares or None

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.errors import SourceError, UsageError, nearest
+from flows.errors import UsageError, nearest
 from flows.learning.contrasts import FEWEST_UNITS, OFF, Code, Contrast, adjusted, contrast, shares_p
 from flows.learning.moments import counts, moments
+from flows.learning.tables import reading, refuse_unknown, refuse_unshared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 MOST_ARMS = 50
 """More values than that are no arms: somebody has named another column."""
-_READERS = {".parquet": "Parquet", ".csv": "CSV", ".ndjson": "NDJSON", ".jsonl": "NDJSON"}
 
 
 @dataclass(frozen=True)
@@ -74,26 +74,8 @@ def read_out(file: Path, asked: Asked) -> Readout:
         SourceError: the file cannot be read.
         UsageError: a column, the control or a share is not in it, or a unit has no arm.
     """
-    try:
-        return _read_out(_scanned(file), asked)
-    except OSError as error:
-        raise SourceError(file.name, error.strerror or "it cannot be read", "name a file that is there") from None
-    except pl.exceptions.PolarsError:  # whose words may show a row
-        hint = "write it anew, or convert it to Parquet"
-        raise SourceError(file.name, f"it cannot be read as {_READERS[file.suffix.lower()]}", hint) from None
-
-
-def _scanned(file: Path) -> pl.LazyFrame:
-    kind = _READERS.get(file.suffix.lower())
-    if kind is None:
-        what = f"its name ends in '{file.suffix}'" if file.suffix else "its name has no ending"
-        raise UsageError(file.name, what, "give a .parquet, .csv or .ndjson file")
-    file.open("rb").close()  # says what is wrong with it in words of the system's
-    if kind == "Parquet":
-        return pl.scan_parquet(file)
-    return (
-        pl.scan_csv(file, infer_schema_length=None) if kind == "CSV" else pl.scan_ndjson(file, infer_schema_length=None)
-    )
+    with reading(file) as table:
+        return _read_out(table, asked)
 
 
 def _read_out(table: pl.LazyFrame, asked: Asked) -> Readout:
@@ -103,9 +85,7 @@ def _read_out(table: pl.LazyFrame, asked: Asked) -> Readout:
             "--planned", f"{asked.planned} is no number of units", "give how many the experiment is to have in all"
         )
     columns = list(dict.fromkeys((asked.arm, *asked.metrics, *([asked.covariate] if asked.covariate else []))))
-    for name in columns:
-        if name not in schema:
-            raise UsageError("justenough readout", f"there is no column '{name}'", nearest(name, schema.names()))
+    refuse_unknown("justenough readout", columns, schema.names())
     # Read once: what comes next goes through it several times.
     table = table.select(columns).with_columns(pl.col(asked.arm).cast(pl.String)).collect(engine="streaming").lazy()
     units = _units(table, asked)
@@ -143,11 +123,8 @@ def _units(table: pl.LazyFrame, asked: Asked) -> dict[str, int]:
         raise UsageError("--control", f"no unit is in '{asked.control}'", nearest(asked.control, tellable))
     if len(units) == 1:
         raise UsageError(where, f"all units are in '{asked.control}'", "an experiment has two arms at least")
-    if asked.shares is not None and asked.shares.keys() != units.keys():
-        other = next((arm for arm in (*asked.shares, *tellable) if (arm in units) != (arm in asked.shares)), None)
-        named = f"'{other}'" if other else "an arm"
-        what = f"{named} is not both an arm and given a share"
-        raise UsageError("--share", what, f"give one to each of the {len(units)} arms")
+    if asked.shares is not None:
+        refuse_unshared(asked.shares, units, tellable)
     return units
 
 

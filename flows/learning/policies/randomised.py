@@ -1,17 +1,19 @@
-"""A table of an experiment -> arms, probabilities, outcomes and contexts in few cells: what policies are learned and valued by."""
+"""A table of an experiment -> arms, probabilities, outcomes, and contexts in few cells: what policies are learned by."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from flows.errors import DataError, nearest
+from flows.errors import UsageError, nearest
+from flows.learning.tables import reading, refuse_unknown, refuse_unshared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     Codes = np.ndarray[tuple[int], np.dtype[np.int64]]
     Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -19,10 +21,41 @@ if TYPE_CHECKING:
 MOST_CELLS = 8
 """Of a context: more would be as many branches in the words, and leave few people in each."""
 OTHERS, NOTHING = "others", "(nothing)"
-FEWEST_PER_ARM = 100
-"""Fewer units in an arm say nothing of it."""
+MOST_ARMS = 50
+"""More values than that are no arms: somebody has named another column."""
+FEWEST_UNITS = 100
+"""Fewer units in an arm say nothing of it, and may be somebody in particular."""
 RANDOM = 1e-4
 """The p-value below which a context tells the arm, so that it was not drawn by one share for all."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a table.
+
+    Attributes:
+        arm: the column that says which arm was drawn for a unit.
+        outcomes: columns of numbers, or of true and false, larger where it is better; the first one is learned by.
+        contexts: columns of what was known before the draw.
+        rules: columns that name the arm which a rule would give.
+        propensity: the column of the logged probability of the arm that was drawn; None: one share for all.
+        shares: arm -> that share, as a weight; None: as many as were drawn.
+        costs: arm -> what giving it costs, in units of the first outcome.
+    """
+
+    arm: str
+    outcomes: tuple[str, ...]
+    contexts: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    propensity: str | None = None
+    shares: Mapping[str, float] | None = None
+    costs: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> list[str]:
+        """All that is read."""
+        own = [] if self.propensity is None else [self.propensity]
+        return list(dict.fromkeys((self.arm, *self.outcomes, *self.contexts, *self.rules, *own)))
 
 
 @dataclass(frozen=True)
@@ -65,92 +98,114 @@ class Randomised:
     def __len__(self) -> int:
         return len(self.arm)
 
+    def of(self, units: Codes) -> Randomised:
+        """Some of the units alone."""
+        return replace(
+            self,
+            arm=self.arm[units],
+            propensity=self.propensity[units],
+            outcomes={name: found[units] for name, found in self.outcomes.items()},
+            contexts={name: replace(found, codes=found.codes[units]) for name, found in self.contexts.items()},
+            rules={name: found[units] for name, found in self.rules.items()},
+        )
 
-def randomised(  # noqa: PLR0913  (each is a column, or several)
-    table: pl.DataFrame,
-    *,
-    arm: str,
-    outcomes: Sequence[str],
-    contexts: Sequence[str],
-    rules: Sequence[str] = (),
-    propensity: str | None = None,
-    shares: Mapping[str, float] | None = None,
-    where: str = "--data",
-) -> Randomised:
-    """Read a table with a row per unit.
+
+def read_randomised(file: Path, asked: Asked) -> Randomised:
+    """The units of a file.
 
     Args:
-        table: with the columns that are named.
-        arm: the column of the arm that was drawn.
-        outcomes: columns of numbers, or of true and false.
-        contexts: columns of what was known before the draw.
-        rules: columns that name the arm which a rule would give.
-        propensity: the column of the logged probability of the arm that was drawn.
-        shares: arm -> its probability, the same for all; where neither is given, as many as were drawn.
-        where: the place that an error names.
+        file: Parquet, CSV or NDJSON, by its ending; one row for each unit that was drawn.
+        asked: about which columns.
 
     Raises:
-        DataError: a column is missing or of the wrong kind, an arm has too few units, a probability is none, or a context tells
-            the arm though it was drawn by one share for all.
+        SourceError: the file cannot be read.
+        UsageError: a column, a share or a cost is not of it, a unit has no arm or no outcome, an arm has too few units, a
+            probability is none; or a context tells the arm, though one share is to be true of all.
     """
-    for name in dict.fromkeys((arm, *outcomes, *contexts, *rules, *filter(None, [propensity]))):
-        if name not in table.columns:
-            raise DataError(where, f"there is no column '{name}'", nearest(name, table.columns))
-    if table.is_empty():
-        raise DataError(where, "there is no row in it", "give a table with a row for each unit")
-    if lacking := table[arm].null_count():
-        raise DataError(where, f"the arm of {lacking} rows is not there", f"leave out rows without '{arm}'")
-    drawn = table[arm].cast(pl.String)
-    counts = dict(drawn.value_counts().sort(arm).iter_rows())
-    arms = tuple(counts)
-    few = [name for name, count in counts.items() if count < FEWEST_PER_ARM]
-    if len(arms) < 2 or few:
-        what = f"the arm '{few[0]}' has {counts[few[0]]} units" if few else f"'{arm}' has one arm alone"
-        raise DataError(where, what, f"two arms are needed at least, of {FEWEST_PER_ARM} units each")
-    codes = _coded(drawn, arms, where, arm)
-    found = {name: _context(table[name]) for name in contexts}
-    if propensity is not None:
-        chances = _numbers(table[propensity], where)
+    if both := {*asked.contexts} & {asked.arm, *asked.outcomes, *asked.rules, asked.propensity}:
+        what = f"'{min(each for each in both if each)}' is a context and something else"
+        raise UsageError("--context", what, "name what was known before the draw")
+    with reading(file) as table:
+        refuse_unknown("justenough evaluate", asked.columns, table.collect_schema().names())
+        rows = table.select(asked.columns).collect(engine="streaming")
+    return _randomised(rows, asked)
+
+
+def _randomised(rows: pl.DataFrame, asked: Asked) -> Randomised:
+    drawn = rows[asked.arm].cast(pl.String)
+    arms = _arms(drawn, asked)
+    codes = _coded(drawn, arms)
+    contexts = {name: _context(rows[name]) for name in asked.contexts}
+    if asked.propensity is not None:
+        chances = _numbers(rows[asked.propensity])
         if not ((chances > 0) & (chances <= 1)).all():
-            raise DataError(where, f"'{propensity}' is no probability everywhere", "it is above 0, and 1 at most")
+            where = f"column '{asked.propensity}'"
+            raise UsageError(
+                where, "it is no probability everywhere", "of the arm that was drawn: above 0, and 1 at most"
+            )
     else:
-        chances = _of_all(shares or {name: count / table.height for name, count in counts.items()}, arms, where)[codes]
-        _refuse_told(codes, len(arms), found, where)
+        counts = np.bincount(codes)
+        weights = counts if asked.shares is None else np.array([asked.shares[arm] for arm in arms])
+        chances = (weights / weights.sum())[codes]
+        _refuse_told(codes, len(arms), contexts)
     return Randomised(
         arms,
         codes,
         chances,
-        {name: _numbers(table[name], where) for name in outcomes},
-        found,
-        {name: _coded(table[name].cast(pl.String), arms, where, name) for name in rules},
-        propensity is not None,
+        {name: _numbers(rows[name]) for name in asked.outcomes},
+        contexts,
+        {name: _ruled(rows[name].cast(pl.String), arms) for name in asked.rules},
+        asked.propensity is not None,
     )
 
 
-def _of_all(shares: Mapping[str, float], arms: Sequence[str], where: str) -> Numbers:
-    for name in shares:
-        if name not in arms:
-            raise DataError(where, f"there is no arm '{name}'", nearest(name, arms))
-    lacking = [name for name in arms if not 0 < shares.get(name, 0) < 1]
-    if lacking or abs(sum(shares.values()) - 1) > 1e-6:
-        what = f"the share of '{lacking[0]}' is not between 0 and 1" if lacking else "the shares do not add up to 1"
-        raise DataError("--share", what, f"state one for each of {', '.join(arms)}")
-    return np.array([shares[name] for name in arms])
+def _arms(drawn: pl.Series, asked: Asked) -> tuple[str, ...]:
+    """The arms, by name. Raises UsageError."""
+    where = f"column '{asked.arm}'"
+    if lacking := drawn.null_count():
+        what = f"{lacking:,} units have no arm"
+        raise UsageError(where, what, "leave them out if they were not drawn, else find out where they were")
+    units = dict(drawn.value_counts().sort(asked.arm).iter_rows())
+    if len(units) > MOST_ARMS:
+        raise UsageError(where, f"it has more than {MOST_ARMS} values", "name the column that says which arm was drawn")
+    if len(units) < 2:
+        raise UsageError(where, "fewer than two arms are in it", "what nothing was tried against cannot be valued")
+    # Of a column that was named by mistake the values may be people's.
+    tellable = [arm for arm, count in units.items() if count >= FEWEST_UNITS]
+    if len(tellable) < len(units):
+        raise UsageError(
+            where, f"an arm has {min(units.values())} units", f"leave out arms of fewer than {FEWEST_UNITS}"
+        )
+    if asked.shares is not None:
+        refuse_unshared(asked.shares, units, tellable)
+    for name in asked.costs:
+        if name not in units:
+            raise UsageError("--cost", f"no unit is in '{name}'", nearest(name, tellable))
+    return tuple(units)
 
 
-def _coded(column: pl.Series, arms: Sequence[str], where: str, name: str) -> Codes:
-    codes = column.replace_strict(list(arms), list(range(len(arms))), default=None, return_dtype=pl.Int64)
-    if codes.null_count():
-        raise DataError(where, f"'{name}' names what is no arm", f"arms are {', '.join(arms)}")
-    return codes.to_numpy()
+def _coded(names: pl.Series, arms: Sequence[str]) -> Codes:
+    return names.replace_strict(list(arms), list(range(len(arms))), return_dtype=pl.Int64).to_numpy()
 
 
-def _numbers(column: pl.Series, where: str) -> Numbers:
+def _ruled(names: pl.Series, arms: Sequence[str]) -> Codes:
+    """The arm that a rule gives each unit. Raises UsageError."""
+    strange = (~names.is_in(arms)).fill_null(value=True).sum()
+    if strange:
+        what = f"of {strange:,} units it names no arm"
+        raise UsageError(f"column '{names.name}'", what, f"arms are {', '.join(arms)}")
+    return _coded(names, arms)
+
+
+def _numbers(column: pl.Series) -> Numbers:
+    """A number for each unit. Raises UsageError."""
+    where = f"column '{column.name}'"
     if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
-        raise DataError(where, f"'{column.name}' is {column.dtype}, and no number", "turn it into a number, or true and false")
+        raise UsageError(where, "it has no numbers", "name a column of numbers, or of true and false")
     found = column.cast(pl.Float64)
-    if not found.is_finite().fill_null(value=False).all():
-        raise DataError(where, f"'{column.name}' is no number everywhere", "an outcome that did not happen is 0")
+    strange = (~found.is_finite()).fill_null(value=True).sum()
+    if strange:
+        raise UsageError(where, f"of {strange:,} units it has no finite number", "what did not happen is 0")
     return found.to_numpy()
 
 
@@ -177,8 +232,8 @@ def _context(column: pl.Series) -> Context:
     return Context(name, tuple(cells), codes)
 
 
-def _refuse_told(arm: Codes, arms: int, contexts: Mapping[str, Context], where: str) -> None:
-    """Refuse a context that tells the arm. Raises DataError."""
+def _refuse_told(arm: Codes, arms: int, contexts: Mapping[str, Context]) -> None:
+    """Refuse a context that tells the arm. Raises UsageError."""
     from scipy.stats import chi2_contingency
 
     for context in contexts.values():
@@ -186,5 +241,6 @@ def _refuse_told(arm: Codes, arms: int, contexts: Mapping[str, Context], where: 
         table = np.bincount(context.codes * arms + arm, minlength=size * arms).reshape(size, arms)
         table = table[table.sum(1) > 0]
         if len(table) > 1 and chi2_contingency(table).pvalue < RANDOM / len(contexts):
-            what = f"'{context.name}' tells the arm: it was not drawn by one share for all"
-            raise DataError(where, what, "name the column of the logged probabilities: --propensity")
+            what = "it tells the arm, which so was not drawn by one share for all"
+            hint = "name the column of the logged probabilities (--propensity); what has none cannot be valued"
+            raise UsageError(f"column '{context.name}'", what, hint)

@@ -78,21 +78,20 @@ class Learner:
         """
         self._scores, self._contexts, self._fold, self._folds = scores, contexts, fold, folds
         self._codes: dict[tuple[str, ...], tuple[Codes, int]] = {(): (np.zeros(len(fold), np.int64), 1)}
-        self._counts: dict[tuple[str, ...], Numbers] = {}
-        self._sums: dict[tuple[tuple[str, ...], int, int], tuple[Numbers, Numbers]] = {}
+        self._counts: dict[tuple[str, ...], Matrix] = {}
+        self._sums: dict[tuple[tuple[str, ...], int, int], tuple[Matrix, Matrix]] = {}
         self._means = np.stack([np.bincount(fold, column, folds) for column in scores.T], axis=1)
 
-    def learn(self, without: int | None, most: int | None) -> Policy:
-        """A policy by so many contexts at most for each arm; None: by as many as earn their place.
+    def learn(self, without: int | None) -> Policy:
+        """A policy by as many contexts for each arm as earn their place.
 
         Args:
             without: the fold that is left out; None: none is.
-            most: how many.
         """
         sums = self._means.sum(0) - (0 if without is None else self._means[without])
         base = int(sums.argmax())
         others = [arm for arm in range(self._scores.shape[1]) if arm != base]
-        return Policy(base, tuple(self._effect(arm, base, without, most) for arm in others))
+        return Policy(base, tuple(self._effect(arm, base, without) for arm in others))
 
     def chosen(self, policy: Policy, units: Codes | slice) -> Codes:
         """The code of the arm that a policy gives each of some units."""
@@ -105,7 +104,7 @@ class Learner:
             best, arms = np.where(is_better, found, best), np.where(is_better, effect.arm, arms)
         return arms
 
-    def _effect(self, arm: int, base: int, without: int | None, most: int | None) -> Effect:
+    def _effect(self, arm: int, base: int, without: int | None) -> Effect:
         """Contexts are taken one by one: of those that there is evidence for the one by whose cells most is gained.
 
         Source: empirical Bayes with a normal prior around the cell that is divided: its variance by moments (DerSimonian and
@@ -116,7 +115,7 @@ class Learner:
         needed = NormalDist().inv_cdf(1 - ALPHA / asked) ** 2 / 2
         count, total, _ = self._of((), arm, base, without)
         cells, gains, dimensions = [total / count], [max(0.0, float(total[0] / count[0]))], list[str]()
-        while most is None or len(dimensions) < most:
+        while len(dimensions) < len(self._contexts):
             tried = []
             for name in self._contexts:
                 if name not in dimensions:
@@ -155,16 +154,16 @@ class Learner:
     def _of(self, names: tuple[str, ...], arm: int, base: int, without: int | None) -> tuple[Numbers, Numbers, Numbers]:
         """Of each cell: how many units, and the sums of the differences of two arms' scores and of their squares."""
         codes, size = self._coded(names)
-        at = codes * self._folds + self._fold
-        shape = (size, self._folds)
+        at, shape = codes * self._folds + self._fold, (size, self._folds)
+
+        def added(of: Numbers | None = None) -> Matrix:
+            return np.bincount(at, of, size * self._folds).reshape(shape).astype(np.float64)
+
         if names not in self._counts:
-            self._counts[names] = np.bincount(at, minlength=size * self._folds).reshape(shape).astype(np.float64)
+            self._counts[names] = added()
         if (names, arm, base) not in self._sums:
             apart = self._scores[:, arm] - self._scores[:, base]
-            self._sums[names, arm, base] = (
-                np.bincount(at, apart, size * self._folds).reshape(shape),
-                np.bincount(at, apart * apart, size * self._folds).reshape(shape),
-            )
+            self._sums[names, arm, base] = added(apart), added(apart * apart)
         found = (self._counts[names], *self._sums[names, arm, base])
         count, total, squares = (each.sum(1) - (0 if without is None else each[:, without]) for each in found)
         return count, total, squares

@@ -59,7 +59,8 @@ def difference(scores: Matrix, chosen: Codes, other: Codes, compared: int = 1) -
 
     Args:
         scores: `outcome_model.doubly_robust`.
-        chosen, other: the code of an arm for each unit.
+        chosen: the code of an arm for each unit.
+        other: another one for each.
         compared: how many such differences are looked at together: the intervals hold for all of them at once.
 
     Source: Bonferroni, for what is looked at together.
