@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -153,6 +154,16 @@ def test_a_killed_batch_is_undone_in_less_time_than_people_wait():
     command = [sys.executable, str(ROOT / "benchmarks" / "recovery.py"), "--messages", "100000"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert float(printed.split()[-2]) < 10
+
+
+@pytest.mark.slow
+def test_policies_are_measured_only_where_they_gain_half_of_what_could_be():
+    command = [sys.executable, str(ROOT / "benchmarks" / "evaluating.py"), "--units", "300000"]
+    printed = subprocess.run(
+        [*command, "--contexts", "6", "--arms", "4"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "proposed: 1 dimension" in printed
+    assert re.search(r"^\d+\.\d s; peak memory", printed, re.MULTILINE)
 
 
 @pytest.mark.slow

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.errors import UsageError, nearest
-from flows.learning.contrasts import FEWEST_UNITS, OFF, Code, Contrast, adjusted, contrast, shares_p
+from flows.learning.contrasts import OFF, Code, Contrast, adjusted, contrast, shares_p
 from flows.learning.moments import counts, moments
-from flows.learning.tables import reading, refuse_unknown, refuse_unshared
+from flows.learning.tables import MOST_ARMS, reading, refuse_unknown, refuse_unshared, tellable_arms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-MOST_ARMS = 50
-"""More values than that are no arms: somebody has named another column."""
 
 
 @dataclass(frozen=True)
@@ -109,19 +106,11 @@ def _units(table: pl.LazyFrame, asked: Asked) -> dict[str, int]:
     """Arm -> its units, by name."""
     rows = table.group_by(asked.arm).len().sort(asked.arm).head(MOST_ARMS + 1).collect(engine="streaming").rows()
     units = dict(rows)
-    where = f"column '{asked.arm}'"
-    if None in units:
-        what = f"{units[None]:,} units have no arm"
-        raise UsageError(where, what, "leave them out if they were not drawn, else find out where they were")
-    if len(units) > MOST_ARMS:
-        raise UsageError(
-            where, f"it has more than {MOST_ARMS} values", "name the column that says which arm a unit is in"
-        )
-    # Of a column that was named by mistake the values may be people's.
-    tellable = [arm for arm, count in units.items() if count >= FEWEST_UNITS]
+    tellable = tellable_arms(asked.arm, units)
     if asked.control not in units:
         raise UsageError("--control", f"no unit is in '{asked.control}'", nearest(asked.control, tellable))
     if len(units) == 1:
+        where = f"column '{asked.arm}'"
         raise UsageError(where, f"all units are in '{asked.control}'", "an experiment has two arms at least")
     if asked.shares is not None:
         refuse_unshared(asked.shares, units, tellable)

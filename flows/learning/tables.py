@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.errors import SourceError, UsageError, nearest
+from flows.learning.contrasts import FEWEST_UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+MOST_ARMS = 50
+"""More values than that are no arms: somebody has named another column."""
 _READERS = {".parquet": "Parquet", ".csv": "CSV", ".ndjson": "NDJSON", ".jsonl": "NDJSON"}
 
 
@@ -39,6 +42,23 @@ def refuse_unknown(where: str, names: Iterable[str], present: Iterable[str]) -> 
     for name in names:
         if name not in there:
             raise UsageError(where, f"there is no column '{name}'", nearest(name, there))
+
+
+def tellable_arms(column: str, units: Mapping[str | None, int]) -> list[str]:
+    """The arms that may be named, by how many units each has: of a column that was named by mistake the values may be people's.
+
+    Raises:
+        UsageError: a unit has no arm, or there are more than `MOST_ARMS`.
+    """
+    where = f"column '{column}'"
+    if None in units:
+        what = f"{units[None]:,} units have no arm"
+        raise UsageError(where, what, "leave them out if they were not drawn, else find out where they were")
+    if len(units) > MOST_ARMS:
+        raise UsageError(
+            where, f"it has more than {MOST_ARMS} values", "name the column that says which arm a unit is in"
+        )
+    return [arm for arm, count in units.items() if arm is not None and count >= FEWEST_UNITS]
 
 
 def refuse_unshared(shares: Mapping[str, float], arms: Iterable[str], tellable: Iterable[str]) -> None:

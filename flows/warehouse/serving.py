@@ -1,8 +1,8 @@
 """The child of `sessions`: one DuckDB after the other, asked by the parent through pipes. It is run as a file, by itself.
 
-A question is a pickled tuple after its length; an answer is any number of parts, each one letter, its length and itself:
-`R` some rows as a stream of Arrow, `V` values as JSON, `K` which column is of a kind that nobody here can read, `E` what DuckDB
-said of an error; and `.` at the end of each answer.
+A question is a pickled tuple after its length; `open` asks for nothing but whether this process is there. An answer is any
+number of parts, each one letter, its length and itself: `R` some rows as a stream of Arrow, `V` values as JSON, `K` which column
+is of a kind that nobody here can read, `E` what DuckDB said of an error; and `.` at the end of each answer.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from flows.errors import UsageError, nearest
-from flows.learning.tables import reading, refuse_unknown, refuse_unshared
+from flows.learning.contrasts import FEWEST_UNITS
+from flows.learning.tables import reading, refuse_unknown, refuse_unshared, tellable_arms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 MOST_CELLS = 8
 """Of a context: more would be as many branches in the words, and leave few people in each."""
 OTHERS, NOTHING = "others", "(nothing)"
-MOST_ARMS = 50
-"""More values than that are no arms: somebody has named another column."""
-FEWEST_UNITS = 100
-"""Fewer units in an arm say nothing of it, and may be somebody in particular."""
 RANDOM = 1e-4
 """The p-value below which a context tells the arm, so that it was not drawn by one share for all."""
 
@@ -161,17 +158,10 @@ def _randomised(rows: pl.DataFrame, asked: Asked) -> Randomised:
 
 def _arms(drawn: pl.Series, asked: Asked) -> tuple[str, ...]:
     """The arms, by name. Raises UsageError."""
-    where = f"column '{asked.arm}'"
-    if lacking := drawn.null_count():
-        what = f"{lacking:,} units have no arm"
-        raise UsageError(where, what, "leave them out if they were not drawn, else find out where they were")
     units = dict(drawn.value_counts().sort(asked.arm).iter_rows())
-    if len(units) > MOST_ARMS:
-        raise UsageError(where, f"it has more than {MOST_ARMS} values", "name the column that says which arm was drawn")
+    tellable, where = tellable_arms(asked.arm, units), f"column '{asked.arm}'"
     if len(units) < 2:
         raise UsageError(where, "fewer than two arms are in it", "what nothing was tried against cannot be valued")
-    # Of a column that was named by mistake the values may be people's.
-    tellable = [arm for arm, count in units.items() if count >= FEWEST_UNITS]
     if len(tellable) < len(units):
         raise UsageError(
             where, f"an arm has {min(units.values())} units", f"leave out arms of fewer than {FEWEST_UNITS}"
@@ -210,9 +200,18 @@ def _numbers(column: pl.Series) -> Numbers:
 
 
 def _context(column: pl.Series) -> Context:
-    """A column in `MOST_CELLS` cells: values of few, ranges of as many units each of numbers, the most frequent of texts."""
+    """A column in `MOST_CELLS` cells: values of few, ranges of as many units each of numbers, the most frequent of texts.
+
+    Raises:
+        UsageError: its values are lists, or of another kind that is neither.
+    """
+    if column.dtype.is_nested() or column.dtype in {pl.Binary, pl.Object}:
+        raise UsageError(f"column '{column.name}'", "its values are neither numbers nor texts", "name another context")
+    column = column.fill_nan(None) if column.dtype.is_float() else column
     name, whole = column.name, column.drop_nulls()
-    values = whole.unique().sort()
+    if whole.is_empty():
+        return Context(name, (NOTHING,), np.zeros(len(column), np.int64))
+    values = whole.unique()
     if column.dtype.is_numeric() and len(values) > MOST_CELLS:
         edges = np.unique(np.quantile(whole.to_numpy(), np.linspace(0, 1, MOST_CELLS + 1)[1:-1]))
         codes = np.searchsorted(edges, column.fill_null(0).cast(pl.Float64).to_numpy(), side="right").astype(np.int64)

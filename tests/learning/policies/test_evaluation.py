@@ -255,6 +255,20 @@ def test_a_unit_without_an_arm_or_an_outcome_is_refused(read):
         read(few)
 
 
+def test_a_context_that_is_not_known_of_some_or_of_anybody_has_a_cell_for_it(read):
+    rows = world(0, 2_000).table.with_columns(
+        score=pl.when(pl.int_range(pl.len()) % 4 == 0).then(float("nan")).otherwise(pl.col("age") + 0.5),
+        empty=pl.lit(None, pl.Float64),
+    )
+    data = read(rows, contexts=("score", "empty"))
+    score, empty = data.contexts["score"], data.contexts["empty"]
+    assert (len(score.cells), score.cells[-1], empty.cells) == (9, "(nothing)", ("(nothing)",))
+    assert np.bincount(score.codes)[-1] == 500
+    assert min(np.bincount(score.codes)) > 100
+    with pytest.raises(UsageError, match="column 'list': its values are neither numbers nor texts"):
+        read(rows.with_columns(list=pl.concat_list("age", "orders")), contexts=("list",))
+
+
 def test_a_file_that_is_not_there_is_said_so(tmp_path):
     with pytest.raises(SourceError, match=r"none\.csv"):
         read_randomised(tmp_path / "none.csv", Asked("arm", ("y",)))
