@@ -6,6 +6,7 @@ To start it takes 14 ms and to attach a file 2, and a run opens the ledger eight
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,16 @@ class Engine:
 
     Attributes:
         is_spent: it ends with the last who has it open. Something was raised, and nobody knows in what state that left it.
+        is_known: its tables are this program's, as somebody has seen since it was attached.
     """
 
     def __init__(self, path: Path) -> None:
         self._path, self._users = path, 0
-        self.is_spent = False
+        self.is_spent = self.is_known = False
+        self._is_attached = self._is_read_only = False
+        self._kept_until = 0.0
         self._started = connect()
-        self._started.execute(f"SET temp_directory = '{quote(f'{path}.tmp')}'")
+        self._started.execute(f"SET GLOBAL TimeZone = 'UTC'; SET temp_directory = '{quote(f'{path}.tmp')}'")
 
     @property
     def is_idle(self) -> bool:
@@ -35,12 +39,14 @@ class Engine:
 
     def attach(self, *, read_only: bool) -> Connection:
         """A connection whose database is the ledger."""
+        if self.is_idle and self._is_read_only and not read_only:
+            self.let_go()
         connection = self._started.cursor()
         try:
-            connection.execute("SET TimeZone = 'UTC'")
-            if self.is_idle:
+            if not self._is_attached:
                 how = "TYPE duckdb, READ_ONLY" if read_only else "TYPE duckdb"
                 connection.execute(f"ATTACH '{quote(str(self._path))}' AS ledger ({how})")
+                self._is_attached, self._is_read_only, self.is_known = True, read_only, False
             connection.execute("USE ledger")
         except BaseException:
             connection.close()
@@ -49,16 +55,28 @@ class Engine:
         return connection
 
     def detach(self, connection: Connection) -> None:
-        """Take a connection back; with the last one the file is let go, and holds all that was committed."""
+        """Take a connection back; with the last one, or later where it is kept, the file is let go, and holds all of it."""
         self._users -= 1
-        if self.is_idle and not self.is_spent:
+        connection.close()
+        if self.is_idle and (self.is_spent or time.monotonic() >= self._kept_until):
+            self.let_go()
+
+    def keep(self, seconds: float) -> None:
+        """Between those who have it open let the file go only once these are over; `let_go` ends it."""
+        self._kept_until = time.monotonic() + seconds
+
+    def let_go(self) -> None:
+        """Let the file go that nobody has open; one whose engine is spent is ended with it."""
+        self._kept_until = 0.0
+        if not self.is_idle:
+            return
+        if self._is_attached and not self.is_spent:
             self.is_spent = True
             with suppress(Exception):  # what was committed and cannot be written into the file stays in its log
-                connection.execute("USE memory")
-                connection.execute("DETACH ledger")
+                self._started.execute("DETACH ledger")
                 self.is_spent = False
-        connection.close()
-        if self.is_idle and self.is_spent:
+        self._is_attached = self._is_read_only = False
+        if self.is_spent:
             self.end()
 
     def end(self) -> None:

@@ -26,6 +26,8 @@ SCHEMA_VERSION = 13
 _SHORT_KEYS = 12
 """Since which version keys have `tokens.ID_DIGITS`; before it they had 64."""
 _PATIENCE_SECONDS = 10.0
+_AT_HAND_SECONDS = 2.0
+"""Others who want the ledger wait for it `_PATIENCE_SECONDS`."""
 
 # Parts of a run are threads of one process, and those would share DuckDB's instance of the file: 3 of 96 parts that opened
 # the ledger at the same time were refused (ResourceInUseException, measured). A thread may open it within itself.
@@ -43,6 +45,15 @@ class Ledger:
         """The rows of a SELECT; `frames` can be read in it by their names."""
         with self._visible(frames), _undamaged(self.path):
             return query(self._connection, statement, parameters, where=self.path)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether somebody has seen that its tables are this program's, since the file was opened."""
+        return self._engine.is_known
+
+    @is_known.setter
+    def is_known(self, known: bool) -> None:
+        self._engine.is_known = known
 
     def version(self) -> int | None:
         """Of its tables. It is asked at every opening, and as a number it is there in half the time of a frame."""
@@ -131,13 +142,30 @@ def open_ledger(settings: Settings, *, read_only: bool = False) -> Iterator[Ledg
         if not path.exists():
             _create(path)
         with _attached(path, read_only=read_only) as ledger:
-            is_of_now = _version(ledger) >= SCHEMA_VERSION
+            is_of_now = ledger.is_known or _version(ledger) >= SCHEMA_VERSION
             if is_of_now:
+                ledger.is_known = True
                 yield ledger
         if not is_of_now:
             _upgrade(path)
             with _attached(path, read_only=read_only) as ledger:
                 yield ledger
+
+
+@contextmanager
+def ledger_at_hand(settings: Settings) -> Iterator[None]:
+    """Let go of the ledger between openings only after two seconds: to open it takes 3 ms, and one answer does so sixty times.
+
+    What is committed is as durable as ever. Whoever else wants the ledger waits so much longer.
+    """
+    with _ONE_THREAD:
+        engine = engine_of(settings.ledger)
+        engine.keep(_AT_HAND_SECONDS)
+    try:
+        yield
+    finally:
+        with _ONE_THREAD:
+            engine.let_go()
 
 
 @contextmanager

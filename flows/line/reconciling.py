@@ -65,10 +65,21 @@ def publish_state(job: Job, look: Look) -> Published:
         if (why := forbidden(ledger, job.workspace, job.plan, job.brand)) is not None:
             return Published(job.target.name, job.brand, None, stopped=why)
     published = scan_published(job.workspace.settings, job.target, job.brand)
+    if _concerns_others(job, published):
+        return Published(job.target.name, job.brand, None)
     bounds = by_customer(published, job.scan(), job.left_out())
     with shelf(job.workspace.settings, len(bounds)) as kept:
         held = Rows.within(published, bounds)
         return _published(job, look, _compared(job, look, kept, bounds, held), held)
+
+
+def _concerns_others(job: Job, published: pl.LazyFrame) -> bool:
+    """Whether a plan for some customers has nothing for the target, and nothing of theirs, or to be forgotten, is held there."""
+    settings, customers = job.workspace.settings, job.plan.order.customers
+    if not customers or buried(settings).height:
+        return False
+    held = published.filter(pl.col("customer_id").is_in(list(customers)))
+    return all(rows.limit(1).collect().is_empty() for rows in (job.scan(), job.left_out(), held))
 
 
 def _published(job: Job, look: Look, found: _Comparison, held: Rows) -> Published:

@@ -20,7 +20,7 @@ from flows.keys import load_keys
 from flows.ledger.erasure import tombstones
 from flows.ledger.events import EVENTS, answered
 from flows.ledger.lock import run_lock
-from flows.ledger.store import open_ledger
+from flows.ledger.store import ledger_at_hand, open_ledger
 from flows.line import awaiting, events, reports
 from flows.line.planned import last_whole
 from flows.line.request import Request, Waits, silent
@@ -111,7 +111,7 @@ def respond(workspace: Workspace, files: Sequence[Path], progress: Progress = si
     refusals = [report.refusal for report in found if report.refusal]
     if refusals and len(refusals) == len(found):
         raise refusals[0]
-    with run_lock(workspace.settings, "justenough respond"):
+    with run_lock(workspace.settings, "justenough respond"), ledger_at_hand(workspace.settings):
         return _respond(workspace, found, progress)[0]
 
 
@@ -127,7 +127,7 @@ def respond_waiting(workspace: Workspace, progress: Progress = silent) -> Answer
     found = events.read_events_told(paths)
     young = {report.path for report in found if time.time() - report.written < _YOUNG_SECONDS}
     whole = [report for report in found if report.refusal is None or report.path not in young]
-    with run_lock(workspace.settings, "justenough respond"):
+    with run_lock(workspace.settings, "justenough respond"), ledger_at_hand(workspace.settings):
         done, wrong, waiting = _respond(workspace, whole, progress)
         for report in whole:
             if report.path in waiting:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
+from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,9 @@ def check_depth(text: str, name: str) -> None:
         raise StatementError(name, "this is nested too deeply to be read", "split it into CTEs")
 
 
+@lru_cache(maxsize=256)
 def _read(text: str, name: str) -> dict[str, Any]:
+    """What DuckDB finds in a statement, as JSON; nobody changes it."""
     with translated(name):
         found: dict[str, Any] = json.loads(_reader().execute("SELECT json_serialize_sql($1)", [text]).fetchall()[0][0])
     return found

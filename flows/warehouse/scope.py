@@ -231,11 +231,14 @@ def narrow(  # noqa: PLR0913  (what may be seen)
         session.load(_CHOSEN, pl.DataFrame({"customer_id": scope.customers}, {"customer_id": pl.String}))
     for name, rows in (shared or {}).items():
         session.load(identifier(name), rows)
+    views = []
     for name, table in catalogue.without(shared or {}).tables.items():
         if table.personal and (table.address is not None) != lists:
             continue
-        with translated(catalogue.at("tables", name)):
-            session.execute(_view(session, name, _condition(table, catalogue, scope, until), scope, known))
+        where = catalogue.at("tables", name)
+        with translated(where):
+            views.append((where, _view(session, name, _condition(table, catalogue, scope, until), scope, known)))
+    session.execute_each(views)
     for name, macro in held.macros.items():
         given = ", ".join(map(identifier, macro.parameters))
         with suppress(StatementError), translated(f"the macro {name}"):  # one that reads what is not shown is not there
@@ -319,9 +322,9 @@ def _view(session: Session, name: str, condition: str, scope: Scope, known: dict
         if asked not in known:
             known[asked] = session.execute(asked)[0][0]
         if not known[asked]:
-            return f"CREATE VIEW {identifier(name)} AS FROM {table}"
+            return f"CREATE OR REPLACE VIEW {identifier(name)} AS FROM {table}"
     rows = f"SELECT * FROM {table} WHERE {condition}"
-    return f"CREATE VIEW {identifier(name)} AS WITH in_scope AS MATERIALIZED ({rows}) FROM in_scope"
+    return f"CREATE OR REPLACE VIEW {identifier(name)} AS WITH in_scope AS MATERIALIZED ({rows}) FROM in_scope"
 
 
 def _condition(table: Table, catalogue: Catalogue, scope: Scope, until: datetime) -> str:

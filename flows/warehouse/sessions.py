@@ -35,7 +35,7 @@ from flows.errors import DataError, SourceError, StatementError
 from flows.warehouse.connection import leave_no_dump, quote, refuse_name, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
 
@@ -166,6 +166,23 @@ class Session:
         """
         found = self._ask("execute", statement, dict(parameters or {}) or None)
         return [tuple(row) for row in json.loads(found[0])]
+
+    def execute_each(self, statements: Iterable[tuple[str, str]]) -> None:
+        """Run statements of our own: in one question, or where something is wrong with one, one after the other.
+
+        Args:
+            statements: the place that an error of each names, and itself; it may run twice.
+
+        Raises:
+            StatementError, DataError, SourceError: as `query`.
+        """
+        asked = list(statements)
+        with suppress(duckdb.Error):
+            self.execute("; ".join(text for _, text in asked))
+            return
+        for where, text in asked:
+            with translated(where):
+                self.execute(text)
 
     def load(self, table: str, rows: pl.DataFrame) -> None:
         """Make a table of some rows; its name stands in quotes where it needs them. Raises duckdb.Error."""

@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from flows.errors import StatementError
+from flows.ledger import store
 from flows.ledger.engine import engine_of
-from flows.ledger.store import open_ledger
+from flows.ledger.store import ledger_at_hand, open_ledger
 
 WRITTEN = "INSERT INTO tombstone VALUES ('p', 'k', TIMESTAMP '2026-11-22')"
 FROM_ELSEWHERE = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute(sys.argv[2])"
@@ -37,6 +38,48 @@ def test_who_opens_it_within_itself_keeps_it_to_the_end(settings):
         with outer.transaction():
             outer.execute(WRITTEN)
     assert buried(settings) == 1
+
+
+def is_free(settings) -> bool:
+    asked = [sys.executable, "-c", FROM_ELSEWHERE, settings.ledger, "FROM tombstone"]
+    return not subprocess.run(asked, check=False, capture_output=True).returncode
+
+
+def test_at_hand_it_stays_open_between_openings_and_is_free_at_the_end(settings):
+    with ledger_at_hand(settings):
+        assert buried(settings) == 0
+        assert not is_free(settings)
+        with open_ledger(settings) as ledger, ledger.transaction():
+            ledger.execute(WRITTEN)
+        assert buried(settings) == 1
+    assert {path.name for path in settings.state.iterdir()} == {"ledger.duckdb"}
+    assert is_free(settings)
+
+
+def test_at_hand_it_is_free_between_openings_after_some_seconds(settings, monkeypatch):
+    monkeypatch.setattr(store, "_AT_HAND_SECONDS", 0.0)
+    with ledger_at_hand(settings):
+        assert buried(settings) == 0
+        assert is_free(settings)
+
+
+def test_at_hand_who_only_looked_is_no_hindrance_to_who_writes(settings):
+    assert buried(settings) == 0
+    with ledger_at_hand(settings):
+        with open_ledger(settings, read_only=True) as ledger:
+            assert ledger.rows("FROM tombstone").is_empty()
+        with open_ledger(settings) as ledger, ledger.transaction():
+            ledger.execute(WRITTEN)
+    assert buried(settings) == 1
+
+
+def test_an_error_lets_go_of_a_ledger_that_is_at_hand(settings):
+    with ledger_at_hand(settings):
+        with pytest.raises(StatementError), open_ledger(settings) as ledger, ledger.transaction():
+            ledger.execute(f"{WRITTEN}; FROM nothing")
+        assert is_free(settings)
+        assert buried(settings) == 0
+    assert is_free(settings)
 
 
 def test_after_an_error_duckdb_is_started_anew(settings):

@@ -56,6 +56,16 @@ VALUES = {
 }
 
 
+def test_of_statements_that_are_run_at_once_the_one_that_is_refused_is_told_by_its_place():
+    asked = [("a:1", "CREATE OR REPLACE VIEW a AS SELECT 1"), ("b:2", "CREATE OR REPLACE VIEW b AS FROM nothing")]
+    with opened() as session:
+        session.execute_each(asked[:1])
+        assert session.execute("FROM a") == [(1,)]
+        with pytest.raises(StatementError) as caught:
+            session.execute_each(asked)
+    assert caught.value.where == "b:2"
+
+
 @pytest.mark.oracle
 @pytest.mark.parametrize("rows", [0, 1, 250_001])
 @pytest.mark.parametrize("kind", VALUES)
