@@ -31,6 +31,7 @@ class Begun(BaseModel):
         name: what product.yaml called it.
         holdout, usual: the share of people in that arm.
         variants, levels: arm -> its share.
+        adapted: day -> the shares of its variants, where these follow what comes of them; from then on until the next.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,6 +42,7 @@ class Begun(BaseModel):
     usual: float = 0.0
     variants: dict[str, float] = {}
     levels: dict[int, float] = {}
+    adapted: dict[date, dict[str, float]] = {}
 
     def is_of(self, test: Experiment) -> bool:
         """Whether a test is set as this one began. A holdout that is found is what it began with."""
@@ -58,6 +60,11 @@ class Begun(BaseModel):
     def applied(self, test: Experiment) -> Experiment:
         """What is set, drawn by the shares of this test."""
         return test.model_copy(update=dict(zip(_SHARES, self._shares, strict=True)))
+
+    def shares_on(self, day: date) -> dict[str, float]:
+        """The shares by which its variants are drawn on a day that is not adapted to what came of them then."""
+        last = max((each for each in self.adapted if each <= day), default=None)
+        return self.variants if last is None else self.adapted[last]
 
     @property
     def told(self) -> str:
@@ -135,18 +142,32 @@ def read_draws(settings: Settings) -> Draws:
         raise StateError(file, "this file does not say by which shares people are drawn", hint) from None
 
 
-def begin_tests(settings: Settings, drawn: Mapping[str, Experiment], as_of: date) -> None:
-    """Note by which tests people are drawn from a day on; those that have begun keep their first day. Call it under the lock."""
-    known = read_draws(settings).tests
-    begun = {name: _begun(known.get(name), test, as_of) for name, test in drawn.items()}
+def begin_tests(
+    settings: Settings,
+    drawn: Mapping[str, Experiment],
+    as_of: date,
+    adapted: Mapping[str, Mapping[str, float]] | None = None,
+) -> None:
+    """Note by which tests people are drawn from a day on; those that have begun keep their first day. Call it under the lock.
+
+    Args:
+        settings: say where.
+        drawn: the tests, by product, with the shares that they began with.
+        as_of: the day.
+        adapted: product -> the shares of its variants on that day, of tests in which they follow what comes of them.
+    """
+    known, adapted = read_draws(settings).tests, adapted or {}
+    begun = {name: _begun(known.get(name), test, as_of, adapted.get(name)) for name, test in drawn.items()}
     if any(known.get(name) != each for name, each in begun.items()):
         told = {name: each.model_dump(mode="json") for name, each in sorted({**known, **begun}.items())}
         write_bytes(settings.folder(_FILE), json.dumps(told, indent=1).encode())
 
 
-def _begun(known: Begun | None, test: Experiment, as_of: date) -> Begun:
+def _begun(known: Begun | None, test: Experiment, as_of: date, adapted: Mapping[str, float] | None) -> Begun:
     begun = Begun(since=as_of, name=test.name, **{share: getattr(test, share) for share in _SHARES})
-    return known if known is not None and known.model_copy(update={"since": as_of}) == begun else begun
+    if known is not None and known.model_copy(update={"since": as_of, "adapted": {}}) == begun:
+        begun = known
+    return begun.model_copy(update={"adapted": {**begun.adapted, as_of: dict(adapted)}}) if adapted else begun
 
 
 def _percent(share: float) -> str:

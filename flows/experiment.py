@@ -57,6 +57,28 @@ class Guardrails(BaseModel):
         return float(getattr(self, outcome))
 
 
+class Adaptive(BaseModel):
+    """That the shares of variants follow what comes of them, from day to day: Thompson sampling.
+
+    A variant gets the share that it is the best with, as far as is known of whose time is over: fewer people get what helps less.
+    Every draw is logged with its probability, so that the readout stays as true as with fixed shares.
+
+    Attributes:
+        floor: the share that every variant keeps, so that one goes on learning of it.
+    """
+
+    model_config = STRICT
+
+    floor: Share = 0.05
+
+    @field_validator("floor")
+    @classmethod
+    def _is_some(cls, floor: float) -> float:
+        if not floor:
+            raise ValueError("a variant that nobody gets any more is never learnt of again | write a share, as 5 %")
+        return floor
+
+
 class Experiment(BaseModel):
     """What is tried.
 
@@ -69,6 +91,7 @@ class Experiment(BaseModel):
         is_automatic: whether product.yaml has `auto` there. The share is what was found for it, 0 as long as nothing was.
         usual: the share, of those who are not held out, who get nothing of this product since another system or campaign treats
             them as it did before: business as usual, as a third arm.
+        adaptive: the shares of the variants follow what comes of them; those that are set are what it begins with.
         name: of the test. While one runs its shares hold, until an arm of it is taken out; another name begins another test at
             once, in which everybody is drawn anew.
         hypothesis: what is expected of it, and why: it is read beside what came of it.
@@ -81,6 +104,7 @@ class Experiment(BaseModel):
     holdout: Annotated[Share, WithJsonSchema(_HOLDOUT_SHAPE)] = 0.0
     is_automatic: SkipJsonSchema[bool] = False
     usual: Share = 0.0
+    adaptive: Adaptive | None = None
     name: Text | None = None
     hypothesis: Text | None = None
 
@@ -106,6 +130,15 @@ class Experiment(BaseModel):
             raise ValueError(f"a variant cannot be called '{USUAL}' beside `usual` | rename it, and its words")
         if len(self.levels) == 1:
             raise ValueError("a single detail level is compared with nothing | name another one, or drop levels")
+        if self.adaptive is not None:
+            spoken = sum(share > 0 for share in self.variants.values())
+            if spoken < 2:
+                raise ValueError(
+                    "fewer than two variants have a share to be adapted | name another one, or drop adaptive"
+                )
+            if spoken * self.adaptive.floor >= 1:
+                what = f"{spoken} variants that keep {self.adaptive.floor:.0%} leave nothing to be adapted"
+                raise ValueError(f"{what} | lower the floor")
         return self
 
     def salt(self, draw: str) -> str:

@@ -85,6 +85,7 @@ class Workspace:
         pauses: product -> why it says nothing until a person has looked, whatever its product.yaml says; its status is paused.
         draws: the tests that have begun: by their shares people are drawn.
         unsigned: product -> languages that it does not speak, since somebody has to sign its words first; told by the plan.
+        adapted: product -> the shares of its variants, where these follow what comes of them; told by the plan.
     """
 
     settings: Settings
@@ -98,6 +99,7 @@ class Workspace:
     pauses: Mapping[str, Pause] = field(default_factory=dict)
     draws: Draws = field(default_factory=Draws)
     unsigned: Mapping[str, Collection[str]] = field(default_factory=dict)
+    adapted: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def purposes(self) -> dict[str, Product | Audience]:
@@ -119,7 +121,10 @@ class Workspace:
 
     def as_drawn(self, product: Product) -> Product:
         """A product with the shares by which people are drawn for it."""
-        return product.model_copy(update={"test": self.draws.test(product.name, product.test)})
+        test = self.draws.test(product.name, product.test)
+        if product.name in self.adapted:
+            test = test.model_copy(update={"variants": dict(self.adapted[product.name])})
+        return product.model_copy(update={"test": test})
 
     @property
     def settings_drawn(self) -> Settings:
@@ -245,8 +250,7 @@ def load_workspace(folder: Path, state: Path | None = None) -> Workspace:
     _check_targets(settings)
     _check_named_targets(settings)
     _check_crowd(settings)
-    _check_costs(settings)
-    _check_links(settings)
+    _check_by_name(settings)
     check_seeds(settings)
     _check_caps(settings)
     _check_by_channel("quiet_hours", settings.quiet_hours, "quiet hours", settings)
@@ -344,18 +348,13 @@ def _check_crowd(settings: Settings) -> None:
             raise SettingError(where, what, f"set {channel.crowd} or more, or take it out")
 
 
-def _check_costs(settings: Settings) -> None:
-    for name in settings.costs:
-        if name not in CHANNELS:
-            where = f"pyproject.toml: tool.justenough.costs.{name}"
-            raise SettingError(where, f"'{name}' is no channel", nearest(name, CHANNELS))
-
-
-def _check_links(settings: Settings) -> None:
-    for name in settings.links:
-        if name != "default" and name not in CHANNELS:
-            where = f"pyproject.toml: tool.justenough.links.{name}"
-            raise SettingError(where, f"'{name}' is no channel", nearest(name, ["default", *CHANNELS]))
+def _check_by_name(settings: Settings) -> None:
+    for setting, given, more in (("costs", settings.costs, ()), ("links", settings.links, ("default",))):
+        known = [*more, *CHANNELS]
+        for name in given:
+            if name not in known:
+                where = f"pyproject.toml: tool.justenough.{setting}.{name}"
+                raise SettingError(where, f"'{name}' is no channel", nearest(name, known))
 
 
 def _check_caps(settings: Settings) -> None:

@@ -16,7 +16,8 @@ from flows.learning.sequential import shares_evidence
 from flows.ledger.tally import CELL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from datetime import date
 
     from flows.learning.contrasts import Code, Contrast
     from flows.learning.successes import Metric
@@ -51,12 +52,14 @@ class Design:
         variants: name -> its share of those who are not; empty: all get the same words.
         levels: detail level -> its share of those who are in the test of these; empty: there is none.
         usual: the share, of those who are not held out, whom another system treats.
+        daily: day -> the shares of the variants on it, where these followed what came of them; on all others they are `variants`.
     """
 
     held_out: float
     variants: Mapping[str, float]
     levels: Mapping[int, float] = field(default_factory=dict)
     usual: float = 0.0
+    daily: Mapping[date, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def treated(self) -> float:
@@ -66,8 +69,7 @@ class Design:
     def propensity(self) -> pl.Expr:
         """The probability of a row of `DRAWN`, as it is set; null for a draw that is not in it."""
         treated = self.treated
-        shares = {name: treated * share for name, share in self.variants.items()}
-        drawn = pl.col("variant").replace_strict(shares, default=None, return_dtype=pl.Float64)
+        drawn = treated * self._share_of_variant()
         plain = pl.when(pl.col("variant").is_null()).then(pl.lit(treated))
         held = pl.lit(self.held_out if self.held_out else None, dtype=pl.Float64)
         usual = pl.lit((1 - self.held_out) * self.usual if self.usual else None, dtype=pl.Float64)
@@ -87,7 +89,23 @@ class Design:
 
     def variant_share(self) -> pl.Expr:
         """The probability of the variant of a row of `DRAWN`: 1 where there are none."""
-        return pl.col("variant").replace_strict(dict(self.variants), default=1.0, return_dtype=pl.Float64)
+        return self._share_of_variant().fill_null(1.0)
+
+    def arms_on(self, day: date) -> dict[str, float]:
+        """The arms of the holdout and of the variants, and how likely each is on a day."""
+        held = {HELD_OUT: self.held_out} if self.held_out else {}
+        usual = {USUAL: (1 - self.held_out) * self.usual} if self.usual else {}
+        variants = self.daily.get(day, self.variants) or {TREATED: 1.0}
+        return held | usual | {name: self.treated * share for name, share in variants.items()}
+
+    def _share_of_variant(self) -> pl.Expr:
+        """The share of the variant of a row of `DRAWN` on its day; null for one that is not in the design."""
+        plain = pl.col("variant").replace_strict(dict(self.variants), default=None, return_dtype=pl.Float64)
+        if not self.daily:
+            return plain
+        shares = {f"{day}/{name}": share for day, shares in self.daily.items() for name, share in shares.items()}
+        on_day = pl.format("{}/{}", "as_of", "variant").replace_strict(shares, default=None, return_dtype=pl.Float64)
+        return pl.when(pl.col("as_of").is_in(list(self.daily))).then(on_day).otherwise(plain)
 
     @property
     def level_pairs(self) -> list[tuple[str, str]]:
@@ -228,9 +246,6 @@ def shares_p(people: pl.DataFrame, design: Design) -> float:
         people: as `weighed` makes it. Days that were drawn otherwise than others are weighed by themselves.
         design: what is set, for arms of which a day has nobody.
     """
-    meant = {HELD_OUT: design.held_out} if design.held_out else {}
-    meant |= {USUAL: (1 - design.held_out) * design.usual} if design.usual else {}
-    meant |= {name: design.treated * share for name, share in (design.variants or {TREATED: 1.0}).items()}
     arm = (
         pl.when(is_usual())
         .then(pl.lit(USUAL))
@@ -238,7 +253,7 @@ def shares_p(people: pl.DataFrame, design: Design) -> float:
         .then(pl.lit(HELD_OUT))
         .otherwise(pl.col("variant").fill_null(TREATED))
     )
-    return _shares_p(people.with_columns(arm=arm, drawn_by="arm_propensity"), meant)
+    return _shares_p(people.with_columns(arm=arm, drawn_by="arm_propensity"), design.arms_on)
 
 
 def level_shares_p(people: pl.DataFrame, design: Design) -> float:
@@ -246,23 +261,25 @@ def level_shares_p(people: pl.DataFrame, design: Design) -> float:
     meant = {level_arm(level): (1 - design.held_out) * share for level, share in design.levels.items()}
     mine = people.filter(pl.col("drawn_level").is_not_null())
     return _shares_p(
-        mine.with_columns(arm=_LEVEL + pl.col("drawn_level").cast(pl.String), drawn_by="level_propensity"), meant
+        mine.with_columns(arm=_LEVEL + pl.col("drawn_level").cast(pl.String), drawn_by="level_propensity"),
+        lambda _: meant,
     )
 
 
-def _shares_p(people: pl.DataFrame, meant: Mapping[str, float]) -> float:
-    """See `shares_p`; `meant`: arm -> its probability as it is set."""
-    if len(meant) < 2:
-        return 1.0
+def _shares_p(people: pl.DataFrame, meant_on: Callable[[date], Mapping[str, float]]) -> float:
+    """See `shares_p`; `meant_on` a day: arm -> its probability as it is set."""
     daily = people.group_by("as_of", "arm").agg(pl.col("people").sum(), pl.col("drawn_by").max()).sort("as_of")
     drawn: dict[tuple[float, ...], dict[str, int]] = {}
-    for _, day in daily.group_by("as_of", maintain_order=True):
+    for (on,), day in daily.group_by("as_of", maintain_order=True):
+        meant = meant_on(on)
+        if len(meant) < 2:
+            continue
         logged = dict(zip(day["arm"], day["drawn_by"], strict=True))
         shares = [logged.get(arm, meant[arm]) for arm in meant]
         units = drawn.setdefault(tuple(round(share / sum(shares), 9) for share in shares), dict.fromkeys(meant, 0))
         for name, count in zip(day["arm"], day["people"], strict=True):
             units[name] += count
-    against = sum(shares_evidence(units, dict(zip(meant, shares, strict=True))) for shares, units in drawn.items())
+    against = sum(shares_evidence(units, dict(zip(units, shares, strict=True))) for shares, units in drawn.items())
     return min(1.0, exp(-min(against, 700.0)))
 
 

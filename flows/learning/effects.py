@@ -43,6 +43,7 @@ class Counted:
         people: all of them, as `cells.weighed` makes it.
         over: of these, those whose time is over.
         happened: as `ledger.tally.tallied` makes it.
+        until: the last day of decisions whose time is over; None: there is none.
     """
 
     design: Design
@@ -51,6 +52,7 @@ class Counted:
     people: pl.DataFrame
     over: pl.DataFrame
     happened: pl.DataFrame
+    until: date | None = None
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

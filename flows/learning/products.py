@@ -6,31 +6,29 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-import polars as pl
-
-from flows.clock import midnight, moment
-from flows.draws import EVERYBODY
+from flows.clock import moment
 from flows.errors import UsageError, nearest
 from flows.learning import cells
+from flows.learning.allocation import Allocation, allocation
 from flows.learning.cells import HELD_OUT, TREATED, USUAL, Design
 from flows.learning.contrasts import Code, adjusted
-from flows.learning.effects import Arm, Compared, Counted, arms, compared
+from flows.learning.counting import counted, design_of, told
+from flows.learning.effects import Arm, Compared, arms, compared
 from flows.learning.levels import Level, levels
 from flows.learning.proposals import Around, Proposal, proposals
-from flows.learning.successes import VALUE, Metric, Role, metrics, watched
+from flows.learning.successes import Metric, Role, metrics
 from flows.ledger.portfolio import reach_since
 from flows.ledger.store import open_ledger
-from flows.ledger.tally import WINDOWS, drawn, outcomes_told, tallied, told_until, values_told
+from flows.ledger.tally import told_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
+
+    import polars as pl
 
     from flows.experiment import Guardrails
-    from flows.ledger.store import Ledger
     from flows.pauses import Pause
     from flows.product import Product
-    from flows.settings import Settings
     from flows.workspace import Workspace
 
 VARIANTS, LEVELS = "variants", "levels"
@@ -64,6 +62,7 @@ class ProductReadout:
         verdict: what it does, as against those who were held out.
         alarms: guardrails that are worse in an arm by more than the setting `guardrails` bears: `complained, treated`. Each by
             its own interval for every look, since an alarm too many costs a look, and one that is missed costs people.
+        allocation: how the shares of its variants have followed what came of them; None: they are fixed.
         levels: whether lower detail levels are worse than the highest that is tried.
         proposals: what to do next, by a person; none for what does not speak.
     """
@@ -79,6 +78,7 @@ class ProductReadout:
     compared: tuple[Compared, ...] = ()
     verdict: Verdict = "NOT_SURE"
     alarms: tuple[str, ...] = ()
+    allocation: Allocation | None = None
     levels: tuple[Level, ...] = ()
     proposals: tuple[Proposal, ...] = ()
 
@@ -137,10 +137,10 @@ def read_products(workspace: Workspace, names: Sequence[str] = (), since: date |
     asked = [product for name, product in workspace.products.items() if not names or name in names]
     today = moment(None, workspace.settings.zone).as_of
     with open_ledger(workspace.settings, read_only=True) as ledger:
-        told, reach = told_until(ledger), reach_since(ledger, today - LATELY)
+        heard, reach = told_until(ledger), reach_since(ledger, today - LATELY)
     found = judged([read_product_alone(workspace, product, since) for product in asked], workspace.settings.guardrails)
     concluded = (_concluded(workspace, product, reach, each) for product, each in zip(asked, found, strict=True))
-    return LedgerReadout(today, told, workspace.settings.smallest_effect, tuple(concluded))
+    return LedgerReadout(today, heard, workspace.settings.smallest_effect, tuple(concluded))
 
 
 def read_product_alone(workspace: Workspace, product: Product, since: date | None = None) -> ProductReadout:
@@ -153,32 +153,25 @@ def read_product_alone(workspace: Workspace, product: Product, since: date | Non
         product: which.
         since: as for `read_products`.
     """
+    design, asked = design_of(workspace, product), metrics(product)
+    within_days = product.success.within / timedelta(days=1)
+    nothing = ProductReadout(product.name, within_days, asked, refused=_not_compared(product, design))
     with open_ledger(workspace.settings, read_only=True) as ledger:
-        told = told_until(ledger)
-        outcomes = frozenset((*outcomes_told(ledger), *(f"{VALUE}{name}" for name in values_told(ledger))))
-        named = workspace.draws.named_since({name: workspace.tests[name] for name in (EVERYBODY, product.name)})
-        drawn_as = workspace.as_drawn(product), workspace.settings_drawn
-        return _read(ledger, *drawn_as, told, outcomes, since, named)
-
-
-def design_of(product: Product, settings: Settings) -> Design:
-    """How people are drawn for a product, as it is set now."""
-    is_service = product.message_type == "service"
-    kept = 1.0 if is_service else (1 - settings.global_holdout) * (1 - product.test.holdout)
-    return Design(1 - kept, product.test.variants, product.test.levels, 0.0 if is_service else product.test.usual)
-
-
-def began(days: pl.DataFrame, design: Design) -> date | None:
-    """The first day from which on all was drawn as it is set now; None: nothing was.
-
-    Args:
-        days: `DRAWN`.
-        design: what is set.
-    """
-    is_as_set = ((pl.col("propensity") - design.propensity()).abs() < 1e-9).fill_null(value=False)
-    other = days.filter(~is_as_set)["as_of"].max()
-    found: date | None = (days if other is None else days.filter(pl.col("as_of") > other))["as_of"].min()  # type: ignore[assignment]
-    return found
+        outcomes, found = told(ledger), counted(ledger, workspace, product, since)
+    if found is None:
+        nobody: dict[str, Code] = dict.fromkeys(
+            [HELD_OUT, *[VARIANTS] * (len(design.variants) > 1), *[LEVELS] * bool(design.levels)], "NO_DECISIONS"
+        )
+        return replace(nothing, refused={**nobody, **nothing.refused})
+    return replace(
+        nothing,
+        since=found.since,
+        until=found.until,
+        arms=tuple(arms(found, asked)),
+        shares_p=cells.shares_p(found.people, design),
+        allocation=allocation(found, asked[0]),
+        compared=tuple(compared(found, asked, outcomes, workspace.settings.smallest_effect)),
+    )
 
 
 def judged(found: Sequence[ProductReadout], borne: Guardrails) -> Iterator[ProductReadout]:
@@ -187,42 +180,6 @@ def judged(found: Sequence[ProductReadout], borne: Guardrails) -> Iterator[Produ
     for product in found:
         sure = tuple(replace(each, contrast=next(contrasts)) for each in product.compared)
         yield replace(product, compared=sure, verdict=_verdict(sure), alarms=tuple(dict.fromkeys(_alarms(sure, borne))))
-
-
-def _read(
-    ledger: Ledger,
-    product: Product,
-    settings: Settings,
-    told: datetime | None,
-    outcomes: AbstractSet[str],
-    since: date | None,
-    named: date | None,
-) -> ProductReadout:
-    design, asked, within = design_of(product, settings), metrics(product), product.success.within
-    nothing = ProductReadout(product.name, within / timedelta(days=1), asked, refused=_not_compared(product, design))
-    now = moment(None, settings.zone)
-    days = drawn(ledger, product.name)
-    begins = since or began(days.filter(pl.col("as_of") >= (named or date.min)), design)
-    windows = _windows(days.filter(pl.col("as_of") >= begins)["as_of"], within, settings) if begins else None
-    if begins is None or windows is None or windows.is_empty():
-        nobody: dict[str, Code] = dict.fromkeys(
-            [HELD_OUT, *[VARIANTS] * (len(design.variants) > 1), *[LEVELS] * bool(design.levels)], "NO_DECISIONS"
-        )
-        return replace(nothing, refused={**nobody, **nothing.refused})
-    counts = watched(asked, outcomes)
-    people, happened = tallied(ledger, product.name, begins, windows, counts, product.success.largest_value)
-    known_until = min(now.present.replace(tzinfo=None), told or datetime.max)  # noqa: DTZ901  (the ledger's instants have no zone)
-    over = windows.filter(pl.col("ends_at") <= known_until)["as_of"]
-    people = cells.weighed(people.filter(design.propensity().is_not_null()), design)
-    counted = Counted(design, begins, now.as_of, people, people.filter(pl.col("as_of").is_in(over.implode())), happened)
-    return replace(
-        nothing,
-        since=begins,
-        until=over.max(),  # type: ignore[arg-type]
-        arms=tuple(arms(counted, asked)),
-        shares_p=cells.shares_p(people, design),
-        compared=tuple(compared(counted, asked, outcomes, settings.smallest_effect)),
-    )
 
 
 def _concluded(workspace: Workspace, product: Product, reach: pl.DataFrame, found: ProductReadout) -> ProductReadout:
@@ -237,11 +194,6 @@ def _concluded(workspace: Workspace, product: Product, reach: pl.DataFrame, foun
     is_paused = product.status != "live"
     around = Around(digest, settings.global_holdout, settings.smallest_effect, people, held_out, is_paused)
     return replace(found, proposals=tuple(proposals(found, product, around)))
-
-
-def _windows(days: pl.Series, within: timedelta, settings: Settings) -> pl.DataFrame:
-    starts = [(day, midnight(day, settings.zone).replace(tzinfo=None)) for day in days.unique().sort()]
-    return pl.DataFrame([(day, at, at + within) for day, at in starts], WINDOWS, orient="row")
 
 
 def _not_compared(product: Product, design: Design) -> dict[str, Code]:

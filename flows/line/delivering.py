@@ -110,9 +110,8 @@ def start(
             acted_on = (_acted_on(ledger, workspace, plan, part) for part in parts_of(folder))
             if plan.order.corrects is None:  # what it corrects was drawn then
                 drawn = workspace.holding_out(plan.order.holdouts).tests_drawn
-                begin_tests(
-                    settings, {name: drawn[name] for name in (EVERYBODY, *plan.order.products)}, plan.order.as_of
-                )
+                mine = {name: drawn[name] for name in (EVERYBODY, *plan.order.products)}
+                begin_tests(settings, mine, plan.order.as_of, plan.order.adapted)
             of_all = workspace.settings_drawn.global_holdout
             digest, events = plan_digest(folder), read_events(folder)
             start_run(ledger, plan, settings.name, digest, acted_on, of_all, events)

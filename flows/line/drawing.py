@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flows.clock import moment
 from flows.draws import EVERYBODY
 from flows.errors import LockedError, PlanError, ProductError, SettingError, StateError
+from flows.learning.allocation import allocated
 from flows.learning.power import smallest_holdouts
 from flows.ledger.paces import people_since
 from flows.ledger.store import open_ledger
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
+    from flows.clock import Moment
     from flows.draws import Begun
     from flows.plan import Order
     from flows.workspace import Workspace
@@ -47,8 +49,34 @@ def found_holdouts(workspace: Workspace, as_of: date, *, is_whole: bool) -> dict
     return {product.name: found.get(product.name, workspace.as_drawn(product).test.holdout) for product in mine}
 
 
+def adapted_shares(workspace: Workspace, moment: Moment) -> dict[str, dict[str, float]]:
+    """The shares of variants that follow what comes of them, as a run draws by them: the same all day, whoever runs first.
+
+    Args:
+        workspace: with its history.
+        moment: of the run. For a day that is over nothing is found anew.
+
+    Raises:
+        LockedError, StateError: the history cannot be read.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for product in workspace.live(moment.as_of):
+        if product.test.adaptive is None or not workspace.draws.runs(product.name, product.test):
+            continue
+        begun = workspace.draws.tests[product.name]
+        is_open = not moment.is_past and moment.as_of not in begun.adapted
+        shares = allocated(workspace, product, product.test.adaptive.floor) if is_open else None
+        found[product.name] = shares or begun.shares_on(moment.as_of)
+    return found
+
+
 def refuse_stale(workspace: Workspace, order: Order) -> None:
-    """Refuse a plan that was drawn by another holdout than was found meanwhile. Raises PlanError."""
+    """Refuse a plan that was drawn by another holdout than was found meanwhile, or by other shares. Raises PlanError."""
+    for name, shares in order.adapted.items():
+        begun = workspace.draws.tests.get(name)
+        if begun is None or begun.adapted.get(order.as_of, shares) != shares:
+            what = f"another plan for {order.as_of} has begun since, by other shares of the variants of {name}"
+            raise PlanError(order.run_id, what, "make a new plan")
     for name, share in order.holdouts.items():
         if workspace.tests_drawn[name].holdout != share:
             what = f"a test of {name} has begun since this plan was made, and holds out another share"

@@ -16,7 +16,7 @@ from flows.errors import OutboxError, UsageError, nearest
 from flows.growing import write_pieces
 from flows.keys import load_key
 from flows.line.deciding import Past, decide
-from flows.line.drawing import found_holdouts, kept
+from flows.line.drawing import adapted_shares, found_holdouts, kept
 from flows.line.events import EVENTS_FILE, read_entries
 from flows.line.excluding import read_left_out
 from flows.line.health import healthy_sources, sources_before
@@ -145,6 +145,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         stopped={each.of: each.said for each in stopped(settings, "everything", "brand", "country")},
         tests_kept=kept(workspace),
         holdouts=found_holdouts(workspace, moment.as_of, is_whole=not request.customers),
+        adapted=adapted_shares(workspace, moment),
         seeds=_seeds(settings, chosen),
         targeted=vouched.targeted,
         audiences={} if request.products else vouched.audiences,
@@ -201,7 +202,7 @@ def plan_part(workspace: Workspace, run_id: str, part: int, apart: str | None = 
     folder = plan_folder(settings, run_id)
     order, to = read_order(settings, run_id), private_folder(folder_apart(folder, apart))
     check_current(workspace, order)
-    workspace = replace(workspace.holding_out(order.holdouts), unsigned=order.unsigned)
+    workspace = replace(workspace.holding_out(order.holdouts), unsigned=order.unsigned, adapted=order.adapted)
     key, scope = load_key(settings.key_file), Scope(part, order.parts, order.customers or None)
     said = Heard(order.drain, *(pl.read_parquet(folder / SAID_FOLDER / f"{name}.parquet") for name in _SAID))
     history, messages = (pl.read_parquet(folder / f"{name}.parquet") for name in ("history", "heard"))

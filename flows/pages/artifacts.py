@@ -19,6 +19,7 @@ from flows.pages.sentences import (
     rolled,
     tests_kept,
     to_seeds,
+    variants_adapted,
     without_facts,
     words_unsigned,
 )
@@ -51,6 +52,7 @@ def plan_page(plan: Plan, *, workspace: str) -> str:
         *words_unsigned(order),
         *reviews_due(order),
         *tests_kept(order),
+        *variants_adapted(order),
         *charts,
         "## People",
         waterfalls(plan.people, "get something"),

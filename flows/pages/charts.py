@@ -25,6 +25,9 @@ WATERFALL_STYLE = """
 .waterfall .passed{fill:light-dark(#0f766e,#2dd4bf)}
 """
 """Of waterfalls, which stand in a page and have its colours."""
+DAY_WIDTH, MOST_DAYS = 12, 60
+VARIANTS = ("#0f766e", "#b45309", "#4338ca", "#be185d", "#4d7c0f", "#64748b")
+"""Of arms that stand on each other."""
 SURE, UNSURE, HARM, INK, PAPER = "#0f766e", "#94a3b8", "#b91c1c", "#0f172a", "#ffffff"
 
 
@@ -79,6 +82,40 @@ def months_chart(board: Board, metric: str) -> str:
             f'<circle cx="{x}" cy="{dot:.1f}" r="5" fill="{colour}"/>'
             f'<text x="{x}" y="{height - 1.5 * MARGIN}" text-anchor="middle">{month:%b %Y}</text>'
             f'<text x="{x}" y="{height - 0.5 * MARGIN}" text-anchor="middle">{effect.more or 0.0:+,.0f}</text>'
+        )
+    return "".join((*parts, "</svg>"))
+
+
+def shares_chart(product: ProductReadout) -> str:
+    """By which shares variants were drawn, as SVG: a bar of 100 % for each of the last days; empty where they are fixed."""
+    if product.allocation is None:
+        return ""
+    daily = sorted(product.allocation.daily.items())[-MOST_DAYS:]
+    names = sorted({name for _, shares in daily for name in shares})
+    colours = {name: VARIANTS[place % len(VARIANTS)] for place, name in enumerate(names)}
+    width, height = max(DAY_WIDTH * len(daily), LABEL_WIDTH) + 2 * MARGIN, PLOT_HEIGHT + ROW_HEIGHT * (len(names) + 2)
+    title = escape(f"{product.product}: by which shares its variants were drawn, from {daily[0][0]} to {daily[-1][0]}")
+    parts = [
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
+            f' aria-label="{title}" font-family="sans-serif" font-size="13" fill="{INK}"><title>{title}</title>'
+            f'<rect width="{width}" height="{height}" fill="{PAPER}"/>'
+        )
+    ]
+    for place, (_, shares) in enumerate(daily):
+        top = float(ROW_HEIGHT)
+        for name in names:
+            tall = PLOT_HEIGHT * shares.get(name, 0.0)
+            parts.append(
+                f'<rect x="{MARGIN + DAY_WIDTH * place}" y="{top:.1f}" width="{DAY_WIDTH - 2}" height="{tall:.1f}"'
+                f' fill="{colours[name]}"/>'
+            )
+            top += tall
+    for place, name in enumerate(names):
+        y, last = PLOT_HEIGHT + ROW_HEIGHT * (place + 2), daily[-1][1].get(name, 0.0)
+        parts.append(
+            f'<rect x="{MARGIN}" y="{y - 11}" width="12" height="12" fill="{colours[name]}"/>'
+            f'<text x="{MARGIN + 20}" y="{y}">{escape(name)}: {last:.0%} on {daily[-1][0]}</text>'
         )
     return "".join((*parts, "</svg>"))
 

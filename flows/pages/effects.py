@@ -12,14 +12,16 @@ from flows.learning.cells import HELD_OUT
 from flows.learning.contrasts import ALPHA, OFF, REFUSED
 from flows.learning.products import LEVELS, VARIANTS, VERDICTS
 from flows.pages.artifacts import markdown_table
-from flows.pages.charts import chart, picture_uri
+from flows.pages.charts import chart, picture_uri, shares_chart
 from flows.pages.proposals import proposed
+from flows.pages.sentences import shares_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import RenderableType
 
+    from flows.learning.allocation import Allocation
     from flows.learning.contrasts import Code, Contrast, Interval
     from flows.learning.effects import Arm, Compared
     from flows.learning.products import LedgerReadout, ProductReadout
@@ -79,6 +81,7 @@ def products_page(found: LedgerReadout, *, workspace: str) -> str:
             "\n".join(f"- {f'**{line}**' if is_bad else line}" for line, is_bad in sentences(product)),
             "\n".join(f"- {line}" for line in proposed(product)),
             f"![{product.product}: differences]({picture_uri(chart(product))})" if rows else "",
+            f"![{product.product}: shares by day]({picture_uri(shares_chart(product))})" if product.allocation else "",
             markdown_table(COLUMNS, rows, NUMBERS) if rows else "",
             "\n".join(f"- {line}" for line in refusals(product)),
         ]
@@ -111,10 +114,23 @@ def sentences(product: ProductReadout) -> Iterator[tuple[str, bool]]:
     for alarm in product.alarms:
         metric, _, arm = alarm.partition(", ")
         yield f"More people have {metric} in {arm}.", True
+    if product.allocation is not None:
+        yield from ((line, False) for line in _allocated(product.allocation))
     for level in product.levels:
         if level.standing != "NOT_SURE":
             is_worse = "is worse than" if level.standing == "WORSE" else "is not worse, by as much as matters, than"
             yield f"Detail level {level.level} {is_worse} {level.against}.", False
+
+
+def _allocated(found: Allocation) -> Iterator[str]:
+    """How variants are drawn by what came of them, and what it has cost to find out."""
+    last = max(found.daily)
+    yield f"Variants are drawn by what came of them, on {last} {shares_told(found.daily[last])}."
+    if found.lost is not None and found.lost_as_set is not None:
+        yield (
+            f"To find out has cost {found.lost:,.0f} people who the best variant would have helped, as far as is known;"
+            f" by the shares that are set it would have been {found.lost_as_set:,.0f}."
+        )
 
 
 def table_rows(product: ProductReadout) -> Iterator[tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from flows.pages.charts import chart
+from flows.pages.charts import chart, shares_chart
 from flows.pages.effects import COLUMNS, NUMBERS, called, legend, refusals, sentences, stopped, table_rows
 from flows.pages.layout import page
 from flows.pages.proposals import proposed
@@ -32,6 +32,7 @@ def _section(product: ProductReadout) -> Iterator[str]:
     for line in proposed(product):
         yield f'<p class="called">{escape(line)}</p>'
     yield chart(product)
+    yield shares_chart(product)
     rows = list(table_rows(product))
     if rows:
         heads = "".join(f"<th{_class(place)}>{escape(head)}</th>" for place, head in enumerate(COLUMNS))

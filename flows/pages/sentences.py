@@ -90,6 +90,20 @@ def tests_kept(order: Order) -> list[str]:
     ]
 
 
+def variants_adapted(order: Order) -> list[str]:
+    """By which shares variants are drawn that follow what comes of them."""
+    return [
+        f"{name}: its variants are drawn by what came of them: {shares_told(shares)}."
+        for name, shares in order.adapted.items()
+    ]
+
+
+def shares_told(shares: Mapping[str, float]) -> str:
+    """Shares for people, the largest first."""
+    largest_first = sorted(shares.items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(f"{name} {100 * share:.3g} %" for name, share in largest_first)
+
+
 def left_out(found: Sequence[LeftOut]) -> list[str]:
     """Whom campaigns that run anyway are to leave out, what a platform calls them, and why not the others."""
     return [

@@ -19,6 +19,7 @@ from flows.pages.sentences import (
     stops_told,
     tests_kept,
     to_seeds,
+    variants_adapted,
     without_facts,
     words_unsigned,
 )
@@ -82,7 +83,8 @@ def _counted(settled: Plan) -> RenderableType:
     read = [Text(line) for line in (*for_a_few(order), *rolled(settled))]
     due = [Text(line, style="red") for line in reviews_due(order)]
     tests = [Text(line, style="yellow") for line in tests_kept(order)]
-    said = (*due, *tests, *read, *audiences, *full, *priced, *waiting, *fewer, *bare, *seeds, *lists)
+    adapted = [Text(line) for line in variants_adapted(order)]
+    said = (*due, *tests, *adapted, *read, *audiences, *full, *priced, *waiting, *fewer, *bare, *seeds, *lists)
     silent = [*map(_overdue, order.overdue), *(_paused(*pause) for pause in order.paused.items())]
     silent += [Text(line, style="red") for line in (*stops_told(order), *words_unsigned(order))]
     return Group(title, *silent, people, wanted, *said)
