@@ -20,7 +20,6 @@ from flows.ledger.store import open_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date
 
     import polars as pl
 
@@ -53,13 +52,13 @@ class Allocation:
     """How the shares of variants have followed what came of them.
 
     Attributes:
-        daily: day -> variant -> its share.
+        daily: day (as ISO 8601 has it) -> variant -> its share.
         lost: how many more would have been helped, of those whose time is over, if all had got the variant that helps most, as
             far as is known; None: too little is known.
         lost_as_set: as many, if the shares had stayed as they are set.
     """
 
-    daily: Mapping[date, Mapping[str, float]]
+    daily: Mapping[str, Mapping[str, float]]
     lost: float | None = None
     lost_as_set: float | None = None
 
@@ -92,15 +91,16 @@ def allocation(found: Counted, helped: Metric) -> Allocation | None:
     """
     if not found.design.daily:
         return None
+    daily = {day.isoformat(): shares for day, shares in sorted(found.design.daily.items())}
     known = _known(found, helped)
     if not known:
-        return Allocation(found.design.daily)
+        return Allocation(daily)
     rates = {name: tried(mine).rate for name, mine in known.items()}
     people = {name: int(mine["people"].sum()) for name, mine in known.items()}
     missed = {name: max(rates.values()) - rate for name, rate in rates.items()}
     lost = sum(people[name] * missed[name] for name in known)
     as_set = sum(people.values()) * sum(found.design.variants[name] * missed[name] for name in known)
-    return Allocation(found.design.daily, lost, as_set)
+    return Allocation(daily, lost, as_set)
 
 
 def _known(found: Counted, helped: Metric) -> dict[str, pl.DataFrame]:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from flows.errors import PlanError
+from flows.learning.keeping import look_and_keep
 from flows.learning.products import read_products
 from flows.pages import effects, effects_html, sentences
 from tests.line.told import Told, row
@@ -104,14 +105,17 @@ def test_the_readout_goes_on_from_the_first_day_and_says_how_the_shares_went(beg
         begun.run(at=day(number))
     with clock(day(80)):
         found = read_products(begun.load(), ["care"])
+        look_and_keep(begun.load())
     [care] = found.products
     assert care.since == day(0).date()
     assert care.shares_p == 1.0
-    assert dict(care.allocation.daily) == {day(number).date(): {"a": 0.9, "b": 0.1} for number in (31, 62)}
+    assert dict(care.allocation.daily) == {f"{day(number):%Y-%m-%d}": {"a": 0.9, "b": 0.1} for number in (31, 62)}
     got = [arm for arm, _ in arms(begun, 0).values()]
     asked = (got.count("b") + 1) // 2
     assert care.allocation.lost == pytest.approx(asked)
     assert care.allocation.lost_as_set == pytest.approx((got.count("a") + got.count("b")) / 2 * asked / got.count("b"))
+    [(kept,)] = begun.history("SELECT found::varchar FROM readout WHERE product = 'care'")
+    assert json.loads(kept)["allocation"]["daily"] == dict(care.allocation.daily)
     told = "Variants are drawn by what came of them, on 2027-01-23 a 90 %, b 10 %."
     assert (told, False) in list(effects.sentences(care))
     page = effects_html.readout_html(found, workspace="tiny")
