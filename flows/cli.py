@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 from cyclopts.exceptions import CycloptsError
 from rich.console import Group
 
-from flows import approving, more, portfolio, reading, results, showing, upkeep  # noqa: F401  (they register their commands)
+from flows import approving, choosing, more, portfolio, reading, results, showing, upkeep  # noqa: F401  (they register their commands)
 from flows.answering import complain, our_fault, panics, plain, say, unswept, with_progress
 from flows.app import EXIT_USAGE, EXIT_WAITING, HERE, Common, Several, Switch, app, later
 from flows.errors import JustEnoughError, UsageError

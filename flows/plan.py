@@ -158,6 +158,8 @@ class Plan(_Kept):
         strange_zones: the people whose time zone nobody knows by its name.
         untold: segment that says `tells_when_due` -> people whom it names though it had not told of them.
         missed: of products in which most people have no fact at all, what stands in the way, the commonest first.
+        chosen: how people's helps were chosen, where the setting `next_best` chooses them: `learned`, `relevance`, `lot`, or
+            `silent` (nothing is worth a contact) -> people and brands.
         files: name in the plan's folder -> SHA-256.
     """
 
@@ -178,6 +180,7 @@ class Plan(_Kept):
     strange_zones: int = 0
     missed: tuple[Missed, ...] = ()
     untold: dict[str, int] = {}
+    chosen: dict[str, int] = {}
     NAMING: ClassVar[Any] = {"order": {"customers"}}
 
     @property

@@ -38,6 +38,7 @@ from flows.errors import SettingError
 from flows.experiment import Guardrails
 from flows.hours import QuietHours
 from flows.links import PARAMETERS
+from flows.next_best import NextBest
 from flows.senders import Brand
 from flows.setting_values import added_to_links, host_names, scheduler_address, store_place, zone_name
 
@@ -100,6 +101,8 @@ class Settings(BaseModel):
         plan_expires: how long a plan may be delivered.
         smallest_audience: an audience of fewer people is not handed to an ad platform.
         crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
+        next_best: that the choice among several helps is tried and learned (see `next_best.NextBest`); without it the most
+            relevant one is given.
         exposure: how many different dimensions may be shown to a person in 30 and in 90 days.
         caps: how many marketing messages of a brand a person gets within some time (see `caps.read_cap`).
         budgets: brand (or `default`, for each of the others) -> channel -> how many marketing messages it carries (see
@@ -164,6 +167,7 @@ class Settings(BaseModel):
     plan_expires: Duration = Field(default="24 hours", validate_default=True)
     smallest_audience: int = Field(default=100, ge=1)  # Source: the minimum of Google's and Meta's lists
     crowd: dict[str, Annotated[int, Field(ge=0)]] = {}
+    next_best: NextBest | None = None
     exposure: Exposure = Exposure()
     caps: Annotated[tuple[Cap, ...], BeforeValidator(read_caps)] = (Cap(3, (), 7, "day"),)
     budgets: dict[str, dict[str, ChannelBudget]] = {}

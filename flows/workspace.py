@@ -15,15 +15,14 @@ from flows.channels import CHANNELS, Channel, Target, target
 from flows.digests import digest_of
 from flows.draws import EVERYBODY, Draws, of_everybody, read_draws
 from flows.errors import ProductError, SettingError, nearest
-from flows.openpgp import check_certificate
+from flows.next_best import read_learned
 from flows.pauses import paused
-from flows.product import Product, product_folders, read_product
-from flows.seeds import check_seeds
+from flows.product import MOST_DIMENSIONS, Product, product_folders, read_product
+from flows.setting_checks import check_settings
 from flows.settings import Settings, load_settings
 from flows.warehouse.queries import Queries, read_queries
 from flows.warehouse.sessions import start_ahead
 from flows.wording import LayoutKey, WordsKey, check_layouts, listed_words, read_layouts, read_product_words
-from flows.words import is_spoken
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.experiment import Experiment
+    from flows.next_best import Learned
     from flows.pauses import Pause
     from flows.words import Layout, Words
 
@@ -86,6 +86,7 @@ class Workspace:
         draws: the tests that have begun: by their shares people are drawn.
         unsigned: product -> languages that it does not speak, since somebody has to sign its words first; told by the plan.
         adapted: product -> the shares of its variants, where these follow what comes of them; told by the plan.
+        learned: whom which help helps, where a person has accepted what was learned of it.
     """
 
     settings: Settings
@@ -100,6 +101,7 @@ class Workspace:
     draws: Draws = field(default_factory=Draws)
     unsigned: Mapping[str, Collection[str]] = field(default_factory=dict)
     adapted: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    learned: Learned | None = None
 
     @property
     def purposes(self) -> dict[str, Product | Audience]:
@@ -247,17 +249,7 @@ def load_workspace(folder: Path, state: Path | None = None) -> Workspace:
     settings = load_settings(folder)
     settings = settings if state is None else settings.model_copy(update={"state": state})
     start_ahead()
-    _check_targets(settings)
-    _check_named_targets(settings)
-    _check_crowd(settings)
-    _check_by_name(settings)
-    check_seeds(settings)
-    _check_caps(settings)
-    _check_by_channel("quiet_hours", settings.quiet_hours, "quiet hours", settings)
-    _check_by_channel("budgets", settings.budgets, "budget", settings)
-    if not is_spoken(settings.locale):
-        where = "pyproject.toml: tool.justenough.locale"
-        raise SettingError(where, f"'{settings.locale}' is no language", "write it as in en, de or pt-BR")
+    check_settings(settings)
     sql, templates = settings.workspace / "sql", settings.workspace / "templates"
     catalogue = read_catalogue(sql)
     products = {product.name: product for product in map(read_product, product_folders(templates))}
@@ -267,7 +259,8 @@ def load_workspace(folder: Path, state: Path | None = None) -> Workspace:
         _check_brands(product, settings)
     for product in products.values():
         _check_segment(product, sql)
-    segments = {name: read_segment(sql, name, catalogue) for name in sorted({p.segment for p in products.values()})}
+    named = {product.segment for product in products.values()} | _contexts(settings, sql)
+    segments = {name: read_segment(sql, name, catalogue) for name in sorted(named)}
     pauses = {name: pause for name, pause in paused(settings).items() if name in products}
     products = _stopped(products, pauses)
     workspace = Workspace(
@@ -283,6 +276,7 @@ def load_workspace(folder: Path, state: Path | None = None) -> Workspace:
         ),
         queries=read_queries(sql, segments, catalogue),
         audiences=read_audiences(sql, held_out=settings.exclude_held_out),
+        learned=_learned(settings, segments),
     )
     for audience in workspace.audiences.values():
         check_audience(audience, catalogue)
@@ -293,6 +287,25 @@ def load_workspace(folder: Path, state: Path | None = None) -> Workspace:
     return workspace
 
 
+def _contexts(settings: Settings, sql: Path) -> set[str]:
+    """The segment that tells what a choice among helps may depend on, if any. Raises SettingError where there is none such."""
+    if settings.next_best is None:
+        return set()
+    name, known = settings.next_best.contexts, [file.stem for file in sql.glob("segments/*.sql")]
+    if name not in known:
+        where = "pyproject.toml: tool.justenough.next_best.contexts"
+        raise SettingError(where, f"there is no segment '{name}' in sql/segments/", nearest(name, known))
+    return {name}
+
+
+def _learned(settings: Settings, segments: Mapping[str, Segment]) -> Learned | None:
+    if settings.next_best is None:
+        return None
+    fields = segments[settings.next_best.contexts].fields
+    dimensions = {name: field.dimensions for name, field in fields.items()}
+    return read_learned(settings.workspace, settings.next_best, dimensions, MOST_DIMENSIONS)
+
+
 def _stopped(products: Mapping[str, Product], pauses: Collection[str]) -> dict[str, Product]:
     """The products, those that speak and are paused with that status."""
     return {
@@ -301,83 +314,6 @@ def _stopped(products: Mapping[str, Product], pauses: Collection[str]) -> dict[s
         else product
         for name, product in products.items()
     }
-
-
-def _check_targets(settings: Settings) -> None:
-    for brand, ways in settings.targets.items():
-        for channel, name in ways.items():
-            where = f"pyproject.toml: tool.justenough.targets.{brand}.{channel}"
-            if channel not in CHANNELS:
-                raise SettingError(where, f"'{channel}' is no channel", nearest(channel, CHANNELS))
-            if target(name, where).channel != channel:
-                what = f"the target '{name}' is for {target(name).channel}, not for {channel}"
-                raise SettingError(where, what, "choose another target")
-            if target(name).unverified and name not in settings.unverified:
-                what = f"nobody but ourselves has seen that the platform takes files of '{name}'"
-                raise SettingError(where, what, f"try one by hand, then add '{name}' to `unverified`")
-
-
-def _check_named_targets(settings: Settings) -> None:
-    used = {name for ways in settings.targets.values() for name in ways.values()}
-    named = {"acknowledged": settings.acknowledged, "suppression_lists": settings.suppression_lists}
-    for setting, names in named.items():
-        for name in names:
-            if name not in used:
-                where = f"pyproject.toml: tool.justenough.{setting}"
-                raise SettingError(where, f"'{name}' is no target of this workspace", nearest(name, used))
-    for name in settings.transports:  # one that no brand uses any more may still have something to take away
-        target(name, "pyproject.toml: tool.justenough.transports")
-    for name, table in settings.platforms.items():
-        target(name, f"pyproject.toml: {_PLATFORMS}").given(table, f"pyproject.toml: {_PLATFORMS}.{name}")
-    for name, certificate in settings.pgp.items():
-        where = f"pyproject.toml: tool.justenough.pgp.{name}"
-        target(name, where)
-        check_certificate(certificate, where)
-    for name in settings.unverified:
-        target(name, "pyproject.toml: tool.justenough.unverified")
-
-
-def _check_crowd(settings: Settings) -> None:
-    for name, least in settings.crowd.items():
-        where = f"pyproject.toml: tool.justenough.crowd.{name}"
-        if name not in CHANNELS:
-            raise SettingError(where, f"'{name}' is no channel", nearest(name, CHANNELS))
-        channel = CHANNELS[name]
-        if channel.needs_yes and least < channel.crowd:
-            what = f"{least} people are too few: what others learn of people is about {channel.crowd} at least"
-            raise SettingError(where, what, f"set {channel.crowd} or more, or take it out")
-
-
-def _check_by_name(settings: Settings) -> None:
-    for setting, given, more in (("costs", settings.costs, ()), ("links", settings.links, ("default",))):
-        known = [*more, *CHANNELS]
-        for name in given:
-            if name not in known:
-                where = f"pyproject.toml: tool.justenough.{setting}.{name}"
-                raise SettingError(where, f"'{name}' is no channel", nearest(name, known))
-
-
-def _check_caps(settings: Settings) -> None:
-    where, sending = "pyproject.toml: tool.justenough.caps", [name for name, way in CHANNELS.items() if way.sends]
-    for cap in settings.caps:
-        for name in cap.channels:
-            if name not in CHANNELS:
-                raise SettingError(where, f"'{name}' is no channel", nearest(name, sending))
-            if name not in sending:
-                what = f"nothing is sent by {name}, so nothing of it is capped"
-                raise SettingError(where, what, f"name {', '.join(sending)}, or none for all of them")
-
-
-def _check_by_channel(setting: str, given: Mapping[str, Mapping[str, object]], lacks: str, settings: Settings) -> None:
-    """A setting of brands and channels names those that there are, and by which something is sent."""
-    where, sending = f"pyproject.toml: tool.justenough.{setting}", [name for name, way in CHANNELS.items() if way.sends]
-    for brand, ways in given.items():
-        if brand not in (known := ["default", *settings.brands]):
-            raise SettingError(where, f"'{brand}' is no brand of this workspace", nearest(brand, known))
-        for name in ways:
-            if name not in sending:
-                what = f"nothing is sent by '{name}', so it has no {lacks}"
-                raise SettingError(f"{where}.{brand}", what, f"name {', '.join(sending)}")
 
 
 def _check_segment(product: Product, sql: Path) -> None:

@@ -49,7 +49,7 @@ def counted(ledger: Ledger, workspace: Workspace, product: Product, since: date 
     begins = since or began(days.filter(pl.col("as_of") >= (named or date.min)), design)
     if begins is None:
         return None
-    windows = _windows(days.filter(pl.col("as_of") >= begins)["as_of"], within, settings)
+    windows = windows_of(days.filter(pl.col("as_of") >= begins)["as_of"], within, settings)
     if windows.is_empty():
         return None
     counts = watched(asked, told(ledger))
@@ -80,6 +80,7 @@ def began(days: pl.DataFrame, design: Design) -> date | None:
     return found
 
 
-def _windows(days: pl.Series, within: timedelta, settings: Settings) -> pl.DataFrame:
+def windows_of(days: pl.Series, within: timedelta, settings: Settings) -> pl.DataFrame:
+    """`ledger.tally.WINDOWS` of some days: from midnight on, in the workspace's zone, for so long."""
     starts = [(day, midnight(day, settings.zone).replace(tzinfo=None)) for day in days.unique().sort()]
     return pl.DataFrame([(day, at, at + within) for day, at in starts], WINDOWS, orient="row")

@@ -9,6 +9,7 @@ import polars as pl
 
 from flows.clock import present
 from flows.durable import private_folder, sync_folder, write_bytes
+from flows.ledger.choices import note
 from flows.ledger.events import EVENTS
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def note_rewritten(ledger: Ledger, before: str, after: str) -> None:
         )
 
 
-def start_run(
+def start_run(  # noqa: PLR0913, PLR0917  (all of it is one transaction)
     ledger: Ledger,
     plan: Plan,
     workspace: str,
@@ -50,6 +51,7 @@ def start_run(
     decisions: Iterable[pl.DataFrame],
     global_holdout: float,
     events: pl.DataFrame | None = None,
+    choices: Iterable[pl.DataFrame] = (),
 ) -> None:
     """Note that a plan is being delivered, with the decisions it acts on: from now on it is finished after a crash.
 
@@ -62,6 +64,7 @@ def start_run(
             logged alike; of each part of the customers, and read inside the transaction.
         global_holdout: the share of people whom the global holdout holds.
         events: `ledger.events.EVENTS` that it answers.
+        choices: `ledger.choices.NOTED` of each part, read like the decisions.
     """
     run = pl.DataFrame(
         {
@@ -93,6 +96,8 @@ def start_run(
             )  # fmt: skip
             # Two plans of a day may hold the same decision; it is one all the same.
             ledger.append("decision", rows.join(_acted_on(ledger, rows), on="decision_id", how="anti"))
+        for made in choices:
+            note(ledger, plan.order.as_of, made)
 
 
 def _counts(plan: Plan) -> pl.DataFrame:

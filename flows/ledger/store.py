@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-SCHEMA_VERSION = 13
+SCHEMA_VERSION = 14
 _SHORT_KEYS = 12
 """Since which version keys have `tokens.ID_DIGITS`; before it they had 64."""
 _PATIENCE_SECONDS = 10.0

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flows.line.carrying import carry as carry
     from flows.line.carrying import carry_late as carry_late
     from flows.line.checking import check as check
+    from flows.line.choosing import accept_choice as accept_choice
     from flows.line.comparing import compare as compare
     from flows.line.delivering import finish as finish
     from flows.line.delivering import pairs as pairs
@@ -96,6 +97,7 @@ _HOMES = {
     "approving": ("approve", "asked_of", "sign"),
     "carrying": ("carry", "carry_late"),
     "checking": ("check",),
+    "choosing": ("accept_choice",),
     "comparing": ("compare",),
     "delivering": ("finish", "pairs", "publish", "start"),
     "explaining": ("explain",),

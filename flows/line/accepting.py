@@ -86,7 +86,7 @@ def accept(settings: Settings, proposal_id: str) -> Accepted:
             for name in removed:
                 (folder / name).unlink()
             load_workspace(folder)
-            _put(folder / CHANGELOG, _noted(settings, row))
+            _put(folder / CHANGELOG, noted(settings, row))
             written = {name: folder / name for name in (product_yaml, CHANGELOG)}
             here = {name: settings.workspace / name for name in (*written, *removed)}
             kept = keep_files(settings, {name: file for name, file in here.items() if file.is_file()})
@@ -135,7 +135,7 @@ def _words_of(base: Path, product: str, changes: Mapping[tuple[str, ...], Any]) 
     return [str(file.relative_to(base)) for file in files if file.name.split(".")[1] in gone]
 
 
-def _noted(settings: Settings, row: Mapping[str, Any]) -> str:
+def noted(settings: Settings, row: Mapping[str, Any]) -> str:
     """CHANGELOG.md with a line for what is accepted: before the first one that is there."""
     path = settings.workspace / CHANGELOG
     text = _text(path) if path.exists() else "# Changelog\n"

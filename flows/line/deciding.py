@@ -10,12 +10,13 @@ import polars as pl
 
 from flows.firsts import CAME_BY
 from flows.keys import load_keys, recognised
-from flows.line.segments import read_segment_rows, segments_ahead
+from flows.line.segments import read_contexts, read_segment_rows, segments_ahead
 from flows.line.sources import ask, bars_of
 from flows.schemas import DECISIONS, frame_schema
 from flows.stages.decision import NARROW, decided
 from flows.stages.eligibility import eligible
 from flows.stages.language import spoken
+from flows.stages.next_best import UNIT, Chooser, chosen, narrowed
 from flows.stages.pressure import burdened, paced
 from flows.stages.relevance import scored
 from flows.stages.segment import candidates
@@ -43,12 +44,14 @@ class Decided:
         candidates: live product -> the rows of its segment, scored.
         decisions: `schemas.DECISIONS`.
         due: `DUE`: of every row of a segment, those that are scheduled for a later day, too.
+        choices: `next_best.CHOICES`; None where helps are chosen by relevance alone.
     """
 
     bars: Bars
     candidates: Mapping[str, pl.DataFrame]
     decisions: pl.DataFrame
     due: pl.DataFrame
+    choices: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -139,8 +142,25 @@ def decide(
                 )
     frames = {product.name: found[product.name] for product in live}
     drawn, settings = [workspace.as_drawn(product) for product in live], workspace.settings_drawn
-    decisions = decided(list(frames.values()), history, drawn, settings, key, moment) if live else DECISIONS.to_frame()
-    return Decided(bars, frames, decisions, pl.concat(due))
+    choices = _chosen(source, scope, [frames[product.name] for product in live if product.message_type == "marketing"])
+    if choices is not None:
+        frames = {name: narrowed(frame, choices) for name, frame in frames.items()}
+    made = decided(list(frames.values()), history, drawn, settings, key, moment) if live else DECISIONS.to_frame()
+    return Decided(bars, frames, made, pl.concat(due), choices)
+
+
+def _chosen(source: Source, scope: Scope, marketing: Sequence[pl.DataFrame]) -> pl.DataFrame | None:
+    """`next_best.CHOICES` of marketing's candidates; None where the setting `next_best` is not there."""
+    workspace = source.workspace
+    setting = workspace.settings.next_best
+    if setting is None or not marketing:
+        return None
+    columns = (*UNIT, "product", "score", "reason")
+    candidates = pl.concat(frame.select(columns) for frame in marketing)
+    people = candidates.filter(pl.col("reason").is_null())["customer_id"]
+    contexts = read_contexts(source, source.about(people, scope), setting)
+    chooser = Chooser(setting, workspace.learned, contexts, workspace.settings.name, source.moment.as_of)
+    return chosen(candidates, chooser)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ from flows.line.health import Sources, healthy_sources
 from flows.line.listing import check_lists
 from flows.line.looking import first_look, latest_look
 from flows.line.permitting import forbidden, note_delivered, refuse_waiting
-from flows.line.planned import check_current, parts_of, read_leaving, scan_decisions, scan_deliveries
+from flows.line.planned import CHOICES_FOLDER, check_current, parts_of, read_leaving, scan_decisions, scan_deliveries
 from flows.line.reconciling import publish_state
 from flows.line.request import Published
 from flows.line.rows import Rows
@@ -49,11 +49,12 @@ from flows.line.watching import scan_published
 from flows.plan import Plan, check_deliverable, plan_digest, plan_folder, read_plan
 from flows.schemas import KEYS, frame_schema
 from flows.stages.budgets import VALUED
+from flows.stages.next_best import noted
 from flows.stages.routing import FIRST, carried
 from flows.stops import in_stopped_country
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import date, datetime
 
     from flows.channels import Target
@@ -114,7 +115,8 @@ def start(
                 begin_tests(settings, mine, plan.order.as_of, plan.order.adapted)
             of_all = workspace.settings_drawn.global_holdout
             digest, events = plan_digest(folder), read_events(folder)
-            start_run(ledger, plan, settings.name, digest, acted_on, of_all, events)
+            chosen = _chosen(workspace.holding_out(plan.order.holdouts), plan)
+            start_run(ledger, plan, settings.name, digest, acted_on, of_all, events, chosen)
         mark(settings)  # before anything leaves: no backup of an earlier time can pass for the present
     return plan
 
@@ -131,6 +133,21 @@ def _acted_on(ledger: Ledger, workspace: Workspace, plan: Plan, part: str) -> pl
     acted_on = pl.concat([delivered, _held_out(ledger, workspace, plan, decisions)])
     is_marketing = pl.col("message_type") == "marketing"
     return acted_on.with_columns(is_held_of_all=pl.when(is_marketing).then(is_held_out(workspace.settings_drawn)))
+
+
+def _chosen(workspace: Workspace, plan: Plan) -> Iterator[pl.DataFrame]:
+    """`ledger.choices.NOTED` of each part of a plan, where its helps were chosen by the setting `next_best`."""
+    folder = plan_folder(workspace.settings, plan.order.run_id)
+    kept = 1 - workspace.settings_drawn.global_holdout
+    treated = {}
+    for name in plan.order.products:
+        test = workspace.as_drawn(workspace.products[name]).test
+        treated[name] = (kept * (1 - test.holdout) * (1 - test.usual), 1 - kept * (1 - test.holdout))
+    for file in sorted((folder / CHOICES_FOLDER).glob("*.parquet")):
+        decisions = scan_decisions(folder, file.stem).filter(
+            pl.col("reason").is_null() | (pl.col("reason") == "HOLDOUT")
+        )
+        yield noted(pl.read_parquet(file), decisions.collect(), treated)
 
 
 def _gone_by(decisions: pl.DataFrame, planned: pl.DataFrame, workspace: Workspace) -> pl.DataFrame:

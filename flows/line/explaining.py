@@ -20,7 +20,7 @@ from flows.ledger.membership import scan_members
 from flows.ledger.runs import last_published
 from flows.ledger.store import open_ledger
 from flows.line.excluding import code, scan_left_out
-from flows.line.planned import scan_decisions, scan_deliveries
+from flows.line.planned import scan_choices, scan_decisions, scan_deliveries
 from flows.line.planning import shared_of
 from flows.line.segments import segment_rows
 from flows.line.sources import Source, existing_database
@@ -121,7 +121,10 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
         hint = "is the id right? Nobody is in a plan who is in no segment of a live product"
         raise UsageError("CUSTOMER", f"neither plan {run_id} nor the history has this customer", hint)
     past = pl.read_parquet(folder / "history.parquet").filter(pl.col("person_key").is_in(persons)).to_dicts()
-    telling = _Telling(workspace.products if is_current else {}, settings.targets, order.as_of, candidates, past)
+    chosen = scan_choices(folder).filter(pl.col("customer_id") == customer_id).collect()
+    telling = _Telling(
+        workspace.products if is_current else {}, settings.targets, order.as_of, candidates, past, chosen
+    )
     considered = {row["product"] for row in candidates}
     return Explanation(
         customer_id=customer_id,
@@ -248,6 +251,7 @@ class _Telling:
         as_of: the day of the plan.
         candidates: all of the customer's decisions.
         past: the customer's `schemas.HISTORY` as of the plan.
+        chosen: `stages.next_best.CHOICES` of the customer.
     """
 
     products: Mapping[str, Product]
@@ -255,6 +259,7 @@ class _Telling:
     as_of: date
     candidates: Sequence[Row]
     past: Sequence[Row]
+    chosen: pl.DataFrame
 
     def told(self, row: Row) -> Row:
         """A decision with more to tell.
@@ -262,8 +267,9 @@ class _Telling:
         Returns:
             The row with `need`; `threshold`; per term `age_days` (of a signal that fades) or `value`; `winner` and `service`
             (the decisions that outranked or silenced it); `had_on` and `due_on` (of a repetition); `spare` (the channels
-            of `first_of` that are open but come later) and `unserved` (those for which the brand has no target). Each is
-            None or empty where it does not apply, or is not known any more.
+            of `first_of` that are open but come later), `unserved` (those for which the brand has no target) and `choice` (a
+            row of `chosen`, with `among`, how many helps were open). Each is None or empty where it does not apply, or is
+            not known any more.
         """
         product = self.products.get(row["product"])
         had_on = self._had_on(row, product) if product and row["reason"] == "REPEATED" else None
@@ -279,7 +285,14 @@ class _Telling:
             "due_on": had_on + whole_days(product.once_every.every) if product and had_on else None,
             "spare": _spare(row, product, ways) if product and row["reason"] is None else [],
             "unserved": [way for way in product.channels.all if way not in ways] if product else None,
+            "choice": self._choice(row) if row["message_type"] == "marketing" else None,
         }
+
+    def _choice(self, row: Row) -> Row | None:
+        of_brand = self.chosen.filter(brand=row["brand"]).with_columns(
+            among=pl.len(), is_silent=~pl.col("is_chosen").any()
+        )
+        return next(iter(of_brand.filter(product=row["product"]).to_dicts()), None)
 
     def _winner(self, row: Row) -> Row | None:
         """The decision of the row's unit, whatever came of it."""

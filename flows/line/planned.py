@@ -14,6 +14,7 @@ from flows.ledger.runs import delivered_runs
 from flows.ledger.store import open_ledger
 from flows.plan import read_order
 from flows.schemas import DECISIONS, ROUTED, frame_schema
+from flows.stages.next_best import CHOICES, UNIT
 from flows.tokens import ID_DIGITS
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from flows.settings import Settings
     from flows.workspace import Workspace
 
+CHOICES_FOLDER = "next_best"
+"""In a plan's folder: the open helps of each person of each part, and which was chosen (`stages.next_best.CHOICES`)."""
 PLANNED = frame_schema(
     "message_id", "customer_id", "brand", "product", "subject_id", "channel", "address", "address_match"
 )
@@ -110,6 +113,25 @@ def read_creatives(folder: Path, used: Iterable[str] | None = None) -> dict[str,
     with (folder / "creatives.ndjson").open(encoding="utf-8") as lines:
         read = map(json.loads, lines)
         return {each["creative_id"]: each for each in read if used is None or each["creative_id"] in used}
+
+
+def scan_choices(folder: Path) -> pl.LazyFrame:
+    """`stages.next_best.CHOICES` of a plan; nobody's where the setting `next_best` is not there."""
+    files = sorted((folder / CHOICES_FOLDER).glob("*.parquet"))
+    return pl.concat([CHOICES.to_frame().lazy(), *(pl.scan_parquet(file) for file in files)])
+
+
+def chosen_by(folder: Path) -> dict[str, int]:
+    """How the helps of a plan's people were chosen: see `plan.Plan.chosen`."""
+    units = scan_choices(folder).group_by(UNIT)
+    how = (
+        pl.when("is_drawn").then(pl.lit("lot"))
+        .when(~pl.col("is_chosen")).then(pl.lit("silent"))
+        .when("knows_all").then(pl.lit("learned"))
+        .otherwise(pl.lit("relevance"))
+    )  # fmt: skip
+    told = units.agg(pl.col("is_drawn", "is_chosen").any(), knows_all=pl.col("worth").is_not_null().all())
+    return dict(told.group_by(how=how).len().sort("how").collect().iter_rows())
 
 
 def scan_decisions(folder: Path, part: str = "*") -> pl.LazyFrame:

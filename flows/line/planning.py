@@ -22,7 +22,7 @@ from flows.line.excluding import read_left_out
 from flows.line.health import healthy_sources, sources_before
 from flows.line.listing import check_lists
 from flows.line.parting import MOST_PARTS, parts_of_run
-from flows.line.planned import check_current, last_whole
+from flows.line.planned import CHOICES_FOLDER, check_current, last_whole
 from flows.line.remembering import recent_exposure, recent_history, recent_messages
 from flows.line.rolling import few_of, look_for_news, note_due
 from flows.line.rotating import follow_key
@@ -227,6 +227,8 @@ def plan_part(workspace: Workspace, run_id: str, part: int, apart: str | None = 
         DECISIONS.names()
     )
     save(_nameless(known), to / "decisions" / f"{part:04}.parquet")
+    if made.choices is not None:
+        save(made.choices, to / CHOICES_FOLDER / f"{part:04}.parquet")
     return {"people": made.bars.people.height, **{name: frame.height for name, frame in made.candidates.items()}}
 
 

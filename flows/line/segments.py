@@ -7,15 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from flows.errors import DataError, nearest
 from flows.warehouse.queries import segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import polars as pl
-
     from flows.line.sources import Source
+    from flows.next_best import NextBest
     from flows.warehouse.scope import Scope
     from flows.warehouse.sessions import Session
 
@@ -29,6 +30,24 @@ def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
     """
     with source.open(scope, source.moment.now) as session:
         return segment_rows(source, session, name, few=scope.customers is not None)
+
+
+def read_contexts(source: Source, scope: Scope, setting: NextBest) -> pl.DataFrame:
+    """`customer_id, brand` and what a choice may depend on, as texts: the fields of the segment that `next_best` names.
+
+    Raises:
+        DataError: it has two rows for a customer and brand, or a field that is a list.
+    """
+    name, unit = setting.contexts, ["customer_id", "brand"]
+    rows, where = read_segment_rows(source, scope, name), f"sql/segments/{name}.sql"
+    if rows.select(unit).is_duplicated().any():
+        what = "somebody has two rows, and a choice depends on one"
+        raise DataError(where, what, "yield a row for each customer and brand, without a subject")
+    fields = list(source.workspace.segments[name].fields)
+    nested = [field for field in fields if rows.schema[field].is_nested()]
+    if nested:
+        raise DataError(where, f"'{nested[0]}' is a list", "yield a text, a number, or true and false")
+    return rows.select(*unit, pl.col(fields).cast(pl.String))
 
 
 @contextmanager

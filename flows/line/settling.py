@@ -26,7 +26,7 @@ from flows.line.excluding import LEFT_OUT_FILE, counted
 from flows.line.health import check_people
 from flows.line.looking import keep_first_look
 from flows.line.meeting import LANE, MET_FOLDER, SETTLING, Met, alone, meet
-from flows.line.planned import check_current, scan_deliveries
+from flows.line.planned import check_current, chosen_by, scan_deliveries
 from flows.line.planning import (
     APART_FOLDER,
     AT_ONCE,
@@ -295,6 +295,7 @@ def _counted(
         held=counts.held(),
         strange_zones=counts.strange_zones(),
         missed=missed(folder),
+        chosen=chosen_by(folder),
         files={name: digest for name, digest in digests(folder).items() if not name.startswith(_PASSING)},
     )
     counts.check_balance(plan)

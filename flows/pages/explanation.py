@@ -10,6 +10,7 @@ from rich.text import Text
 
 from flows.audience import HELD_OUT
 from flows.experiment import USUAL
+from flows.pages.choices import points, why_chosen
 from flows.pages.upcoming import coming
 from flows.reasons import MEANING
 from flows.stops import STOP_OF
@@ -49,6 +50,7 @@ def candidate(found: Explanation, row: Row) -> list[str]:
     comes_from_channels = any(way["reason"] == row["reason"] for way in row["closed"])
     too = {"OUTRANKED": ", too", "HOLDOUT": ""}.get(row["reason"])
     fits = [] if too is None else [f"  It fits{too}: {_fit(row)}."]
+    fits += why_chosen(row) if row["reason"] == "HOLDOUT" else []
     return [first, *fits, *(_not_by(way, row) for way in row["closed"] if comes_from_channels)]
 
 
@@ -125,6 +127,7 @@ def _got(found: Explanation, row: Row) -> list[str]:
         first,
         *need,
         f"  It fits: {_fit(row)}.",
+        *why_chosen(row),
         *_known(leaving, found),
         *_allowed(leaving, found),
         *_timed(leaving, found),
@@ -271,14 +274,26 @@ def _until(detail: str) -> str:
 
 
 def _below(row: Row, _found: Explanation) -> str:
+    choice = row.get("choice")
+    if choice is not None and choice["is_silent"]:
+        return (
+            f"by what was learned no help that is open is worth a contact to them, this one {points(choice['worth'])}"
+        )
     needed = f", and {row['threshold']:.2f} is needed" if row["threshold"] is not None else ""
     return f"it does not fit well enough now, with a score of {row['score']:.2f}{needed}: {_terms(row)}"
 
 
-def _outranked(row: Row, _found: Explanation) -> str:
-    winner = row["winner"]
+def _outranked(row: Row, found: Explanation) -> str:
+    winner, choice = row["winner"], row.get("choice")
     if winner is None:
         return MEANING["OUTRANKED"]
+    if choice is not None and choice["is_drawn"]:
+        return f"{_help(winner)} was drawn by lot among {choice['among']} helps, so that one learns"
+    if choice is not None and choice["worth"] is not None and choice["product"] != winner["product"]:
+        same = (each.get("choice") for each in found.candidates if each["product"] == winner["product"])
+        does = next((each["worth"] for each in same if each is not None and each["brand"] == row["brand"]), None)
+        if does is not None:
+            return f"{_help(winner)} does more for them by what was learned, {points(does)} against {points(choice['worth'])}"
     return f"{_help(winner)} fits better, with {winner['score']:.2f} against {row['score']:.2f}"
 
 
@@ -289,7 +304,10 @@ def _silenced(row: Row, _found: Explanation) -> str:
 
 def _held_out(row: Row, _found: Explanation) -> str:
     why = "another system treats a few people as it always has" if row.get("variant") == USUAL else _NOTHING
-    return f"it is the one that fits best ({row['score']:.2f}), and {why}, to measure what it changes"
+    choice = row.get("choice")
+    is_ranked = choice is None or (choice["worth"] is None and not choice["is_drawn"])
+    which = f"fits best ({row['score']:.2f})" if is_ranked else "was chosen"
+    return f"it is the one that {which}, and {why}, to measure what it changes"
 
 
 _NOTHING = "a few people get nothing"

@@ -13,6 +13,7 @@ from flows.pages.sentences import (
     by_budgets,
     by_caps,
     by_hours,
+    helps_chosen,
     left_out,
     reviews_due,
     rolled,
@@ -72,7 +73,10 @@ def _about(found: Overview, published: Sequence[Published]) -> Iterator[Html]:
     bad += [f"{name} is paused: {why}." for name, why in order.paused.items()]
     bad += [*stops_told(order), *words_unsigned(order)]
     yield from (element("p", line, class_="bad") for line in (*bad, *reviews_due(order)))
-    yield from (element("p", line) for line in (*tests_kept(order), *variants_adapted(order), *_notes(plan)))
+    yield from (
+        element("p", line)
+        for line in (*tests_kept(order), *variants_adapted(order), *helps_chosen(plan), *_notes(plan))
+    )
     if published:
         yield element("h2", "Delivered")
         heads = ("batch", "brand", "rows", "of these removed", "unchanged", "fallen away since the plan")

@@ -98,6 +98,18 @@ def variants_adapted(order: Order) -> list[str]:
     ]
 
 
+def helps_chosen(plan: Plan) -> list[str]:
+    """How people's helps were chosen, where the setting `next_best` chooses them."""
+    ways = {
+        "learned": "by what was learned",
+        "relevance": "by relevance",
+        "lot": "by lot, so that one learns",
+        "silent": "nothing, since no help is worth a contact to them",
+    }
+    told = [f"{ways[way]} {plan.chosen[way]:,}" for way in ways if plan.chosen.get(way)]
+    return [f"Which help people get: {', '.join(told)}."] if told else []
+
+
 def shares_told(shares: Mapping[str, float]) -> str:
     """Shares for people, the largest first."""
     largest_first = sorted(shares.items(), key=lambda each: (-each[1], each[0]))

@@ -13,6 +13,7 @@ from flows.pages.sentences import (
     by_caps,
     by_hours,
     for_a_few,
+    helps_chosen,
     left_out,
     reviews_due,
     rolled,
@@ -84,7 +85,8 @@ def _counted(settled: Plan) -> RenderableType:
     due = [Text(line, style="red") for line in reviews_due(order)]
     tests = [Text(line, style="yellow") for line in tests_kept(order)]
     adapted = [Text(line) for line in variants_adapted(order)]
-    said = (*due, *tests, *adapted, *read, *audiences, *full, *priced, *waiting, *fewer, *bare, *seeds, *lists)
+    helps = [Text(line) for line in helps_chosen(settled)]
+    said = (*due, *tests, *adapted, *helps, *read, *audiences, *full, *priced, *waiting, *fewer, *bare, *seeds, *lists)
     silent = [*map(_overdue, order.overdue), *(_paused(*pause) for pause in order.paused.items())]
     silent += [Text(line, style="red") for line in (*stops_told(order), *words_unsigned(order))]
     return Group(title, *silent, people, wanted, *said)

@@ -7,6 +7,7 @@ ORDER = (
     "pressure",
     "relevance",
     "language",
+    "next_best",
     "decision",
     "guard",
     "arm",

@@ -56,6 +56,22 @@ ALTER TABLE decision ADD COLUMN IF NOT EXISTS channel VARCHAR;
 ALTER TABLE decision ADD COLUMN IF NOT EXISTS drawn_level TINYINT;
 ALTER TABLE decision ADD COLUMN IF NOT EXISTS is_held_of_all BOOLEAN;
 
+-- One row per decision of marketing for which the setting next_best chose among helps: how likely each was to be given.
+CREATE TABLE IF NOT EXISTS choice (
+    decision_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
+    as_of DATE NOT NULL,
+    person_key VARCHAR NOT NULL USING COMPRESSION uncompressed,
+    brand VARCHAR NOT NULL,
+    product VARCHAR NOT NULL,               -- the one that was chosen
+    is_given BOOLEAN NOT NULL,              -- false where the person was held out
+    among VARCHAR[] NOT NULL,               -- the helps that were open
+    chances DOUBLE[] NOT NULL,              -- the probability that each of them is given, once any is decided on
+    nothing DOUBLE NOT NULL,                -- the probability that the person is held out then
+    share DOUBLE NOT NULL,                  -- the probability that any is decided on
+    by_rules VARCHAR NOT NULL,              -- the one that is the most relevant by the products' rules
+    contexts STRUCT(name VARCHAR, value VARCHAR)[] NOT NULL
+);
+
 -- One row per message that may leave. Released claims are deleted; the batch keeps their number.
 CREATE TABLE IF NOT EXISTS claim (
     message_id VARCHAR NOT NULL USING COMPRESSION uncompressed,

@@ -11,6 +11,7 @@ import polars as pl
 from flows.errors import UsageError, nearest
 from flows.learning.contrasts import FEWEST_UNITS
 from flows.learning.tables import reading, refuse_unknown, refuse_unshared, tellable_arms
+from flows.next_best import NOTHING, OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 MOST_CELLS = 8
 """Of a context: more would be as many branches in the words, and leave few people in each."""
-OTHERS, NOTHING = "others", "(nothing)"
 RANDOM = 1e-4
 """The p-value below which a context tells the arm, so that it was not drawn by one share for all."""
 
@@ -132,7 +132,7 @@ def _randomised(rows: pl.DataFrame, asked: Asked) -> Randomised:
     drawn = rows[asked.arm].cast(pl.String)
     arms = _arms(drawn, asked)
     codes = _coded(drawn, arms)
-    contexts = {name: _context(rows[name]) for name in asked.contexts}
+    contexts = {name: in_cells(rows[name]) for name in asked.contexts}
     if asked.propensity is not None:
         chances = _numbers(rows[asked.propensity])
         if not ((chances > 0) & (chances <= 1)).all():
@@ -199,7 +199,7 @@ def _numbers(column: pl.Series) -> Numbers:
     return found.to_numpy()
 
 
-def _context(column: pl.Series) -> Context:
+def in_cells(column: pl.Series) -> Context:
     """A column in `MOST_CELLS` cells: values of few, ranges of as many units each of numbers, the most frequent of texts.
 
     Raises:

@@ -98,11 +98,15 @@ class Learner:
         best = np.zeros_like(self._fold[units], dtype=np.float64)
         arms = np.full_like(self._fold[units], policy.base)
         for effect in policy.effects:
-            codes, _ = self._coded(effect.dimensions)
-            found = effect.cells[-1][codes[units]]
+            found = self.found(effect, units)
             is_better = found > best
             best, arms = np.where(is_better, found, best), np.where(is_better, effect.arm, arms)
         return arms
+
+    def found(self, effect: Effect, units: Codes | slice) -> Numbers:
+        """What an effect says of each of some units."""
+        codes, _ = self._coded(effect.dimensions)
+        return effect.cells[-1][codes[units]]
 
     def _effect(self, arm: int, base: int, without: int | None) -> Effect:
         """Contexts are taken one by one: of those that there is evidence for the one by whose cells most is gained.

@@ -54,7 +54,9 @@ def values(data: Randomised, outcome: Numbers, scores: Matrix, chosen: Codes) ->
     }
 
 
-def difference(scores: Matrix, chosen: Codes, other: Codes, compared: int = 1) -> Estimate:
+def difference(
+    scores: Matrix, chosen: Codes, other: Codes, compared: int = 1, weight: Numbers | None = None
+) -> Estimate:
     """How much more one choice comes to than another, unit by unit, by `dr`.
 
     Args:
@@ -62,11 +64,21 @@ def difference(scores: Matrix, chosen: Codes, other: Codes, compared: int = 1) -
         chosen: the code of an arm for each unit.
         other: another one for each.
         compared: how many such differences are looked at together: the intervals hold for all of them at once.
+        weight: for how many each unit stands, as known beforehand; None: for one.
 
     Source: Bonferroni, for what is looked at together.
     """
     units = np.arange(len(chosen))
-    return _estimate(scores[units, chosen] - scores[units, other], compared)
+    return _estimate(_weighed(scores[units, chosen] - scores[units, other], weight), compared)
+
+
+def value(scores: Matrix, chosen: Codes, weight: Numbers | None = None) -> Estimate:
+    """The value of a choice by `dr` alone; arguments as for `difference`."""
+    return _estimate(_weighed(scores[np.arange(len(chosen)), chosen], weight))
+
+
+def _weighed(of_units: Numbers, weight: Numbers | None) -> Numbers:
+    return of_units if weight is None else of_units * weight / weight.mean()
 
 
 def _estimate(of_units: Numbers, compared: int = 1) -> Estimate:

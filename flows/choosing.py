@@ -1,0 +1,41 @@
+"""The command that says what choices among helps have shown, and has a person accept it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.answering import say
+from flows.app import HERE, Common, app, later
+
+if TYPE_CHECKING:
+    from flows import line
+    from flows.learning import choices
+    from flows.pages import choices as shown
+else:
+    line, choices, shown = later("flows.line"), later("flows.learning.choices"), later("flows.pages.choices")
+
+
+@app.command(name="next-best")
+def next_best(*, accept: str | None = None, common: Common = HERE) -> int:
+    """Say what each help does for whom, by choices that were made by lot, and whether to choose by that instead of by the rules.
+
+    Needs the setting next_best. Nothing is proposed that is not surely better than the rules; what is proposed changes nothing
+    before somebody accepts it. The exit code is 1 where too little is known yet.
+
+    Examples:
+        justenough next-best
+        justenough next-best --json
+        justenough next-best --accept 3f9a1c2e
+
+    Args:
+        accept: the id of what is proposed: from the next plan on helps are chosen by it.
+        common: where, and in which form to answer.
+    """
+    workspace = common.loaded()
+    if accept is not None:
+        done = line.accept_choice(workspace, accept)
+        say(done, lambda: shown.accepted(done), as_json=common.json)
+        return 0
+    found = choices.read_choices(workspace)
+    say(found, lambda: shown.read(found), as_json=common.json)
+    return 0 if found.found is not None else 1
