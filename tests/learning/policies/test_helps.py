@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 import pytest
 
-from flows.learning.policies.helps import Found, learn, made
+from flows.learning.policies.helps import Found, _Help, _Limit, learn, made
+from flows.learning.policies.outcome_model import doubly_robust
 from flows.ledger.choices import TOLD
 
 HELPS = ("care", "fit", "stock")
@@ -92,6 +93,23 @@ def test_choices_are_read_as_they_were_drawn():
     assert data.outcome.tolist() == rows["has_happened"].cast(pl.Float64).to_list()
     assert len(made(rows, ["stage"])) == 0  # of other contexts than are set now
     assert made(rows, list(DIMENSIONS), is_absence=True).outcome.tolist() == (1 - data.outcome).tolist()
+
+
+def test_who_is_valued_has_no_part_in_what_they_are_valued_by():
+    data = made(World(planted(), 6, people=6_000).drawn()[0], list(DIMENSIONS))
+    mine = data.part == 0
+    told = np.where(
+        mine, (data.given != 0).astype(float), data.outcome
+    )  # in part 0 each help does all that can be done
+    limit, people = _Limit(0, DIMENSIONS, 3), np.flatnonzero(data.is_open[:, 0])
+    before, after = (worth(replace(data, outcome=of), limit) for of in (data.outcome, told))
+    assert abs(after - before)[mine[people]].max() < 0.05
+    assert abs(after - before)[~mine[people]].min() > 0.1
+
+
+def worth(data, limit) -> np.ndarray:
+    guess = np.full((len(data), len(HELPS) + 1), 0.1)
+    return _Help(data, doubly_robust(data.outcome, data.given, data.chance, guess), 1).worth(limit)
 
 
 @pytest.mark.slow
