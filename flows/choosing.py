@@ -1,4 +1,4 @@
-"""The command that says what choices among helps have shown, and has a person accept it."""
+"""The commands that say what was learned of helps and of their relevance, and have a person accept it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from flows.app import HERE, Common, app, later
 if TYPE_CHECKING:
     from flows import line
     from flows.learning import choices
+    from flows.pages import calibrations
     from flows.pages import choices as shown
 else:
-    line, choices, shown = later("flows.line"), later("flows.learning.choices"), later("flows.pages.choices")
+    line, choices = later("flows.line"), later("flows.learning.choices")
+    calibrations, shown = later("flows.pages.calibrations"), later("flows.pages.choices")
 
 
 @app.command(name="next-best")
@@ -39,3 +41,30 @@ def next_best(*, accept: str | None = None, common: Common = HERE) -> int:
     found = choices.read_choices(workspace)
     say(found, lambda: shown.read(found), as_json=common.json)
     return 0 if found.found is not None else 1
+
+
+@app.command
+def calibrate(*, accept: str | None = None, common: Common = HERE) -> int:
+    """Say how true the scores of relevance are, and by which weights they would be probabilities, by what came of people.
+
+    Needs the setting next_best. The rules of product.yaml are what one believes before anything has happened; outcomes move them.
+    All products of marketing are weighed, or none, since their scores are compared. What is proposed changes nothing before
+    somebody accepts it. The exit code is 1 where too little is known of every product.
+
+    Examples:
+        justenough calibrate
+        justenough calibrate --json
+        justenough calibrate --accept 3f9a1c2e
+
+    Args:
+        accept: the id of what is proposed: from the next plan on relevance is weighed so.
+        common: where, and in which form to answer.
+    """
+    workspace = common.loaded()
+    if accept is not None:
+        done = line.accept_weights(workspace, accept)
+        say(done, lambda: shown.accepted(done), as_json=common.json)
+        return 0
+    found = line.calibrate(workspace)
+    say(found, lambda: calibrations.calibrated(found), as_json=common.json)
+    return 0 if found.fits else 1

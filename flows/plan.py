@@ -71,6 +71,7 @@ class Order(_Kept):
         tests_kept: products, or the setting `global_holdout`, whose test goes on though other shares are set -> its shares.
         holdouts: products whose holdout is found by the power check -> the share of people that this run holds out of them.
         adapted: products whose variants' shares follow what comes of them -> these shares in this run.
+        calibrated: where scores are probabilities that were learned, of what, and since when.
         seeds: channel -> how many seed addresses get a copy of each kind of message.
         targeted: segment -> the dimensions that decide who is in it.
         audiences: those that campaigns leave out and that the run looks at -> the dimensions that decide who is in each.
@@ -109,6 +110,7 @@ class Order(_Kept):
     tests_kept: dict[str, str] = {}
     holdouts: dict[str, float] = {}
     adapted: dict[str, dict[str, float]] = {}
+    calibrated: str | None = None
     seeds: dict[str, int] = {}
     targeted: dict[str, tuple[str, ...]] = {}
     audiences: dict[str, tuple[str, ...]] = {}

@@ -17,6 +17,7 @@ from flows.locales import LOCALE, Locales, chain
 from flows.schemas import is_taken
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 MOST_DIMENSIONS = 3
@@ -226,6 +227,12 @@ class Relevance(BaseModel):
                     f"'{name}' is no instant (…_at), and only those fade | take out fades_in, or rename it"
                 )
         return self
+
+    def weighted(self, base: float, threshold: float, weights: Mapping[str, float]) -> Relevance:
+        """The same signals, weighted otherwise."""
+        terms = {name: {"weight": weights[name], "fades_in": term.fades_in} for name, term in self.terms.items()}
+        given = {name: {key: value for key, value in term.items() if value is not None} for name, term in terms.items()}
+        return Relevance.model_validate({"base": base, "threshold": threshold, **given})
 
     @property
     def terms(self) -> dict[str, Term]:

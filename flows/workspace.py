@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from flows.audience import Audience, read_audiences
 from flows.budget import Usage, check_audience, check_product, usage
+from flows.calibrated import AGAIN, Calibrated, read_calibrated
 from flows.catalogue import Catalogue, Segment, read_catalogue, read_segment
 from flows.channels import CHANNELS, Channel, Target, target
 from flows.digests import digest_of
 from flows.draws import EVERYBODY, Draws, of_everybody, read_draws
-from flows.errors import ProductError, SettingError, nearest
+from flows.errors import CatalogueError, ProductError, SettingError, nearest
 from flows.next_best import read_learned
 from flows.pauses import paused
 from flows.product import MOST_DIMENSIONS, Product, product_folders, read_product
@@ -87,6 +88,8 @@ class Workspace:
         unsigned: product -> languages that it does not speak, since somebody has to sign its words first; told by the plan.
         adapted: product -> the shares of its variants, where these follow what comes of them; told by the plan.
         learned: whom which help helps, where a person has accepted what was learned of it.
+        calibrated: the weights that were learned, where a person has accepted them; `products` are weighted so.
+        uncalibrated: live products of marketing that these do not know, so that none is weighted by them: scores are compared.
     """
 
     settings: Settings
@@ -102,6 +105,8 @@ class Workspace:
     unsigned: Mapping[str, Collection[str]] = field(default_factory=dict)
     adapted: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     learned: Learned | None = None
+    calibrated: Calibrated | None = None
+    uncalibrated: tuple[str, ...] = ()
 
     @property
     def purposes(self) -> dict[str, Product | Audience]:
@@ -263,6 +268,10 @@ def load_workspace(folder: Path, state: Path | None = None) -> Workspace:
     segments = {name: read_segment(sql, name, catalogue) for name in sorted(named)}
     pauses = {name: pause for name, pause in paused(settings).items() if name in products}
     products = _stopped(products, pauses)
+    calibrated = read_calibrated(settings.workspace, settings.next_best)
+    uncalibrated = tuple(name for name in weighed(products) if calibrated and name not in calibrated.products)
+    if calibrated and not uncalibrated:
+        products = _weighted(products, calibrated)
     workspace = Workspace(
         settings=settings,
         catalogue=catalogue,
@@ -277,6 +286,8 @@ def load_workspace(folder: Path, state: Path | None = None) -> Workspace:
         queries=read_queries(sql, segments, catalogue),
         audiences=read_audiences(sql, held_out=settings.exclude_held_out),
         learned=_learned(settings, segments),
+        calibrated=None if uncalibrated else calibrated,
+        uncalibrated=uncalibrated,
     )
     for audience in workspace.audiences.values():
         check_audience(audience, catalogue)
@@ -304,6 +315,30 @@ def _learned(settings: Settings, segments: Mapping[str, Segment]) -> Learned | N
     fields = segments[settings.next_best.contexts].fields
     dimensions = {name: field.dimensions for name, field in fields.items()}
     return read_learned(settings.workspace, settings.next_best, dimensions, MOST_DIMENSIONS)
+
+
+def weighed(products: Mapping[str, Product]) -> dict[str, Product]:
+    """The live products of marketing that have a relevance: their scores are compared with each other."""
+    return {
+        name: product
+        for name, product in products.items()
+        if product.relevance and (product.message_type, product.status) == ("marketing", "live")
+    }
+
+
+def _weighted(products: Mapping[str, Product], calibrated: Calibrated) -> dict[str, Product]:
+    """The products with the weights that were learned. Raises CatalogueError where a product has other signals by now."""
+    found = dict(products)
+    for name, learned in calibrated.products.items():
+        product = products.get(name)
+        if product is None or product.relevance is None:
+            continue
+        if learned.weights.keys() != product.relevance.terms.keys():
+            where, signals = calibrated.at("products", name), ", ".join(product.relevance.terms)
+            raise CatalogueError(where, f"the signals of '{name}' are others by now: {signals}", AGAIN)
+        relevance = product.relevance.weighted(learned.base, learned.threshold, learned.weights)
+        found[name] = product.model_copy(update={"relevance": relevance})
+    return found
 
 
 def _stopped(products: Mapping[str, Product], pauses: Collection[str]) -> dict[str, Product]:

@@ -24,6 +24,7 @@ from flows.product import MOST_DIMENSIONS
 
 if TYPE_CHECKING:
     from flows.next_best import NextBest
+    from flows.settings import Settings
     from flows.workspace import Workspace
 
 WHERE = "justenough next-best"
@@ -64,15 +65,10 @@ def read_choices(workspace: Workspace) -> Read:
     if setting is None:
         hint = "set what a choice may depend on, and what it is to bring about: README, The next best help"
         raise UsageError(WHERE, "the setting `next_best` is not there, so nothing is tried", hint)
-    now, metric = moment(None, settings.zone), Metric(setting.outcome, "helped")
-    fields = workspace.segments[setting.contexts].fields
-    with open_ledger(settings, read_only=True) as ledger:
-        windows = windows_of(pl.Series(days(ledger), dtype=pl.Date), setting.within, settings)
-        known_until = min(now.present.replace(tzinfo=None), told_until(ledger) or datetime.max)  # noqa: DTZ901  (the ledger's instants have no zone)
-        over = windows.filter(pl.col("ends_at") <= known_until)
-        rows = told(ledger, metric.outcomes, over)
-    whole_days = setting.within / timedelta(days=1)
-    asked = Read(setting.outcome, whole_days, setting.price, setting.explore, now.as_of, over["as_of"].max())  # type: ignore[arg-type]
+    metric, fields = Metric(setting.outcome, "helped"), workspace.segments[setting.contexts].fields
+    rows, until = told_so_far(settings, setting)
+    whole_days, today = setting.within / timedelta(days=1), moment(None, settings.zone).as_of
+    asked = Read(setting.outcome, whole_days, setting.price, setting.explore, today, until)
     data = made(rows, list(fields), is_absence=metric.is_absence)
     if len(data) < FEWEST_UNITS:
         return asked
@@ -80,8 +76,19 @@ def read_choices(workspace: Workspace) -> Read:
     found = learn(data, dimensions, setting.price, MOST_DIMENSIONS)
     content = None if found.proposed is None else _content(setting, found)
     digest = None if content is None else hashlib.sha256(content.encode()).hexdigest()[:8]
-    file = None if content is None else f"{_head(now.as_of)}{content}"
+    file = None if content is None else f"{_head(today)}{content}"
     return Read(**{**vars(asked), "found": found, "id": digest, "file": file})
+
+
+def told_so_far(settings: Settings, setting: NextBest) -> tuple[pl.DataFrame, date | None]:
+    """`ledger.choices.TOLD` of the choices whose time is over, and the last day of these."""
+    with open_ledger(settings, read_only=True) as ledger:
+        windows = windows_of(pl.Series(days(ledger), dtype=pl.Date), setting.within, settings)
+        now = moment(None, settings.zone).present.replace(tzinfo=None)
+        known_until = min(now, told_until(ledger) or datetime.max)  # noqa: DTZ901  (the ledger's instants have no zone)
+        over = windows.filter(pl.col("ends_at") <= known_until)
+        until: date | None = over["as_of"].max()  # type: ignore[assignment]
+        return told(ledger, Metric(setting.outcome, "helped").outcomes, over), until
 
 
 def _head(day: date) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flows.ledger.store import Ledger
 
 CONTEXTS = pl.List(pl.Struct({"name": pl.String, "value": pl.String}))
+SIGNALS = pl.List(pl.Struct({"name": pl.String, "strength": pl.Float64}))
 NOTED = pl.Schema(
     {
         **dict.fromkeys(("decision_id", "person_key", "brand", "product"), pl.String()),
@@ -23,6 +24,7 @@ NOTED = pl.Schema(
         "share": pl.Float64(),
         "by_rules": pl.String(),
         "contexts": CONTEXTS,
+        "signals": SIGNALS,
     }
 )
 """A choice as it is kept: the open helps with the probability that each is given, and that nothing is, of those for whom any
@@ -40,6 +42,7 @@ TOLD = pl.Schema(
         "share": pl.Float64(),
         "by_rules": pl.String(),
         "contexts": CONTEXTS,
+        "signals": SIGNALS,
         "has_happened": pl.Boolean(),
     }
 )
@@ -92,7 +95,7 @@ def told(ledger: Ledger, outcomes: Sequence[str], windows: pl.DataFrame) -> pl.D
             WHERE list_contains($outcomes, o.outcome)
         )
         SELECT ('0x' || person_key[:8])::BIGINT % $parts AS part, product, is_given, among, chances, nothing, share, by_rules,
-            contexts, person_key IN (SELECT person_key FROM hit) AS has_happened
+            contexts, signals, person_key IN (SELECT person_key FROM hit) AS has_happened
         FROM mine ORDER BY sha256(person_key)
         """,
         {"outcomes": list(outcomes), "parts": PARTS},

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from flows.line.approving import approve as approve
     from flows.line.approving import asked_of as asked_of
     from flows.line.approving import sign as sign
+    from flows.line.calibrating import accept_weights as accept_weights
+    from flows.line.calibrating import calibrate as calibrate
     from flows.line.carrying import carry as carry
     from flows.line.carrying import carry_late as carry_late
     from flows.line.checking import check as check
@@ -96,6 +98,7 @@ _HOMES = {
     "acknowledging": ("acknowledge",),
     "approving": ("approve", "asked_of", "sign"),
     "carrying": ("carry", "carry_late"),
+    "calibrating": ("accept_weights", "calibrate"),
     "checking": ("check",),
     "choosing": ("accept_choice",),
     "comparing": ("compare",),

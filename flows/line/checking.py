@@ -9,6 +9,8 @@ from unicodedata import east_asian_width
 import polars as pl
 
 from flows.audience import CHANNEL
+from flows.calibrated import AGAIN
+from flows.calibrated import FILE as RELEVANCE
 from flows.channels import CHANNELS, target
 from flows.clock import moment
 from flows.editors import outdated
@@ -99,6 +101,7 @@ def _tests(workspace: Workspace) -> tuple[tuple[Power, ...], list[str]]:
 def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iterator[str]:
     for stop in stopped(workspace.settings):
         yield f"{stop.of} is stopped {stop.said}; when it may speak again: {stop.end}"
+    yield from _uncalibrated(workspace)
     yield from _unsigned(workspace)
     yield from _unguarded(workspace)
     yield from _unread(workspace)
@@ -124,6 +127,12 @@ def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iter
                 where, settings = product.at("brands", place), workspace.settings
                 lacks = "no target" if settings.is_production else f"in {settings.environment} no target with seeds"
                 yield f"{where}: brand '{brand}' has {lacks} for {', '.join(missing)}; nobody is reached there"
+
+
+def _uncalibrated(workspace: Workspace) -> Iterator[str]:
+    """Learned weights that are not used, since another product has none."""
+    for name in workspace.uncalibrated:
+        yield f"{RELEVANCE}: it has no weights of {name}, and scores are compared, so that all go by the rules: {AGAIN}"
 
 
 def _unsigned(workspace: Workspace) -> Iterator[str]:

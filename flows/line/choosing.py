@@ -17,6 +17,7 @@ from flows.next_best import FILE
 from flows.workspace import load_workspace
 
 if TYPE_CHECKING:
+    from flows.settings import Settings
     from flows.workspace import Workspace
 
 
@@ -60,15 +61,24 @@ def accept_choice(workspace: Workspace, proposal_id: str) -> AcceptedChoice:
             f"Helps are chosen by {way.name} for each: {100 * way.more.value:+.2f} pt of {read.outcome} against the rules, and at"
             f" the least {100 * way.more.low:+.2f} pt"
         )
-        row = {"state": "open", "proposal_id": proposal_id, "product": FILE, "says": f"{says}."}
-        with tempfile.TemporaryDirectory(prefix="justenough-") as scratch:
-            folder = Path(scratch)
-            copy_workspace(settings.workspace, folder)
-            for name, text in ((FILE, read.file), (CHANGELOG, noted(settings, row))):
-                (folder / name).write_text(text, "utf-8")
-            load_workspace(folder)
-            written = {name: folder / name for name in (FILE, CHANGELOG)}
-            here = {name: settings.workspace / name for name in written if (settings.workspace / name).is_file()}
-            kept = keep_files(settings, here) if here else None
-            write_files(settings.workspace, written, ())
-    return AcceptedChoice(proposal_id, says, tuple(written), kept)
+        return written(settings, FILE, read.file, proposal_id, says)
+
+
+def written(settings: Settings, name: str, text: str, proposal_id: str, says: str) -> AcceptedChoice:
+    """Write what a person accepts into a file of the workspace, and a line about it into CHANGELOG.md; under the run's lock.
+
+    Raises:
+        JustEnoughError: the workspace would not be sound with it, as `load_workspace` says.
+    """
+    row = {"state": "open", "proposal_id": proposal_id, "product": name, "says": f"{says}."}
+    with tempfile.TemporaryDirectory(prefix="justenough-") as scratch:
+        folder = Path(scratch)
+        copy_workspace(settings.workspace, folder)
+        for file, content in ((name, text), (CHANGELOG, noted(settings, row))):
+            (folder / file).write_bytes(content.encode())
+        load_workspace(folder)
+        files = {file: folder / file for file in (name, CHANGELOG)}
+        here = {file: settings.workspace / file for file in files if (settings.workspace / file).is_file()}
+        kept = keep_files(settings, here) if here else None
+        write_files(settings.workspace, files, ())
+    return AcceptedChoice(proposal_id, says, tuple(files), kept)

@@ -139,15 +139,17 @@ def _chosen(workspace: Workspace, plan: Plan) -> Iterator[pl.DataFrame]:
     """`ledger.choices.NOTED` of each part of a plan, where its helps were chosen by the setting `next_best`."""
     folder = plan_folder(workspace.settings, plan.order.run_id)
     kept = 1 - workspace.settings_drawn.global_holdout
-    treated = {}
+    treated, sizes = {}, dict[str, dict[str, float]]()
     for name in plan.order.products:
         test = workspace.as_drawn(workspace.products[name]).test
         treated[name] = (kept * (1 - test.holdout) * (1 - test.usual), 1 - kept * (1 - test.holdout))
+        relevance = workspace.products[name].relevance
+        sizes[name] = {signal: term.size for signal, term in relevance.terms.items()} if relevance else {}
     for file in sorted((folder / CHOICES_FOLDER).glob("*.parquet")):
         decisions = scan_decisions(folder, file.stem).filter(
             pl.col("reason").is_null() | (pl.col("reason") == "HOLDOUT")
         )
-        yield noted(pl.read_parquet(file), decisions.collect(), treated)
+        yield noted(pl.read_parquet(file), decisions.collect(), treated, sizes)
 
 
 def _gone_by(decisions: pl.DataFrame, planned: pl.DataFrame, workspace: Workspace) -> pl.DataFrame:

@@ -33,6 +33,7 @@ from flows.warehouse.scope import Scope
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from flows.calibrated import Calibrated
     from flows.ledger.store import Ledger
     from flows.plan import Order
     from flows.product import Product
@@ -122,9 +123,8 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
         raise UsageError("CUSTOMER", f"neither plan {run_id} nor the history has this customer", hint)
     past = pl.read_parquet(folder / "history.parquet").filter(pl.col("person_key").is_in(persons)).to_dicts()
     chosen = scan_choices(folder).filter(pl.col("customer_id") == customer_id).collect()
-    telling = _Telling(
-        workspace.products if is_current else {}, settings.targets, order.as_of, candidates, past, chosen
-    )
+    products, calibrated = (workspace.products, workspace.calibrated) if is_current else ({}, None)
+    telling = _Telling(products, settings.targets, order.as_of, candidates, past, chosen, calibrated)
     considered = {row["product"] for row in candidates}
     return Explanation(
         customer_id=customer_id,
@@ -252,6 +252,7 @@ class _Telling:
         candidates: all of the customer's decisions.
         past: the customer's `schemas.HISTORY` as of the plan.
         chosen: `stages.next_best.CHOICES` of the customer.
+        calibrated: the weights that were learned, where products are weighted so; None where the workspace has changed.
     """
 
     products: Mapping[str, Product]
@@ -260,6 +261,7 @@ class _Telling:
     candidates: Sequence[Row]
     past: Sequence[Row]
     chosen: pl.DataFrame
+    calibrated: Calibrated | None
 
     def told(self, row: Row) -> Row:
         """A decision with more to tell.
@@ -267,8 +269,9 @@ class _Telling:
         Returns:
             The row with `need`; `threshold`; per term `age_days` (of a signal that fades) or `value`; `winner` and `service`
             (the decisions that outranked or silenced it); `had_on` and `due_on` (of a repetition); `spare` (the channels
-            of `first_of` that are open but come later), `unserved` (those for which the brand has no target) and `choice` (a
-            row of `chosen`, with `among`, how many helps were open). Each is None or empty where it does not apply, or is
+            of `first_of` that are open but come later), `unserved` (those for which the brand has no target), `calibrated`
+            (`outcome, people`: of what the score is the probability, as learned from how many) and `choice` (a row of
+            `chosen`, with `among`, how many helps were open). Each is None or empty where it does not apply, or is
             not known any more.
         """
         product = self.products.get(row["product"])
@@ -285,8 +288,14 @@ class _Telling:
             "due_on": had_on + whole_days(product.once_every.every) if product and had_on else None,
             "spare": _spare(row, product, ways) if product and row["reason"] is None else [],
             "unserved": [way for way in product.channels.all if way not in ways] if product else None,
+            "calibrated": self._calibrated(row["product"]),
             "choice": self._choice(row) if row["message_type"] == "marketing" else None,
         }
+
+    def _calibrated(self, product: str) -> Row | None:
+        if self.calibrated is None or product not in self.calibrated.products:
+            return None
+        return {"outcome": self.calibrated.outcome, "people": self.calibrated.products[product].people}
 
     def _choice(self, row: Row) -> Row | None:
         of_brand = self.chosen.filter(brand=row["brand"]).with_columns(

@@ -146,6 +146,7 @@ def begin(workspace: Workspace, request: Request) -> Order:
         tests_kept=kept(workspace),
         holdouts=found_holdouts(workspace, moment.as_of, is_whole=not request.customers),
         adapted=adapted_shares(workspace, moment),
+        calibrated=_calibrated(workspace),
         seeds=_seeds(settings, chosen),
         targeted=vouched.targeted,
         audiences={} if request.products else vouched.audiences,
@@ -317,6 +318,14 @@ def shared_of(workspace: Workspace, order: Order) -> dict[str, pl.DataFrame]:
     """What `begin` has read of sql/shared/, by table."""
     files = sorted((plan_folder(workspace.settings, order.run_id) / "shared").glob("*.parquet"))
     return {file.stem: pl.read_parquet(file) for file in files}
+
+
+def _calibrated(workspace: Workspace) -> str | None:
+    """Of what scores are the probability, where that was learned, and since when."""
+    found = workspace.calibrated
+    return (
+        None if found is None else f"{found.outcome} within {found.within_days:g} days, learned on {found.learned_on}"
+    )
 
 
 def _seeds(settings: Settings, targets: Collection[str]) -> dict[str, int]:

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from flows.learning.contrasts import FEWEST_UNITS
 from flows.learning.policies.values import ALPHA
-from flows.next_best import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +72,8 @@ def accepted(done: AcceptedChoice) -> RenderableType:
     """What acceptance has changed."""
     lines = [f"{done.says}.", *(f"changed  {name}" for name in done.written)]
     lines += [f"What was here before is kept in {done.kept}"] if done.kept else []
-    return Group(*map(Text, lines), Text(f"Next: justenough run; to go back, take {FILE} away", style="dim"))
+    file, *_ = done.written
+    return Group(*map(Text, lines), Text(f"Next: justenough run; to go back, take {file} away", style="dim"))
 
 
 def does(table: Table) -> Iterator[str]:

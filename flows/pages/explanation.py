@@ -208,7 +208,13 @@ def _fit(row: Row) -> str:
     if not row["terms"]:
         return "it is for everybody in its segment"
     needed = f", and {row['threshold']:.2f} is enough" if row["threshold"] is not None else ""
-    return f"score {row['score']:.2f}{needed}: {_terms(row)}"
+    learned = row.get("calibrated")
+    what = (
+        f"the probability of {learned['outcome']}, as learned from {learned['people']:,} people, is"
+        if learned
+        else "score"
+    )
+    return f"{what} {row['score']:.2f}{needed}: {_terms(row)}"
 
 
 def _terms(row: Row) -> str:

@@ -107,7 +107,8 @@ def helps_chosen(plan: Plan) -> list[str]:
         "silent": "nothing, since no help is worth a contact to them",
     }
     told = [f"{ways[way]} {plan.chosen[way]:,}" for way in ways if plan.chosen.get(way)]
-    return [f"Which help people get: {', '.join(told)}."] if told else []
+    scores = [f"Scores are the probability of {plan.order.calibrated}."] if plan.order.calibrated else []
+    return [*scores, f"Which help people get: {', '.join(told)}."] if told else scores
 
 
 def shares_told(shares: Mapping[str, float]) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 
 from flows.experiment import USUAL
 from flows.keys import draw
-from flows.ledger.choices import CONTEXTS, NOTED
+from flows.ledger.choices import CONTEXTS, NOTED, SIGNALS
 from flows.next_best import NOTHING, OTHERS
 
 if TYPE_CHECKING:
@@ -106,13 +106,19 @@ def narrowed(candidates: pl.DataFrame, choices: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(reason=pl.when(is_left).then(why).otherwise("reason")).drop("is_chosen", "is_told")
 
 
-def noted(choices: pl.DataFrame, decisions: pl.DataFrame, treated: Mapping[str, tuple[float, float]]) -> pl.DataFrame:
+def noted(
+    choices: pl.DataFrame,
+    decisions: pl.DataFrame,
+    treated: Mapping[str, tuple[float, float]],
+    sizes: Mapping[str, Mapping[str, float]],
+) -> pl.DataFrame:
     """`NOTED` of the decisions of marketing that are acted on; not of whom another system treats as it always has.
 
     Args:
         choices: `CHOICES`.
         decisions: `schemas.DECISIONS` that are delivered, and the held-out wins.
         treated: product -> the probability of being given it once it is chosen, and that of being held out.
+        sizes: product -> signal -> its weight in the relevance.
     """
     given, held = ({name: pair[place] for name, pair in treated.items()} for place in (0, 1))
     chance = {
@@ -137,8 +143,20 @@ def noted(choices: pl.DataFrame, decisions: pl.DataFrame, treated: Mapping[str, 
     units = units.with_columns(chances=pl.col("chances") / whole, nothing=pl.col("nothing") / whole)
     is_usual = (pl.col("variant") == USUAL).fill_null(value=False)
     wins = decisions.filter((pl.col("message_type") == "marketing") & ~is_usual)
-    wins = wins.select("decision_id", "person_key", *UNIT, "product", is_given=pl.col("reason").is_null())
-    return wins.join(units, on=UNIT, how="inner").select(NOTED.names())
+    wins = wins.select("decision_id", "person_key", *UNIT, "product", "terms", is_given=pl.col("reason").is_null())
+    known = wins.join(_signals(wins, sizes), on="decision_id", how="left")
+    known = known.with_columns(pl.col("signals").fill_null(pl.lit([], SIGNALS)))
+    return known.join(units, on=UNIT, how="inner").select(NOTED.names())
+
+
+def _signals(wins: pl.DataFrame, sizes: Mapping[str, Mapping[str, float]]) -> pl.DataFrame:
+    """`decision_id, signals`: how strong each signal was, by its term and its weight; of a weight of 0 nobody can tell."""
+    told = [(product, name, size) for product, of in sizes.items() for name, size in of.items() if size]
+    weights = pl.DataFrame(told, {"product": pl.String, "name": pl.String, "size": pl.Float64}, orient="row")
+    terms = wins.select("decision_id", "product", "terms").explode("terms").drop_nulls("terms").unnest("terms")
+    known = terms.join(weights, on=["product", "name"]).sort("decision_id", "name")
+    signal = pl.struct("name", strength=pl.col("log_odds") / pl.col("size"))
+    return known.group_by("decision_id", maintain_order=True).agg(signals=signal)
 
 
 def _valued(rows: pl.DataFrame, by: Chooser) -> pl.DataFrame:

@@ -69,7 +69,8 @@ CREATE TABLE IF NOT EXISTS choice (
     nothing DOUBLE NOT NULL,                -- the probability that the person is held out then
     share DOUBLE NOT NULL,                  -- the probability that any is decided on
     by_rules VARCHAR NOT NULL,              -- the one that is the most relevant by the products' rules
-    contexts STRUCT(name VARCHAR, value VARCHAR)[] NOT NULL
+    contexts STRUCT(name VARCHAR, value VARCHAR)[] NOT NULL,
+    signals STRUCT(name VARCHAR, strength DOUBLE)[] NOT NULL  -- what its relevance was made of: each is weighted in product.yaml
 );
 
 -- One row per message that may leave. Released claims are deleted; the batch keeps their number.

@@ -53,7 +53,7 @@ LEVELS = [
     },
     {"warehouse", "words", "product", "catalogue", "audience", "addresses", "counts", "plan"},
     {"adapters", "budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup", "prices"},
-    {"transports", "sample", "seeds", "starting"},
+    {"calibrated", "transports", "sample", "seeds", "starting"},
     {"setting_checks", "wording"},
     {"workspace"},
     {"stages"},

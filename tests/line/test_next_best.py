@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections import Counter
 
-import polars as pl
 import pytest
 
 from flows import cli, line
@@ -14,20 +13,11 @@ from flows.errors import CatalogueError, DataError, SettingError, UsageError
 from flows.learning.choices import read_choices
 from flows.pages import choices as shown
 from flows.pages import sentences
-from flows.pages.explanation import explained
 from tests.line.told import Told, row
-from tests.tiny import MORNING, Tiny, clock, crowd, day, make
+from tests.line.two_helps import PEOPLE, SETTING, last, texts, two_helps, winners
+from tests.tiny import MORNING, Tiny, clock, day
 
 pytestmark = pytest.mark.slow
-PEOPLE = 900
-SETTING = """
-[tool.justenough.next_best]
-contexts = "who"
-outcome = "ordered"
-within = "14 days"
-price = 0.002
-explore = "50 %"
-"""
 KEPT, HELD = 0.9, 0.1
 TREATED = {"care": KEPT * 0.8, "fit": KEPT}
 LEARNED = """\
@@ -53,20 +43,7 @@ effects:
 
 @pytest.fixture(scope="module")
 def _shop(tmp_path_factory) -> Tiny:
-    """Two helps for the same people, of which `care` is the more relevant one."""
-    tiny = make(tmp_path_factory.mktemp("next") / "tiny", people=crowd(PEOPLE), late=(), brands=["north"])
-    templates = tiny.folder / "templates"
-    for file in (templates / "care").iterdir():
-        (templates / "fit").mkdir(exist_ok=True)
-        (templates / "fit" / file.name).write_bytes(file.read_bytes())
-    tiny.edit("templates/fit/product.yaml", "{interest: {weight: 1}}", "{interest: {weight: 0.9}}")
-    tiny.edit("templates/care/product.yaml", "because:", "test: {holdout: 20%}\nbecause:")
-    (tiny.folder / "sql/segments/who.sql").write_text("SELECT customer_id, brand, item AS taste FROM needs", "utf-8")
-    (tiny.folder / "sql/segments/who.yaml").write_text("fields:\n  taste: {dimension: last_order}\n", "utf-8")
-    settings = tiny.folder / "pyproject.toml"
-    settings.write_text(settings.read_text("utf-8") + SETTING, "utf-8")
-    tiny.edit("pyproject.toml", "global_holdout = 0\n", "global_holdout = 0.1\n")
-    return tiny
+    return two_helps(tmp_path_factory.mktemp("next") / "tiny")
 
 
 @pytest.fixture
@@ -99,19 +76,6 @@ def taste(number: int) -> str:
     return ("tent", "rope", "stove")[number % 3]
 
 
-def winners(tiny: Tiny) -> dict[str, tuple[str, str | None]]:
-    """Person -> the help that was decided on in the last plan, and its reason."""
-    rows = last(tiny, "decisions").filter(pl.col("reason").is_null() | (pl.col("reason") == "HOLDOUT"))
-    return {
-        person: (product, reason) for person, product, reason in rows.select("customer_id", "product", "reason").rows()
-    }
-
-
-def last(tiny: Tiny, folder: str) -> pl.DataFrame:
-    [*_, path] = sorted((tiny.state / "plans").iterdir(), key=lambda each: each.stat().st_mtime_ns)
-    return pl.read_parquet(path / folder / "*.parquet")
-
-
 def u(salt: str, number: int, on: int) -> float:
     text = f"tiny/next_best/{salt}/{day(on):%Y-%m-%d}:p{number:05}\x1fnorth"
     return int(hashlib.sha256(text.encode()).hexdigest()[:13], 16) / 2**52
@@ -133,14 +97,15 @@ def test_some_get_a_help_by_lot_and_the_history_has_how_likely_each_was(shop):
     ]
     rows = shop.history(
         "SELECT d.product, d.reason IS NULL, c.is_given, among, chances, nothing, share, by_rules, contexts[1].value, "
-        "c.product = d.product FROM choice c JOIN decision d USING (decision_id)"
+        "c.product = d.product, signals FROM choice c JOIN decision d USING (decision_id)"
     )
     assert len(rows) == PEOPLE
     chances = [0.75 * TREATED["care"], 0.25 * TREATED["fit"]]
-    for _, given, is_given, among, odds, nothing, share, rules, likes, is_same in rows:
+    for _, given, is_given, among, odds, nothing, share, rules, likes, is_same, signals in rows:
         assert (among, rules, share, is_given, is_same) == (["care", "fit"], "care", 1.0, given, True)
         assert odds == pytest.approx(chances)
         assert nothing == pytest.approx(1 - sum(chances))
+        assert signals == [{"name": "interest", "strength": pytest.approx(3.0)}]
         assert likes in ("tent", "rope", "stove")
 
 
@@ -189,15 +154,6 @@ def test_what_was_accepted_is_chosen_by_and_nothing_is_said_where_nothing_is_wor
 
 def is_given(tiny: Tiny, number: int) -> bool:
     return winners(tiny)[f"p{number:05}"][1] is None
-
-
-def texts(tiny: Tiny, number: int) -> str:
-    from rich.console import Console
-
-    console = Console(width=500)
-    with clock(MORNING), console.capture() as captured:
-        console.print(explained(line.explain(tiny.load(), f"p{number:05}")))
-    return captured.get()
 
 
 def test_who_is_silent_counts_by_those_with_whom_it_was_tried_all_the_same(shop):

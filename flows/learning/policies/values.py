@@ -77,6 +77,11 @@ def value(scores: Matrix, chosen: Codes, weight: Numbers | None = None) -> Estim
     return _estimate(_weighed(scores[np.arange(len(chosen)), chosen], weight))
 
 
+def mean_of(of_units: Numbers) -> Estimate:
+    """The mean of a number of each unit."""
+    return _estimate(of_units)
+
+
 def _weighed(of_units: Numbers, weight: Numbers | None) -> Numbers:
     return of_units if weight is None else of_units * weight / weight.mean()
 

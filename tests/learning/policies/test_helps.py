@@ -57,6 +57,7 @@ class World:
                 "contexts": [
                     [{"name": name, "value": values[name][codes[name][i]]} for name in DIMENSIONS] for i in range(n)
                 ],
+                "signals": [[]] * n,
                 "has_happened": happens,
             },
             TOLD,
