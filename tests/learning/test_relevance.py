@@ -83,6 +83,14 @@ def test_rules_that_are_true_are_not_beaten():
     assert found.count(1) <= 1
 
 
+def test_scores_are_held_against_people_of_whom_the_weights_know_nothing():
+    rows = told(4_000, 2)
+    came = pl.col("signals").list.first().struct.field("strength") == 1
+    is_as_ever = pl.col("part") != 0  # in one part all is the other way round: who has not seen it cannot know
+    found = fit(rows.with_columns(has_happened=pl.when(is_as_ever).then(came).otherwise(~came)), RULES)
+    assert found.error > 0.15
+
+
 def test_too_few_people_or_too_few_of_whom_it_is_true_tell_nothing():
     assert fit(told(99, 1), RULES) is None
     assert fit(told(150, 1, np.array([-9.0, 0, 0])), RULES) is None
