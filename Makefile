@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --quiet --no-compile --disable-pip-version-check -c constraints.txt
 # Judges of `make test-all` that ask for older releases of what we need, and work with ours.
-ALONE := gbstats
+ALONE := gbstats scikit-uplift
 # Tests of one file share its fixtures, so a file stays with one worker.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 

@@ -1,9 +1,10 @@
-"""What it takes to learn and to value policies: seconds and memory, of an experiment whose truth is known.
+"""What it takes to learn and to value policies, and choices among helps: seconds and memory, where the truth is known.
 
     .venv/bin/python benchmarks/evaluating.py [--units 1000000] [--contexts 10] [--arms 8]
 
 Half of the contexts are numbers, the others have six values; five arms help some more than others. Before a time is printed
-the policy that is proposed has to gain half of what the best arm for each would.
+the policy that is proposed has to gain half of what the best arm for each would. Then as many choices among helps, of which
+each is open to six in ten, a tenth of them by lot: the same holds, against the rules.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.figures import told_machine  # noqa: E402
 from flows.learning.policies.evaluation import evaluate  # noqa: E402
-from flows.learning.policies.randomised import Asked, read_randomised  # noqa: E402
+from flows.learning.policies.helps import Made, learn  # noqa: E402
+from flows.learning.policies.randomised import Asked, in_cells, read_randomised  # noqa: E402
+from flows.ledger.choices import PARTS  # noqa: E402
 
 
 def main() -> int:
@@ -57,6 +60,34 @@ def main() -> int:
         print("the policy gains less than half of what could be", file=sys.stderr)
         return 1
     print(f"{seconds:.1f} s; peak memory {_peak_bytes() / 1e9:.2f} GB ({before / 1e9:.2f} GB before)")
+    return _choices(asked.units, contexts, asked.arms)
+
+
+def _choices(units: int, known: dict[str, np.ndarray], count: int) -> int:
+    """The same of choices among helps."""
+    drawn, rows = np.random.default_rng(2), np.arange(units)
+    contexts = {name: in_cells(pl.Series(name, values)) for name, values in known.items()}
+    is_open = drawn.random((units, count)) < 0.6
+    is_open[rows, drawn.integers(count, size=units)] = True
+    rules = (drawn.random((units, count)) * is_open).argmax(1)
+    odds = is_open * (0.1 / is_open.sum(1))[:, None]
+    odds[rows, rules] += 0.9
+    chosen, is_given = (odds.cumsum(1) > drawn.random(units)[:, None]).argmax(1), drawn.random(units) < 0.9
+    more = np.stack([_mean(known, code, count) - 0.09 for code in range(count)], axis=1)
+    happened = drawn.random(units) < 0.1 + np.where(is_given, more[rows, chosen], 0)
+    given, chance = np.where(is_given, chosen + 1, 0), np.where(is_given, 0.9 * odds[rows, chosen], 0.1)
+    names, part = tuple(f"h{code}" for code in range(count)), drawn.integers(PARTS, size=units)
+    data = Made(names, given, chance, np.ones(units), is_open, rules + 1, happened.astype(float), contexts, part)
+    could_gain = float(np.where(is_open, more, -1).max(1).mean() - more[rows, rules].mean())
+    begun = time.perf_counter()
+    found = learn(data, {name: (name,) for name in contexts}, 0.0, 3)
+    seconds = time.perf_counter() - begun
+    gained = max((way.more.value for way in found.ways if way.name == found.proposed), default=0.0)
+    print(f"choices among {count} helps: gains {gained:.4f} of {could_gain:.4f}, by {found.proposed} for each")
+    if gained < could_gain / 2:
+        print("it gains less than half of what could be", file=sys.stderr)
+        return 1
+    print(f"{seconds:.1f} s; peak memory {_peak_bytes() / 1e9:.2f} GB")
     return 0
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
 from typing import TYPE_CHECKING
 
 from flows.answering import say
 from flows.app import HERE, Common, app, later
 
 if TYPE_CHECKING:
-    from flows import line
+    from flows import durable, line
     from flows.learning import choices
-    from flows.pages import calibrations
+    from flows.pages import calibrations, choices_html
     from flows.pages import choices as shown
 else:
-    line, choices = later("flows.line"), later("flows.learning.choices")
-    calibrations, shown = later("flows.pages.calibrations"), later("flows.pages.choices")
+    durable, line, choices = map(later, ("flows.durable", "flows.line", "flows.learning.choices"))
+    calibrations, choices_html, shown = (
+        later(f"flows.pages.{name}") for name in ("calibrations", "choices_html", "choices")
+    )
 
 
 @app.command(name="next-best")
-def next_best(*, accept: str | None = None, common: Common = HERE) -> int:
+def next_best(*, accept: str | None = None, page: Path | None = None, common: Common = HERE) -> int:
     """Say what each help does for whom, by choices that were made by lot, and whether to choose by that instead of by the rules.
 
     Needs the setting next_best. Nothing is proposed that is not surely better than the rules; what is proposed changes nothing
@@ -27,10 +30,12 @@ def next_best(*, accept: str | None = None, common: Common = HERE) -> int:
     Examples:
         justenough next-best
         justenough next-best --json
+        justenough next-best --page learned.html
         justenough next-best --accept 3f9a1c2e
 
     Args:
         accept: the id of what is proposed: from the next plan on helps are chosen by it.
+        page: write it as a page, with charts, and how true the scores of relevance are, into this file, readable by you alone.
         common: where, and in which form to answer.
     """
     workspace = common.loaded()
@@ -39,6 +44,9 @@ def next_best(*, accept: str | None = None, common: Common = HERE) -> int:
         say(done, lambda: shown.accepted(done), as_json=common.json)
         return 0
     found = choices.read_choices(workspace)
+    if page is not None:
+        html = choices_html.learned_html(found, line.calibrate(workspace), workspace=workspace.settings.name)
+        durable.write_bytes(page, html.encode())
     say(found, lambda: shown.read(found), as_json=common.json)
     return 0 if found.found is not None else 1
 

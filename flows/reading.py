@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flows.ledger import proposals as kept
     from flows.ledger import store
     from flows.pages import board as boarded
-    from flows.pages import board_html, effects, effects_html, evaluations, readouts
+    from flows.pages import board_html, effects, effects_html, evaluations, evaluations_html, readouts
     from flows.pages import proposals as told
 else:
     durable, line = later("flows.durable"), later("flows.line")
@@ -27,7 +27,7 @@ else:
         later(f"flows.learning.{name}") for name in ("experiments", "keeping", "products")
     )
     evaluation, randomised = (later(f"flows.learning.policies.{name}") for name in ("evaluation", "randomised"))
-    evaluations = later("flows.pages.evaluations")
+    evaluations, evaluations_html = later("flows.pages.evaluations"), later("flows.pages.evaluations_html")
     kept, store = later("flows.ledger.proposals"), later("flows.ledger.store")
     effects, effects_html, readouts = (later(f"flows.pages.{page}") for page in ("effects", "effects_html", "readouts"))
     boards, boarded, board_html, told = map(
@@ -114,6 +114,7 @@ def evaluate(  # noqa: PLR0913  (an experiment has so many sides)
     share: Several = (),
     cost: Several = (),
     dimensions: int = 3,
+    page: Path | None = None,
     common: Common = HERE,
 ) -> int:
     """Say what each way to choose would have come to: one arm for all, a rule, or by who somebody is; from random draws.
@@ -137,6 +138,7 @@ def evaluate(  # noqa: PLR0913  (an experiment has so many sides)
         share: an arm and that share, as in holdout=5; default: as many as were drawn.
         cost: an arm and what giving it costs, in units of the first outcome, as in mailed=0.02.
         dimensions: by up to how many for each arm.
+        page: write it as a page, with charts, into this file, readable by you alone.
         common: where, and in which form to answer.
     """
     asked = randomised.Asked(
@@ -151,6 +153,8 @@ def evaluate(  # noqa: PLR0913  (an experiment has so many sides)
     if propensity and share:
         raise UsageError("--share", "probabilities are logged, and stated", "leave out one of --propensity and --share")
     found = evaluation.evaluate(randomised.read_randomised(data, asked), dimensions=dimensions, costs=asked.costs)
+    if page is not None:
+        durable.write_bytes(page, evaluations_html.evaluated_html(found).encode())
     say(found, lambda: evaluations.evaluated(found), as_json=common.json)
     return 0
 

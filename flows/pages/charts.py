@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
 from flows.reasons import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from flows.counts import Waterfall
     from flows.learning.board import Board, Effect
     from flows.learning.effects import Compared
     from flows.learning.products import ProductReadout
+    from flows.learning.relevance import Bin
 
 MONTH_WIDTH, PLOT_HEIGHT, MARGIN = 84, 150, 20
 LABEL_WIDTH, PLOT_WIDTH, NUMBER_WIDTH, ROW_HEIGHT = 330, 360, 190, 24
@@ -40,9 +42,88 @@ def chart(product: ProductReadout) -> str:
     ]
     if not rows:
         return ""
-    furthest = max(abs(end) for each in rows for end in _ends(each)) or 1.0
-    width, height = LABEL_WIDTH + PLOT_WIDTH + NUMBER_WIDTH, ROW_HEIGHT * (len(rows) + 1)
-    return "".join(_drawn(product.product, rows, furthest, width, height))
+    title = f"{product.product}: differences in points of a per cent, each with the interval that holds at every look"
+    spans = [
+        Span(
+            f"{each.contrast.metric}, {each.contrast.arm} – {each.control}",
+            each.contrast.difference or 0.0,
+            *_ends(each),
+            UNSURE if not each.contrast.is_sure else HARM if _is_harm(each) else SURE,
+            ", sure" if each.contrast.is_sure else "",
+        )
+        for each in rows
+    ]
+    return spans_chart(title, spans, "no difference")
+
+
+@dataclass(frozen=True)
+class Span:
+    """A share with the interval in which it lies, and what stands after its number."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    colour: str
+    said: str = ""
+
+
+def spans_chart(title: str, spans: Sequence[Span], zero: str, furthest: float | None = None) -> str:
+    """Shares as dots on their intervals, as SVG.
+
+    Args:
+        title: what they are.
+        spans: from the top down.
+        zero: what the line in the middle means.
+        furthest: what lies at either side; None: the furthest of these.
+    """
+    furthest = furthest or max((abs(end) for each in spans for end in (each.low, each.high)), default=0.0) or 1.0
+    width, height = LABEL_WIDTH + PLOT_WIDTH + NUMBER_WIDTH, ROW_HEIGHT * (len(spans) + 1)
+    middle, said = LABEL_WIDTH + PLOT_WIDTH / 2, escape(title)
+    parts = [
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
+            f' aria-label="{said}" font-family="sans-serif" font-size="13" fill="{INK}"><title>{said}</title>'
+            f'<rect width="{width}" height="{height}" fill="{PAPER}"/>'
+            f'<line x1="{middle}" x2="{middle}" y1="4" y2="{height - ROW_HEIGHT}" stroke="{INK}" stroke-dasharray="2 3"/>'
+            f'<text x="{middle}" y="{height - 6}" text-anchor="middle">{escape(zero)}</text>'
+        )
+    ]
+    for place, each in enumerate(spans):
+        y = ROW_HEIGHT * place + ROW_HEIGHT / 2
+        low, high, dot = (middle + PLOT_WIDTH / 2 * at / furthest for at in (each.low, each.high, each.value))
+        parts.append(
+            f'<text x="{LABEL_WIDTH - 10}" y="{y + 4}" text-anchor="end">{escape(each.label)}</text>'
+            f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}" stroke="{each.colour}" stroke-width="3"/>'
+            f'<circle cx="{dot:.1f}" cy="{y}" r="5" fill="{each.colour}"/>'
+            f'<text x="{LABEL_WIDTH + PLOT_WIDTH + 10}" y="{y + 4}">{100 * each.value:+.2f} pt{escape(each.said)}</text>'
+        )
+    return "".join((*parts, "</svg>"))
+
+
+def calibration_chart(title: str, by_rules: Sequence[Bin], learned: Sequence[Bin]) -> str:
+    """Scores beside what happened, as SVG: true ones lie on the diagonal; those of the rules are hollow."""
+    most = max((side for each in (*by_rules, *learned) for side in (each.expected, each.seen)), default=0.0) or 1.0
+    side, said = PLOT_WIDTH, escape(f"{title}: what scores say, and how often it happened")
+    width, height = side + 4 * MARGIN, side + 4 * MARGIN
+    parts = [
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
+            f' aria-label="{said}" font-family="sans-serif" font-size="13" fill="{INK}"><title>{said}</title>'
+            f'<rect width="{width}" height="{height}" fill="{PAPER}"/>'
+            f'<line x1="{2 * MARGIN}" y1="{side + MARGIN}" x2="{side + 2 * MARGIN}" y2="{MARGIN}" stroke="{INK}"'
+            f' stroke-dasharray="2 3"/><text x="{2 * MARGIN}" y="{height - MARGIN}">score, up to {most:.1%}</text>'
+            f'<text x="{2 * MARGIN}" y="{MARGIN - 6}">happened, up to {most:.1%}</text>'
+        )
+    ]
+    for bins, is_learned in ((by_rules, False), (learned, True)):
+        for each in bins:
+            x, y = 2 * MARGIN + side * each.expected / most, MARGIN + side * (1 - each.seen / most)
+            fill = SURE if is_learned else PAPER
+            parts.append(
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{fill}" stroke="{SURE if is_learned else HARM}"/>'
+            )
+    return "".join((*parts, "</svg>"))
 
 
 def picture_uri(svg: str) -> str:
@@ -156,32 +237,6 @@ def waterfall_chart(title: str, fall: Waterfall, passed: str) -> str:
 def _reach(effect: Effect) -> tuple[float, float]:
     ends = effect.interval
     return (ends.low or 0.0, ends.high or 0.0) if ends else (0.0, 0.0)
-
-
-def _drawn(name: str, rows: list[Compared], furthest: float, width: int, height: int) -> Iterator[str]:
-    middle = LABEL_WIDTH + PLOT_WIDTH / 2
-    title = escape(f"{name}: differences in points of a per cent, each with the interval that holds at every look")
-    yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
-        f' aria-label="{title}" font-family="sans-serif" font-size="13" fill="{INK}"><title>{title}</title>'
-        f'<rect width="{width}" height="{height}" fill="{PAPER}"/>'
-        f'<line x1="{middle}" x2="{middle}" y1="4" y2="{height - ROW_HEIGHT}" stroke="{INK}" stroke-dasharray="2 3"/>'
-        f'<text x="{middle}" y="{height - 6}" text-anchor="middle">no difference</text>'
-    )
-    for place, each in enumerate(rows):
-        found, y = each.contrast, ROW_HEIGHT * place + ROW_HEIGHT / 2
-        low, high = (middle + PLOT_WIDTH / 2 * end / furthest for end in _ends(each))
-        dot = middle + PLOT_WIDTH / 2 * (found.difference or 0.0) / furthest
-        colour = UNSURE if not found.is_sure else HARM if _is_harm(each) else SURE
-        label = escape(f"{found.metric}, {found.arm} – {each.control}")
-        yield (
-            f'<text x="{LABEL_WIDTH - 10}" y="{y + 4}" text-anchor="end">{label}</text>'
-            f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="3"/>'
-            f'<circle cx="{dot:.1f}" cy="{y}" r="5" fill="{colour}"/>'
-            f'<text x="{LABEL_WIDTH + PLOT_WIDTH + 10}" y="{y + 4}">{100 * (found.difference or 0.0):+.2f} pt'
-            f"{', sure' if found.is_sure else ''}</text>"
-        )
-    yield "</svg>"
 
 
 def _ends(each: Compared) -> tuple[float, float]:

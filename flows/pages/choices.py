@@ -27,7 +27,7 @@ VERDICTS: dict[Verdict, str] = {
     "NOT_SURE": "not sure",
     "WORSE": "surely worse",
 }
-_LEGEND = (
+LEGEND = (
     "Value: of a hundred people, how many have the outcome, less what contacts cost. More: than by the rules, person by person;"
     f" all of them lie within what is told, but in one case of {1 / ALPHA:.0f}. Each way was valued on people whom it was not"
     " learned from."
@@ -44,15 +44,19 @@ def read(found: Read) -> RenderableType:
         return Group(Text(asked), Text(why, "bold"))
     told = found.found
     given = ", ".join(f"{name} {count:,}" for name, count in told.given.items())
+    switches = (
+        f"{each.share:.1%} get {each.instead or 'nothing'} instead of {each.by_rules}: {points(each.more)}"
+        for each in told.switches
+    )
     lines: list[RenderableType] = [
         Text(asked),
         Text(f"{told.people:,} people until {found.until}: {given}, nothing {told.nothing:,}."),
         _ways(told),
-        *(Text(line) for line in _thin(told)),
+        *(Text(line) for line in (*_thin(told), *switches, price_of_lots(found, told))),
     ]
     for product, table in told.tables.items():
         lines += [Text(f"\n{product}", "bold"), *(Text(f"  {line}") for line in does(table))]
-    return Group(*lines, Text(f"\n{proposed(found)}", "bold"), Text(_LEGEND))
+    return Group(*lines, Text(f"\n{proposed(found)}", "bold"), Text(LEGEND))
 
 
 def proposed(found: Read) -> str:
@@ -65,6 +69,15 @@ def proposed(found: Read) -> str:
         f"Proposal {found.id}: choose by {way.name} for each help: {points(way.more.value)} of {found.outcome}, at the least"
         f" {points(way.more.low)}; {way.switched_share:.0%} get something else than by the rules, {way.silent_share:.0%} get"
         f" nothing. Next: justenough next-best --accept {found.id}"
+    )
+
+
+def price_of_lots(found: Read, told: Found) -> str:
+    """What it costs to go on learning, in a sentence."""
+    lot = told.by_lot
+    return (
+        f"Who is given a help by lot comes to {points(lot.value)} against the rules ({points(lot.low)} to {points(lot.high)}); at"
+        f" {found.explore:.0%} of people that is {points(lot.value * found.explore)} of all."
     )
 
 

@@ -24,7 +24,7 @@ VERDICTS: dict[Verdict, str] = {
     "NOT_SURE": "not sure",
     "WORSE": "worse",
 }
-_LEGEND = (
+LEGEND = (
     "DR and SNIPS: what a unit comes to, doubly robust, and by how likely its draw was. Difference: from the best arm for all,"
     f" unit by unit; all of them lie within what is told, but in one case of {1 / ALPHA:.0f}. Policies are valued"
     " on units that they were not learned from."
@@ -40,7 +40,7 @@ def evaluated(found: Evaluation) -> RenderableType:
     ]
     lines += [_table(found, outcome) for outcome in found.choices[0].values]
     lines += [Text(line) for line in _used(found)]
-    return Group(*lines, Text(f"\n{proposed(found)}", "bold"), Text(_LEGEND))
+    return Group(*lines, Text(f"\n{proposed(found)}", "bold"), Text(LEGEND))
 
 
 def proposed(found: Evaluation) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections import Counter
 
 import pytest
@@ -179,8 +180,22 @@ def test_what_is_learned_is_proposed_accepted_and_chosen_by(lived, monkeypatch, 
         assert console.startswith(f"Proposal {read.id}: choose by 1 context for each help: +")
         assert cli.main(["next-best", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["id"] == read.id
-        assert cli.main(["next-best"]) == 0
-        assert "surely better" in capsys.readouterr().out
+        assert cli.main(["next-best", "--page", "learned.html"]) == 0
+        out = capsys.readouterr().out
+        assert "surely better" in out
+        assert "get fit instead of care: +" in out
+        assert "Who is given a help by lot comes to " in out
+        page = lived.folder / "learned.html"
+        html = page.read_text("utf-8")
+        assert stat.S_IMODE(page.stat().st_mode) == 0o600
+        assert [
+            each for each in ("Who would switch", "Exploration&#x27;s price", "How true scores are") if each not in html
+        ] == []
+        assert f"Proposal {read.id}: choose by 1 context for each help" in html
+        assert "taste tent" in html
+        assert (
+            html.count("<svg") == 1 + len(read.found.tables) + 1 + 2
+        )  # by contexts, each help, lots, each product's scores
         with pytest.raises(UsageError) as caught:
             line.accept_choice(lived.load(), "00000000")
         assert caught.value.what == f"'00000000' is not: '{read.id}' is proposed now"

@@ -10,18 +10,25 @@ import shutil
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 import pytest
 
 from flows import cli, line
 from flows.learning.board import Board
+from flows.learning.choices import Read
 from flows.learning.products import LedgerReadout, ProductReadout
+from flows.learning.relevance import fit
+from flows.line.calibrating import Calibration
 from flows.line.planned import scan_leaving
 from flows.pages.board_html import board_html
+from flows.pages.choices_html import learned_html
 from flows.pages.effects_html import readout_html
 from flows.pages.run_html import run_html
 from flows.plan import plan_folder, read_plan
 from flows.words import restore
+from tests.learning.policies.test_helps import World, flat
+from tests.learning.test_relevance import RULES, told
 from tests.pages.test_board import effect, month
 from tests.pages.test_effects import compared
 from tests.tiny import Tiny
@@ -99,9 +106,19 @@ def pages(shop) -> dict[str, Path]:
     )  # fmt: skip
     (folder / "readout.html").write_text(readout_html(readout, workspace=workspace.settings.name), "utf-8")
     (folder / "board.html").write_text(board_html(board, workspace=workspace.settings.name), "utf-8")
+    (folder / "learned.html").write_text(learned_html(*learned(), workspace=workspace.settings.name), "utf-8")
     found = {path.stem: path for path in folder.glob("*.html")}
     runs = sorted(name for name in found if re.match(r"\d{8}-", name))
     return {name: path for name, path in found.items() if name not in runs} | {"run": found[runs[-1]]}
+
+
+def learned() -> tuple[Read, Calibration]:
+    """What choices by lot of two helps have shown, and how true their scores are."""
+    effects = flat(0.0, 0.03, 0.0) | {"care": np.array([[0.12] * 3, [0.0] * 3, [-0.03] * 3])}
+    found = World(effects, 1, people=20_000).found()
+    day = date(2026, 11, 22)
+    scores = {"care": fit(told(4_000, 1), RULES)}
+    return Read("ordered", 14, 0.002, 0.05, day, day, found, "3f9a1c2e"), Calibration("ordered", 14, day, day, scores)
 
 
 def opened(browser: Browser, path: Path, *, said: list[str] | None = None, **options) -> Page:
@@ -122,7 +139,7 @@ def unfolded(page: Page) -> Page:
 
 
 def test_no_page_asks_anything_of_anywhere_nor_complains_and_each_is_small_and_soon_there(chromium, pages):
-    assert len(pages) == 6 + 3
+    assert len(pages) == 6 + 4
     for name, path in pages.items():
         assert path.stat().st_size < MOST_BYTES, name
         said: list[str] = []

@@ -16,11 +16,11 @@ from flows.learning.contrasts import FEWEST_EVENTS, FEWEST_UNITS
 from flows.learning.policies.outcome_model import doubly_robust, expected
 from flows.learning.policies.randomised import Context, in_cells
 from flows.learning.policies.tailored import Effect, Learner, Policy
-from flows.learning.policies.values import Estimate, difference, value
+from flows.learning.policies.values import Estimate, difference, mean_of, value
 from flows.ledger.choices import PARTS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from flows.learning.policies.outcome_model import Matrix
     from flows.learning.policies.randomised import Codes, Numbers
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 DIMENSIONS = (0, 1, 2, 3, None)
 """By how many contexts for each help ways to choose are learned; None: by all that earn their place, whatever they tell."""
 Verdict = Literal["RULES", "BETTER", "NOT_SURE", "WORSE"]
+FEWEST_TOLD = 10
+"""Fewer people are told no share of."""
 _NOTHING = 0
 """The code of no help; those of helps follow."""
 
@@ -99,6 +101,23 @@ class Way:
 
 
 @dataclass(frozen=True)
+class Switch:
+    """People who would be given something else than by the rules.
+
+    Attributes:
+        by_rules: the help that they are given now.
+        instead: the other one; None: nothing.
+        share: of all people.
+        more: how many more of them have the outcome, as a share of them, less what contacts cost.
+    """
+
+    by_rules: str
+    instead: str | None
+    share: float
+    more: float
+
+
+@dataclass(frozen=True)
 class Found:
     """What choices by lot have shown.
 
@@ -109,6 +128,8 @@ class Found:
         ways: to choose, the rules first.
         proposed: which of the learned ones to go by; None: none is surely better than the rules, or than what needs less.
         tables: help -> what it does, as the proposed way has it; none where none is proposed.
+        switches: who would be given what else by the proposed way, the most people first.
+        by_lot: how much more who is given a help by lot comes to than by the rules; mostly it is less: exploration's price.
     """
 
     people: int
@@ -118,6 +139,8 @@ class Found:
     ways: tuple[Way, ...]
     proposed: str | None
     tables: Mapping[str, Table]
+    switches: tuple[Switch, ...]
+    by_lot: Estimate
 
 
 def made(rows: pl.DataFrame, names: Sequence[str], *, is_absence: bool = False) -> Made:
@@ -185,6 +208,7 @@ def learn(data: Made, dimensions: Mapping[str, Collection[str]], price: float, m
     ways += [(name, _chosen(data, known, limit)) for name, limit in limits.items()]
     told = [_told(name, codes, data, scores, len(limits)) for name, codes in ways]
     proposed = _proposed([(each, codes) for each, (_, codes) in zip(told, ways, strict=True)], data, scores)
+    codes = dict(ways)[proposed] if proposed else data.by_rules
     counts = np.bincount(data.given, minlength=arms)
     return Found(
         len(data),
@@ -194,6 +218,8 @@ def learn(data: Made, dimensions: Mapping[str, Collection[str]], price: float, m
         tuple(told),
         proposed,
         {data.helps[each.code - 1]: each.table(limits[proposed], price) for each in known} if proposed else {},
+        tuple(_switches(data, scores, codes)),
+        _by_lot(data, scores),
     )
 
 
@@ -287,6 +313,25 @@ def _told(name: str, codes: Codes, data: Made, scores: Matrix, compared: int) ->
         float((weight * each).sum() / weight.sum()) for each in (codes != data.by_rules, codes == _NOTHING)
     )
     return Way(name, value(scores, codes, weight), more, verdict, switched, silent)
+
+
+def _switches(data: Made, scores: Matrix, codes: Codes) -> Iterator[Switch]:
+    """See `Found`; not of fewer people than are told of."""
+    weight, people = 1 / data.share, np.arange(len(data))
+    apart = scores[people, codes] - scores[people, data.by_rules]
+    pairs, counts = np.unique(np.stack([data.by_rules, codes]), axis=1, return_counts=True)
+    for (rule, code), _ in sorted(zip(pairs.T.tolist(), counts.tolist(), strict=True), key=lambda each: -each[1]):
+        mine = (data.by_rules == rule) & (codes == code)
+        if rule != code and mine.sum() >= FEWEST_TOLD:
+            instead = None if code == _NOTHING else data.helps[code - 1]
+            share = float(weight[mine].sum() / weight.sum())
+            yield Switch(data.helps[rule - 1], instead, share, float(np.average(apart[mine], weights=weight[mine])))
+
+
+def _by_lot(data: Made, scores: Matrix) -> Estimate:
+    of_lot = (scores[:, 1:] * data.is_open).sum(axis=1) / data.is_open.sum(axis=1)
+    weight = 1 / data.share
+    return mean_of((of_lot - scores[np.arange(len(data)), data.by_rules]) * weight / weight.mean())
 
 
 def _proposed(ways: Sequence[tuple[Way, Codes]], data: Made, scores: Matrix) -> str | None:

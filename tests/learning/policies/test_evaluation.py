@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -180,7 +181,13 @@ def test_the_command_says_it_in_words_and_in_json(tmp_path, capsys):
     world(4, 20_000, planted=0.04).table.write_csv(file)
     command = ["evaluate", "--data", str(file), "--arm", "arm", "--outcome", "y"]
     command += [part for name in CONTEXTS for part in ("--context", name)]
-    assert main(command) == 0
+    page = tmp_path / "page.html"
+    assert main([*command, "--page", str(page)]) == 0
+    html = page.read_text("utf-8")
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+    assert "Go by 1 dimension for each arm" in html
+    assert html.count("<circle") == 2 + 4  # two arms that are not the best, and policies by 1, 2, 3 and all
+    assert "<td>1 dimension</td>" in html
     told = capsys.readouterr().out
     assert "Go by 1 dimension for each arm: y +0.0" in told
     assert "by is_new" in told
