@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from flows.calibrated import Weights
 from flows.clock import Moment, present
 from flows.counts import Capped, Count, Crowd, Held, LeftOut, Missed, Price, Waterfall
 from flows.digests import sha256, sha256_of_untouched
 from flows.durable import write_bytes
 from flows.errors import PlanError, nearest
+from flows.next_best import Effect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +74,8 @@ class Order(_Kept):
         holdouts: products whose holdout is found by the power check -> the share of people that this run holds out of them.
         adapted: products whose variants' shares follow what comes of them -> these shares in this run.
         calibrated: where scores are probabilities that were learned, of what, and since when.
+        weights: product -> the learned weights of its relevance then.
+        effects: product -> what it does, where helps are chosen by what was learned.
         seeds: channel -> how many seed addresses get a copy of each kind of message.
         targeted: segment -> the dimensions that decide who is in it.
         audiences: those that campaigns leave out and that the run looks at -> the dimensions that decide who is in each.
@@ -111,6 +115,8 @@ class Order(_Kept):
     holdouts: dict[str, float] = {}
     adapted: dict[str, dict[str, float]] = {}
     calibrated: str | None = None
+    weights: dict[str, Weights] = {}
+    effects: dict[str, Effect] = {}
     seeds: dict[str, int] = {}
     targeted: dict[str, tuple[str, ...]] = {}
     audiences: dict[str, tuple[str, ...]] = {}

@@ -41,6 +41,7 @@ class Read:
         found: what they have shown; None: fewer people than numbers are told of.
         id: of what is proposed, the same at every look that finds the same; None: nothing is.
         file: what `sql/next_best.yaml` would say then.
+        in_use: the day on which what helps are chosen by now was learned; None: they are chosen by the rules.
     """
 
     outcome: str
@@ -52,6 +53,7 @@ class Read:
     found: Found | None = None
     id: str | None = None
     file: str | None = None
+    in_use: date | None = None
 
 
 def read_choices(workspace: Workspace) -> Read:
@@ -68,7 +70,8 @@ def read_choices(workspace: Workspace) -> Read:
     metric, fields = Metric(setting.outcome, "helped"), workspace.segments[setting.contexts].fields
     rows, until = told_so_far(settings, setting)
     whole_days, today = setting.within / timedelta(days=1), moment(None, settings.zone).as_of
-    asked = Read(setting.outcome, whole_days, setting.price, setting.explore, today, until)
+    in_use = workspace.learned.learned_on if workspace.learned else None
+    asked = Read(setting.outcome, whole_days, setting.price, setting.explore, today, until, in_use=in_use)
     data = made(rows, list(fields), is_absence=metric.is_absence)
     if len(data) < FEWEST_UNITS:
         return asked

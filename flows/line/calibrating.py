@@ -49,6 +49,7 @@ class Calibration:
         thresholds: product -> the score below which nothing would be said: as many people are spoken to as by the rules.
         id: of what is proposed, the same at every look that finds the same; None: nothing is.
         file: what `sql/relevance.yaml` would say then.
+        in_use: the day on which the weights that are in use were learned; None: they are the rules'.
     """
 
     outcome: str
@@ -60,6 +61,7 @@ class Calibration:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     id: str | None = None
     file: str | None = None
+    in_use: date | None = None
 
 
 def calibrate(workspace: Workspace) -> Calibration:
@@ -84,7 +86,9 @@ def calibrate(workspace: Workspace) -> Calibration:
     }
     fits = {name: each for name, each in found.items() if each is not None}
     thin = tuple(name for name, each in found.items() if each is None)
-    asked = Calibration(setting.outcome, setting.within / timedelta(days=1), today, until, fits, thin)
+    in_use = workspace.calibrated.learned_on if workspace.calibrated else None
+    within_days = setting.within / timedelta(days=1)
+    asked = Calibration(setting.outcome, within_days, today, until, fits, thin, in_use=in_use)
     signs = {each.gain.sign for each in fits.values()}
     if thin or 1 not in signs or -1 in signs:
         return asked

@@ -147,6 +147,8 @@ def begin(workspace: Workspace, request: Request) -> Order:
         holdouts=found_holdouts(workspace, moment.as_of, is_whole=not request.customers),
         adapted=adapted_shares(workspace, moment),
         calibrated=_calibrated(workspace),
+        weights=workspace.calibrated.products if workspace.calibrated else {},
+        effects=workspace.learned.effects if workspace.learned else {},
         seeds=_seeds(settings, chosen),
         targeted=vouched.targeted,
         audiences={} if request.products else vouched.audiences,

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 def calibrated(found: Calibration) -> RenderableType:
     """Each product, and what is proposed."""
     lines: list[RenderableType] = [
-        Text(f"A score as the probability of {found.outcome} within {found.within_days:g} days of the decision.")
+        Text(
+            f"A score as the probability of {found.outcome} within {found.within_days:g} days of the decision."
+            f"{f' In use: what was learned on {found.in_use}.' if found.in_use else ''}"
+        )
     ]
     for name, each in found.fits.items():
         title = f"\n{name}: {each.people:,} people, {each.happened:,} of them {found.outcome}; until {found.until}"

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from flows.learning.contrasts import FEWEST_UNITS
 from flows.learning.policies.values import ALPHA
+from flows.pages.sentences import points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,7 @@ def read(found: Read) -> RenderableType:
     asked = (
         f"{found.outcome} within {found.within_days:g} days, at {found.price:g} a contact; {found.explore:.0%} by lot."
     )
+    asked += f" Chosen by what was learned on {found.in_use}." if found.in_use else ""
     if found.found is None:
         why = f"Fewer than {FEWEST_UNITS} people whose time is over are known yet, so nothing can be told."
         return Group(Text(asked), Text(why, "bold"))
@@ -135,8 +137,3 @@ def why_chosen(row: Row) -> list[str]:
         )
         why = f"by what was learned it does the most for them ({who}): {points(choice['worth'])} after what a contact costs"
     return [f"  Of {choice['among']} helps that were open: {why}; its probability was {choice['chance']:.1%}."]
-
-
-def points(share: float) -> str:
-    """Points of a per cent."""
-    return f"{100 * share:+.2f} pt".replace("-", "−")

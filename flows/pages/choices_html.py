@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flows.pages import calibrations, choices
 from flows.pages.charts import HARM, SURE, UNSURE, Span, calibration_chart, spans_chart
 from flows.pages.layout import Html, element, joined, page, table
+from flows.pages.sentences import points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +40,7 @@ def _ways(found: Read) -> Iterator[Html]:
     if told.switches:
         yield element("h2", "Who would switch")
         rows = [
-            (each.by_rules, each.instead or "nothing", f"{each.share:.1%}", _points(each.more))
-            for each in told.switches
+            (each.by_rules, each.instead or "nothing", f"{each.share:.1%}", points(each.more)) for each in told.switches
         ]
         yield table("Who would switch", ("by the rules", "instead", "of people", f"more {found.outcome}"), rows, {2, 3})
     yield from _why(told)
@@ -91,7 +91,3 @@ def _of(label: str, found: Estimate, said: str = "") -> Span:
 
 def _colour(share: float) -> str:
     return SURE if share > 0 else HARM
-
-
-def _points(share: float) -> str:
-    return choices.points(share)

@@ -71,10 +71,16 @@ def _table(found: Evaluation, outcome: str) -> Table:
             "–" if is_base else _number(apart.value, "+"),
             "–" if is_base else _span(apart),
             f"{each.switched_share:.0%}",
-            VERDICTS[each.verdict] if is_first else "",
+            _called(each) if is_first else "",
             style="dim" if each.verdict == "NOT_SURE" else None,
         )
     return table
+
+
+def _called(choice: Choice) -> str:
+    """What a choice is called: one that gives everybody the best arm for all is no other choice."""
+    is_same = choice.verdict == "NOT_SURE" and not choice.switched_share
+    return "the same" if is_same else VERDICTS[choice.verdict]
 
 
 def _used(found: Evaluation) -> Iterator[str]:

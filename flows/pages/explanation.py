@@ -10,7 +10,8 @@ from rich.text import Text
 
 from flows.audience import HELD_OUT
 from flows.experiment import USUAL
-from flows.pages.choices import points, why_chosen
+from flows.pages.choices import why_chosen
+from flows.pages.sentences import points
 from flows.pages.upcoming import coming
 from flows.reasons import MEANING
 from flows.stops import STOP_OF

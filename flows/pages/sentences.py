@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.next_best import FILE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from flows.counts import Capped, Held, LeftOut, Missed, Price
+    from flows.next_best import Effect
     from flows.plan import Order, Plan
     from flows.settings import Settings
 
@@ -107,8 +110,42 @@ def helps_chosen(plan: Plan) -> list[str]:
         "silent": "nothing, since no help is worth a contact to them",
     }
     told = [f"{ways[way]} {plan.chosen[way]:,}" for way in ways if plan.chosen.get(way)]
-    scores = [f"Scores are the probability of {plan.order.calibrated}."] if plan.order.calibrated else []
-    return [*scores, f"Which help people get: {', '.join(told)}."] if told else scores
+    order = plan.order
+    scores = [f"Scores are the probability of {order.calibrated}."] if order.calibrated else []
+    for name, found in order.weights.items():
+        weights = ", ".join(
+            f"{signal} {_signed(weight)}" for signal, weight in {"base": found.base, **found.weights}.items()
+        )
+        scores.append(
+            f"{name} fits by {weights}; {found.threshold:.3g} is enough. Learned from {found.people:,} people."
+        )
+    does = [f"{name} brings about {_does(effect)}." for name, effect in order.effects.items()]
+    return [*scores, *([f"Which help people get: {', '.join(told)}."] if told else []), *does]
+
+
+MOST_CELLS = 12
+"""Of a help whose effects are told in a sentence."""
+
+
+def _does(effect: Effect) -> str:
+    """What a help does, by who somebody is."""
+    cells = [f"{points(cell.more)} where {_who(cell.when)}" for cell in effect.cells[:MOST_CELLS]]
+    more = len(effect.cells) - len(cells)
+    rest = f"{points(effect.for_all)} {'else' if cells else 'for all'}"
+    return ", ".join([*cells, *([f"{more:,} cells more in {FILE}"] if more else []), rest])
+
+
+def _who(when: Mapping[str, str]) -> str:
+    return " and ".join(f"{name.replace('_', ' ')} is {value}" for name, value in when.items())
+
+
+def points(share: float) -> str:
+    """A share in points of a per cent."""
+    return f"{_signed(100 * share)} pt"
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.2f}".replace("-", "−")
 
 
 def shares_told(shares: Mapping[str, float]) -> str:

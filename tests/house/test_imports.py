@@ -32,6 +32,7 @@ LEVELS = [
         "tokens",
     },
     {
+        "calibrated",
         "caps",
         "channel_budgets",
         "destinations",
@@ -53,7 +54,7 @@ LEVELS = [
     },
     {"warehouse", "words", "product", "catalogue", "audience", "addresses", "counts", "plan"},
     {"adapters", "budget", "channels", "creep", "editors", "facts", "ledger", "lineage", "markup", "prices"},
-    {"calibrated", "transports", "sample", "seeds", "starting"},
+    {"transports", "sample", "seeds", "starting"},
     {"setting_checks", "wording"},
     {"workspace"},
     {"stages"},

@@ -71,12 +71,14 @@ def test_what_outcomes_say_is_shown_beside_the_rules_and_used_once_it_is_accepte
     assert relevance.terms["interest"].size == pytest.approx(care.weights["interest"].learned, abs=1e-4)
     assert relevance.threshold == found.thresholds["care"]
     with clock(day(21)):
-        assert (
-            line.calibrate(lived.load()).fits["care"].base.by_rules == -2.0
-        )  # what people believe, whatever was learned
+        again = line.calibrate(lived.load())
+        assert again.fits["care"].base.by_rules == -2.0  # what people believe, whatever was learned
+        assert again.in_use == day(21).date()
     plan = lived.plan(at=day(40))
     assert plan.order.calibrated.startswith("ordered within 14 days, learned on 2026-12-13")
     assert sentences.helps_chosen(plan)[0] == f"Scores are the probability of {plan.order.calibrated}."
+    weight = f"{care.weights['interest'].learned:+.2f}"
+    assert f"interest {weight}; {found.thresholds['care']:.3g} is enough." in sentences.helps_chosen(plan)[1]
     scores = pl.read_parquet(lived.state / "plans" / plan.order.run_id / "decisions" / "*.parquet").filter(
         product="care"
     )

@@ -133,6 +133,10 @@ def test_what_was_accepted_is_chosen_by_and_nothing_is_said_where_nothing_is_wor
     }
     how = Counter("lot" if u("explore", n, 0) < 0.5 else "learned" if best[n] else "silent" for n in range(PEOPLE))
     assert plan.chosen == dict(how)
+    assert sentences.helps_chosen(plan)[1:] == [
+        "care brings about +5.20 pt where taste is tent, −1.00 pt where taste is others, +1.00 pt else.",
+        "fit brings about +0.10 pt for all.",
+    ]
     silent = next(n for n in range(PEOPLE) if expected[n] is None)
     reasons = last(shop, "decisions").filter(customer_id=f"p{silent:05}")["reason"].unique().to_list()
     assert reasons == ["BELOW_THRESHOLD"]
@@ -201,6 +205,8 @@ def test_what_is_learned_is_proposed_accepted_and_chosen_by(lived, monkeypatch, 
         assert caught.value.what == f"'00000000' is not: '{read.id}' is proposed now"
         assert cli.main(["next-best", "--accept", read.id]) == 0
     assert "Helps are chosen by 1 context for each" in (lived.folder / "CHANGELOG.md").read_text("utf-8")
+    with clock(day(21)):
+        assert read_choices(lived.load()).in_use == day(21).date()
     before = lived.run(at=day(40)).plan
     tents = [n for n in range(PEOPLE) if taste(n) == "tent" and u("explore", n, 40) >= 0.5]
     found = winners(lived)

@@ -197,6 +197,16 @@ def test_the_command_says_it_in_words_and_in_json(tmp_path, capsys):
     assert [choice["name"] for choice in found["choices"]] == [*ARMS, "1 dimension", "all dimensions"]
 
 
+def test_a_policy_that_gives_everybody_the_best_arm_is_called_the_same(tmp_path, capsys):
+    file = tmp_path / "drawn.csv"
+    drawn = np.random.default_rng(1)
+    arm, is_new = drawn.integers(2, size=2_000), drawn.random(2_000) < 0.5
+    pl.DataFrame({"arm": arm, "is_new": is_new, "y": drawn.random(2_000) < 0.1 + 0.3 * arm}).write_csv(file)
+    assert main(["evaluate", "--data", str(file), "--arm", "arm", "--outcome", "y", "--context", "is_new"]) == 0
+    told = capsys.readouterr().out
+    assert [line.split()[-2:] for line in told.splitlines() if line.startswith("1 dimension")] == [["the", "same"]]
+
+
 def test_a_learner_tells_a_fold_nothing_of_itself(read):
     """Otherwise policies would be valued on what they have learned by heart."""
     data = read(world(6, 4_000).table)
