@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
 from typing import TYPE_CHECKING
 
 from flows.answering import say
@@ -11,11 +12,12 @@ from flows.clock import present
 from flows.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from flows import line, pauses, stops
-    from flows.pages import portfolio
+    from flows import durable, line, pauses, stops
+    from flows.pages import portfolio, schedule, schedule_html, schedule_ics
 else:
-    line, pauses, portfolio = map(later, ("flows.line", "flows.pauses", "flows.pages.portfolio"))
-    stops = later("flows.stops")
+    durable, line, pauses, stops = map(later, ("flows.durable", "flows.line", "flows.pauses", "flows.stops"))
+    pages = ("portfolio", "schedule", "schedule_html", "schedule_ics")
+    portfolio, schedule, schedule_html, schedule_ics = (later(f"flows.pages.{page}") for page in pages)
 
 
 @app.command
@@ -31,6 +33,35 @@ def products(*, common: Common = HERE) -> int:
     """
     found = line.standings(common.loaded())
     say(found, lambda: portfolio.standings(found), as_json=common.json)
+    return 0
+
+
+@app.command
+def calendar(*, days: int = 90, ics: Path | None = None, page: Path | None = None, common: Common = HERE) -> int:
+    """Say what runs when on the next days, how many messages are to be expected, and which products want the same people.
+
+    A product runs from `when.starts` to `when.ends`, but for the days under `not_on`, the setting `blackouts` (marketing), and
+    after its review date. Messages are as many a day as lately. Clashes are by the last run over everybody.
+
+    Examples:
+        justenough calendar
+        justenough calendar --days 365 --page calendar.html
+        justenough calendar --ics calendar.ics
+
+    Args:
+        days: how many, today among them.
+        ics: write it for calendar programs into this file, readable by you alone.
+        page: write it as a page into this file, readable by you alone.
+        common: where, and in which form to answer.
+    """
+    workspace = common.loaded()
+    found = line.calendar(workspace, days)
+    name = workspace.settings.name
+    if ics is not None:
+        durable.write_bytes(ics, schedule_ics.schedule_ics(found, workspace=name))
+    if page is not None:
+        durable.write_bytes(page, schedule_html.schedule_html(found, workspace=name).encode())
+    say(found, lambda: schedule.scheduled(found), as_json=common.json)
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
+from flows.days import Days
 from flows.documents import STRICT, Document, Text, read_document
 from flows.durations import Duration
 from flows.errors import ProductError, nearest
@@ -109,11 +110,13 @@ class When(_Strict):
     Attributes:
         starts: the first day; at once if missing.
         ends: the last day; never if missing.
+        not_on: days between on which it says nothing, and what platforms hold of it is taken away.
         valid_for: how long a message stays true, from the start of its day; 2 days if missing.
     """
 
     starts: date | None = None
     ends: date | None = None
+    not_on: list[Days] = []
     valid_for: Duration = timedelta(days=2)
 
     @model_validator(mode="after")
@@ -335,7 +338,13 @@ class Product(_Strict, Document):
     def is_due(self, as_of: date) -> bool:
         """Whether the product would speak on that day, if nobody had to look at it first."""
         started = self.when.starts is None or self.when.starts <= as_of
-        return self.status == "live" and started and (self.when.ends is None or as_of <= self.when.ends)
+        is_over = self.when.ends is not None and as_of > self.when.ends
+        return (
+            self.status == "live"
+            and started
+            and not is_over
+            and not any(each.holds(as_of) for each in self.when.not_on)
+        )
 
     def is_live(self, as_of: date) -> bool:
         """Whether the product speaks on that day: not after its review date."""

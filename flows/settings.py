@@ -21,6 +21,7 @@ from pydantic import (
 from flows.approval import Approval
 from flows.caps import Cap, read_caps
 from flows.channel_budgets import Budget, ChannelBudget
+from flows.days import Days
 from flows.destinations import Destination
 from flows.documents import explained
 from flows.durable import plain_size
@@ -109,6 +110,7 @@ class Settings(BaseModel):
             `channel_budgets.read_budget`).
         quiet_hours: brand (or `default`) -> channel -> hours at which nothing is sent (see `hours.read_quiet`); the rest as in
             `hours.STANDARD`.
+        blackouts: days on which no product of marketing says anything, as `2026-12-24` or `2026-12-24 to 2026-12-26`.
         costs: channel -> what a message costs, in the money that outcomes tell their `value` in.
         retention: how long what names people is kept.
         links: channel (or `default`, for all others) -> what is added to the addresses of actions (see `flows.links`); without
@@ -172,6 +174,7 @@ class Settings(BaseModel):
     caps: Annotated[tuple[Cap, ...], BeforeValidator(read_caps)] = (Cap(3, (), 7, "day"),)
     budgets: dict[str, dict[str, ChannelBudget]] = {}
     quiet_hours: dict[str, dict[str, QuietHours]] = {}
+    blackouts: tuple[Days, ...] = ()
     costs: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
     retention: Retention = Retention()
     links: Annotated[dict[str, dict[str, str]], AfterValidator(added_to_links)] = {

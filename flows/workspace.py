@@ -150,7 +150,9 @@ class Workspace:
 
     def live(self, as_of: date) -> list[Product]:
         """The products that speak on a day, by name."""
-        return [product for product in self.products.values() if product.is_live(as_of)]
+        is_quiet = any(each.holds(as_of) for each in self.settings.blackouts)
+        live = [product for product in self.products.values() if product.is_live(as_of)]
+        return [product for product in live if not (is_quiet and product.message_type == "marketing")]
 
     def overdue(self, as_of: date) -> list[Product]:
         """The products that would speak on a day, and are left out because nobody has looked at them in time."""

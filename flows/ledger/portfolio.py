@@ -58,3 +58,16 @@ def named_last(ledger: Ledger) -> pl.DataFrame:
         """
     )
     return rows.cast({"product": pl.String, "named": pl.Int64, "open": pl.Int64})
+
+
+def volumes_since(ledger: Ledger, day: date) -> pl.DataFrame:
+    """Of each product and channel, from a day on: `product, channel`, claimed `messages`, and the `days` with decisions."""
+    rows = ledger.rows(
+        """
+        WITH told AS (SELECT product, count(DISTINCT as_of) AS days FROM decision WHERE as_of >= $day GROUP BY product)
+        SELECT product, channel, count(*) AS messages, any_value(days) AS days
+        FROM claim JOIN told USING (product) WHERE as_of >= $day GROUP BY product, channel ORDER BY product, channel
+        """,
+        {"day": day},
+    )
+    return rows.cast({"product": pl.String, "channel": pl.String, "messages": pl.Int64, "days": pl.Int64})

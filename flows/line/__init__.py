@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from flows.line.running import run as run
     from flows.line.running import sample as sample
     from flows.line.running import tidy as tidy
+    from flows.line.scheduling import calendar as calendar
     from flows.line.settling import complete as complete
     from flows.line.settling import settle as settle
     from flows.line.settling import word_part as word_part
@@ -98,6 +99,7 @@ _HOMES = {
     "acknowledging": ("acknowledge",),
     "approving": ("approve", "asked_of", "sign"),
     "carrying": ("carry", "carry_late"),
+    "scheduling": ("calendar",),
     "calibrating": ("accept_weights", "calibrate"),
     "checking": ("check",),
     "choosing": ("accept_choice",),

@@ -14,6 +14,7 @@ LEVELS = [
         "approval",
         "clock",
         "contained",
+        "days",
         "digests",
         "documents",
         "durable",
