@@ -287,7 +287,7 @@ def load_workspace(folder: Path, state: Path | None = None) -> Workspace:
         ),
         queries=read_queries(sql, segments, catalogue),
         audiences=read_audiences(sql, held_out=settings.exclude_held_out),
-        learned=_learned(settings, segments),
+        learned=_learned(settings, segments, products),
         calibrated=None if uncalibrated else calibrated,
         uncalibrated=uncalibrated,
     )
@@ -311,12 +311,23 @@ def _contexts(settings: Settings, sql: Path) -> set[str]:
     return {name}
 
 
-def _learned(settings: Settings, segments: Mapping[str, Segment]) -> Learned | None:
+def _learned(settings: Settings, segments: Mapping[str, Segment], products: Mapping[str, Product]) -> Learned | None:
+    """What was learned of helps. Raises ProductError where a product does not say whether people can tell by what it is chosen."""
     if settings.next_best is None:
         return None
     fields = segments[settings.next_best.contexts].fields
     dimensions = {name: field.dimensions for name, field in fields.items()}
-    return read_learned(settings.workspace, settings.next_best, dimensions, MOST_DIMENSIONS)
+    learned = read_learned(settings.workspace, settings.next_best, dimensions, MOST_DIMENSIONS)
+    for name, effect in learned.effects.items() if learned else ():
+        product = products.get(name)
+        told = {dimension for context in effect.contexts for dimension in dimensions[context]}
+        unsaid = sorted(told - {*product.because, *product.unseen}) if product else []
+        if product and unsaid:
+            what = f"'{name}' is chosen by {', '.join(unsaid)}, as was learned, and says of it neither `because` nor `unseen`"
+            raise ProductError(
+                product.at("because"), what, "list it under because, or under unseen with why people cannot tell"
+            )
+    return learned
 
 
 def weighed(products: Mapping[str, Product]) -> dict[str, Product]:

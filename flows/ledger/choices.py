@@ -14,38 +14,23 @@ if TYPE_CHECKING:
 
 CONTEXTS = pl.List(pl.Struct({"name": pl.String, "value": pl.String}))
 SIGNALS = pl.List(pl.Struct({"name": pl.String, "strength": pl.Float64}))
-NOTED = pl.Schema(
-    {
-        **dict.fromkeys(("decision_id", "person_key", "brand", "product"), pl.String()),
-        "is_given": pl.Boolean(),
-        "among": pl.List(pl.String),
-        "chances": pl.List(pl.Float64),
-        "nothing": pl.Float64(),
-        "share": pl.Float64(),
-        "by_rules": pl.String(),
-        "contexts": CONTEXTS,
-        "signals": SIGNALS,
-    }
-)
+_MADE = {
+    "product": pl.String(),
+    "is_given": pl.Boolean(),
+    "among": pl.List(pl.String),
+    "chances": pl.List(pl.Float64),
+    "nothing": pl.Float64(),
+    "share": pl.Float64(),
+    "by_rules": pl.String(),
+    "contexts": CONTEXTS,
+    "signals": SIGNALS,
+}
+NOTED = pl.Schema({**dict.fromkeys(("decision_id", "person_key", "brand"), pl.String()), **_MADE})
 """A choice as it is kept: the open helps with the probability that each is given, and that nothing is, of those for whom any
 help was decided on, which are a `share`."""
 PARTS = 5
 """Into which people fall by their keys, whatever is asked of them."""
-TOLD = pl.Schema(
-    {
-        "part": pl.Int64(),
-        "product": pl.String(),
-        "is_given": pl.Boolean(),
-        "among": pl.List(pl.String),
-        "chances": pl.List(pl.Float64),
-        "nothing": pl.Float64(),
-        "share": pl.Float64(),
-        "by_rules": pl.String(),
-        "contexts": CONTEXTS,
-        "signals": SIGNALS,
-        "has_happened": pl.Boolean(),
-    }
-)
+TOLD = pl.Schema({"part": pl.Int64(), **_MADE, "has_happened": pl.Boolean()})
 """The first choice that was made for a person, and whether an outcome has happened to them within its time."""
 
 

@@ -13,6 +13,7 @@ import polars as pl
 from flows.clock import moment
 from flows.days import Span
 from flows.errors import UsageError
+from flows.learning.effects import FEWEST_TOLD
 from flows.ledger.portfolio import volumes_since
 from flows.ledger.store import open_ledger
 from flows.line.planned import last_whole, scan_decisions
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
 
 LATELY = timedelta(days=28)
-FEWEST_TOLD = 10
-"""People whom two products both want, and that are told."""
 MOST_DAYS = 731
 
 

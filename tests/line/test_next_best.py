@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from flows import cli, line
-from flows.errors import CatalogueError, DataError, SettingError, UsageError
+from flows.errors import CatalogueError, DataError, ProductError, SettingError, UsageError
 from flows.learning.choices import read_choices
 from flows.pages import choices as shown
 from flows.pages import sentences
@@ -256,6 +256,18 @@ def test_a_help_that_depends_on_four_dimensions_is_refused(shop):
     with pytest.raises(CatalogueError) as caught:
         shop.load()
     assert caught.value.what == "'care' is chosen by 4 dimensions (four, one, three, two), and 3 are allowed"
+
+
+def test_by_what_a_help_is_chosen_its_product_says_whether_people_can_tell(shop):
+    (shop.folder / "sql/segments/who.yaml").write_text("fields:\n  taste: {dimension: name}\n", "utf-8")
+    (shop.folder / "sql/next_best.yaml").write_text(LEARNED, "utf-8")
+    with pytest.raises(ProductError) as caught:
+        shop.load()
+    assert (
+        caught.value.what == "'care' is chosen by name, as was learned, and says of it neither `because` nor `unseen`"
+    )
+    shop.edit("templates/care/product.yaml", "because:", "unseen: {name: Nobody is told by the words.}\nbecause:")
+    assert shop.load().learned is not None
 
 
 def test_a_segment_that_is_not_there_or_has_two_rows_of_somebody_is_refused(shop):

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from flows.learning.contrasts import FEWEST_EVENTS, FEWEST_UNITS
+from flows.learning.effects import FEWEST_TOLD
 from flows.learning.policies.outcome_model import doubly_robust, expected
 from flows.learning.policies.randomised import Context, in_cells
 from flows.learning.policies.tailored import Effect, Learner, Policy
@@ -25,11 +26,9 @@ if TYPE_CHECKING:
     from flows.learning.policies.outcome_model import Matrix
     from flows.learning.policies.randomised import Codes, Numbers
 
-DIMENSIONS = (0, 1, 2, 3, None)
+DEPTHS = (0, 1, 2, 3, None)
 """By how many contexts for each help ways to choose are learned; None: by all that earn their place, whatever they tell."""
 Verdict = Literal["RULES", "BETTER", "NOT_SURE", "WORSE"]
-FEWEST_TOLD = 10
-"""Fewer people are told no share of."""
 _NOTHING = 0
 """The code of no help; those of helps follow."""
 
@@ -203,7 +202,7 @@ def learn(data: Made, dimensions: Mapping[str, Collection[str]], price: float, m
     known = [each for each in asked if each.is_known]
     thin = tuple(data.helps[each.code - 1] for each in asked if not each.is_known)
     ways = [("the rules", data.by_rules)]
-    depths = {_called(depth): depth for depth in DIMENSIONS} if known else {}
+    depths = {_called(depth): depth for depth in DEPTHS} if known else {}
     limits = {name: _Limit(depth, dimensions, None if depth is None else most) for name, depth in depths.items()}
     ways += [(name, _chosen(data, known, limit)) for name, limit in limits.items()]
     told = [_told(name, codes, data, scores, len(limits)) for name, codes in ways]
