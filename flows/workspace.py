@@ -312,7 +312,7 @@ def _contexts(settings: Settings, sql: Path) -> set[str]:
 
 
 def _learned(settings: Settings, segments: Mapping[str, Segment], products: Mapping[str, Product]) -> Learned | None:
-    """What was learned of helps. Raises ProductError where a product does not say whether people can tell by what it is chosen."""
+    """What was learned of helps. Raises ProductError where a product does not say if people can tell by what it is chosen."""
     if settings.next_best is None:
         return None
     fields = segments[settings.next_best.contexts].fields
