@@ -4,7 +4,7 @@
 
 Half of the contexts are numbers, the others have six values; five arms help some more than others. Before a time is printed
 the policy that is proposed has to gain half of what the best arm for each would. Then as many choices among helps, of which
-each is open to six in ten, a tenth of them by lot: the same holds, against the rules.
+each is open to six in ten, half of them by lot: the same holds, against the rules.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def _choices(units: int, known: dict[str, np.ndarray], count: int) -> int:
     is_open = drawn.random((units, count)) < 0.6
     is_open[rows, drawn.integers(count, size=units)] = True
     rules = (drawn.random((units, count)) * is_open).argmax(1)
-    odds = is_open * (0.1 / is_open.sum(1))[:, None]
-    odds[rows, rules] += 0.9
+    odds = is_open * (0.5 / is_open.sum(1))[:, None]
+    odds[rows, rules] += 0.5
     chosen, is_given = (odds.cumsum(1) > drawn.random(units)[:, None]).argmax(1), drawn.random(units) < 0.9
     more = np.stack([_mean(known, code, count) - 0.09 for code in range(count)], axis=1)
     happened = drawn.random(units) < 0.1 + np.where(is_given, more[rows, chosen], 0)
