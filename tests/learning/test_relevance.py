@@ -64,6 +64,7 @@ def test_far_away_rules_do_not_throw_the_search_off():
     assert np.isfinite(found).all()
 
 
+@pytest.mark.slow
 def test_of_few_people_the_rules_stay_and_of_many_the_truth_is_found():
     few, many = (fit(told(people, 1), RULES) for people in (400, 60_000))
     assert few.base.by_rules == -2.0
@@ -77,6 +78,7 @@ def test_of_few_people_the_rules_stay_and_of_many_the_truth_is_found():
     assert sum(each.people for each in many.learned) == many.people == 60_000
 
 
+@pytest.mark.slow
 def test_rules_that_are_true_are_not_beaten():
     true = np.array([-2.0, 0.5, 2.0])
     found = [fit(told(3_000, seed, true), RULES).gain.sign for seed in range(20)]

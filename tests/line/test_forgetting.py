@@ -145,7 +145,7 @@ def test_a_forgotten_person_is_never_spoken_to_again_though_the_warehouse_has_th
         assert tiny.history(f"SELECT count(*) FROM {table} WHERE person_key = '{key[0]}'") == [(0,)], table
 
 
-@pytest.mark.parametrize("about", ["c08", "c12"])
+@pytest.mark.parametrize("about", ["c08", pytest.param("c12", marks=pytest.mark.slow)])
 def test_the_next_run_takes_a_forgotten_person_away_downstream_however_narrow_it_is(spoken_to, tmp_path, about):
     tiny = spoken_to.copy(tmp_path / "tiny")
     shown = {row["message_id"] for batch in tiny.batches() if batch.target == "web_profiles" for row in batch.rows
