@@ -19,7 +19,6 @@ from flows.learning.successes import Metric
 from flows.ledger.choices import days, told
 from flows.ledger.store import open_ledger
 from flows.ledger.tally import told_until
-from flows.next_best import FILE
 from flows.product import MOST_DIMENSIONS
 
 if TYPE_CHECKING:
@@ -129,6 +128,3 @@ def _content(setting: NextBest, found: Found) -> str:
 def _text(value: str) -> str:
     """A text as YAML takes it, whatever stands in it: JSON's are."""
     return json.dumps(value, ensure_ascii=False)
-
-
-__all__ = ["FILE", "Read", "read_choices"]

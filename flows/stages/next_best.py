@@ -125,14 +125,14 @@ def noted(
         name: pl.col("chance") * pl.col("product").replace_strict(of, default=None, return_dtype=pl.Float64)
         for name, of in (("given", given), ("held", held))
     }
+    is_delivered = pl.col("given").is_not_null()  # by this run, which may be for some products alone
     units = (
         choices.with_columns(**chance)
-        .drop_nulls("given")
         .sort(*UNIT, "product")
         .group_by(UNIT, maintain_order=True)
         .agg(
-            among="product",
-            chances="given",
+            among=pl.col("product").filter(is_delivered),
+            chances=pl.col("given").filter(is_delivered),
             nothing=pl.col("held").sum(),
             share=pl.col("share").first(),
             by_rules=pl.col("product").filter("by_rules").first(),

@@ -123,6 +123,14 @@ def test_in_parts_for_a_few_and_by_another_plan_it_is_the_same(shop):
     assert set(last(shop, "next_best").filter("is_drawn")["customer_id"]) != drawn  # another day, another lot
 
 
+def test_a_run_for_one_product_notes_the_choices_that_it_delivers(shop):
+    shop.run(products=["fit"])
+    drawn = [number for number in range(PEOPLE) if by_lot(number, 0, "care") == "fit"]
+    rows = shop.history("SELECT DISTINCT product, among, by_rules FROM choice")
+    assert rows == [("fit", ["fit"], "care")]
+    assert shop.history("SELECT count(*) FROM choice") == [(len(drawn),)]
+
+
 def test_what_was_accepted_is_chosen_by_and_nothing_is_said_where_nothing_is_worth_a_contact(shop, capsys):
     (shop.folder / "sql/next_best.yaml").write_text(LEARNED, "utf-8")
     plan = shop.plan()
