@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 EXIT_OUR_FAULT = 70
 _PATIENCE_SECONDS = 1.0
+_SHIPPED = Path(__file__).resolve().parent / "shipped"
+_DOCS = _SHIPPED / "docs" if _SHIPPED.is_dir() else Path("docs")
+"""The documentation: in a checkout as one sees it from there, else where it was installed."""
 
 
 def say(found: object, text: Callable[[], RenderableType], *, as_json: bool) -> None:
@@ -111,13 +114,22 @@ def unswept() -> Iterator[None]:
             gc.enable()
 
 
-def complain(arguments: list[str], kind: str, where: str, what: str, hint: str, code: int) -> int:
-    """Say what went wrong, in the form that was asked for, and return the exit code."""
+def complain(  # noqa: PLR0913  (what can be said of an error)
+    arguments: list[str], kind: str, where: str, what: str, hint: str, code: int, page: str | None = None
+) -> int:
+    """Say what went wrong, in the form that was asked for, and return the exit code.
+
+    Args:
+        arguments: of the command line.
+        kind, where, what, hint, code: as in `JustEnoughError`.
+        page: the place in docs/ that says more; None where there is none.
+    """
+    see = page and f"{_DOCS / page}"
     if "--json" in arguments:
-        error = {"error": {"kind": kind, "where": where, "what": what, "hint": hint, "exit": code}}
+        error = {"error": {"kind": kind, "where": where, "what": what, "hint": hint, "see": see, "exit": code}}
         sys.stdout.write(json.dumps(error, ensure_ascii=False) + "\n")
     else:
-        sys.stderr.write(f"{kind} {where}: {what}\n  hint: {hint}\n")
+        sys.stderr.write(f"{kind} {where}: {what}\n  hint: {hint}\n" + (f"  see: {see}\n" if see else ""))
     return code
 
 

@@ -11,17 +11,19 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import LazyLoader, find_spec, module_from_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from cyclopts import App, Parameter
+from cyclopts import App, Group, Parameter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
     from flows.settings import Settings
     from flows.workspace import Workspace
 
 EXIT_USAGE, EXIT_WAITING = 2, 3
+Command = TypeVar("Command", bound="Callable[..., int]")
 
 
 def _version() -> str:
@@ -46,10 +48,18 @@ def later(name: str) -> ModuleType:
 
 app = App(
     name="justenough",
-    help="Batch personalisation that helps, with just enough data.\n\nStart with: justenough run",
+    help="Batch personalisation that helps, with just enough data.",
     version=_version(),
     version_flags=["--version"],
+    group_commands=Group("More", sort_key=1),
 )
+_FIRST = Group("Start here", sort_key=0)
+_IN_ORDER = ("run", "plan", "preview", "deliver", "check", "explain")
+
+
+def first(command: Command) -> Command:
+    """Make a function one of the six commands that a newcomer meets first, in the order in which they are told of."""
+    return app.command(command, group=_FIRST, sort_key=_IN_ORDER.index(command.__name__))
 
 
 Several = Annotated[tuple[str, ...], Parameter(negative="", show_default=False)]

@@ -17,7 +17,7 @@ from rich.console import Group
 
 from flows import approving, choosing, more, portfolio, reading, results, showing, upkeep  # noqa: F401  (they register their commands)
 from flows.answering import complain, our_fault, panics, plain, say, unswept, with_progress
-from flows.app import EXIT_USAGE, EXIT_WAITING, HERE, Common, Several, Switch, app, later
+from flows.app import EXIT_USAGE, EXIT_WAITING, HERE, Common, Several, Switch, app, first, later
 from flows.errors import JustEnoughError, UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ else:
     approvals, checks, differences, explanation, proofs, terminal = (later(f"flows.pages.{page}") for page in pages)
 
 
-@app.command
+@first
 def run(  # noqa: PLR0913  (a command: each is an option of it)
     *,
     as_of: date | None = None,
@@ -76,7 +76,7 @@ def run(  # noqa: PLR0913  (a command: each is an option of it)
     return EXIT_WAITING if left else 0
 
 
-@app.command
+@first
 def plan(
     *,
     as_of: date | None = None,
@@ -110,7 +110,7 @@ def plan(
     return 0
 
 
-@app.command
+@first
 def deliver(
     run_id: str | None = None,
     *,
@@ -149,7 +149,7 @@ def deliver(
     return EXIT_WAITING if left else 0
 
 
-@app.command
+@first
 def check(*, diff: str | None = None, prove: Switch = False, common: Common = HERE) -> int:
     """Check everything that can be known without customer data: settings, products, words, SQL.
 
@@ -183,7 +183,7 @@ def check(*, diff: str | None = None, prove: Switch = False, common: Common = HE
     return 1 if proof.complaints else 0
 
 
-@app.command
+@first
 def explain(customer: str, *, plan: str | None = None, common: Common = HERE) -> int:
     """Explain what one customer gets and why, why not the others, and what they had before.
 
@@ -277,9 +277,10 @@ def main(arguments: list[str] | None = None) -> int:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except JustEnoughError as error:
         hint = "; ".join([error.hint, *getattr(error, "__notes__", ())])
-        return complain(arguments, type(error).__name__, error.where, error.what, hint, error.exit_code)
+        return complain(arguments, type(error).__name__, error.where, error.what, hint, error.exit_code, error.page)
     except CycloptsError as error:
-        return complain(arguments, "UsageError", "justenough", str(error), "see: justenough --help", EXIT_USAGE)
+        hint = "see: justenough --help"
+        return complain(arguments, "UsageError", "justenough", str(error), hint, EXIT_USAGE, UsageError.page)
     except KeyboardInterrupt:
         hint = "the next run finishes or undoes what this one began"
         return complain(arguments, "Interrupted", "justenough", "stopped by hand", hint, 130)

@@ -13,7 +13,7 @@ from rich.console import Group
 from rich.text import Text
 
 from flows.answering import plain, say
-from flows.app import HERE, Common, Several, app, later
+from flows.app import HERE, Common, Several, app, first, later
 from flows.errors import JustEnoughError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ else:
     artifacts, previews, product_html, run_html = (later(f"flows.pages.{page}") for page in pages)
 
 
-@app.command
+@first
 def preview(  # noqa: PLR0913  (a message has so many sides)
     product: str,
     *,
