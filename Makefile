@@ -1,7 +1,7 @@
 # Two commands to begin with: `make run` and `make test`. They need Python 3.11 or newer, and make; the rest is set up in .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all nightly lint mutants clean setup setup-test setup-all
+.PHONY: help run test test-all nightly lint mutants docs clean setup setup-test setup-all
 SHELL := /bin/sh
 
 , := ,
@@ -45,6 +45,9 @@ lint: setup-test  ## style, format and types
 
 mutants: setup-all  ## break the code on purpose, and see that a test notices
 	@$(BIN)/python tests/mutants/run.py
+
+docs: setup-test  ## write docs/reference/ from the code
+	@$(BIN)/python -m tests.documentation.reference
 
 clean:  ## remove what set-up and tests made; outbox/, .justenough/ and warehouses stay
 	@rm -rf $(VENV) build dist *.egg-info .coverage* coverage.json htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache

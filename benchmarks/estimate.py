@@ -7,7 +7,8 @@
 The runs are of different customers in different numbers of parts, by workers of one core each, on a machine that does nothing
 else. What a customer takes grows with the parts by reading past the customers of others (`b`); the rest of it is its own (`a`).
 What is left of a whole run, once the parts are shared out, is what starts it, and what one worker does alone for each customer
-(`c`): totals, claims, seals. Without files it takes those of benchmarks/measured/, and what it prints then stands in the README.
+(`c`): totals, claims, seals. Without files it takes those of benchmarks/measured/, and what it prints then stands in
+docs/how-to/many-machines.md.
 No core beyond one is counted for a worker, and no machine is quicker than the measured one.
 """
 
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MEASURED = Path(__file__).resolve().parent / "measured"
-"""The two runs that the README's estimate is made of."""
+"""The two runs that the documentation's estimate is made of."""
 EVENTS_EACH = 20
 """Of the sample, a customer."""
 
@@ -124,7 +125,7 @@ def read(files: list[Path]) -> tuple[Measured, Measured]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "files", nargs="*", type=Path, help="what benchmarks/cluster.py has measured; default: the README's"
+        "files", nargs="*", type=Path, help="what benchmarks/cluster.py has measured; default: the documentation's"
     )
     for name, kind in (("customers", int), ("parts", int), ("workers", int), ("per_machine", int), ("price", float)):
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=getattr(Asked, name))

@@ -114,16 +114,10 @@ def unswept() -> Iterator[None]:
             gc.enable()
 
 
-def complain(  # noqa: PLR0913  (what can be said of an error)
+def complain(
     arguments: list[str], kind: str, where: str, what: str, hint: str, code: int, page: str | None = None
 ) -> int:
-    """Say what went wrong, in the form that was asked for, and return the exit code.
-
-    Args:
-        arguments: of the command line.
-        kind, where, what, hint, code: as in `JustEnoughError`.
-        page: the place in docs/ that says more; None where there is none.
-    """
+    """Say what went wrong, and which page in docs/ says more, in the form that was asked for; return the exit code."""
     see = page and f"{_DOCS / page}"
     if "--json" in arguments:
         error = {"error": {"kind": kind, "where": where, "what": what, "hint": hint, "see": see, "exit": code}}

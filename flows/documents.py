@@ -85,7 +85,7 @@ def read_document(
     """
     content, lines = _parsed(path, error, name)
     if content is None:
-        raise error(name, "this file is empty", "write it; CONTRIBUTING.md shows one")
+        raise error(name, "this file is empty", "write it; the documentation shows one")
     if isinstance(content, dict) and given:
         for key in given.keys() & content.keys():
             raise error(f"{name}:{lines[(key,)]}", f"'{key}' is not a key here", "take it out: it is known already")
@@ -178,7 +178,7 @@ def _parsed(path: Path, error: type[JustEnoughError], name: str) -> tuple[Any, d
         text = path.read_text(encoding="utf-8-sig")
     except OSError:
         what = "this file is missing or cannot be read"
-        raise error(name, what, "write it, or mend its name; CONTRIBUTING.md shows one") from None
+        raise error(name, what, "write it, or mend its name; the documentation shows one") from None
     except UnicodeDecodeError:
         raise error(name, "this file is not UTF-8", "save it as UTF-8") from None
     try:
@@ -306,7 +306,7 @@ def explained(
         return error(where, f"{dotted}: {given!r} is not known", nearest(str(given), known))
     message = _PLAINLY.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     what, _, hint = message.partition(" | ")
-    return error(where, f"{dotted}: {what}{shown}", hint or "write it as CONTRIBUTING.md shows")
+    return error(where, f"{dotted}: {what}{shown}", hint or "write it as the documentation shows")
 
 
 def _where(name: str, lines: Mapping[Place, int], place: Place) -> str:

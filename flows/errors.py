@@ -91,7 +91,7 @@ class StatementError(JustEnoughError):
 class DataError(JustEnoughError):
     """Mend the data, or the query that reads it: a missing column, a wrong type, a null or doubled key."""
 
-    page = "how-to/your-own-warehouse.md#what-check-says"
+    page = "how-to/your-own-warehouse.md#what-the-sql-yields"
 
 
 class SourceError(JustEnoughError):

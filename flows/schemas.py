@@ -19,86 +19,103 @@ INSTANT = pl.Datetime("us", "UTC")
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its type in every frame, and what it means."""
+    """A column: its type in every frame, what it means, and a value that stands in it."""
 
     type: pl.DataType
     meaning: str
+    example: str
 
 
-def _string(meaning: str) -> Column:
-    return Column(pl.String(), meaning)
+def _string(meaning: str, example: str) -> Column:
+    return Column(pl.String(), meaning, example)
 
 
 COLUMNS: dict[str, Column] = {
     # who
-    "customer_id": _string("the workspace's id of a customer"),
-    "brand": _string("the brand that speaks"),
-    "person_key": _string("HMAC of customer_id"),
-    "country": _string("ISO 3166 country of the customer"),
-    "locale": _string("language and region, as in de-AT"),
-    "time_zone": _string("IANA name of the customer's time zone"),
-    "email": _string("e-mail address"),
-    "phone": _string("telephone number"),
-    "push_token": _string("the app's token for push messages"),
+    "customer_id": _string("the workspace's id of a customer", "C0000018"),
+    "brand": _string("the brand that speaks", "nordtal"),
+    "person_key": _string("HMAC of customer_id", "5f0c…, 32 digits of a hash"),
+    "country": _string("ISO 3166 country of the customer", "AT"),
+    "locale": _string("language and region, as in de-AT", "de-AT"),
+    "time_zone": _string("IANA name of the customer's time zone", "Europe/Vienna"),
+    "email": _string("e-mail address", "ann@example.com"),
+    "phone": _string("telephone number", "+4366412345678"),
+    "push_token": _string("the app's token for push messages", "dXNlcjoxOmFwcA…, as the app was given it"),
     # what may be said
-    "event_id": _string("id of an event in the source"),
-    "channel": _string("email, sms, push, web, ads or call; '*' where all are meant"),
-    "topic": _string("what a person can leave without leaving everything; '*' for all"),
-    "state": _string("yes, no, pending or snooze"),
-    "happened_at": Column(INSTANT, "when it happened"),
-    "until": Column(INSTANT, "when it ends"),
-    "source": _string("where it was said"),
-    "wording": _string("the words that were agreed to"),
-    "address": _string("an address in the form in which it is used"),
-    "reason": _string("a code of reasons.py; null where nothing is in the way"),
-    "detail": _string("what brought the reason about: a file's name, never data"),
-    "message_type": _string("marketing or service"),
+    "event_id": _string("id of an event in the source", "consent-88231"),
+    "channel": _string("email, sms, push, web, ads or call; '*' where all are meant", "sms"),
+    "topic": _string("what a person can leave without leaving everything; '*' for all", "product_care"),
+    "state": _string("yes, no, pending or snooze", "snooze"),
+    "happened_at": Column(INSTANT, "when it happened", "2026-11-22 08:15:00 UTC"),
+    "until": Column(INSTANT, "when it ends", "2026-12-24 00:00:00 UTC"),
+    "source": _string("where it was said", "checkout"),
+    "wording": _string("the words that were agreed to", "Yes, tell me how to care for what I have bought."),
+    "address": _string("an address in the form in which it is used", "+46701234567"),
+    "reason": _string("a code of reasons.py; null where nothing is in the way", "CAPPED"),
+    "detail": _string("what brought the reason about: a file's name, never data", "open_complaints.sql"),
+    "message_type": _string("marketing or service", "service"),
     # a help for somebody
     "product": _string(
-        "name of the product; `exclude:` and that of an audience where campaigns are to leave people out"
+        "name of the product; `exclude:` and that of an audience where campaigns are to leave people out", "care_guide"
     ),
-    "subject_id": _string("what the help is about (an order); null where it is about the person"),
-    "subject_key": _string("HMAC of subject_id; null without one"),
-    "valid_until": Column(INSTANT, "until when the message is true"),
-    "next_due_on": Column(pl.Date(), "when the row may become a candidate"),
-    "score": Column(pl.Float64(), "relevance, 0..1"),
+    "subject_id": _string("what the help is about (an order); null where it is about the person", "order-5531"),
+    "subject_key": _string("HMAC of subject_id; null without one", "b771…, 32 digits, of order-5531"),
+    "valid_until": Column(INSTANT, "until when the message is true", "2026-11-27 22:59:59 UTC"),
+    "next_due_on": Column(pl.Date(), "when the row may become a candidate", "2026-11-30"),
+    "score": Column(pl.Float64(), "relevance, 0..1", "0.38"),
     "terms": Column(
-        pl.List(pl.Struct({"name": pl.String, "log_odds": pl.Float64})), "the addends of the score, base included"
+        pl.List(pl.Struct({"name": pl.String, "log_odds": pl.Float64})),
+        "the addends of the score, base included",
+        "[{base, −2.0}, {delivered_at, 1.49}]",
     ),
     "closed": Column(
         pl.List(pl.Struct({"channel": pl.String, "reason": pl.String, "detail": pl.String})),
         "the product's channels that are barred, by what, and the detail of that",
+        "[{sms, NO_CONSENT, null}]",
     ),
-    "decision_id": _string("HMAC of workspace, brand, product, subject, person and date"),
+    "decision_id": _string(
+        "HMAC of workspace, brand, product, subject, person and date", "0b52…, 32 digits, of this help on this day"
+    ),
     "came_by": _string(
-        "the channel by which the person came in, which is the first to carry an answer; null where nothing tells"
+        "the channel by which the person came in, which is the first to carry an answer; null where nothing tells",
+        "push",
     ),
-    "variant": _string("the variant of the words that was drawn; null without a test"),
+    "variant": _string("the variant of the words that was drawn; null without a test", "checklist"),
     "drawn_level": Column(
-        pl.Int8(), "the detail level that was drawn, 0..3; null without a test, or where not all is known"
+        pl.Int8(), "the detail level that was drawn, 0..3; null without a test, or where not all is known", "2"
     ),
-    "propensity": Column(pl.Float64(), "probability of the draws that led here, 0..1"),
-    "level": Column(pl.Int8(), "how many of the product's dimensions may be used, 0..3"),
-    "facts": Column(pl.List(pl.String), "the dimensions actually used, in the product's order"),
+    "propensity": Column(pl.Float64(), "probability of the draws that led here, 0..1", "0.475, which is half of 95 %"),
+    "level": Column(pl.Int8(), "how many of the product's dimensions may be used, 0..3", "1"),
+    "facts": Column(pl.List(pl.String), "the dimensions actually used, in the product's order", "[last_order]"),
     "facts_at": Column(
         pl.List(pl.Struct({"dimension": pl.String, "at": INSTANT})),
         "as of when each fact is known, where the segment says so",
+        "[{last_order, 2026-11-20 10:00:00 UTC}]",
     ),
     "missed": Column(
         pl.List(pl.Struct({"dimension": pl.String, "why": pl.String})),
         "the product's dimensions that are not among the facts, and why: absent, stale or not permitted",
+        "[{name, absent}]",
     ),
-    "consent_event": _string("the event_id of the yes that a delivery relies on; null where none is needed"),
-    "as_of": Column(pl.Date(), "the date of the run"),
+    "consent_event": _string(
+        "the event_id of the yes that a delivery relies on; null where none is needed", "consent-71004"
+    ),
+    "as_of": Column(pl.Date(), "the date of the run", "2026-11-22"),
     # a delivery
-    "lane": _string("'first' for the one channel of first_of, else the channel's name"),
-    "target": _string("the platform format"),
-    "address_match": _string("the address in the form that tells whether two are the same"),
-    "creative_id": _string("digest of the words of one key, in one brand and country"),
-    "shown": _string("HMAC of the facts that a delivery shows, names aside"),
-    "message_id": _string("HMAC of decision, lane and attempt"),
-    "not_before": Column(INSTANT, "when the message may be sent at the earliest; null where nothing is sent"),
-    "not_after": Column(INSTANT, "when it may be sent at the latest; null where nothing is sent"),
+    "lane": _string("'first' for the one channel of first_of, else the channel's name", "first"),
+    "target": _string("the platform format", "ses"),
+    "address_match": _string(
+        "the address in the form that tells whether two are the same", "ann@example.com, for Ann@Example.com"
+    ),
+    "creative_id": _string("digest of the words of one key, in one brand and country", "7c218346d66a1245"),
+    "shown": _string("HMAC of the facts that a delivery shows, names aside", "a418…, 32 digits, of “Alpine 3”"),
+    "message_id": _string("HMAC of decision, lane and attempt", "9c96adb8a8860e98a2b027233fcbb304"),
+    "not_before": Column(
+        INSTANT, "when the message may be sent at the earliest; null where nothing is sent", "2026-11-22 07:00:00 UTC"
+    ),
+    "not_after": Column(
+        INSTANT, "when it may be sent at the latest; null where nothing is sent", "2026-11-22 19:00:00 UTC"
+    ),
 }
 
 

@@ -11,6 +11,22 @@ class Brand(BaseModel):
     """A sender's identity in one country: what the layouts wrap around the words. It counts as no customer data.
 
     `{token}` in an address becomes what `flows.tokens.verify` reads; `{message_id}` the message's id, unsigned.
+
+    Attributes:
+        name: of the brand, as people know it.
+        sender_name: whom a mail is from.
+        sender_email: the address that a mail is from.
+        reply_to: the address that answers go to.
+        legal_name: who is answerable, for the footer.
+        postal_address: of whoever that is, on one line.
+        privacy_url: where one reads what is done with data.
+        unsubscribe_url: what a mail program posts to, and a page that takes the token of the recipient.
+        preferences_url: the page on which people choose their topics, if there is one.
+        helpful_url: the page that notes whether a message helped, if there is one.
+        site_url: what the paths of actions are on.
+        logo_url: of a picture above the words, if there is one.
+        sms_sender: of a text message: a number, so that it can be answered.
+        sms_stop_word: what people answer to get none any more.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

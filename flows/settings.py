@@ -41,106 +41,115 @@ from flows.hours import QuietHours
 from flows.links import PARAMETERS
 from flows.next_best import NextBest
 from flows.senders import Brand
+from flows.setting_tables import Exposure, Retention
 from flows.setting_values import added_to_links, host_names, scheduler_address, store_place, zone_name
-
-
-class Exposure(BaseModel):
-    """How many different dimensions a brand may show to one person within 30 and within 90 days."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    in_30_days: int = Field(default=6, ge=0)
-    in_90_days: int = Field(default=9, ge=0)
-
-
-class Retention(BaseModel):
-    """How long what names people, or is kept by their keys, is kept at the least; `justenough retain` removes what is older.
-
-    Attributes:
-        plans: who was decided for and would get what, from when the plan expires; and files of outcomes in the inbox.
-        batches: copies in the outbox, counted from when they must not be loaded any more.
-        history: decisions, claims, deliveries and receipts, by keys; longer where something can depend on them still.
-        addresses: what was read of addresses, before all of it is read anew.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    plans: Duration = Field(default="14 days", validate_default=True)
-    batches: Duration = Field(default="14 days", validate_default=True)
-    history: Duration = Field(default="730 days", validate_default=True)
-    addresses: Duration = Field(default="30 days", validate_default=True)
 
 
 class Settings(BaseModel):
     """What a workspace sets. Relative paths start at the workspace.
 
+    Each entry ends with an example, of which docs/reference/settings.md is made, too; a page that says more stands before it.
+
     Attributes:
         workspace: the folder with pyproject.toml, sql/ and templates/.
-        name: identifies the workspace in every key; changing it makes everybody a stranger.
-        environment: any other than production has folders and a key of its own, and delivers to seeds alone.
+        name: identifies the workspace in every key; changing it makes everybody a stranger. `name = "roastery"`
+        environment: any other than production has folders and a key of its own, and delivers to seeds alone
+            (how-to/staging.md). `environment = "staging"`
         environments: environment -> what is set for it alone; of `state, ledger, outbox, key_file` and `transports` nothing else.
-        database: the warehouse, a DuckDB file or a folder of Parquet; None builds the sample warehouse in the state folder.
-        ledger: the history, a DuckDB file (default: in the state folder).
-        state: the folder for plans, staging, caches and the lock.
-        outbox: the folder that deliveries appear in; on the same file system as `state`.
-        key_file: the secret under which identifiers are made (default: in the state folder).
-        timezone: in which `as_of` is a date.
-        locale: the language of words without a locale in their file name.
-        default_region: ISO country for telephone numbers of customers without a country.
-        global_holdout: share of people who get no marketing, so that effects can be measured.
-        holdout_name: another name draws it anew, and by another share; while it runs its share holds.
+            `environments = {staging = {database = "copy.duckdb"}}`
+        database: the warehouse, a DuckDB file or a folder of Parquet (`<table>.parquet`, or `<table>/` with files below); without
+            it the sample is built in the state folder. `database = "../roastery.duckdb"`
+        ledger: the history, a DuckDB file; by itself in the state folder (how-to/history.md). `ledger = "history/ledger.duckdb"`
+        state: the folder for plans, staging, caches and the lock. `state = "/var/lib/justenough"`
+        outbox: the folder that deliveries appear in; on the same file system as `state`. `outbox = "/srv/deliveries"`
+        key_file: the secret under which identifiers are made; by itself in the state folder. Keep it in your backups: without it
+            everybody is a stranger. `key_file = "/etc/justenough/key"`
+        timezone: in which `as_of` is a date. `timezone = "Europe/Berlin"`
+        locale: the language of words without a locale in their file name. `locale = "de"`
+        default_region: ISO country for telephone numbers of customers without a country. `default_region = "DE"`
+        global_holdout: share of people who get no marketing, so that effects can be measured. `global_holdout = "10 %"`
+        holdout_name: another name draws it anew, and by another share; while it runs its share holds
+            (how-to/try-things.md#while-a-test-runs-its-shares-hold). `holdout_name = "spring"`
         exclude_held_out: whether ad platforms are told who of those that agreed to ads is held out, so that campaigns that
-            run anyway can leave them out.
+            run anyway can leave them out (how-to/load-a-batch.md#people-to-leave-out). `exclude_held_out = true`
         largest_fall: a source that lost more than this share of its rows since the last run stops the run; so does a product
-            of a segment that lost so many people.
+            whose segment names so much fewer people, from 100 on, or of whose people so much fewer may be spoken to; but not
+            where sql/segments/<name>.yaml says `comes_and_goes: true`. `largest_fall = "30 %"`
         largest_rise: one that has 1,000 rows or people and more, and gained more than this share of them, stops it too.
+            `largest_rise = 0.5`
         schema_changes: stop, where a column of a source is gone or of another type since the last run; or take it.
-        tolerated_share: a delivery in which more than this share falls away since the plan is refused.
+            `schema_changes = "take"`
+        tolerated_share: a delivery in which more than this share falls away since the plan is refused. `tolerated_share = "2 %"`
         acknowledged: targets that tell when they have loaded a batch (`justenough acknowledge`); what they have not loaded by the
-            time it runs out has lapsed.
-        suppression_lists: target -> how long ago its suppression list may have been compared with ours (`justenough reconcile`).
-        plan_expires: how long a plan may be delivered.
-        smallest_audience: an audience of fewer people is not handed to an ad platform.
-        crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them.
-        next_best: that the choice among several helps is tried and learned (see `next_best.NextBest`); without it the most
-            relevant one is given.
-        exposure: how many different dimensions may be shown to a person in 30 and in 90 days.
-        caps: how many marketing messages of a brand a person gets within some time (see `caps.read_cap`).
-        budgets: brand (or `default`, for each of the others) -> channel -> how many marketing messages it carries (see
-            `channel_budgets.read_budget`).
-        quiet_hours: brand (or `default`) -> channel -> hours at which nothing is sent (see `hours.read_quiet`); the rest as in
-            `hours.STANDARD`.
-        blackouts: days on which no product of marketing says anything, as `2026-12-24` or `2026-12-24 to 2026-12-26`.
-        costs: channel -> what a message costs, in the money that outcomes tell their `value` in.
-        retention: how long what names people is kept.
-        links: channel (or `default`, for all others) -> what is added to the addresses of actions (see `flows.links`); without
-            an entry nothing is.
+            time it runs out has lapsed (how-to/say-stop.md#written-is-not-sent). `acknowledged = ["ses"]`
+        suppression_lists: target -> how long ago its suppression list may have been compared with ours (`justenough reconcile`);
+            after that runs stop. `suppression_lists = {ses = "7 days"}`
+        plan_expires: how long a plan may be delivered. `plan_expires = "4 hours"`
+        smallest_audience: an audience of fewer people is not handed to an ad platform; nor is one smaller than the platform's own
+            least size. `smallest_audience = 300`
+        crowd: channel -> how many people have to be shown the same facts, names aside, before a message shows them: on the web
+            20, in ads 100 and no fewer, else 0, which only counts them (explanation/how-it-decides.md#crowds).
+            `crowd = {web = 50, email = 10}`
+        next_best: that the choice among several helps is tried and learned; without it the most relevant one is given
+            (how-to/next-best.md). `next_best = {contexts = "who", outcome = "ordered", within = "14 days", price = 0.002}`
+        exposure: how many different dimensions may be shown to a person in 30 and in 90 days; over it a message says less, or
+            does not leave (`EXPOSED`). `exposure = {in_30_days = 4, in_90_days = 6}`
+        caps: how many marketing messages of a brand a person gets within some time (how-to/limits.md#caps). In `JUSTENOUGH_CAPS`
+            there are commas between them. `caps = ["3 in 7 days", "1 sms in 7 days"]`
+        budgets: brand (or `default`, for each of the others) -> channel -> how many marketing messages it carries
+            (how-to/limits.md#budgets). `budgets = {default = {sms = "20000 a day"}}`
+        quiet_hours: brand (or `default`) -> channel -> hours at which nothing is sent; by themselves sms, push and call hold from
+            20:00 until 08:00 (how-to/limits.md#quiet-hours). `quiet_hours = {default = {email = "drop from 22:00 until 06:00"}}`
+        blackouts: days on which no product of marketing says anything (how-to/calendar.md).
+            `blackouts = ["2026-12-24 to 2026-12-26"]`
+        costs: channel -> what a message costs, in the money that outcomes tell their `value` in; for `justenough board` alone.
+            `costs = {email = 0.001, sms = 0.07}`
+        retention: how long what names people is kept (how-to/forget-and-keep.md). `retention = {history = "365 days"}`
+        links: channel (or `default`, for all others) -> what is added to the addresses of actions; without an entry nothing is
+            (how-to/recipients-links.md#what-is-added-to-links). `links = {default = {utm_source = "{brand}"}}`
         link_hosts: hosts, beside the brands' own, that links and pictures in messages may lead to.
-        creep_ceiling: a message that scores above it is refused (see `creep`); None only warns.
-        smallest_effect: the share of a rate, or of what it lacks to all where that is less, that is a difference that matters.
-        approval: which plans and words people have to approve (see `approval.Approval`).
-        guardrails: of how many more people harm is borne before a product is paused.
-        seeds: channel -> addresses of the workspace's own people, who get a copy of each kind of message.
-        scanner_seconds: whoever follows a link in a message before it has arrived, or within so many seconds after, is a program.
-        memory: what a run may use at a time.
-        query_seconds: how long one query may take.
-        parts: into how many parts of the customers a run is cut; None makes as many as `memory` asks for.
-        runner: who plans the parts under Prefect: threads of the flow's own process, or the workers of a Dask cluster.
-        dask_address: of the cluster's scheduler; None starts a cluster on this machine, for the run.
-        dask_workers: of such a cluster; None makes one for each core.
-        store: the place in S3 by which parts travel between machines of a cluster that see no common folder; None: all do.
-        rolling: whether a run reads segments that say `tells_when_due` only of people of whom something has changed.
-        full_every: how long after everybody was read last such a run reads everybody again.
-        lock_wait_seconds: how long a run waits for another one to end.
+            `link_hosts = ["images.example.com"]`
+        creep_ceiling: a message that scores above it, of 0 to 100, is refused; without it there is a warning from 50 on
+            (how-to/check.md#the-creep-score). `creep_ceiling = 40`
+        smallest_effect: the share of a rate, or of what it lacks to all where that is less, that is a difference that matters
+            (how-to/try-things.md#does-it-pay). `smallest_effect = "10 %"`
+        approval: which plans and words people have to approve (how-to/approval.md).
+            `approval = {approvers = ["anna", "ben"], over = 50000}`
+        guardrails: of how many more people harm is borne before a product is paused (how-to/readouts.md#what-to-do-next).
+            `guardrails = {unsubscribed = "0.3 %"}`
+        seeds: channel -> addresses of the workspace's own people, who get a copy of each kind of message
+            (how-to/staging.md#seeds). `seeds = {email = ["qa@example.com"]}`
+        scanner_seconds: whoever follows a link in a message before it has arrived, or within so many seconds after, is a program
+            (reference/outcomes.md#scanners). `scanner_seconds = 10`
+        memory: what a run may use at a time, half of it DuckDB; customers are cut into as many parts as that takes.
+            `memory = "16 GiB"`
+        query_seconds: how long one query may take. `query_seconds = 600`
+        parts: into how many parts of the customers a run is cut, instead of as many as `memory` asks for. `parts = 64`
+        runner: who plans the parts under Prefect: threads of the flow's own process, or the workers of a Dask cluster
+            (how-to/many-machines.md). `runner = "dask"`
+        dask_address: of the cluster's scheduler; without it one is started on this machine, for the run.
+            `dask_address = "tcp://10.0.0.5:8786"`
+        dask_workers: of such a cluster; without it one for each core. `dask_workers = 4`
+        store: the place in S3 by which parts travel between machines of a cluster that see no common folder
+            (how-to/many-machines.md#without-a-common-folder). `store = {to = "s3://bucket/parts", region = "eu-central-1"}`
+        rolling: whether a run reads segments that say `tells_when_due` only of people of whom something has changed
+            (how-to/rolling-runs.md). `rolling = true`
+        full_every: how long after everybody was read last such a run reads everybody again. `full_every = "3 days"`
+        lock_wait_seconds: how long a run waits for another one to end. `lock_wait_seconds = 60`
         notify: the notification block of Prefect by which `justenough serve` has people told where the workspace gets worse or
-            better.
-        targets: brand -> channel -> target.
-        brands: brand -> country (or `default`) -> sender identity.
-        platforms: target -> what is set of it, by the names of its options.
+            better (how-to/schedule.md#who-is-told). `notify = "ops"`
+        targets: brand -> channel -> target (reference/targets.md); ads reach only who has agreed to them.
+            `targets = {roastery = {email = "email_file", sms = "sms_file"}}`
+        brands: brand -> country (or `default`, where a country has none) -> sender identity.
+            `brands = {roastery = {GB = {legal_name = "Roastery Ltd"}}}`
+        platforms: target -> what is set of it, by the names of its options (reference/targets.md).
+            `platforms = {apns = {topic = "com.example.roastery"}}`
         unverified: targets that may be used though no judge but our own reading of their platforms' documentation has seen
-            their files.
-        pgp: target -> the file with the public key of its platform, to which its files are encrypted (OpenPGP); others are plain.
-        transports: target -> where its batches are carried to once they are in the outbox; none stay there.
+            their files. `unverified = ["brevo"]`
+        pgp: target -> the file with the public key of its platform, to which its files are encrypted (OpenPGP), and are never on
+            the disk in plain text (how-to/carry.md). `pgp = {email_file = "keys/platform.asc"}`
+        transports: target -> where its batches are carried to once they are in the outbox; none stay there (how-to/carry.md).
+            `transports = {ses = {to = "s3://shop-deliveries/in/ses", region = "eu-central-1"}}`
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -285,8 +294,8 @@ def load_settings(workspace: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise SettingError(file.name, f"this is not TOML: {problem}", "mend the line") from None
     if table is None:
-        raise SettingError(file.name, "there is no table [tool.justenough]", "add one; the README shows it")
-    told = _from_environment()
+        raise SettingError(file.name, "there is no table [tool.justenough]", "add one, as `justenough init` does")
+    told = {key: os.environ[name] for key, name in variables().items() if os.environ.get(name)}
     environment = told.get("environment", table.get("environment", PRODUCTION))
     settings = _read({**set_for(environment, table), **told, "environment": environment, "workspace": workspace})
     if not settings.is_production:
@@ -314,15 +323,15 @@ def _beside_production(settings: Settings) -> dict[str, Any]:
     return {"name": name, "targets": targets, "acknowledged": told, "suppression_lists": {}}
 
 
-def _from_environment() -> dict[str, str]:
+def variables() -> dict[str, str]:
+    """Each plain setting -> the environment variable that overrides it."""
     tables = (dict, Exposure, Retention, Approval)
     plain = [
         key
         for key, field in Settings.model_fields.items()
         if field.annotation not in tables and get_origin(field.annotation) not in tables
     ]
-    names = {key: f"JUSTENOUGH_{key.upper()}" for key in plain if key != "workspace"}
-    return {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
+    return {key: f"JUSTENOUGH_{key.upper()}" for key in plain if key != "workspace"}
 
 
 def _check_brands(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What many customers would take is reckoned from two measured runs, and the README says what comes of its own two."""
+"""What many customers would take is reckoned from two measured runs, and the documentation says what comes of its own two."""
 
 from __future__ import annotations
 
@@ -41,6 +41,6 @@ def test_runs_that_do_not_go_together_are_refused(tmp_path):
         read(files)
 
 
-def test_the_readme_says_what_its_two_runs_come_to():
+def test_the_documentation_says_what_its_two_runs_come_to():
     estimate = told(*read(sorted(MEASURED.glob("*.json"))), Asked())
-    assert f"```text\n{estimate}\n```" in (ROOT / "README.md").read_text("utf-8")
+    assert f"```text\n{estimate}\n```" in (ROOT / "docs" / "how-to" / "many-machines.md").read_text("utf-8")

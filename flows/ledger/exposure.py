@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from flows.ledger.claims import Batch
     from flows.ledger.store import Ledger
-    from flows.settings import Exposure
+    from flows.setting_tables import Exposure
 
 SHORT, LONG = timedelta(days=30), timedelta(days=90)
 LATELY = pl.Schema(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from flows.product import Product
-    from flows.settings import Exposure
+    from flows.setting_tables import Exposure
 
 _LIST = COLUMNS["facts"].type
 

@@ -38,7 +38,7 @@ def read_statement(path: Path, name: str) -> str:
         text = path.read_text(encoding="utf-8-sig").rstrip().rstrip(";")  # from its first line on: errors count lines
     except OSError:
         what = "this file is missing or cannot be read"
-        raise StatementError(name, what, "write it, or mend its name; the README tells what it yields") from None
+        raise StatementError(name, what, "write it, or mend its name; the documentation tells what it yields") from None
     except UnicodeDecodeError:
         raise StatementError(name, "this file is not UTF-8", "save it as UTF-8") from None
     if "\0" in text:
@@ -115,7 +115,7 @@ def parse(text: str, name: str) -> exp.Query:
         what = f"{first.get('description') or 'this is not SQL that can be read'}{near}"
         raise StatementError(f"{name}{line}", what, "mend the statement; DuckDB's SQL applies") from None
     if not statements:
-        raise StatementError(name, "there is no SELECT in this file", "write it; the README tells what it yields")
+        raise StatementError(name, "there is no SELECT in this file", "write it; the documentation tells what it yields")
     if len(statements) != 1:
         what = f"there are {len(statements)} statements in this file"
         raise StatementError(name, what, "keep one SELECT a file; WITH may stand before it")

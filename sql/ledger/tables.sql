@@ -3,9 +3,12 @@
 -- Claims are made by anti-join under the run's lock: a unique index would grow with history and cost six times as much.
 -- Keys are 32 digits of chance, in which DuckDB finds nothing to make smaller: to look for it takes four times as long as to write.
 
+-- How the tables are built: the latest row is the version that they are in.
+-- As in: SELECT max(number) FROM schema_version
 CREATE TABLE IF NOT EXISTS schema_version (number INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL);
 
 -- One row per run that delivers. state: delivering, delivered, abandoned (its plan could not be finished any more).
+-- As in: SELECT run_id, people_count FROM run WHERE state = 'delivered' ORDER BY started_at DESC LIMIT 7
 CREATE TABLE IF NOT EXISTS run (
     run_id VARCHAR NOT NULL,
     workspace VARCHAR NOT NULL,
@@ -26,6 +29,7 @@ ALTER TABLE run ADD COLUMN IF NOT EXISTS global_holdout DOUBLE;
 ALTER TABLE run ADD COLUMN IF NOT EXISTS goes_by VARCHAR;
 
 -- How many people the segment of each product that a run delivered named, of runs over everybody: the next run compares.
+-- As in: SELECT as_of, row_count, open_count FROM segment_count JOIN run USING (run_id) WHERE product = 'care_guide' ORDER BY as_of
 CREATE TABLE IF NOT EXISTS segment_count (
     run_id VARCHAR NOT NULL,
     product VARCHAR NOT NULL,
@@ -34,6 +38,7 @@ CREATE TABLE IF NOT EXISTS segment_count (
 );
 
 -- One row per decision that a run acted on: winners, and those who were held out (reason HOLDOUT).
+-- As in: SELECT product, variant, count(*) FROM decision WHERE as_of = current_date GROUP BY ALL
 CREATE TABLE IF NOT EXISTS decision (
     decision_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
     run_id VARCHAR NOT NULL,
@@ -57,6 +62,7 @@ ALTER TABLE decision ADD COLUMN IF NOT EXISTS drawn_level TINYINT;
 ALTER TABLE decision ADD COLUMN IF NOT EXISTS is_held_of_all BOOLEAN;
 
 -- One row per decision of marketing for which the setting next_best chose among helps: how likely each was to be given.
+-- As in: SELECT product, avg(list_max(chances)) FROM choice WHERE is_given GROUP BY product
 CREATE TABLE IF NOT EXISTS choice (
     decision_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
     as_of DATE NOT NULL,
@@ -74,6 +80,7 @@ CREATE TABLE IF NOT EXISTS choice (
 );
 
 -- One row per message that may leave. Released claims are deleted; the batch keeps their number.
+-- As in: SELECT person_key, count(*) FROM claim WHERE message_type = 'marketing' GROUP BY ALL HAVING count(*) > 3
 CREATE TABLE IF NOT EXISTS claim (
     message_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
     decision_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
@@ -94,6 +101,7 @@ CREATE TABLE IF NOT EXISTS claim (
 -- One row per batch. state: claimed, sealed, published, aborted, hold; what the other end tells: loaded, sent, failed, lapsed; and
 -- lost: in the outbox, but not in the backup that this ledger was restored from. kind: message, state, or recall (messages that
 -- must not be sent any more). Rows are kept for good.
+-- As in: SELECT batch_id, row_count FROM batch WHERE state = 'hold'
 CREATE TABLE IF NOT EXISTS batch (
     batch_id VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
@@ -119,6 +127,7 @@ ALTER TABLE batch ADD COLUMN IF NOT EXISTS released_count BIGINT DEFAULT 0;
 ALTER TABLE batch ADD COLUMN IF NOT EXISTS corrects VARCHAR;
 
 -- One row per message in a sealed batch; its state is the batch's until an acknowledgement or an outcome says more.
+-- As in: SELECT creative_id, count(*) FROM delivery GROUP BY creative_id ORDER BY 2 DESC LIMIT 10
 CREATE TABLE IF NOT EXISTS delivery (
     message_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
     batch_id VARCHAR NOT NULL,
@@ -128,9 +137,11 @@ CREATE TABLE IF NOT EXISTS delivery (
 );
 
 -- One row per copy for a seed address in a sealed batch: neither claimed nor counted.
+-- As in: SELECT batch_id, count(*) FROM seed GROUP BY batch_id
 CREATE TABLE IF NOT EXISTS seed (message_id VARCHAR NOT NULL, batch_id VARCHAR NOT NULL);
 
 -- One row per message that was called back, since it must not be sent any more. Its claim stays: nobody knows that it was not.
+-- As in: SELECT reason, count(*) FROM recall GROUP BY reason
 CREATE TABLE IF NOT EXISTS recall (
     message_id VARCHAR NOT NULL,
     batch_id VARCHAR NOT NULL,              -- that calls it back
@@ -139,6 +150,7 @@ CREATE TABLE IF NOT EXISTS recall (
 );
 
 -- One row per message in a sealed batch: which of the person's data it used, and by which right.
+-- As in: SELECT facts, count(*) FROM receipt WHERE product = 'care_guide' GROUP BY facts
 CREATE TABLE IF NOT EXISTS receipt (
     message_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
     batch_id VARCHAR NOT NULL,
@@ -160,10 +172,12 @@ ALTER TABLE receipt ADD COLUMN IF NOT EXISTS sources_sha256 VARCHAR;
 ALTER TABLE receipt ADD COLUMN IF NOT EXISTS consent_key VARCHAR;
 
 -- The columns of the warehouse that decide what a fact says, as traced through the segment's SQL.
+-- As in: SELECT DISTINCT columns FROM source WHERE dimension = 'last_order'
 CREATE TABLE IF NOT EXISTS source (sources_sha256 VARCHAR NOT NULL, dimension VARCHAR NOT NULL, columns VARCHAR[] NOT NULL);
 
 -- What a brand has shown to whom: the last day of each dimension (what comes of `because` too), for ninety days.
 -- A row of an earlier day goes when the batch of a later one is published, so that a batch that is undone has shown nothing.
+-- As in: SELECT dimension, count(*) FROM exposure WHERE brand = 'nordtal' AND shown_on > current_date - 30 GROUP BY dimension
 CREATE TABLE IF NOT EXISTS exposure (
     person_key VARCHAR NOT NULL USING COMPRESSION uncompressed,
     brand VARCHAR NOT NULL,
@@ -173,6 +187,7 @@ CREATE TABLE IF NOT EXISTS exposure (
 );
 
 -- A number for each digest of all resolved inputs of a product, from its first delivery on; content/<digest>/ has them.
+-- As in: SELECT number, first_delivered_at FROM product_version WHERE product = 'care_guide'
 CREATE TABLE IF NOT EXISTS product_version (
     product VARCHAR NOT NULL,
     number INTEGER NOT NULL,
@@ -181,6 +196,7 @@ CREATE TABLE IF NOT EXISTS product_version (
 );
 
 -- What was found of a product at the last look of a day that was kept: shares and intervals of many, and nothing of a person.
+-- As in: SELECT as_of, verdict, lift_low, lift_high FROM readout WHERE product = 'care_guide' ORDER BY as_of
 CREATE TABLE IF NOT EXISTS readout (
     product VARCHAR NOT NULL,
     product_version INTEGER,                -- null: what was there then was never delivered
@@ -199,6 +215,7 @@ CREATE TABLE IF NOT EXISTS readout (
 
 -- What a readout proposes. state: open, accepting (a person has, and it is being done), accepted, withdrawn (no longer found).
 -- What has ended stays; where it is found again it is another row of the same id.
+-- As in: SELECT proposal_id, product, says FROM proposal WHERE state = 'open'
 CREATE TABLE IF NOT EXISTS proposal (
     proposal_id VARCHAR NOT NULL,           -- of the product, its version, kind and what
     product VARCHAR NOT NULL,
@@ -218,6 +235,7 @@ CREATE TABLE IF NOT EXISTS proposal (
 
 -- Who has let what leave, and what was delivered before; append-only. `mac` is made of all of a row under the workspace's key: a row
 -- that was written, or changed, by hand counts as nothing.
+-- As in: SELECT subject, approver, approved_at FROM approval WHERE kind = 'plan' ORDER BY approved_at DESC
 CREATE TABLE IF NOT EXISTS approval (
     kind VARCHAR NOT NULL,                  -- plan, words; what the program notes itself: delivered (a version), reached (people)
     subject VARCHAR NOT NULL,               -- the run, or the product
@@ -234,9 +252,11 @@ CREATE TABLE IF NOT EXISTS approval (
 ALTER TABLE approval ADD COLUMN IF NOT EXISTS account VARCHAR;
 
 -- People who asked to be forgotten: enough to never speak to them again.
+-- As in: SELECT count(*) FROM tombstone WHERE erased_at > now()::TIMESTAMP - INTERVAL 30 DAY
 CREATE TABLE IF NOT EXISTS tombstone (person_key VARCHAR NOT NULL, key_id VARCHAR NOT NULL, erased_at TIMESTAMP NOT NULL);
 
 -- Every notice of the inbox, append-only: what people and platforms told us, beside sql/consent.sql. The latest of both holds.
+-- As in: SELECT state, count(*) FROM consent_event WHERE channel IN ('email', '*') GROUP BY state
 CREATE TABLE IF NOT EXISTS consent_event (
     event_id VARCHAR NOT NULL,              -- file, time and line of the notice
     person_key VARCHAR USING COMPRESSION uncompressed, -- null where it is about an address, or a message that nobody knows
@@ -254,6 +274,7 @@ CREATE TABLE IF NOT EXISTS consent_event (
 );
 
 -- Addresses that get nothing any more, for good. What is in sql/suppressions.sql stays there.
+-- As in: SELECT reason, channel, count(*) FROM suppression GROUP BY ALL
 CREATE TABLE IF NOT EXISTS suppression (
     event_id VARCHAR NOT NULL,
     form_key VARCHAR NOT NULL,              -- HMAC of a form of the address, or claim.address_key
@@ -266,6 +287,7 @@ CREATE TABLE IF NOT EXISTS suppression (
 );
 
 -- When the suppression list of a platform was last compared with ours; append-only.
+-- As in: SELECT target, max(reconciled_at) FROM reconciliation GROUP BY target
 CREATE TABLE IF NOT EXISTS reconciliation (
     target VARCHAR NOT NULL,
     brand VARCHAR NOT NULL,                 -- '*' is all
@@ -278,6 +300,7 @@ CREATE TABLE IF NOT EXISTS reconciliation (
 
 -- One row per sealed batch of a target whose batches are carried to another end; what is on its way is known file by file.
 -- state: waiting (nothing of it is there), carrying, carried, hold (a person has to look), given_up (failed or lapsed here).
+-- As in: SELECT batch_id, reason FROM carriage WHERE state = 'waiting'
 CREATE TABLE IF NOT EXISTS carriage (
     batch_id VARCHAR NOT NULL,
     destination VARCHAR NOT NULL,
@@ -290,6 +313,7 @@ CREATE TABLE IF NOT EXISTS carriage (
 );
 
 -- What the other end told of a batch, or of single messages in it; append-only.
+-- As in: SELECT state, count(*) FROM acknowledgement WHERE batch_id = 'ses-2026-11-22-1' GROUP BY state
 CREATE TABLE IF NOT EXISTS acknowledgement (
     batch_id VARCHAR NOT NULL,
     message_id VARCHAR,                     -- null: all of the batch
@@ -298,6 +322,7 @@ CREATE TABLE IF NOT EXISTS acknowledgement (
 );
 
 -- What people did, by files and by sql/outcomes/: one row for each event_id, whichever came first.
+-- As in: SELECT outcome, count(*), sum(value) FROM outcome WHERE happened_at >= '2026-11-01' GROUP BY outcome
 CREATE TABLE IF NOT EXISTS outcome (
     event_id VARCHAR NOT NULL USING COMPRESSION uncompressed, -- HMAC of the source's own id, or of what it told where it gives none
     happened_at TIMESTAMP NOT NULL,
@@ -312,6 +337,7 @@ CREATE TABLE IF NOT EXISTS outcome (
 
 -- What scanners of links did, as far as one can tell: as `outcome`, and no part of it. A row moves over when what is known of the
 -- message's arrival changes that.
+-- As in: SELECT source, count(*) FROM scan GROUP BY source
 CREATE TABLE IF NOT EXISTS scan (
     event_id VARCHAR NOT NULL USING COMPRESSION uncompressed,
     happened_at TIMESTAMP NOT NULL,
@@ -325,6 +351,7 @@ CREATE TABLE IF NOT EXISTS scan (
 );
 
 -- What people did that a run has answered: each event is answered once. It counts only if the run was not abandoned.
+-- As in: SELECT event, count(*) FROM event WHERE answered_at > now()::TIMESTAMP - INTERVAL 1 DAY GROUP BY event
 CREATE TABLE IF NOT EXISTS event (
     event_id VARCHAR NOT NULL USING COMPRESSION uncompressed, -- HMAC of the source's own id
     run_id VARCHAR NOT NULL,
@@ -336,10 +363,13 @@ CREATE TABLE IF NOT EXISTS event (
 );
 
 -- When a message arrived, by what its platform tells: the earliest that it told.
+-- As in: SELECT count(*) FROM delivery SEMI JOIN arrival USING (message_id)
 CREATE TABLE IF NOT EXISTS arrival (message_id VARCHAR NOT NULL USING COMPRESSION uncompressed, arrived_at TIMESTAMP NOT NULL);
 
 -- Under which key the keys of people and addresses are: the latest row. Before the first it is the oldest of the key file.
+-- As in: SELECT key_id FROM key_use ORDER BY since DESC LIMIT 1
 CREATE TABLE IF NOT EXISTS key_use (key_id VARCHAR NOT NULL, since TIMESTAMP NOT NULL);
 
 -- One row each time that a ledger from a backup was accepted on purpose: how much of what had happened it did not know.
+-- As in: SELECT accepted_at, missing FROM restored
 CREATE TABLE IF NOT EXISTS restored (missing BIGINT NOT NULL, accepted_at TIMESTAMP NOT NULL);

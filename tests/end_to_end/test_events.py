@@ -1,4 +1,4 @@
-"""Events on a real server and worker: the README's commands, as they stand, start a run that answers what is in the inbox."""
+"""Events on a real server and worker: the documentation's commands, as they stand, start a run that answers what is in the inbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(1800)]
 
-SECTION = (ROOT / "README.md").read_text("utf-8").partition("## Answering what happens")[2].partition("\n## ")[0]
+SECTION = (ROOT / "docs" / "how-to" / "events.md").read_text("utf-8")
 TRIGGER, POST = re.findall(r"^```sh\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
 
 

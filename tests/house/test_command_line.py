@@ -1,4 +1,4 @@
-"""Every command of the command line stands in the README, and shows how it is called."""
+"""Every command of the command line stands on a page that a person has written, and shows how it is called."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from cyclopts import App
 from tests.house.tree import ROOT
 
 
-def test_every_command_stands_in_the_readme():
-    complaints = unmentioned(_app(), (ROOT / "README.md").read_text("utf-8"))
+def test_every_command_stands_on_a_page_that_a_person_has_written():
+    pages = [ROOT / "README.md", ROOT / "docs" / "tutorial.md", *(ROOT / "docs" / "how-to").glob("*.md")]
+    complaints = unmentioned(_app(), "\n".join(page.read_text("utf-8") for page in pages))
     assert not complaints, "\n".join(complaints)
 
 
@@ -21,7 +22,7 @@ def test_every_command_has_an_example_in_its_help():
     assert not complaints, "\n".join(complaints)
 
 
-def test_a_command_that_the_readme_leaves_out_is_seen():
+def test_a_command_that_the_pages_leave_out_is_seen():
     assert unmentioned(_sample(), "First `justenough run`.") == ["justenough plan"]
 
 
@@ -29,9 +30,9 @@ def test_a_command_without_an_example_is_seen():
     assert without_example(_sample()) == ["justenough plan"]
 
 
-def unmentioned(app: App, readme: str) -> list[str]:
-    """The commands that the README does not show as they are typed."""
-    return [command for command in commands(app) if command not in readme]
+def unmentioned(app: App, pages: str) -> list[str]:
+    """The commands that the pages do not show as they are typed."""
+    return [command for command in commands(app) if command not in pages]
 
 
 def without_example(app: App) -> list[str]:

@@ -1,4 +1,4 @@
-"""docs/delivery.md tells for every target what to do at the other end, and names none that is not there."""
+"""docs/how-to/load-a-batch.md tells for every target what to do at the other end, and names none that is not there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TABLE_ROW = re.compile(r"^\| (`[^|]+?) \|", re.MULTILINE)
 
 
 def told() -> list[str]:
-    page = (ROOT / "docs" / "delivery.md").read_text("utf-8")
+    page = (ROOT / "docs" / "how-to" / "load-a-batch.md").read_text("utf-8")
     return [name for row in TABLE_ROW.findall(page) for name in re.findall(r"`(\w+)`", row)]
 
 

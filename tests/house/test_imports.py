@@ -48,6 +48,7 @@ LEVELS = [
         "reasons",
         "schemas",
         "senders",
+        "setting_tables",
         "setting_values",
         "settings",
         "sms_length",

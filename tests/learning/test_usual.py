@@ -50,10 +50,10 @@ def test_business_as_usual_has_a_draw_of_its_own_among_those_who_are_not_held_ou
     assert (counts.len(), counts.sum(), counts.min() > 200) == (4, len(MANY), True)
 
 
-def test_another_system_works_out_whom_it_has_as_the_readme_says():
-    """Of a product `care_guide` of a workspace `shop`, by the README's own statement."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    (statement,) = re.findall(r"```sql\n(SELECT customer_id FROM customers\nWHERE .*?)```", readme, re.DOTALL)
+def test_another_system_works_out_whom_it_has_as_the_documentation_says():
+    """Of a product `care_guide` of a workspace `shop`, by the documentation's own statement."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "try-things.md").read_text("utf-8")
+    (statement,) = re.findall(r"```sql\n(SELECT customer_id FROM customers\nWHERE .*?)```", page, re.DOTALL)
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE customers AS SELECT unnest(?) AS customer_id", [MANY])
         theirs = {who for (who,) in connection.execute(statement).fetchall()}

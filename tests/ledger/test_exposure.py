@@ -10,7 +10,7 @@ import pytest
 
 from flows.ledger.exposure import LATELY, exposures, forget_superseded, shown_lately
 from flows.ledger.store import SCHEMA_VERSION, open_ledger
-from flows.settings import Exposure
+from flows.setting_tables import Exposure
 from tests.ledger.claiming import TODAY, claimed
 
 SMALL = Exposure(in_30_days=0, in_90_days=0)

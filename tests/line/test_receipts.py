@@ -92,8 +92,8 @@ def test_what_was_shown_and_not_sent_is_told_too(day):
     ]
 
 
-def test_the_queries_of_the_readme_answer_from_the_history(day):
-    text = (ROOT / "README.md").read_text("utf-8").partition("## The history is yours to query")[2]
+def test_the_queries_of_the_documentation_answer_from_the_history(day):
+    text = (ROOT / "docs" / "how-to" / "history.md").read_text("utf-8")
     asked = text.partition("```sql\n")[2].partition("```")[0].split(";\n")
     left, built_on, *_ = (day.history(query) for query in asked if query.strip())
     assert sum(count for *_, count in left) == day.history("SELECT count(*) FROM receipt")[0][0]

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from flows.ledger.exposure import LATELY
 from flows.schemas import COLUMNS
-from flows.settings import Exposure
+from flows.setting_tables import Exposure
 from flows.stages.exposure import exposed, spared
 from tests.stages.making import product
 

@@ -1,4 +1,4 @@
-"""The README's way to one's own warehouse, taken from its blocks as they stand: copied top to bottom it delivers."""
+"""The tutorial's files copied over a draft, and what `check` says of them while they are not there, or wrong."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ import duckdb
 import pytest
 
 from flows import cli
+from tests.documentation.pages import blocks
 from tests.house.tree import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-README = (ROOT / "README.md").read_text("utf-8")
-SECTION = README.partition("## Your own warehouse\n")[2].partition("\n## ")[0]
-BLOCKS = dict(re.findall(r"^`([\w./]+)`\n\n```\w+\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL))
-COMMANDS = re.findall(r"^justenough (.+)$", SECTION, re.MULTILINE)
-WAREHOUSE = "roastery.sql"
+TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "your-own-warehouse.md").read_text("utf-8")
+WAREHOUSE, AFTER = "roastery.sql", "after.sql"
+FILES = {block.file: block.text for block in blocks(TUTORIAL) if block.file and block.file != AFTER}
+NOW = "2026-12-01T09:00:00Z"
 SQL = "sql/segments/first_help.sql"
 
-# What a newcomer may do wrong: file, what stands there, what is written instead. Each is a message of the README.
+# What a newcomer may do wrong: file, what stands there, what is written instead. Each is a message of the page.
 MISTAKES = [
     (SQL, "FROM orders o", "FROM order o"),
     ("sql/dimensions.yaml", "  beans: ", "  beens: {personal: false}\n  beans: "),
@@ -38,57 +39,53 @@ MISTAKES = [
 
 @pytest.fixture(scope="module")
 def drafted(tmp_path_factory) -> Path:
-    """A folder with the README's DuckDB file, and `roastery/` as `justenough init` drafts it."""
+    """A folder with the tutorial's DuckDB file, and `roastery/` as `justenough init` drafts it."""
     folder = tmp_path_factory.mktemp("newcomer")
     with duckdb.connect(str(folder / "roastery.duckdb")) as connection:
-        connection.execute(BLOCKS[WAREHOUSE])
+        connection.execute(FILES[WAREHOUSE])
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert COMMANDS[0].startswith("init ")
-        assert cli.main(COMMANDS[0].split()) == 0
+        assert "justenough init roastery --database roastery.duckdb\n" in TUTORIAL
+        assert cli.main(["init", "roastery", "--database", "roastery.duckdb"]) == 0
     return folder
 
 
 @pytest.fixture
 def copied(drafted, tmp_path, monkeypatch) -> Path:
-    """The same, with every block of the README copied over the drafts, and the folder in which commands are called."""
+    """The same, with every file of the tutorial copied over the drafts, and the folder in which commands are called."""
     workspace = shutil.copytree(drafted, tmp_path / "copied") / "roastery"
-    for name, text in BLOCKS.items():
+    for name, text in FILES.items():
         if name != WAREHOUSE:
             assert (workspace / name).is_file(), f"init drafts no {name}"
             (workspace / name).write_text(text, "utf-8")
     monkeypatch.chdir(workspace)
+    monkeypatch.setenv("JUSTENOUGH_NOW", NOW)
     return workspace
 
 
-def test_the_readme_copied_top_to_bottom_delivers_to_whom_it_says(copied, capsys):
-    assert [command.split()[0] for command in COMMANDS] == [
-        "init",
-        "check",
-        "check",
-        "preview",
-        "run",
-        "run",
-        "explain",
-    ]
-    assert [cli.main(command.split()) for command in COMMANDS[2:]] == [0, 0, 0, 0, 0]
+def test_the_files_of_the_tutorial_deliver_to_whom_it_says(copied, capsys):
+    commands = ("check", "preview first_help", "run --dry-run", "run", "explain p3")
+    assert [cli.main(command.split()) for command in commands] == [0, 0, 0, 0, 0]
     printed = capsys.readouterr().out
     assert "Subject: How fine to grind your ‹House espresso›" in printed
     assert "NO_CONSENT" in printed.rpartition("p3 in plan")[2]
     (batch,) = (copied / "outbox" / "email_file").iterdir()
-    assert read(batch) == {
+    found = read(batch)
+    assert len(found) == 2_170
+    assert {address: said for address, said in found.items() if not address.startswith("p")} == {
         "ann@example.com": ("How fine to grind your Ethiopia filter", "Hello Ann,"),
         "ben@example.com": ("How fine to grind your House espresso", "Hello,"),
     }
 
 
-def test_a_draft_names_one_open_question_after_the_other_until_the_files_of_the_readme_answer_them(
+def test_a_draft_names_one_open_question_after_the_other_until_the_files_of_the_tutorial_answer_them(
     drafted, tmp_path, capsys, monkeypatch
 ):
     workspace = shutil.copytree(drafted, tmp_path / "answering") / "roastery"
     monkeypatch.chdir(workspace)
+    monkeypatch.setenv("JUSTENOUGH_NOW", NOW)
     asked = []
-    for name, text in BLOCKS.items():
+    for name, text in FILES.items():
         if name != WAREHOUSE:
             assert cli.main(["check"]) in {1, 2}
             asked.append(capsys.readouterr().err.partition("\n")[0])
@@ -105,17 +102,17 @@ def test_a_draft_names_one_open_question_after_the_other_until_the_files_of_the_
 
 
 @pytest.mark.parametrize(("file", "right", "wrong"), MISTAKES)
-def test_what_check_says_of_a_mistake_stands_in_the_readme(copied, capsys, file, right, wrong):
+def test_what_check_says_of_a_mistake_stands_on_the_page(copied, capsys, file, right, wrong):
     path = copied / file
     text = path.read_text("utf-8")
     assert right in text
     path.write_text(text.replace(right, wrong, 1), "utf-8")
     assert cli.main(["check"]) == 1
-    assert capsys.readouterr().err in SECTION
+    assert capsys.readouterr().err in PAGE
 
 
-def test_every_message_of_the_readme_has_its_mistake():
-    assert SECTION.count("\n  hint: ") == len(MISTAKES)
+def test_every_message_of_the_page_has_its_mistake():
+    assert PAGE.count("\n  hint: ") == len(MISTAKES)
 
 
 def read(batch: Path) -> dict[str, tuple[str, str]]:
