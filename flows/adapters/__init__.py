@@ -46,7 +46,7 @@ FILE = Shape(
         "channel": "[a-z][a-z_]{0,19}",
     },
     may_be_parquet=True,
-    hint="write event_id, happened_at (as in 2026-11-22T09:00:00Z), outcome, and customer_id or message_id; see the documentation, Outcomes",
+    hint="write event_id, happened_at (2026-11-22T09:00:00Z), outcome, customer_id or message_id; see docs/reference/outcomes.md",
 )
 """What tells of outcomes in our own words: CSV, NDJSON or Parquet."""
 

@@ -64,7 +64,7 @@ def read_choices(workspace: Workspace) -> Read:
     """
     setting, settings = workspace.settings.next_best, workspace.settings
     if setting is None:
-        hint = "set what a choice may depend on, and what it is to bring about: see the documentation, Learn which help is the next best"
+        hint = "set what a choice may depend on, and what it is to bring about: see docs/how-to/next-best.md"
         raise UsageError(WHERE, "the setting `next_best` is not there, so nothing is tried", hint)
     metric, fields = Metric(setting.outcome, "helped"), workspace.segments[setting.contexts].fields
     rows, until = told_so_far(settings, setting)

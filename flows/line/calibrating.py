@@ -75,7 +75,7 @@ def calibrate(workspace: Workspace) -> Calibration:
     """
     setting, settings = workspace.settings.next_best, workspace.settings
     if setting is None:
-        hint = "set it, to have noted what relevance was made of: see the documentation, Learn which help is the next best"
+        hint = "set it, to have noted what relevance was made of: see docs/how-to/next-best.md"
         raise UsageError(WHERE, "the setting `next_best` is not there", hint)
     metric, today = Metric(setting.outcome, "helped"), moment(None, settings.zone).as_of
     rows, until = told_so_far(settings, setting)

@@ -36,7 +36,7 @@ SHAPE = Shape(
         "customer_id": ".{1,255}",
         "channel": "[a-z][a-z_]{0,19}",
     },
-    hint="write event_id, happened_at (as in 2026-11-22T09:00:00Z), event and customer_id; see the documentation, Answer what happens",
+    hint="write event_id, happened_at (as in 2026-11-22T09:00:00Z), event and customer_id; see docs/how-to/events.md",
 )
 ROWS = pl.Schema({"at": pl.Int64, "line": pl.Int64, **dict.fromkeys(SHAPE.columns, pl.String)})
 

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from flows.line.scheduling import Calendar
 
 LABEL, PLOT, ROW, FOOT = 170, 720, 26, 30
+APART = 60
+"""Between two dates below the bars, so that neither runs into the other."""
 _STYLE = """
 .days text{fill:currentColor;font:13px system-ui,sans-serif}.days .run{fill:light-dark(#0f766e,#2dd4bf)}
 .days .quiet{fill:light-dark(#fee2e2,#7f1d1d)}.days .month{stroke:light-dark(#cbd5e1,#475569)}
+.days{max-width:none}
 """
 
 
@@ -28,7 +31,7 @@ def schedule_html(found: Calendar, *, workspace: str) -> str:
 def _body(found: Calendar) -> Iterator[Html]:
     yield from (element("p", line, class_="bad") for line in problems(found))
     yield from (element("p", line) for line in blackouts(found))
-    yield _bars(found)
+    yield element("div", _bars(found), class_="wide", tabindex=0, role="region", aria_label="The days of each product")
     rows = [(entry.product, entry.message_type, spans(entry.runs), volumes(entry)) for entry in found.entries]
     yield table("What runs when", ("product", "type", "days", "messages a day, lately"), rows)
     weeks, names = weekly(found), channels(found)
@@ -59,13 +62,14 @@ def _bars(found: Calendar) -> Html:
         parts.append(
             f'<rect x="{at(first):.1f}" y="0" width="{at(last + 1) - at(first):.1f}" height="{height - FOOT}" class="quiet"/>'
         )
+    told = -APART
     for day in range(days):
         date = found.as_of.fromordinal(found.as_of.toordinal() + day)
         if date.day == 1 or not day:
-            parts.append(
-                f'<line x1="{at(day):.1f}" x2="{at(day):.1f}" y1="0" y2="{height - FOOT + 6}" class="month"/>'
-                f'<text x="{at(day):.1f}" y="{height - 6}">{date:%-d %b}</text>'
-            )
+            parts.append(f'<line x1="{at(day):.1f}" x2="{at(day):.1f}" y1="0" y2="{height - FOOT + 6}" class="month"/>')
+            if at(day) - told >= APART:
+                parts.append(f'<text x="{at(day):.1f}" y="{height - 6}">{date:%-d %b}</text>')
+                told = int(at(day))
     for place, entry in enumerate(found.entries):
         y = ROW * place
         parts.append(f'<text x="{LABEL - 10}" y="{y + 17}" text-anchor="end">{escape(entry.product)}</text>')

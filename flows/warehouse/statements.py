@@ -115,7 +115,9 @@ def parse(text: str, name: str) -> exp.Query:
         what = f"{first.get('description') or 'this is not SQL that can be read'}{near}"
         raise StatementError(f"{name}{line}", what, "mend the statement; DuckDB's SQL applies") from None
     if not statements:
-        raise StatementError(name, "there is no SELECT in this file", "write it; the documentation tells what it yields")
+        raise StatementError(
+            name, "there is no SELECT in this file", "write it; the documentation tells what it yields"
+        )
     if len(statements) != 1:
         what = f"there are {len(statements)} statements in this file"
         raise StatementError(name, what, "keep one SELECT a file; WITH may stand before it")

@@ -114,7 +114,9 @@ def parse(source: Source) -> nodes.Template:
         return bare_environment(is_html=False, locale=ANY_LOCALE).parse(source.text)
     except TemplateSyntaxError as error:
         what = " ".join((error.message or "it cannot be read").split()).split(" The innermost block", 1)[0]
-        raise source.error(error.lineno, what[:200], "mend the tag; see the subset in the documentation, Write a product") from None
+        raise source.error(
+            error.lineno, what[:200], "mend the tag; see the subset in the documentation, Write a product"
+        ) from None
     except RecursionError:
         raise TemplateError(source.name, "it is nested too deeply", f"at most {DEEPEST} levels are allowed") from None
     except ValueError:

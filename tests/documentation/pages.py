@@ -41,7 +41,9 @@ def anchors(text: str) -> set[str]:
     found: dict[str, int] = {}
     for heading in re.findall(r"^#{1,6} (.+)$", prose(text), re.MULTILINE):
         plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower()
-        name = "".join(each for each in plain if each in "-_ " or unicodedata.category(each)[0] in "LNM").replace(" ", "-")
+        name = "".join(each for each in plain if each in "-_ " or unicodedata.category(each)[0] in "LNM").replace(
+            " ", "-"
+        )
         count = found[name] = found.get(name, -1) + 1
         if count:
             found[f"{name}-{count}"] = 0

@@ -13,6 +13,7 @@ import json
 import re
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ from tests.house.tree import ROOT
 from tests.stages.making import MOMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cyclopts import App
 
@@ -109,15 +110,14 @@ def _arguments(app: App) -> Iterator[Any]:
             yield argument
 
 
-def _option(argument: Any) -> str:  # noqa: ANN401  (a class of cyclopts' own)
+def _option(argument: Any) -> str:
     """How it is typed: `CUSTOMER`, `--as NAME`."""
     kind = argument.field_info.kind
     if kind is not inspect.Parameter.KEYWORD_ONLY:
         name = argument.field_info.name.upper()
         several = kind is inspect.Parameter.VAR_POSITIONAL
         return f"{name}…" if several else name if argument.required else f"[{name}]"
-    name = next(each for each in argument.names if each.startswith("--"))
-    return name
+    return str(next(each for each in argument.names if each.startswith("--")))
 
 
 def settings() -> Iterator[Entry]:
@@ -197,13 +197,23 @@ def formats() -> Iterator[Entry]:
         about = inspect.getdoc(importlib.import_module(f"flows.channels.{name}")) or ""
         explanation = _paragraphs("\n".join(line for line in about.split("\n") if not line.startswith("Unverified: ")))
         yield Entry(
-            name, explanation, _shown(to, NAMES[place]), "text", tuple(_limits(to)), tuple(_options(to)), group=to.channel
+            name,
+            explanation,
+            _shown(to, NAMES[place]),
+            "text",
+            tuple(_limits(to)),
+            tuple(_options(to)),
+            group=to.channel,
         )
 
 
 def _limits(to: Target) -> Iterator[str]:
-    yield "Kind: a message, which is claimed once" if to.kind == "message" else "Kind: a state, which each run reconciles"
-    yield f"File: {to.file_format}, at most {to.most_rows:,} rows" + (f" and {to.most_bytes:,} bytes" if to.most_bytes else "")
+    yield (
+        "Kind: a message, which is claimed once" if to.kind == "message" else "Kind: a state, which each run reconciles"
+    )
+    yield f"File: {to.file_format}, at most {to.most_rows:,} rows" + (
+        f" and {to.most_bytes:,} bytes" if to.most_bytes else ""
+    )
     if to.limit is not None:
         yield f"A message: at most {to.limit.most:,} {to.limit.unit}"
     if to.smallest:
@@ -212,7 +222,7 @@ def _limits(to: Target) -> Iterator[str]:
     if given.longest:
         yield "Words: " + ", ".join(f"a {part} of at most {most} characters" for part, most in given.longest.items())
     if to.unverified:
-        yield "Unverified: no judge but our own reading of its documentation has seen such a file; name it in `unverified` to use it"
+        yield "Unverified: no judge but our own reading of its documentation has seen such a file; `unverified` has to name it"
 
 
 def _options(to: Target) -> Iterator[tuple[str, str]]:
@@ -226,15 +236,28 @@ def _options(to: Target) -> Iterator[tuple[str, str]]:
 
 def _shown(to: Target, name: str) -> str:
     """The beginning of a file with one delivery, as the line writes it."""
-    address = {"email": f"{name.lower()}@example.com", "push_token": f"token-of-{name.lower()}", "phone": "+4915112345699"}
-    rows = worded(to).head(1).with_columns(
-        customer_id=pl.lit("C0000018"),
-        address=pl.lit(address.get(CHANNELS[to.channel].address, "C0000018")),
-        message_id=pl.lit("9c96adb8a8860e98"),
-        unsubscribe_url=pl.lit("https://www.example.com/u/unJatu"),
-        s1=pl.lit(name),
+    address = {
+        "email": f"{name.lower()}@example.com",
+        "push_token": f"token-of-{name.lower()}",
+        "phone": "+4915112345699",
+    }
+    rows = (
+        worded(to)
+        .head(1)
+        .with_columns(
+            customer_id=pl.lit("C0000018"),
+            address=pl.lit(address.get(CHANNELS[to.channel].address, "C0000018")),
+            message_id=pl.lit("9c96adb8a8860e98"),
+            unsubscribe_url=pl.lit("https://www.example.com/u/unJatu"),
+            s1=pl.lit(name),
+        )
     )
-    who = {"sender_name": "Nordtal", "sender_email": "hello@example.com", "reply_to": "help@example.com", "sms_sender": "70700"}
+    who = {
+        "sender_name": "Nordtal",
+        "sender_email": "hello@example.com",
+        "reply_to": "help@example.com",
+        "sms_sender": "70700",
+    }
     link = {"action_label": "Read on", "action_url": "https://www.example.com/care"}
     parts = {
         part.name: "<p>Hello {{{s1}}}</p>" if part.is_html else "Hello {{{s1}}}" for part in CHANNELS[to.channel].parts
@@ -253,56 +276,84 @@ def _shown(to: Target, name: str) -> str:
     return f"{file.name}\n\n{shown}"
 
 
-PAGES: dict[str, tuple[str, str, Any]] = {
-    "commands": (
+@dataclass(frozen=True)
+class Page:
+    """A page of the reference: its title, what it says first, and its entries."""
+
+    title: str
+    first: str
+    entries: Callable[[], Iterator[Entry]]
+
+
+PAGES: dict[str, Page] = {
+    "commands": Page(
         "Commands",
-        "All take `--workspace DIR`, the folder with pyproject.toml, sql/ and templates/ (default: here), and `--json`, for programs.\n"
-        "They end with 0 where all is well; 1, the answer is no; 2, bad usage; 3, partly done or waiting for a person; 70, our fault;\n"
-        "75, another run holds the lock, try again.",
+        """
+        All take `--workspace DIR`, the folder with pyproject.toml, sql/ and templates/ (default: here), and `--json`, for
+        programs. They end with 0 where all is well; 1, the answer is no; 2, bad usage; 3, partly done or waiting for a person; 70, our
+        fault; 75, another run holds the lock, try again.
+        """,
         commands,
     ),
-    "settings": (
+    "settings": Page(
         "Settings",
-        "`[tool.justenough]` in the workspace's `pyproject.toml`. Relative paths start at the workspace. `JUSTENOUGH_NOW` (an ISO 8601\n"
-        "instant) fixes the clock, for rehearsals.",
+        """
+        `[tool.justenough]` in the workspace's `pyproject.toml`. Relative paths start at the workspace. `JUSTENOUGH_NOW` (an ISO
+        8601 instant) fixes the clock, for rehearsals.
+        """,
         settings,
     ),
-    "reasons": (
+    "reasons": Page(
         "Reasons",
-        "Why somebody gets nothing, or a delivery does not leave: a closed list, in its order. Whom several keep out is told the first;\n"
-        "a person for whom nothing was decided has the reason of the help that got furthest down this list.",
+        """
+        Why somebody gets nothing, or a delivery does not leave: a closed list, in its order. Whom several keep out is told the
+        first; a person for whom nothing was decided has the reason of the help that got furthest down this list.
+        """,
         reasons,
     ),
-    "columns": (
+    "columns": Page(
         "Columns",
-        "What the frames of a run hold, and what queries in `sql/` yield under these names; a plan's parquet files have them, too.\n"
-        "[The history](history.md) has tables of its own.",
+        """
+        What the frames of a run hold, and what queries in `sql/` yield under these names; a plan's parquet files have them, too.
+        [The history](history.md) has tables of its own.
+        """,
         columns,
     ),
-    "targets": (
+    "targets": Page(
         "Targets",
-        "What a batch holds depends on its target; `targets` in the [settings](settings.md#targets) gives each brand one per channel.\n"
-        "[Load a batch](../how-to/load-a-batch.md) says what to do with it. Each example is the beginning of a file with one delivery.",
+        """
+        What a batch holds depends on its target; `targets` in the [settings](settings.md#targets) gives each brand one per
+        channel. [Load a batch](../how-to/load-a-batch.md) says what to do with it. Each example is the beginning of a file with
+        one delivery.
+        """,
         formats,
     ),
-    "history": (
+    "history": Page(
         "The history, table by table",
-        "What `.justenough/ledger.duckdb` holds: keyed HMACs, never an identity. [Query the history](../how-to/history.md) begins with\n"
-        "three questions.",
+        """
+        What `.justenough/ledger.duckdb` holds: keyed HMACs, never an identity. [Query the history](../how-to/history.md) begins
+        with three questions.
+        """,
         history,
     ),
-}  # fmt: skip
-"""File -> its title, what it says first, and its entries."""
+}
+"""Each by the name of its file."""
 
 
 def pages() -> dict[str, str]:
     """File of docs/reference/ -> its text."""
-    return {f"{name}.md": _page(title, first, list(entries())) for name, (title, first, entries) in PAGES.items()}
+    return {f"{name}.md": _page(page, entries_of(name)) for name, page in PAGES.items()}
 
 
-def _page(title: str, first: str, entries: list[Entry]) -> str:
+@cache
+def entries_of(name: str) -> list[Entry]:
+    """The entries of a page."""
+    return list(PAGES[name].entries())
+
+
+def _page(page: Page, entries: list[Entry]) -> str:
     groups = list(dict.fromkeys(entry.group for entry in entries))
-    parts = [f"# {title}", MADE, first]
+    parts = [f"# {page.title}", MADE, _paragraphs(page.first)]
     for group in groups:
         within = [entry for entry in entries if entry.group == group]
         parts += [f"## {group}"] if group else []
@@ -350,7 +401,9 @@ def _sentence(text: str) -> str:
 
 def _linked(text: str) -> str:
     """With `how-to/page.md#place` as a link to it, called by the page's title or the place's heading."""
-    return re.sub(r"\b((?:how-to|reference|explanation)/[\w-]+\.md)(#[\w-]+)?", lambda at: _link(at[1], at[2] or ""), text)
+    return re.sub(
+        r"\b((?:how-to|reference|explanation)/[\w-]+\.md)(#[\w-]+)?", lambda at: _link(at[1], at[2] or ""), text
+    )
 
 
 def _link(page: str, place: str) -> str:

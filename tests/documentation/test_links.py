@@ -53,7 +53,12 @@ def test_a_link_that_leads_nowhere_is_seen(tmp_path, link, what):
 
 
 def test_a_page_that_nothing_leads_to_is_seen(tmp_path):
-    tree = {"README.md": "[one](docs/one.md)", "docs/one.md": "[two](two.md)", "docs/two.md": "", "docs/alone.md": "[one](one.md)"}
+    tree = {
+        "README.md": "[one](docs/one.md)",
+        "docs/one.md": "[two](two.md)",
+        "docs/two.md": "",
+        "docs/alone.md": "[one](one.md)",
+    }
     assert lost(write(tmp_path, tree)) == ["docs/alone.md"]
 
 
@@ -69,18 +74,28 @@ def test_every_class_of_error_but_the_base_has_chosen_its_place():
     assert {kind.__name__ for kind in CLASSES if kind.page == errors.JustEnoughError.page} == {"JustEnoughError"}
 
 
+def test_every_page_that_the_program_names_is_there():
+    named = {
+        page
+        for file in (ROOT / "flows").rglob("*.py")
+        for page in re.findall(r"docs/[\w/-]+\.md", file.read_text("utf-8"))
+    }
+    assert len(named) > 2
+    assert [page for page in sorted(named) if not (ROOT / page).is_file()] == []
+
+
 def test_the_documentation_is_where_errors_point():
     assert shipped("docs", errors.JustEnoughError.page).is_file()
 
 
 def broken(root: Path) -> list[str]:
     """The links of a tree that lead nowhere. Those to elsewhere are judged by their form alone."""
-    complaints = []
-    for file in markdown(root):
-        for link in links(file.read_text("utf-8")):
-            if what := _wrong(root, file, link):
-                complaints.append(f"{file.relative_to(root)}: {link}: {what}")
-    return complaints
+    return [
+        f"{file.relative_to(root)}: {link}: {what}"
+        for file in markdown(root)
+        for link in links(file.read_text("utf-8"))
+        if (what := _wrong(root, file, link))
+    ]
 
 
 def _wrong(root: Path, file: Path, link: str) -> str | None:

@@ -12,27 +12,26 @@ import pytest
 
 from flows import cli
 from flows.settings import Settings, shipped
-from tests.documentation.reference import FOLDER, PAGES, Entry, commands, history, pages, settings
+from tests.documentation.reference import FOLDER, PAGES, Entry, entries_of, pages
 
 BASE = {"workspace": ".", "name": "shop", "targets": {}, "brands": {}}
 ONE = Entry("one", "It is the first.", "one = 1")
 
 
-@pytest.fixture(scope="module")
-def entries() -> dict[str, list[Entry]]:
-    return {name: list(found()) for name, (_, _, found) in PAGES.items()}
-
-
 def test_the_reference_is_made_of_the_code_as_it_is():
     made = pages()
-    outdated = [name for name, text in made.items() if not (FOLDER / name).is_file() or (FOLDER / name).read_text("utf-8") != text]
+    outdated = [
+        name
+        for name, text in made.items()
+        if not (FOLDER / name).is_file() or (FOLDER / name).read_text("utf-8") != text
+    ]
     assert outdated == [], "make docs writes them anew"
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_entry_explains_itself_and_has_an_example_of_its_own(entries, page):
-    assert len(entries[page]) > 15
-    assert wanting(entries[page]) == []
+def test_every_entry_explains_itself_and_has_an_example_of_its_own(page):
+    assert len(entries_of(page)) > 15
+    assert wanting(entries_of(page)) == []
 
 
 @pytest.mark.parametrize(
@@ -50,7 +49,7 @@ def test_an_entry_that_lacks_something_is_seen(others, complaints):
     assert wanting([ONE, *others]) == complaints
 
 
-@pytest.mark.parametrize("entry", list(settings()), ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", entries_of("settings"), ids=lambda entry: entry.name)
 def test_the_example_of_a_setting_is_taken(entry):
     given = tomllib.loads(entry.example)
     assert list(given) == [entry.name]
@@ -58,7 +57,7 @@ def test_the_example_of_a_setting_is_taken(entry):
     assert getattr(read, entry.name) != Settings.model_fields[entry.name].default
 
 
-@pytest.mark.parametrize("entry", list(commands()), ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", entries_of("commands"), ids=lambda entry: entry.name)
 def test_the_examples_of_a_command_can_be_called(entry):
     for line in entry.example.splitlines():
         program, *words = shlex.split(line)
@@ -72,7 +71,7 @@ def test_the_queries_of_the_history_are_answered():
     with duckdb.connect() as connection:
         connection.execute(text)
         tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-        described = list(history())
+        described = entries_of("history")
         assert {entry.name for entry in described} == tables
         for entry in described:
             connection.execute(entry.example)
@@ -84,7 +83,9 @@ def wanting(entries: list[Entry]) -> list[str]:
     """What entries lack."""
     complaints = []
     for entry in entries:
-        complaints += [f"{entry.name}: no {what}" for what in ("explanation", "example") if not _said(getattr(entry, what))]
+        complaints += [
+            f"{entry.name}: no {what}" for what in ("explanation", "example") if not _said(getattr(entry, what))
+        ]
         complaints += [f"{entry.name}: {name} is not explained" for name, text in entry.told if not text.strip()]
     for what in ("explanation", "example"):
         counted = Counter(" ".join(getattr(entry, what).split()) for entry in entries)

@@ -102,7 +102,12 @@ class Learner:
         begin = f". {exported}\n" if exported.exists() else ""
         bash = shutil.which("bash") or "bash"
         done = subprocess.run(
-            [bash, "-euc", begin + text + keep], cwd=self._where, env=self._environment, capture_output=True, text=True, check=False
+            [bash, "-euc", begin + text + keep],
+            cwd=self._where,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
         self._where = type(self._where)(self._kept.with_suffix(".folder").read_text("utf-8").strip())

@@ -1,4 +1,4 @@
-"""Events on a real server and worker: the documentation's commands, as they stand, start a run that answers what is in the inbox."""
+"""Events on a real server and worker: the page's commands, as they stand, start a run that answers what is in the inbox."""
 
 from __future__ import annotations
 

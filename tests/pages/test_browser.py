@@ -7,7 +7,8 @@ import os
 import random
 import re
 import shutil
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,7 @@ from tests.learning.policies.test_helps import World, flat
 from tests.learning.test_relevance import RULES, told
 from tests.pages.test_board import effect, month
 from tests.pages.test_effects import compared
-from tests.tiny import Tiny
+from tests.tiny import Tiny, clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +108,7 @@ def pages(shop) -> dict[str, Path]:
     (folder / "readout.html").write_text(readout_html(readout, workspace=workspace.settings.name), "utf-8")
     (folder / "board.html").write_text(board_html(board, workspace=workspace.settings.name), "utf-8")
     (folder / "learned.html").write_text(learned_html(*learned(), workspace=workspace.settings.name), "utf-8")
+    assert cli.main(["calendar", "--page", str(folder / "calendar.html"), "--workspace", str(shop.folder)]) == 0
     found = {path.stem: path for path in folder.glob("*.html")}
     runs = sorted(name for name in found if re.match(r"\d{8}-", name))
     return {name: path for name, path in found.items() if name not in runs} | {"run": found[runs[-1]]}
@@ -139,7 +141,7 @@ def unfolded(page: Page) -> Page:
 
 
 def test_no_page_asks_anything_of_anywhere_nor_complains_and_each_is_small_and_soon_there(chromium, pages):
-    assert len(pages) == 6 + 4
+    assert len(pages) == 6 + 5
     for name, path in pages.items():
         assert path.stat().st_size < MOST_BYTES, name
         said: list[str] = []
@@ -325,6 +327,22 @@ def test_the_counts_of_a_run_are_those_of_the_manifests(chromium, shop, pages):
         about = batch.manifest
         manifests[batch.target, about["brand"]] = about["rows"] - about["seed_rows"] - left_out
     assert counted == {place: rows for place, rows in manifests.items() if rows}  # ads leave people out, and no more
+    page.close()
+
+
+@pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_the_days_of_a_calendar_can_be_read(chromium, shop, screen, tmp_path):
+    """From four days before a month on: its first day is told, and the next one only where there is room."""
+    with clock(datetime(2026, 11, 27, 8, tzinfo=UTC)):
+        assert cli.main(["calendar", "--page", str(tmp_path / "c.html"), "--workspace", str(shop.folder)]) == 0
+    page = opened(chromium, tmp_path / "c.html", viewport=screen)
+    days = page.locator("svg.days")
+    assert set(shop.load().products) < set(days.locator("text").all_text_contents())
+    dates = [each for each in days.locator("text").all() if re.match(r"\d", each.text_content())]
+    assert [each.text_content() for each in dates] == ["27 Nov", "1 Jan", "1 Feb"]
+    boxes = [each.bounding_box() for each in dates]
+    assert all(one["x"] + one["width"] < next_one["x"] for one, next_one in pairwise(boxes))
+    assert min(box["height"] for box in boxes) > 11
     page.close()
 
 
