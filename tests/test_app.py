@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -50,6 +51,16 @@ def test_help_needs_none_of_what_does_the_work():
     codes, names = imported(*asked)
     assert (set(codes), names & HEAVY) == ({0}, set())
     assert len(commands) > 15
+
+
+def test_help_shows_the_six_first_commands_in_their_order_and_all_others_below():
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    _, first, more = re.split(r"^╭─ (?:Start here|More) ─+╮$", done.stdout, flags=re.MULTILINE)
+    told = [re.findall(r"^│ ([a-z][a-z-]*) ", panel, re.MULTILINE) for panel in (first, more)]
+    assert told[0] == ["run", "plan", "preview", "deliver", "check", "explain"]
+    assert told[1] == sorted({name for name in app if not name.startswith("-")} - set(told[0]))
 
 
 def test_a_word_that_is_no_command_needs_none_of_it_either():

@@ -177,6 +177,7 @@ def test_a_ceiling_of_creep_is_refused_by_check_and_by_run_before_anything_leave
     told = (
         "CreepError templates/care/web.j2:2: the creep score is 30, and `creep_ceiling` is 29\n"
         "  hint: take name out of these words, and it is 21\n"
+        "  see: docs/how-to/check.md#the-creep-score\n"
     )
     assert je("check") == (1, "", told)
     assert je("run") == (1, "", told)
@@ -358,6 +359,7 @@ def test_an_error_in_json_is_json_with_its_exit_code(je):
     assert (code, err) == (1, "")
     error = json.loads(out)["error"]
     assert (error["kind"], error["where"], error["exit"]) == ("PlanError", "nothing", 1)
+    assert error["see"] == "docs/how-to/look-before-you-send.md#a-plan-and-its-delivery"
 
 
 def test_our_own_fault_is_70_and_names_the_place_but_quotes_nothing(je, monkeypatch):
@@ -478,11 +480,12 @@ def test_a_sample_of_any_size_and_seed_is_what_the_next_run_uses(tmp_path, capsy
 
 def test_a_workspace_with_a_warehouse_of_its_own_gets_no_sample(je, tiny):
     before = (tiny.folder / "warehouse.duckdb").read_bytes()
-    assert je("sample") == (
-        2,
-        "",
-        "UsageError justenough sample: this workspace has a warehouse of its own\n  hint: take out `database` first\n",
+    told = (
+        "UsageError justenough sample: this workspace has a warehouse of its own\n"
+        "  hint: take out `database` first\n"
+        "  see: docs/reference/commands.md\n"
     )
+    assert je("sample") == (2, "", told)
     assert (tiny.folder / "warehouse.duckdb").read_bytes() == before
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.house.tree import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +35,7 @@ def elsewhere(wheel, tmp_path_factory) -> Path:
 def test_the_wheel_holds_flows_and_the_sample_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
-    shipped = {f"flows/shipped/{top}/{file}" for top in ("sql", "templates") for file in below(ROOT / top)}
+    shipped = {f"flows/shipped/{top}/{file}" for top in ("docs", "sql", "templates") for file in below(ROOT / top)}
     assert held == {f"flows/{file}" for file in below(ROOT / "flows")} | shipped | {
         "flows/shipped/pyproject.toml",
         "flows/shipped/prefect.yaml",
@@ -49,6 +47,14 @@ def test_the_installed_program_tells_its_commands(elsewhere):
     assert all(f" {command} " in said for command in ("run", "plan", "deliver", "check", "explain", "init", "sample"))
     found = run_in(elsewhere, "-c", "import flows; print(flows.__file__)", installed=True)
     assert found.strip() == str(elsewhere / "installed" / "flows" / "__init__.py")
+
+
+def test_the_installed_program_names_pages_that_came_with_it(elsewhere):
+    done = call(elsewhere, "check")
+    (see,) = re.findall(r"^  see: (.+)$", done.stderr, re.MULTILINE)
+    assert done.returncode == 2
+    assert see == str(elsewhere / "installed" / "flows" / "shipped" / "docs" / "reference" / "settings.md")
+    assert Path(see).is_file()
 
 
 @pytest.mark.slow
@@ -67,8 +73,18 @@ def below(folder: Path) -> set[str]:
 
 
 def justenough(folder: Path, *arguments: str) -> str:
+    """Call the installed program, to which all is well; what it printed."""
+    done = call(folder, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Call the installed program as the script of the wheel does."""
-    return run_in(folder, "-c", "import sys; from flows.cli import main; sys.exit(main())", *arguments, installed=True)
+    script = "import sys; from flows.cli import main; sys.exit(main())"
+    environment = os.environ | {"PYTHONPATH": str(folder / "installed")}
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def run_in(folder: Path, *arguments: str, installed: bool = False) -> str:

@@ -290,8 +290,8 @@ PAGES: dict[str, Page] = {
         "Commands",
         """
         All take `--workspace DIR`, the folder with pyproject.toml, sql/ and templates/ (default: here), and `--json`, for
-        programs. They end with 0 where all is well; 1, the answer is no; 2, bad usage; 3, partly done or waiting for a person; 70, our
-        fault; 75, another run holds the lock, try again.
+        programs. They end with 0 where all is well; 1, the answer is no; 2, bad usage; 3, partly done or waiting for a person;
+        70, our fault; 75, another run holds the lock, try again.
         """,
         commands,
     ),
