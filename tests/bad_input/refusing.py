@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flows import errors
 from tests.tiny import PEOPLE
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ def refused(tiny: Tiny, kind: type[JustEnoughError], **run: Any) -> JustEnoughEr
     assert remembered(tiny) == before
     assert tiny.batches() == seen
     return error
+
+
+def with_page(told: str) -> str:
+    """The two lines of an error, and the third by which the command line names the page of its class."""
+    kind: type[JustEnoughError] = getattr(errors, told.split(maxsplit=1)[0])
+    return f"{told}  see: docs/{kind.page}\n"
 
 
 def remembered(tiny: Tiny) -> dict[str, list[tuple[Any, ...]]]:

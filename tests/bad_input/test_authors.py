@@ -13,7 +13,7 @@ import pytest
 
 from flows import cli
 from tests.bad_input.catalogue import numbered
-from tests.bad_input.refusing import remembered
+from tests.bad_input.refusing import remembered, with_page
 from tests.tiny import MORNING, TABLES, Tiny, make
 
 HERE = Path(__file__).parent
@@ -105,7 +105,7 @@ def laid(tiny: Tiny, case: Path) -> Tiny:
 def expected(case: Path) -> tuple[int, str]:
     """A setting is bad usage (2), everything else a no (1)."""
     text = (case / "expected.txt").read_text("utf-8")
-    return (2 if text.startswith("SettingError") else 1), text
+    return (2 if text.startswith("SettingError") else 1), with_page(text)
 
 
 def nothing_came_of_it(tiny: Tiny) -> bool:

@@ -383,6 +383,8 @@ def _entries_of(text: str, indent: int) -> Iterator[tuple[str, str]]:
 
 def _with_example(text: str) -> tuple[str, str]:
     """What a setting's entry says, and the example that it ends with."""
+    if not text.endswith("`"):
+        return text, ""
     explanation, _, example = text.removesuffix("`").rpartition(" `")
     return _linked(_sentence(explanation)), example
 

@@ -22,6 +22,7 @@ TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
 PAGE = (ROOT / "docs" / "how-to" / "your-own-warehouse.md").read_text("utf-8")
 WAREHOUSE, AFTER = "roastery.sql", "after.sql"
 FILES = {block.file: block.text for block in blocks(TUTORIAL) if block.file and block.file != AFTER}
+MESSAGES = re.findall(r"^\w+Error .+\n(?:  .+\n)+", PAGE, re.MULTILINE)
 NOW = "2026-12-01T09:00:00Z"
 SQL = "sql/segments/first_help.sql"
 
@@ -108,11 +109,11 @@ def test_what_check_says_of_a_mistake_stands_on_the_page(copied, capsys, file, r
     assert right in text
     path.write_text(text.replace(right, wrong, 1), "utf-8")
     assert cli.main(["check"]) == 1
-    assert capsys.readouterr().err in PAGE
+    assert capsys.readouterr().err in MESSAGES
 
 
 def test_every_message_of_the_page_has_its_mistake():
-    assert PAGE.count("\n  hint: ") == len(MISTAKES)
+    assert len(MESSAGES) == PAGE.count("\n  hint: ") == len(MISTAKES)
 
 
 def read(batch: Path) -> dict[str, tuple[str, str]]:
