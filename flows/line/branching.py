@@ -31,8 +31,8 @@ ALMOST_NOBODY = 0.01
 WENT = pl.Schema({**dict.fromkeys(("product", "channel", "locale", "file", "reason"), pl.String()), "rows": pl.Int64()})
 """Where the candidates of a product went, by channel and language: read a file, or why not."""
 WANTED = pl.Schema({**dict.fromkeys(("product", "brand", "dimension", "why"), pl.String()), "people": pl.Int64()})
-"""People who are told something, and would be told more, were a dimension there, fresh or permitted (`why` it is not): what their
-words would use."""
+"""People (of service each with what it is about) who are told something, and would be told more, were a dimension there, fresh or
+permitted (`why` it is not): what their words would use."""
 TOOK = pl.Schema({"product": pl.String(), "file": pl.String(), "way": pl.List(pl.String), "rows": pl.Int64()})
 """Which way readers of a file took through its conditions."""
 
@@ -165,11 +165,10 @@ def _wanted(
     """`WANTED`: of whom the words that reach them `uses` a dimension, by the place of their file, and it cannot be used."""
     using = pl.DataFrame(list(uses), {"_file": pl.UInt32, "dimension": pl.String}, orient="row")
     could = lanes.select("decision_id", "_file").join(using, on="_file").select("decision_id", "dimension").unique()
-    missed = spoken.select("decision_id", "customer_id", "brand", "missed").explode("missed").drop_nulls("missed")
+    missed = spoken.select("decision_id", "brand", "missed").explode("missed").drop_nulls("missed")
     missed = missed.unnest("missed").join(could, on=["decision_id", "dimension"], how="semi")
-    people = missed.select("customer_id", "brand", "dimension", "why").unique()
     counts = (
-        people.group_by("brand", "dimension", "why").agg(people=pl.len()).with_columns(product=pl.lit(product.name))
+        missed.group_by("brand", "dimension", "why").agg(people=pl.len()).with_columns(product=pl.lit(product.name))
     )
     return counts.select(WANTED.names()).cast(WANTED)
 

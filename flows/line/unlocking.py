@@ -73,9 +73,9 @@ def unlocked(source: Source, scope: Scope, made: Decided, key: Key) -> pl.DataFr
     Returns:
         `GAINED`: each person, of each brand, under the product that would be decided on; who would be held out is counted, too.
     """
-    live = [each for each in source.workspace.live(source.moment.as_of) if each.message_type == "marketing"]
+    live = source.workspace.live(source.moment.as_of)
     left = _left(made)
-    if left.is_empty() or not live:
+    if left.is_empty():
         return GAINED.to_frame()
     rows = {name: frame.join(left, on=UNIT, how="semi") for name, frame in made.candidates.items()}
     bars, mine = made.bars, left.select("customer_id").unique()
@@ -86,8 +86,9 @@ def unlocked(source: Source, scope: Scope, made: Decided, key: Key) -> pl.DataFr
     )
     weighing = replace(made.weighing, bars=bars)
     found = [GAINED.to_frame()]
-    for capability in _capabilities(source.workspace, live, rows):
-        again = _given(capability, live, rows, weighing)
+    marketing = [product for product in live if product.message_type == "marketing"]
+    for capability in _capabilities(source.workspace, marketing, rows):
+        again = _given(capability, live, rows, weighing)  # what opens a help of service, too, silences marketing
         if again is not None:
             _, decided, _ = best_of(source, scope, again, made.weighing.past.history, key)
             found.append(_gained(capability, decided, weighing))
