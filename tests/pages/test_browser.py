@@ -77,6 +77,7 @@ def shop(tmp_path_factory) -> Tiny:
     shop = Tiny(folder)
     for product in shop.load().products:
         assert cli.main(["preview", product, *at]) == 0
+    assert cli.main(["assess", *at]) == 0
     return shop
 
 
@@ -139,7 +140,7 @@ def unfolded(page: Page) -> Page:
 
 
 def test_no_page_asks_anything_of_anywhere_nor_complains_and_each_is_small_and_soon_there(chromium, pages):
-    assert len(pages) == 6 + 4
+    assert len(pages) == 6 + 5
     for name, path in pages.items():
         assert path.stat().st_size < MOST_BYTES, name
         said: list[str] = []
