@@ -114,7 +114,7 @@ def _thing(each: Unlock) -> str:
     return {
         "channel": f"the channel {each.what}: a target, and words in these products",
         "source": f"a fresher source of {each.what}",
-        "language": f"words in the language '{each.what}'",
+        "language": f"words in the language '{each.what}', live and signed",
         "dimension": f"{each.what}, which is not known of them",
         "permission": f"a consent to use {each.what}, or a lawful basis",
     }[each.kind]

@@ -11,6 +11,7 @@ import pytest
 from flows import cli, line
 from flows.errors import SourceError
 from flows.line.branching import ANOTHER_WAY
+from tests.line.two_helps import two_helps
 from tests.tiny import MORNING, Tiny, clock, make
 
 if TYPE_CHECKING:
@@ -133,6 +134,34 @@ def test_a_product_that_reaches_fewer_than_its_floor_is_told_and_a_draft_is_look
     tiny.edit("templates/late/product.yaml", "floor: 10%", "floor: 30%")
     assert [(each.product, each.is_below) for each in assess(tiny).products] == [("care", True), ("late", True)]
     assert found.unlocks == assess(tiny).unlocks
+
+
+@pytest.mark.slow
+def test_who_was_asked_and_has_not_answered_is_told_apart_and_who_wants_for_nothing_or_for_two_things_is_not_counted(
+    tmp_path,
+):
+    tiny = make(tmp_path / "tiny")
+    tiny.warehouse("DELETE FROM consents WHERE customer_id IN ('c01', 'c04', 'c10')")  # c10's address is none either
+    tiny.warehouse("INSERT INTO consents VALUES ('w', 'c04', 'north', 'email', 'care', 'pending', '2026-11-01')")
+    tiny.says("c13", "no", channel="sms")
+    found = {each.brand: (each.people, each.asked) for each in assess(tiny).unlocks if each.what == "email, care"}
+    assert found == {"north": (2, 1), "south": (1, 0)}
+    tiny.warehouse("DELETE FROM consents WHERE state = 'yes'")
+    tiny.says("c01", "no")
+    assert {each.brand for each in assess(tiny).unlocks if each.kind == "consent"} == {"north", "south"}
+    tiny.warehouse("DELETE FROM needs WHERE customer_id <> 'c01'")
+    assert assess(tiny).unlocks == ()  # whoever has said no wants for nothing
+
+
+@pytest.mark.slow
+def test_a_choice_among_helps_is_made_again_too(tmp_path):
+    tiny = two_helps(tmp_path / "tiny")
+    tiny.warehouse("UPDATE people SET email = NULL WHERE right(customer_id, 1) = '3'")
+    found = unlocks(assess(tiny))["address", "email", "north"]
+    before = planned(tiny)
+    tiny.warehouse("UPDATE people SET email = customer_id || '@x.example.com'")
+    assert found == gained(before, planned(tiny), "north") != {}
+    assert set(found) == {"care", "fit"}
 
 
 @pytest.mark.slow
