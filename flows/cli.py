@@ -164,7 +164,7 @@ def check(*, diff: str | None = None, prove: Switch = False, common: Common = HE
 
     Args:
         diff: compare with another version instead, a git ref or a folder: dimensions, scores and words that have changed,
-            and how many people would get something else.
+            and how many people would get something else. It says no (1) where a product goes live below its floor of reach.
         prove: shuffle customer data in a small copy, and see that nothing changes that does not declare it.
         common: where, and in which form to answer.
     """
@@ -174,7 +174,7 @@ def check(*, diff: str | None = None, prove: Switch = False, common: Common = HE
     if diff is not None:
         difference = line.compare(workspace, diff)
         _say(common, difference, lambda: differences.compared(difference))
-        return 0
+        return 1 if difference.below else 0
     if not prove:
         _say(common, report, lambda: checks.checked(report))
         return 0

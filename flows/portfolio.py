@@ -6,18 +6,23 @@ import re
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
 from typing import TYPE_CHECKING
 
-from flows.answering import say
+from rich.console import Group
+
+from flows.answering import plain, say, with_progress
 from flows.app import EXIT_WAITING, HERE, Common, app, later
 from flows.clock import present
 from flows.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from flows import durable, line, pauses, stops
-    from flows.pages import portfolio, schedule, schedule_html, schedule_ics
+    from flows import durable, line, pauses, showing, stops
+    from flows.pages import assessed, assessed_html, portfolio, schedule, schedule_html, schedule_ics
 else:
-    durable, line, pauses, stops = map(later, ("flows.durable", "flows.line", "flows.pauses", "flows.stops"))
-    pages = ("portfolio", "schedule", "schedule_html", "schedule_ics")
-    portfolio, schedule, schedule_html, schedule_ics = (later(f"flows.pages.{page}") for page in pages)
+    rooms = ("flows.durable", "flows.line", "flows.pauses", "flows.showing", "flows.stops")
+    durable, line, pauses, showing, stops = map(later, rooms)
+    pages = ("assessed", "assessed_html", "portfolio", "schedule", "schedule_html", "schedule_ics")
+    assessed, assessed_html, portfolio, schedule, schedule_html, schedule_ics = (
+        later(f"flows.pages.{page}") for page in pages
+    )
 
 
 @app.command
@@ -62,6 +67,34 @@ def calendar(*, days: int = 90, ics: Path | None = None, page: Path | None = Non
     if page is not None:
         durable.write_bytes(page, schedule_html.schedule_html(found, workspace=name).encode())
     say(found, lambda: schedule.scheduled(found), as_json=common.json)
+    return 0
+
+
+@app.command
+def assess(*, page: Path | None = None, common: Common = HERE) -> int:
+    """Say what can be done today, by channel and product, and which one missing thing would reach or tell how many people more.
+
+    A channel, a consent, an address, a dimension, a fresher source or a language is given to who lacks it, and all is decided
+    again, as a plan decides. It also says which products are below their floor, and which wordings almost nobody would read. It
+    reads: nothing is claimed, planned or published. It takes about as long as a plan.
+
+    Examples:
+        justenough assess
+        justenough assess --page assess.html
+
+    Args:
+        page: write the page into this file, readable by you alone; default: assess.html in pages/ of the state folder.
+        common: where, and in which form to answer.
+    """
+    workspace = common.loaded()
+    found = with_progress(lambda progress: line.assess(workspace, progress))
+    text = assessed_html.assessed_html(found, workspace=workspace.settings.name)
+    if page is None:
+        page = showing.write_page(workspace.settings, "assess", text)
+    else:
+        durable.write_bytes(page, text.encode())
+    told = {**plain(found), "page": str(page)}
+    say(told, lambda: Group(assessed.assessed(found), showing.told_of(page)), as_json=common.json)
     return 0
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchem
 
 from flows.days import Days
 from flows.documents import STRICT, Document, Text, read_document
-from flows.durations import Duration
+from flows.durations import Duration, Share
 from flows.errors import ProductError, nearest
 from flows.experiment import Experiment, Success
 from flows.hours import QuietHours
@@ -222,9 +222,8 @@ class Relevance(BaseModel):
             if is_taken(name):
                 raise ValueError(f"'{name}' is a column of the line itself | rename the signal in the query")
             if name.endswith("_at") and term.fades_in is None:
-                raise ValueError(
-                    f"'{name}' is an instant, and does not fade | add its half-life, as in fades_in: 5 days"
-                )
+                what = f"'{name}' is an instant, and does not fade"
+                raise ValueError(f"{what} | add its half-life, as in fades_in: 5 days")
             if not name.endswith("_at") and term.fades_in is not None:
                 raise ValueError(
                     f"'{name}' is no instant (…_at), and only those fade | take out fades_in, or rename it"
@@ -270,6 +269,7 @@ class Product(_Strict, Document):
         unseen: the other dimensions by which people are chosen -> why people cannot tell.
         dimensions: last, the data: what the words use, in the order in which it earns its place; three at most.
         level: of these only the first so many are used, 0 to 3, whatever the words could show; if missing all.
+        floor: the share of its brands' customers that it has to reach within thirty days to be worth keeping; 0.1 % if missing.
     """
 
     name: str
@@ -295,6 +295,7 @@ class Product(_Strict, Document):
     unseen: dict[str, Text] = {}
     dimensions: list[str] = Field(default=[], json_schema_extra={**EACH_ONCE, "maxItems": MOST_DIMENSIONS})
     level: int | None = Field(default=None, ge=0, le=MOST_DIMENSIONS)
+    floor: Share = 0.001
 
     @field_validator("dimensions", "because", "brands")
     @classmethod
@@ -326,9 +327,8 @@ class Product(_Strict, Document):
     def _levels_can_be(self) -> Product:
         highest = max(self.test.levels, default=0)
         if self.level is not None and highest > self.level:
-            raise ValueError(
-                f"the detail level {highest} is tried, and `level` is {self.level} | raise it, or try a lower one"
-            )
+            what = f"the detail level {highest} is tried, and `level` is {self.level}"
+            raise ValueError(f"{what} | raise it, or try a lower one")
         is_too_much = len({*self.because, *self.dimensions[:highest]}) > MOST_DIMENSIONS
         if self.test.levels and (highest > len(self.dimensions) or is_too_much):
             what = f"the detail level {highest} is tried, and nobody can be shown so much"

@@ -278,6 +278,18 @@ def test_a_changed_floor_or_script_has_another_digest(file, changes, tmp_path):
 
 
 @pytest.mark.slow
+def test_assess_is_measured_against_a_plan_for_the_same_people(tmp_path):
+    command = [sys.executable, str(BENCHMARKS / "assessing.py"), "--customers", "300"]
+    command += ["--figures", str(tmp_path / "figures.json")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    customers, *numbers = printed.splitlines()[1].split()
+    assert (customers, len(numbers)) == ("300", 6)
+    assert all(0 < float(number) < 60 for number in numbers)
+    found = read(tmp_path / "figures.json").figures
+    assert found.keys() == {"300: assess / plan", "300: assess / plan, of the CPU"}
+
+
+@pytest.mark.slow
 @pytest.mark.end_to_end
 @pytest.mark.timeout(1800)
 def test_a_cluster_is_measured_against_threads_with_a_worker_killed():

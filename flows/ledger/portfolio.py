@@ -48,6 +48,19 @@ def reach_since(ledger: Ledger, day: date) -> pl.DataFrame:
     return rows.cast({"product": pl.String, **dict.fromkeys(("people", "held_out", "messages"), pl.Int64)})
 
 
+def words_since(ledger: Ledger, day: date) -> pl.DataFrame:
+    """Of each template file as it was, from a day on: `words_sha256`, and `people` who were sent it."""
+    rows = ledger.rows(
+        """
+        SELECT words_sha256, count(DISTINCT person_key) AS people
+        FROM receipt JOIN delivery USING (message_id) JOIN decision USING (decision_id)
+        WHERE receipt.as_of >= $day GROUP BY words_sha256 ORDER BY words_sha256
+        """,
+        {"day": day},
+    )
+    return rows.cast({"words_sha256": pl.String, "people": pl.Int64})
+
+
 def named_last(ledger: Ledger) -> pl.DataFrame:
     """Of each product, by the last run over everybody that delivered it: `product`, `named` by its segment, `open` to be told."""
     rows = ledger.rows(

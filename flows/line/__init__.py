@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flows.line.approving import approve as approve
     from flows.line.approving import asked_of as asked_of
     from flows.line.approving import sign as sign
+    from flows.line.assessing import assess as assess
     from flows.line.calibrating import accept_weights as accept_weights
     from flows.line.calibrating import calibrate as calibrate
     from flows.line.carrying import carry as carry
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "accepting": ("accept",),
     "acknowledging": ("acknowledge",),
+    "assessing": ("assess",),
     "approving": ("approve", "asked_of", "sign"),
     "carrying": ("carry", "carry_late"),
     "scheduling": ("calendar",),

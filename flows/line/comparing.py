@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 from flows.clock import moment
@@ -16,9 +17,10 @@ from flows.line.versions import of_version, version
 from flows.warehouse.statements import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from flows.line.summary import Summary
+    from flows.product import Product
     from flows.workspace import Workspace
 
 Kind = Literal["added", "dropped", "changed"]
@@ -61,6 +63,7 @@ class Difference:
             YAML do not count.
         customers: who would get something else; None where there is no warehouse yet.
         tests: what of tests that run ends with what is set now.
+        below: products that go live with fewer people than their floor -> how many of those who were compared they would tell.
     """
 
     ref: str
@@ -69,6 +72,7 @@ class Difference:
     inputs: Mapping[str, Kind]
     customers: Flips | None
     tests: tuple[str, ...] = ()
+    below: Mapping[str, int] = field(default_factory=dict)
 
 
 def compare(workspace: Workspace, ref: str, most: int = MOST_CUSTOMERS) -> Difference:
@@ -103,7 +107,17 @@ def compare(workspace: Workspace, ref: str, most: int = MOST_CUSTOMERS) -> Diffe
             inputs=_changes(_inputs(before), _inputs(workspace)),
             customers=customers,
             tests=tuple(ended(workspace)),
+            below=_below(before, workspace.live(now.as_of), customers) if customers is not None else {},
         )
+
+
+def _below(before: Workspace, live: Sequence[Product], customers: Flips) -> dict[str, int]:
+    """The products that are new, or were drafts, and would tell fewer people something than their `floor`, by one day alone."""
+    was_there = {name for name, product in before.products.items() if product.status != "draft"}
+    told = {each.product: each.after for each in customers.reach}
+    new = [product for product in live if product.name not in was_there]
+    floors = {product.name: ceil(product.floor * customers.customers) for product in new}
+    return {name: told.get(name, 0) for name, floor in floors.items() if told.get(name, 0) < floor}
 
 
 def _summaries(workspace: Workspace) -> dict[tuple[str, str], Summary]:

@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
+    from flows.clock import Moment
     from flows.keys import Key
     from flows.line.sources import Answers, Heard, Source
+    from flows.product import Product
     from flows.stages.eligibility import Bars
     from flows.warehouse.scope import Scope
+    from flows.workspace import Workspace
 
 
 ENTRIES = frame_schema("customer_id", CAME_BY)
@@ -44,6 +47,7 @@ class Decided:
         candidates: live product -> the rows of its segment, scored.
         decisions: `schemas.DECISIONS`.
         due: `DUE`: of every row of a segment, those that are scheduled for a later day, too.
+        weighing: what the candidates were weighed by.
         choices: `next_best.CHOICES`; None where helps are chosen by relevance alone.
     """
 
@@ -51,6 +55,7 @@ class Decided:
     candidates: Mapping[str, pl.DataFrame]
     decisions: pl.DataFrame
     due: pl.DataFrame
+    weighing: Weighing
     choices: pl.DataFrame | None = None
 
 
@@ -99,6 +104,38 @@ class Past:
         return rows.join(self.entries, on="customer_id", how="left", maintain_order="left")
 
 
+@dataclass(frozen=True)
+class Weighing:
+    """What it goes by whether a help is open to somebody, and how relevant it is to them.
+
+    Attributes:
+        workspace: gives words, settings and who has to sign what.
+        moment: of the run.
+        bars: who the people are, and what bars speaking to them.
+        past: what the ledger remembers, under the key that is in use.
+        burdens: how much people have heard: `stages.pressure.burdened`.
+        keys: as `load_keys` yields them.
+    """
+
+    workspace: Workspace
+    moment: Moment
+    bars: Bars
+    past: Past
+    burdens: pl.DataFrame
+    keys: Sequence[Key]
+
+    def of(self, about: pl.DataFrame, product: Product) -> pl.DataFrame:
+        """Candidates of one product, as `stages.segment.candidates` yields them, scored, with the first reason against each."""
+        workspace, moment = self.workspace, self.moment
+        settings, channels = workspace.settings, workspace.channels(product)
+        had = recognised(self.past.history, "subject_key", about["subject_id"], self.keys)
+        open_ones = eligible(about, self.bars, had, product, channels, settings.targets, moment)
+        open_ones = self.past.came(open_ones)
+        likely = scored(paced(open_ones, self.burdens, product, settings.caps), product, moment)
+        words, silent = workspace.words[product.name], workspace.unsigned.get(product.name, ())
+        return spoken(likely, product, words, settings.locale, moment.as_of, silent)
+
+
 def decide(
     source: Source, scope: Scope, past: Past, key: Key, others: pl.LazyFrame | None = None, few: Few | None = None
 ) -> Decided:
@@ -121,32 +158,47 @@ def decide(
     with _read(source, scope, sorted({product.segment for product in live}), few) as (answers, segments):
         bars = bars_of(source, answers, key, others, past.said)
         del answers  # events by the million
-        burdens = burdened(bars.people, past.heard, settings, moment.present)
         keys = load_keys(settings.key_file)
         history = recognised(past.history, "person_key", bars.people["customer_id"], keys)
+        burdens = burdened(bars.people, past.heard, settings, moment.present)
+        weighing = Weighing(workspace, moment, bars, replace(past, history=history), burdens, keys)
         found, due = dict[str, pl.DataFrame](), [DUE.to_frame()]
         for name, rows in segments:
             due.append(_due(name, rows))
-            had = recognised(history, "subject_key", rows["subject_id"], keys)
             for product in (one for one in live if one.segment == name):
                 about = candidates(rows, product, moment, key)
                 if about.is_empty():  # of nobody every stage makes nothing, column by column
                     found[product.name] = frame_schema(*NARROW).to_frame()
                     continue
-                open_ones = eligible(about, bars, had, product, workspace.channels(product), settings.targets, moment)
-                open_ones = past.came(open_ones)
-                likely = scored(paced(open_ones, burdens, product, settings.caps), product, moment)
-                words = workspace.words[product.name]
-                found[product.name] = spoken(
-                    likely, product, words, settings.locale, moment.as_of, workspace.unsigned.get(product.name, ())
-                )
+                found[product.name] = weighing.of(about, product)
+    frames, made, choices = best_of(source, scope, found, history, key)
+    return Decided(bars, frames, made, pl.concat(due), weighing, choices)
+
+
+def best_of(
+    source: Source, scope: Scope, found: Mapping[str, pl.DataFrame], history: pl.DataFrame, key: Key
+) -> tuple[dict[str, pl.DataFrame], pl.DataFrame, pl.DataFrame | None]:
+    """The best help for each customer, over all live products.
+
+    Args:
+        source: the warehouse, the workspace and the moment.
+        scope: the customers.
+        found: live product -> its candidates, as `Weighing.of` yields them.
+        history: `schemas.HISTORY`, under the key that is in use.
+        key: for identifiers.
+
+    Returns:
+        The candidates once more, narrowed where a setting chooses among helps; the decisions; and the choices: see `Decided`.
+    """
+    workspace, moment = source.workspace, source.moment
+    live = workspace.live(moment.as_of)
     frames = {product.name: found[product.name] for product in live}
     drawn, settings = [workspace.as_drawn(product) for product in live], workspace.settings_drawn
     choices = _chosen(source, scope, [frames[product.name] for product in live if product.message_type == "marketing"])
     if choices is not None:
         frames = {name: narrowed(frame, choices) for name, frame in frames.items()}
     made = decided(list(frames.values()), history, drawn, settings, key, moment) if live else DECISIONS.to_frame()
-    return Decided(bars, frames, made, pl.concat(due), choices)
+    return frames, made, choices
 
 
 def _chosen(source: Source, scope: Scope, marketing: Sequence[pl.DataFrame]) -> pl.DataFrame | None:

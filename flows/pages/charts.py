@@ -234,6 +234,32 @@ def waterfall_chart(title: str, fall: Waterfall, passed: str) -> str:
     return "".join((*parts, "</svg>"))
 
 
+def bars_chart(title: str, bars: Sequence[tuple[str, int]]) -> str:
+    """Counts as bars, as SVG, from the top down; it has the style of waterfalls.
+
+    Args:
+        title: what they are.
+        bars: what each is called, and its count.
+    """
+    scale = PLOT_WIDTH / (max((count for _, count in bars), default=0) or 1)
+    width, height = LABEL_WIDTH + PLOT_WIDTH + FALL_NUMBER, ROW_HEIGHT * len(bars)
+    said = escape(f"{title}; the table below has each")
+    parts = [
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="waterfall" width="{width}" height="{height}"'
+            f' viewBox="0 0 {width} {height}" role="img" aria-label="{said}"><title>{said}</title>'
+        )
+    ]
+    for place, (label, count) in enumerate(bars):
+        y, length = ROW_HEIGHT * place, max(count * scale, 1)
+        parts.append(
+            f'<text x="{LABEL_WIDTH - 8}" y="{y + 16}" text-anchor="end">{escape(label)}</text>'
+            f'<rect x="{LABEL_WIDTH}" y="{y + 4}" width="{length:.1f}" height="{ROW_HEIGHT - 8}" class="passed"/>'
+            f'<text x="{LABEL_WIDTH + length + 6:.1f}" y="{y + 16}">{count:,}</text>'
+        )
+    return "".join((*parts, "</svg>"))
+
+
 def _reach(effect: Effect) -> tuple[float, float]:
     ends = effect.interval
     return (ends.low or 0.0, ends.high or 0.0) if ends else (0.0, 0.0)

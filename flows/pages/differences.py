@@ -27,7 +27,15 @@ def compared(difference: Difference) -> RenderableType:
     inputs = [Text(f"{kind}: {name}") for name, kind in difference.inputs.items()]
     same = [] if products or messages or inputs else [Text("Nothing that is said or decided has changed.")]
     tests = [Text(line, style="yellow") for line in difference.tests]
-    return Group(title, *products, *messages, *inputs, *same, *tests, *_people(difference.customers))
+    below = [Text(_below(name, told), style="red") for name, told in difference.below.items()]
+    return Group(title, *products, *messages, *inputs, *same, *tests, *_people(difference.customers), *below)
+
+
+def _below(product: str, told: int) -> str:
+    return (
+        f"{product} goes live and would tell {told:,} of these people something, fewer than its floor: leave it a draft, widen "
+        "its segment, or set another `floor` in product.yaml"
+    )
 
 
 def _said(found: Changed) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """The one door to Jinja2 and to template files: words read, checked, put to rows as creatives and slots, wrapped, cleaned."""
 
+from flows.words.branches import Condition, conditions
 from flows.words.cleaning import clean
-from flows.words.composing import compose
+from flows.words.composing import compose, ways
 from flows.words.creatives import (
     ESCAPES,
     GENERIC,
@@ -29,6 +30,7 @@ __all__ = [
     "IDENTITY",
     "VALUE",
     "Composed",
+    "Condition",
     "Creative",
     "Layout",
     "MergeLanguage",
@@ -39,6 +41,7 @@ __all__ = [
     "check_fields",
     "clean",
     "compose",
+    "conditions",
     "fill",
     "generic",
     "is_spoken",
@@ -51,5 +54,6 @@ __all__ = [
     "read_words",
     "render_layout",
     "restore",
+    "ways",
     "wrap",
 ]

@@ -42,10 +42,22 @@ def compose(words: Words, frame: pl.DataFrame) -> Composed:
         DataError: a column is missing.
         TemplateError: an expression fails on some row.
     """
+    return _composing(words, frame).composed(len(frame))
+
+
+def ways(words: Words, frame: pl.DataFrame) -> dict[tuple[str, ...], int]:
+    """How many rows take which way through the words: their conditions' outcomes, `3+` and `3-` of the fork 3, in order.
+
+    Nothing is printed. Args and Raises as `compose`.
+    """
+    return _composing(words, frame).ways(len(frame))
+
+
+def _composing(words: Words, frame: pl.DataFrame) -> _Composing:
     missing = [name for name in words.fields if name not in frame.columns]
     if missing:
         raise DataError(words.name, f"the column '{missing[0]}' is missing", "give every field of the words a column")
-    return _Composing(words, frame.select(words.fields)).composed(len(frame))
+    return _Composing(words, frame.select(words.fields))
 
 
 @dataclass
@@ -77,7 +89,8 @@ class _Composing:
             str, tuple[nodes.Assign, tuple[nodes.Assign, ...]]
         ] = {}  # a set by its unique name, and those it uses
 
-    def composed(self, height: int) -> Composed:
+    def walked(self, height: int) -> list[int]:
+        """Put every row on its path, and return the paths that somebody is on."""
         self.path_of = pl.select(pl.repeat(0, height, dtype=pl.UInt32).alias("path"))["path"]
         if height:
             self.paths[0] = _Path()
@@ -87,6 +100,15 @@ class _Composing:
             for path in active:
                 self.paths[path].sets, self.paths[path].pieces[part.name] = {}, []
             active = self._run(self.words.steps[part.name], active, part.name, is_html=part.is_html)
+        return active
+
+    def ways(self, height: int) -> dict[tuple[str, ...], int]:
+        active = self.walked(height)
+        counts = dict(self.path_of.value_counts().iter_rows())
+        return {tuple(self.paths[number].outcomes): counts[number] for number in active}
+
+    def composed(self, height: int) -> Composed:
+        active = self.walked(height)
         keys = {number: self._key(self.paths[number]) for number in active}
         key = pl.Series("key", [keys.get(number) for number in range(self.numbered)], pl.String).gather(self.path_of)
         slots = [self._slot(name, active) for name in self.words.slots]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import nodes
 
+from flows.words.branches import bare
 from flows.words.steps import Fork, Planting, Print, Text
 
 if TYPE_CHECKING:
@@ -61,8 +62,10 @@ def _pieces(steps: Sequence[Step], identity: set[str]) -> tuple[_Piece, ...]:
         if isinstance(step, Text):
             done.append(step.text)
         elif isinstance(step, Fork):
-            test, is_negated = _bare(step.test.node)
-            done.append(_Choice(test, is_negated, _pieces(step.then, identity), _pieces(step.otherwise, identity)))
+            test, is_negated = bare(step.test.node)
+            done.append(
+                _Choice(repr(test), is_negated, _pieces(step.then, identity), _pieces(step.otherwise, identity))
+            )
         elif isinstance(step, Print):
             done += _printed(step, identity)
         elif identity.issuperset(step.formula.names) and step.formula.names:
@@ -79,13 +82,6 @@ def _printed(step: Print, identity: set[str]) -> Sequence[_Piece]:
         return [_Choice(f"loop {node.iter!r}", is_negated=False, then=body, otherwise=else_)]
     is_own = bool(step.formula.names) and identity.issuperset(step.formula.names)
     return [IDENTITY if is_own else VALUE]
-
-
-def _bare(test: nodes.Node) -> tuple[str, bool]:
-    is_negated = False
-    while isinstance(test, nodes.Not):
-        test, is_negated = test.node, not is_negated
-    return repr(test), is_negated
 
 
 def _sides(pieces: Sequence[_Piece], path: dict[int, bool]) -> Iterator[tuple[tuple[int, bool], dict[int, bool]]]:

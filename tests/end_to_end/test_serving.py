@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(1800)]
 
-FLOWS = ["forget", "learn", "personalise", "personalise", "prove", "readout", "respond", "retain"]
+FLOWS = ["assess", "forget", "learn", "personalise", "personalise", "prove", "readout", "respond", "retain"]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_it_says_what_it_started_where_the_page_is_and_what_comes_next(by):
     serving, tiny = by
     told = serving.log("serve").splitlines()
     assert told[0] == f"tiny is served: http://127.0.0.1:{serving.port}"
-    assert [line.split("/")[0].strip() for line in told if "/" in line and ": " in line][2:10] == FLOWS
+    assert [line.split("/")[0].strip() for line in told if "/" in line and ": " in line][2 : 2 + len(FLOWS)] == FLOWS
     assert "  personalise/nightly: 30 4 * * * (Europe/Berlin)" in told
     assert "  personalise/manual: by hand" in told
     assert "  told of changes: nobody; the setting `notify` names a notification block" in told
@@ -95,6 +95,23 @@ def test_a_run_by_the_form_is_done_and_its_artifacts_name_the_pages(by):
     named = f"In the workspace's folder: `.justenough/pages/{plan.name}.html`, `.justenough/pages/care.html`."
     assert [named in kept[key] for key in ("personalise-plan", "personalise-delivery")] == [True, True]
     assert "<h2>Delivered</h2>" in page.read_text("utf-8")
+
+
+def test_assess_by_its_form_leaves_a_page_that_its_artifact_names_and_no_plan(by):
+    serving, tiny = by
+    before = sorted(tiny.state.glob("plans/*"))
+    run = serving.asked("assess/weekly-capability")
+    state = serving.run_in(run)["state"]
+    assert (state["type"], state["message"]) == ("COMPLETED", "7 of 13 people are reached today")
+    chosen = {"artifacts": {"flow_run_id": {"any_": [run]}}}
+    (kept,) = serving.ask("artifacts/filter", chosen)
+    assert (kept["key"], kept["description"]) == ("assess", "What can be done, and what one thing more would add")
+    assert "In the workspace's folder: `.justenough/pages/assess.html`." in kept["data"]
+    assert "| 2 | a telephone number, for north: care 2 |" in kept["data"]
+    page = (tiny.state / "pages/assess.html").read_text("utf-8")
+    assert "tiny: what can be done, 2026-11-22" in page
+    assert not [name for name in ("Ann", "c01", "x.example.com") if name in kept["data"] + page]
+    assert sorted(tiny.state.glob("plans/*")) == before
 
 
 def test_who_serves_the_same_a_second_time_is_told_who_does(by):

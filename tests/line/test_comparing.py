@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import pytest
 
+from flows import cli
 from flows.errors import UsageError
 from flows.line.comparing import Changed, Difference, compare
 from flows.line.flipping import Flip, LeftOut, Reach
@@ -105,6 +106,22 @@ def test_words_that_use_the_same_are_told_by_their_digest(pair):
     assert [(one.product, one.channel, one.added, one.words) for one in found.messages] == [
         ("care", "sms", {}, {SMS: "changed"})
     ]
+
+
+@pytest.mark.slow
+def test_a_draft_does_not_go_live_below_its_floor(before, after, capsys):
+    before.edit(PRODUCT, "status: live", "status: draft")
+    after.edit(PRODUCT, "status: live", "status: live\nfloor: 70%")
+    found = difference(before, after)
+    assert found.below == {"care": 7}  # of fifteen people
+    with clock(MORNING):
+        assert cli.main(["check", "--diff", str(before.folder), "--workspace", str(after.folder)]) == 1
+    assert "care goes live and would tell 7 of these people something" in " ".join(capsys.readouterr().out.split())
+    after.edit(PRODUCT, "floor: 70%", "floor: 40%")
+    assert difference(before, after).below == {}
+    before.edit(PRODUCT, "status: draft", "status: live")
+    after.edit(PRODUCT, "floor: 40%", "floor: 70%")
+    assert difference(before, after).below == {}  # it is there already: it is warned of, and goes on
 
 
 def test_a_language_that_is_added_is_words_that_are_added(pair):

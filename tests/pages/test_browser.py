@@ -78,6 +78,7 @@ def shop(tmp_path_factory) -> Tiny:
     shop = Tiny(folder)
     for product in shop.load().products:
         assert cli.main(["preview", product, *at]) == 0
+    assert cli.main(["assess", *at]) == 0
     return shop
 
 
