@@ -349,6 +349,8 @@ def _is_suppressed(known: pl.DataFrame, suppressed: pl.DataFrame, channels: Sequ
 
 def _exclusions(exclusions: pl.DataFrame, product: Purpose, present: datetime) -> pl.DataFrame:
     """Those in force that mean this product; '*' means all, as does a channel that nobody knows."""
+    if exclusions.is_empty():
+        return exclusions
     stars = [pl.when(pl.col(name) != "*").then(name).alias(name) for name in ("brand", "product", "message_type")]
     exclusions = exclusions.with_columns(*stars, channel=pl.when(pl.col("channel").is_in([*CHANNELS])).then("channel"))
 
