@@ -169,7 +169,7 @@ class Bench:
             shutil.rmtree(folder, ignore_errors=True)
         now = NOW.partition("+")[0]
         script = (self.workspace, self.database, self.addresses, self.out)
-        commands = {
+        commands: dict[str, Sequence[str | Path]] = {
             "floor": [self.scripts / "floor.py", self.database, self.floor, "--now", now],
             "line": self._command("run"),
             "script": [self.scripts / "straightforward.py", *script, "--now", now],

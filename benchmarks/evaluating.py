@@ -1,6 +1,6 @@
 """What it takes to learn and to value policies, and choices among helps: seconds and memory, where the truth is known.
 
-    .venv/bin/python benchmarks/evaluating.py [--units 1000000] [--contexts 10] [--arms 8]
+    .venv/bin/python benchmarks/evaluating.py [--units 1000000] [--contexts 10] [--arms 8] [--figures FILE]
 
 Half of the contexts are numbers, the others have six values; five arms help some more than others. Before a time is printed
 the policy that is proposed has to gain half of what the best arm for each would. Then as many choices among helps, of which
@@ -22,7 +22,7 @@ import polars as pl
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import told_machine  # noqa: E402
+from benchmarks.figures import Figure, add_option, told_machine, write  # noqa: E402
 from flows.learning.policies.evaluation import evaluate  # noqa: E402
 from flows.learning.policies.helps import Made, learn  # noqa: E402
 from flows.learning.policies.randomised import Asked, in_cells, read_randomised  # noqa: E402
@@ -34,6 +34,7 @@ def main() -> int:
     parser.add_argument("--units", type=int, default=1_000_000)
     parser.add_argument("--contexts", type=int, default=10)
     parser.add_argument("--arms", type=int, default=8)
+    add_option(parser)
     asked = parser.parse_args()
     drawn = np.random.default_rng(1)
     contexts = {
@@ -60,10 +61,12 @@ def main() -> int:
         print("the policy gains less than half of what could be", file=sys.stderr)
         return 1
     print(f"{seconds:.1f} s; peak memory {_peak_bytes() / 1e9:.2f} GB ({before / 1e9:.2f} GB before)")
-    return _choices(asked.units, contexts, asked.arms)
+    chosen = _choices(asked.units, contexts, asked.arms)
+    write(asked.figures, [Figure("policy: gained / could be gained", gained / could_gain, "higher"), chosen])
+    return 0
 
 
-def _choices(units: int, known: dict[str, np.ndarray], count: int) -> int:
+def _choices(units: int, known: dict[str, np.ndarray], count: int) -> Figure:
     """The same of choices among helps."""
     drawn, rows = np.random.default_rng(2), np.arange(units)
     contexts = {name: in_cells(pl.Series(name, values)) for name, values in known.items()}
@@ -85,10 +88,9 @@ def _choices(units: int, known: dict[str, np.ndarray], count: int) -> int:
     gained = max((way.more.value for way in found.ways if way.name == found.proposed), default=0.0)
     print(f"choices among {count} helps: gains {gained:.4f} of {could_gain:.4f}, by {found.proposed} for each")
     if gained < could_gain / 2:
-        print("it gains less than half of what could be", file=sys.stderr)
-        return 1
+        raise SystemExit("it gains less than half of what could be")
     print(f"{seconds:.1f} s; peak memory {_peak_bytes() / 1e9:.2f} GB")
-    return 0
+    return Figure("helps: gained / could be gained", gained / could_gain, "higher")
 
 
 def _mean(contexts: dict[str, np.ndarray], code: int, arms: int) -> np.ndarray:

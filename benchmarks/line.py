@@ -142,11 +142,11 @@ def attach(meter: Meter) -> None:
             room = next((room for prefix, room in ROOMS.items() if f"{origin}.".startswith(f"{prefix}.")), None)
             if room is not None and inspect.isfunction(value):
                 setattr(module, name, metered(value, room, meter))
-    for name, value in list(vars(batches).items()):
+    for value in list(vars(batches).values()):
         if inspect.isclass(value) and "_records" in vars(value):
-            vars(batches)[name]._records = metered(value._records, RECEIPTS, meter)  # noqa: SLF001
+            setattr(value, "_records", metered(vars(value)["_records"], RECEIPTS, meter))  # noqa: B010
     append, counted = Ledger.append, metered(Ledger.append, RECEIPTS, meter)
-    Ledger.append = lambda ledger, table, frame: (counted if table in RECORDS else append)(ledger, table, frame)  # type: ignore[method-assign]
+    Ledger.append = lambda ledger, table, frame: (counted if table in RECORDS else append)(ledger, table, frame)  # type: ignore[assignment, method-assign]
 
 
 def metered(function: Callable[..., Any], room: str, meter: Meter) -> Callable[..., Any]:

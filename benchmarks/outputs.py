@@ -93,7 +93,9 @@ def differences(line: Outputs, script: Outputs) -> list[str]:
 
 def written(folder: Path) -> tuple[dict[str, str], dict[str, dict[str, int]], list[str]]:
     """Of what a run has written: file -> digest; target -> counts; where counts that have to be one number are not."""
-    files, targets, wrong = {}, {}, []
+    files: dict[str, str] = {}
+    targets: dict[str, dict[str, int]] = {}
+    wrong: list[str] = []
     for place in sorted((folder / "outbox").glob("*/*/manifest.json")):
         manifest = json.loads(place.read_text("utf-8"))
         for file in manifest["files"]:
@@ -187,7 +189,7 @@ def _google(folder: Path) -> Counter[str]:
             name = about.pop("audience")
             words[name] = sorted(about.items())
     return Counter(
-        _digest([words[re.search("a-[0-9a-f]{12}", file.name)[0]], sorted(row.items())])
+        _digest([words[re.findall("a-[0-9a-f]{12}", file.name)[0]], sorted(row.items())])
         for file in folder.glob("additions-*.csv")
         for row in _rows(file)
     )

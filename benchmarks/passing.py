@@ -26,7 +26,7 @@ def dask_setup(_scheduler: object) -> None:
         return count
 
     def write_counted(stream: IOStream, data: memoryview) -> int:
-        count = write(stream, data)
+        count: int = write(stream, data)
         _PASSED["out"] += count
         return count
 

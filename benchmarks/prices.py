@@ -125,10 +125,11 @@ def _compared(files: list[Path], found: Priced, room: dict[str, int]) -> float:
 def _reached(rows: pl.DataFrame) -> float:
     """What those who go are worth."""
     gone = rows.drop_nulls("goes")
-    return sum(
+    worth: list[float] = [
         score * (1 - LOSES * ways.split(",").index(goes))
         for score, ways, goes in gone.select("score", "ways", "goes").iter_rows()
-    )
+    ]
+    return sum(worth)
 
 
 def _greedy(people: list[tuple[float, list[str]]], room: dict[str, int]) -> float:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -91,7 +92,7 @@ def measured(people: int) -> str:
         return f"{people:>12,}{orders:>12,}{size:>12,}{seconds:>10.1f}{megabytes:>10,}"
 
 
-def differences(told: dict, people: int) -> list[str]:
+def differences(told: dict[str, Any], people: int) -> list[str]:
     """What the readout does not tell as it was put in."""
     found = []
     for product in told["products"]:
@@ -102,8 +103,8 @@ def differences(told: dict, people: int) -> list[str]:
             metric = "ordered_again" if product["product"] in ("care_guide", "running_low") else "ordered"
             rate, value = (arm["rates"][each] for each in (metric, f"value_of_{metric}"))
             if (arm["people"], arm["waiting"], round(rate, 9), round(value, 6)) != (expected, 0, 0.5, 10.0):
-                told = f"{arm['people']:,} people at {rate}, worth {value}"
-                found.append(f"{product['product']}, {name}: {told}, not {expected:,} at 0.5, worth 10")
+                said = f"{arm['people']:,} people at {rate}, worth {value}"
+                found.append(f"{product['product']}, {name}: {said}, not {expected:,} at 0.5, worth 10")
         if arms["treated"]["reached_share"] != 1.0:
             found.append(f"{product['product']}: {arms['treated']['reached_share']} reached, not 1.0")
     return found

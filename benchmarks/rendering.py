@@ -91,7 +91,7 @@ class Bench:
         if not self.has_node:
             print(f"not measured, for want of Node with npm: {', '.join(PACKAGES)}")
             return
-        npm = ["npm", "install", "--prefix", folder, *QUIET, *wanted]
+        npm = ["npm", "install", "--prefix", str(folder), *QUIET, *wanted]
         subprocess.run(npm, check=True, cwd=folder, stdout=subprocess.DEVNULL)
 
     def measured(self, template: Template) -> Measured:

@@ -23,6 +23,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -100,7 +101,7 @@ class Bench:
             command.append(time.perf_counter() - began)
         return min(up), min(command)
 
-    def flood(self, events: int, files: int, over: float) -> dict:
+    def flood(self, events: int, files: int, over: float) -> dict[str, Any]:
         """Answer a flood as it comes, and look at what came of it."""
         self.inbox.mkdir(parents=True, exist_ok=True)
         runs, each = 0, -(-events // files)

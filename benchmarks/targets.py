@@ -94,7 +94,7 @@ def _cost(to: Target, rows: int) -> _Cost:
         def raw(number: int) -> None:
             into = Path(folder) / f"raw{number}"
             into.mkdir()
-            made = lines.with_columns(pl.col(name).chash.sha2_256() for name in hashed)
+            made = lines.with_columns(pl.col(name).chash.sha2_256() for name in hashed)  # type: ignore[attr-defined]
             for place, (start, height) in enumerate(cuts):
                 part, path = made.slice(start, height), into / f"{place}"
                 if to.file_format == "csv":

@@ -67,8 +67,10 @@ def with_progress(work: Callable[[Progress], Result]) -> Result:
     from rich.console import Console
     from rich.progress import Progress as Bar
 
+    from flows.server import named_url
+
     console = Console(stderr=True)
-    if away := server_away(os.environ.get("PREFECT_API_URL", "")):
+    if away := server_away(named_url()):
         console.print(f"{away} is away: this goes on without it, and its pages do not show it", soft_wrap=True)
     if not console.is_terminal:
         return work(lambda step, done, of: console.print(f"{step} {done}/{of}") if done else None)

@@ -43,10 +43,11 @@ def next_best(*, accept: str | None = None, page: Path | None = None, common: Co
         done = line.accept_choice(workspace, accept)
         say(done, lambda: shown.accepted(done), as_json=common.json)
         return 0
-    found = choices.read_choices(workspace)
+    so_far = choices.told_so_far(workspace)
+    found = choices.read_choices(workspace, so_far)
     if page is not None:
-        html = choices_html.learned_html(found, line.calibrate(workspace), workspace=workspace.settings.name)
-        durable.write_bytes(page, html.encode())
+        scores = line.calibrate(workspace, so_far)
+        durable.write_bytes(page, choices_html.learned_html(found, scores, workspace=workspace.settings.name).encode())
     say(found, lambda: shown.read(found), as_json=common.json)
     return 0 if found.found is not None else 1
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from flows.learning import board as boards
     from flows.learning import experiments, keeping, products
     from flows.learning.policies import evaluation, randomised
-    from flows.ledger import proposals as kept
-    from flows.ledger import store
     from flows.pages import board as boarded
     from flows.pages import board_html, effects, effects_html, evaluations, evaluations_html, readouts
     from flows.pages import proposals as told
@@ -28,7 +26,6 @@ else:
     )
     evaluation, randomised = (later(f"flows.learning.policies.{name}") for name in ("evaluation", "randomised"))
     evaluations, evaluations_html = later("flows.pages.evaluations"), later("flows.pages.evaluations_html")
-    kept, store = later("flows.ledger.proposals"), later("flows.ledger.store")
     effects, effects_html, readouts = (later(f"flows.pages.{page}") for page in ("effects", "effects_html", "readouts"))
     boards, boarded, board_html, told = map(
         later, ("flows.learning.board", "flows.pages.board", "flows.pages.board_html", "flows.pages.proposals")
@@ -184,7 +181,10 @@ def board(*, page: Path | None = None, common: Common = HERE) -> int:
 
 @app.command
 def proposals(*, common: Common = HERE) -> int:
-    """List what readouts propose: scale, stop, keep testing, use less data. A person does it, by `justenough accept`, or nobody.
+    """List what is proposed, with the command that accepts it: a person does it, or nobody.
+
+    Readouts propose to scale, stop, keep testing, use less data. Where the setting next_best is there it is also looked, as
+    `justenough next-best` and `justenough calibrate` do, by what helps are chosen, and how relevance is weighed.
 
     Examples:
         justenough proposals
@@ -193,8 +193,7 @@ def proposals(*, common: Common = HERE) -> int:
     Args:
         common: where, and in which form to answer.
     """
-    with store.open_ledger(common.settings(), read_only=True) as ledger:
-        waiting = kept.open_proposals(ledger)
+    waiting = line.proposed(common.settings())
     say(waiting.to_dicts(), lambda: told.listed(waiting), as_json=common.json)
     return 0
 

@@ -24,8 +24,10 @@ def seed_addresses(settings: Settings, channel: str) -> pl.DataFrame:
     Raises:
         SettingError: one cannot be sent to.
     """
+    if not settings.seeds.get(channel):
+        return pl.DataFrame(schema={"address": pl.String, "address_match": pl.String})
     way = CHANNELS[channel]
-    given = pl.DataFrame({way.address: settings.seeds.get(channel, ())}, schema={way.address: pl.String})
+    given = pl.DataFrame({way.address: settings.seeds[channel]}, schema={way.address: pl.String})
     absent = [pl.lit(None, pl.String).alias(name) for name in ("email", "phone") if name != way.address]
     read = normalised_customers(given.with_columns(*absent, country=pl.lit(settings.default_region, pl.String)), None)
     match = f"{way.address}_match" if way.address != "push_token" else way.address

@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import time
-import urllib.request
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.error import HTTPError
@@ -18,6 +17,11 @@ _BUSY = 503
 """What it answers while its database is locked."""
 _ATTEMPTS = 20
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def named_url() -> str:
+    """What `PREFECT_API_URL` says, whatever it is; empty where nothing does."""
+    return os.environ.get("PREFECT_API_URL", "").strip().rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Server:
         Raises:
             UsageError: that is no address of a server.
         """
-        url = os.environ.get("PREFECT_API_URL", "").strip().rstrip("/")
+        url = named_url()
         if not url:
             return None
         if not url.startswith(("http://", "https://")):
@@ -54,6 +58,8 @@ class Server:
 
     def ask(self, path: str, body: object = None, *, method: str | None = None, seconds: float = 30) -> Any:  # noqa: ANN401
         """Its answer to a GET, or to a POST where there is a body; while it is busy it is asked again. Raises OSError."""
+        import urllib.request  # here, since most commands only ask which server is named
+
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}/{path}", data, self._headers, method=method)  # noqa: S310 - see `configured`
         is_here = urlsplit(self.url).hostname in LOOPBACK  # no proxy knows the way to us

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from flows.documents import read_document
+from flows.documents import keys_under, read_document
 from flows.errors import ProductError
 
 
@@ -161,3 +161,12 @@ def test_what_is_known_already_may_not_stand_in_the_file(tmp_path):
         "'name' is not a key here",
     )
     assert refused(tmp_path, "- a", given={"name": "x"})[1].startswith("the file: ")
+
+
+def test_whoever_changes_what_he_has_read_changes_it_for_nobody_else(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text("tables: {orders: {person: customer_id}}", "utf-8")
+    keys_under(path, "tables")["orders"]["person"] = "somebody"
+    assert keys_under(path, "tables") == {"orders": {"person": "customer_id"}}
+    path.write_text("tables: {orders: {person: person_id}}", "utf-8")
+    assert keys_under(path, "tables") == {"orders": {"person": "person_id"}}

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
@@ -23,10 +23,11 @@ from flows.product import MOST_DIMENSIONS
 
 if TYPE_CHECKING:
     from flows.next_best import NextBest
-    from flows.settings import Settings
     from flows.workspace import Workspace
 
 WHERE = "justenough next-best"
+SoFar: TypeAlias = tuple[pl.DataFrame, date | None]
+"""`ledger.choices.TOLD` of the choices whose time is over, and the last day of these."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +56,21 @@ class Read:
     in_use: date | None = None
 
 
-def read_choices(workspace: Workspace) -> Read:
+def read_choices(workspace: Workspace, so_far: SoFar | None = None) -> Read:
     """What choices among helps have shown so far.
+
+    Args:
+        workspace: says what is asked.
+        so_far: as `told_so_far` has read it; None: it is read.
 
     Raises:
         UsageError: the setting `next_best` is not there.
         StateError: the ledger cannot be read.
     """
-    setting, settings = workspace.settings.next_best, workspace.settings
-    if setting is None:
-        hint = "set what a choice may depend on, and what it is to bring about: see docs/how-to/next-best.md"
-        raise UsageError(WHERE, "the setting `next_best` is not there, so nothing is tried", hint)
+    setting = setting_of(workspace, WHERE)
     metric, fields = Metric(setting.outcome, "helped"), workspace.segments[setting.contexts].fields
-    rows, until = told_so_far(settings, setting)
-    whole_days, today = setting.within / timedelta(days=1), moment(None, settings.zone).as_of
+    rows, until = so_far or told_so_far(workspace)
+    whole_days, today = setting.within / timedelta(days=1), moment(None, workspace.settings.zone).as_of
     in_use = workspace.learned.learned_on if workspace.learned else None
     asked = Read(setting.outcome, whole_days, setting.price, setting.explore, today, until, in_use=in_use)
     data = made(rows, list(fields), is_absence=metric.is_absence)
@@ -82,8 +84,17 @@ def read_choices(workspace: Workspace) -> Read:
     return Read(**{**vars(asked), "found": found, "id": digest, "file": file})
 
 
-def told_so_far(settings: Settings, setting: NextBest) -> tuple[pl.DataFrame, date | None]:
-    """`ledger.choices.TOLD` of the choices whose time is over, and the last day of these."""
+def setting_of(workspace: Workspace, where: str) -> NextBest:
+    """What is asked of choices. Raises UsageError, for a command, where nothing is."""
+    if workspace.settings.next_best is None:
+        hint = "set what a choice may depend on, and what it is to bring about: see docs/how-to/next-best.md"
+        raise UsageError(where, "the setting `next_best` is not there, so nothing is tried and noted", hint)
+    return workspace.settings.next_best
+
+
+def told_so_far(workspace: Workspace) -> SoFar:
+    """The choices whose time is over. Raises as `read_choices`."""
+    setting, settings = setting_of(workspace, WHERE), workspace.settings
     with open_ledger(settings, read_only=True) as ledger:
         windows = windows_of(pl.Series(days(ledger), dtype=pl.Date), setting.within, settings)
         now = moment(None, settings.zone).present.replace(tzinfo=None)

@@ -79,6 +79,8 @@ def verdicts(ledger: Ledger, wanted: pl.DataFrame) -> pl.DataFrame:
     Returns:
         `message_id, reason`: REPEATED, SILENCED_BY_SERVICE, CAPPED, DUPLICATE_ADDRESS, or null where the message may be claimed.
     """
+    if wanted.is_empty():
+        return wanted.select("message_id", reason=pl.lit(None, pl.String))
     since = wanted["windows"].explode().struct.field("since").min()
     oldest = wanted.select(pl.min_horizontal("repeats_after", "as_of").min()).item()
     return ledger.rows(

@@ -11,6 +11,7 @@ from flows.clock import present
 from flows.durable import private_folder, sync_folder, write_bytes
 from flows.ledger.choices import note
 from flows.ledger.events import EVENTS
+from flows.schemas import INSTANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -142,6 +143,8 @@ def begun_runs(ledger: Ledger, as_of: date) -> set[str]:
 
 def decided_at(ledger: Ledger, decisions: pl.Series) -> pl.DataFrame:
     """`decision_id, decided_at` (UTC): when the first run that acted on each of some decisions began to deliver."""
+    if decisions.is_empty():
+        return pl.DataFrame(schema={"decision_id": pl.String, "decided_at": INSTANT})
     rows = ledger.rows(
         """
         SELECT decision_id, min(started_at) AS decided_at FROM decision JOIN run USING (run_id)
@@ -183,16 +186,20 @@ def states_told(ledger: Ledger) -> pl.DataFrame:
     return rows.cast(pl.String)
 
 
-def last_published(ledger: Ledger, target: str, brand: str) -> str | None:
-    """The batch that a state target holds now: the last to be claimed, which a run for a past day may have been."""
+def all_published(ledger: Ledger) -> dict[tuple[str, str], str]:
+    """Target and brand -> the batch that holds there now: the last to be claimed, which a run for a past day may have been."""
     rows = ledger.rows(
         """
-        SELECT batch_id FROM batch WHERE target = $target AND brand = $brand AND state IN ('published', 'loaded', 'sent')
-        ORDER BY rowid DESC LIMIT 1
-        """,
-        {"target": target, "brand": brand},
+        SELECT target, brand, arg_max(batch_id, rowid) AS batch_id FROM batch WHERE state IN ('published', 'loaded', 'sent')
+        GROUP BY target, brand
+        """
     )
-    return None if rows.is_empty() else str(rows.item())
+    return {(target, brand): batch for target, brand, batch in rows.iter_rows()}
+
+
+def last_published(ledger: Ledger, target: str, brand: str) -> str | None:
+    """The batch of `all_published` of one target and brand; None where there is none."""
+    return all_published(ledger).get((target, brand))
 
 
 def versions(ledger: Ledger, digests: Mapping[str, str]) -> pl.DataFrame:

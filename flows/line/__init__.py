@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from flows.line.previewing import preview_for as preview_for
     from flows.line.previewing import previews as previews
     from flows.line.products import standings as standings
+    from flows.line.proposing import proposed as proposed
     from flows.line.proving import prove as prove
     from flows.line.recalling import Which as Which
     from flows.line.recalling import recall as recall
@@ -117,6 +118,7 @@ _HOMES = {
     "planning": ("begin", "plan_part"),
     "previewing": ("Asked", "preview", "preview_for", "previews"),
     "products": ("standings",),
+    "proposing": ("proposed",),
     "proving": ("prove",),
     "recalling": ("Which", "recall", "recall_now", "recall_outdated"),
     "request": ("Delivered", "Outcome", "Published", "Recalled", "Request", "silent"),

@@ -13,21 +13,20 @@ import polars as pl
 
 from flows.calibrated import FILE
 from flows.clock import moment
-from flows.errors import UsageError
-from flows.learning.choices import told_so_far
+from flows.learning.choices import setting_of, told_so_far
 from flows.learning.relevance import Fit, fit
 from flows.learning.successes import Metric
-from flows.ledger.lock import run_lock
-from flows.ledger.restoring import refuse_restored
-from flows.line.choosing import AcceptedChoice, written
+from flows.line.choosing import Learned, accept_learned
 from flows.line.planned import last_whole, scan_decisions
-from flows.plan import plan_folder
+from flows.plan import plan_folder, read_plan
 from flows.product import read_product
 from flows.workspace import weighed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flows.learning.choices import SoFar
+    from flows.line.choosing import AcceptedChoice
     from flows.next_best import NextBest
     from flows.product import Relevance
     from flows.workspace import Workspace
@@ -64,21 +63,22 @@ class Calibration:
     in_use: date | None = None
 
 
-def calibrate(workspace: Workspace) -> Calibration:
+def calibrate(workspace: Workspace, so_far: SoFar | None = None) -> Calibration:
     """What outcomes say of the relevance of the live products of marketing.
 
     It is proposed where it surely tells better than the rules what happens, in one product at least and in none surely worse.
+
+    Args:
+        workspace: says what is weighed.
+        so_far: as `told_so_far` has read it; None: it is read.
 
     Raises:
         UsageError: the setting `next_best` is not there: what relevance was made of is noted with the choices.
         StateError: the ledger cannot be read.
     """
-    setting, settings = workspace.settings.next_best, workspace.settings
-    if setting is None:
-        hint = "set it, to have noted what relevance was made of: see docs/how-to/next-best.md"
-        raise UsageError(WHERE, "the setting `next_best` is not there", hint)
-    metric, today = Metric(setting.outcome, "helped"), moment(None, settings.zone).as_of
-    rows, until = told_so_far(settings, setting)
+    setting = setting_of(workspace, WHERE)
+    metric, today = Metric(setting.outcome, "helped"), moment(None, workspace.settings.zone).as_of
+    rows, until = so_far or told_so_far(workspace)
     rules = _rules(workspace)
     found = {
         name: fit(rows.filter(pl.col("product") == name, "is_given"), relevance, is_absence=metric.is_absence)
@@ -104,26 +104,22 @@ def calibrate(workspace: Workspace) -> Calibration:
     )
 
 
-def accept_weights(workspace: Workspace, proposal_id: str) -> AcceptedChoice:
-    """Write the weights that were learned into sql/relevance.yaml, where a look finds just these now.
+def learned_weights(found: Calibration) -> Learned | None:
+    """What outcomes propose of relevance; None: nothing."""
+    if found.file is None or found.id is None:
+        return None
+    errors = ", ".join(
+        f"{name} {100 * each.error_by_rules:.1f} to {100 * each.error:.1f} pt" for name, each in found.fits.items()
+    )
+    says = (
+        f"Scores are the probability of {found.outcome} within {found.within_days:g} days; their errors fall: {errors}"
+    )
+    return Learned(found.id, WHERE, "weigh", "all products of marketing", says, FILE, found.file)
 
-    Raises:
-        UsageError: nothing is proposed, or something else by now.
-        JustEnoughError: the workspace would not be sound, as `load_workspace` says.
-        LockedError: a run is going on.
-        StateError: the ledger is from a backup.
-    """
-    with run_lock(workspace.settings, f"{WHERE} --accept"):
-        refuse_restored(workspace.settings)
-        found = calibrate(workspace)
-        if found.file is None or found.id != proposal_id:
-            what = "nothing is proposed now" if found.id is None else f"'{found.id}' is proposed now"
-            raise UsageError("--accept", f"'{proposal_id}' is not: {what}", f"look at it: {WHERE}")
-        errors = ", ".join(
-            f"{name} {100 * each.error_by_rules:.1f} to {100 * each.error:.1f} pt" for name, each in found.fits.items()
-        )
-        says = f"Scores are the probability of {found.outcome} within {found.within_days:g} days; their errors fall: {errors}"
-        return written(workspace.settings, FILE, found.file, proposal_id, says)
+
+def accept_weights(workspace: Workspace, proposal_id: str) -> AcceptedChoice:
+    """Write the weights that were learned into sql/relevance.yaml, where these are proposed now. Raises as `accept_learned`."""
+    return accept_learned(workspace, proposal_id, WHERE, lambda: learned_weights(calibrate(workspace)))
 
 
 def _rules(workspace: Workspace) -> dict[str, Relevance]:
@@ -144,21 +140,22 @@ def _threshold(workspace: Workspace, name: str, rules: Relevance, found: Fit) ->
         return _down(least)
     decisions = scan_decisions(plan_folder(workspace.settings, run_id)).filter(pl.col("product") == name)
     rows = decisions.select("terms").collect().with_row_index("row")
-    current = workspace.products[name].relevance
-    if rows.is_empty() or current is None:
+    if rows.is_empty():
         return _down(least)
+    sizes = {signal: term.size for signal, term in rules.terms.items()}
+    learned_then = read_plan(workspace.settings, run_id).order.weights
+    then = learned_then[name].weights if name in learned_then else sizes
     terms = rows.explode("terms").drop_nulls("terms").unnest("terms")
 
     def scores(base: float, weights: Mapping[str, float]) -> pl.Series:
         """By the strength of each signal: its term by its weight then."""
-        ratio = {signal: weights[signal] / term.size for signal, term in current.terms.items() if term.size}
+        ratio = {signal: weights[signal] / weight for signal, weight in then.items() if weight and signal in weights}
         factor = pl.col("name").replace_strict(ratio, default=0.0, return_dtype=pl.Float64)
         summed = terms.group_by("row").agg((pl.col("log_odds") * factor).sum())
         return summed.select(1 / (1 + (-(pl.col("log_odds") + base)).exp())).to_series()
 
-    ruled = scores(rules.base, {signal: term.size for signal, term in rules.terms.items()})
+    ruled = scores(rules.base, sizes)
     reach = int((ruled >= rules.threshold).sum())
-    sizes = {signal: term.size for signal, term in rules.terms.items()}
     learned = scores(found.base.learned, {**sizes, **{signal: each.learned for signal, each in found.weights.items()}})
     return _down(float(learned.sort(descending=True)[reach - 1]) if reach else least)
 

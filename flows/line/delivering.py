@@ -197,8 +197,9 @@ def publish(workspace: Workspace, run_id: str, target_name: str, brand: str) -> 
     job = Job(workspace, read_plan(workspace.settings, run_id), workspace.target(target_name), brand)
     if job.target.kind == "message" and not any(_is_of(count, job) for count in job.plan.counts):
         return Published(target_name, brand, None)
-    look = latest_look(workspace, job.plan)
-    return publish_state(job, look) if job.target.kind == "state" else publish_messages(job, job.read(job.scan()), look)
+    if job.target.kind == "state":
+        return publish_state(job)
+    return publish_messages(job, job.read(job.scan()), latest_look(workspace, job.plan))
 
 
 def _is_of(count: Count, job: Job) -> bool:

@@ -18,6 +18,7 @@ from flows.ledger.membership import forget_older, write_members
 from flows.ledger.store import open_ledger
 from flows.line.batches import Job, Noted, Staged, publish_batch, reasons_of, within_budget
 from flows.line.excluding import is_held_out
+from flows.line.looking import latest_look
 from flows.line.permitting import forbidden
 from flows.line.planned import scan_decisions
 from flows.line.request import Published
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from flows.settings import Settings
 
 
-def publish_state(job: Job, look: Look) -> Published:
+def publish_state(job: Job) -> Published:
     """Publish additions and removals of one state target and brand; nothing where it holds already what it should.
 
     Customers are compared in windows, since what a target holds may be too much to have in hand.
@@ -67,6 +68,7 @@ def publish_state(job: Job, look: Look) -> Published:
     published = scan_published(job.workspace.settings, job.target, job.brand)
     if _concerns_others(job, published):
         return Published(job.target.name, job.brand, None)
+    look = latest_look(job.workspace, job.plan)
     bounds = by_customer(published, job.scan(), job.left_out())
     with shelf(job.workspace.settings, len(bounds)) as kept:
         held = Rows.within(published, bounds)

@@ -11,7 +11,7 @@ from flows.clock import present
 from flows.keys import load_key, load_keys
 from flows.ledger.membership import scan_members
 from flows.ledger.recalls import recallable
-from flows.ledger.runs import decided_at, last_published
+from flows.ledger.runs import all_published, decided_at, last_published
 from flows.ledger.store import open_ledger
 from flows.line.ending import ENDED, ended
 from flows.line.planned import read_planned
@@ -61,7 +61,8 @@ def scan_published(settings: Settings, to: Target, brand: str) -> pl.LazyFrame:
 def held_since(settings: Settings, targets: Collection[str]) -> dict[str, str | None]:
     """`target/brand` of the state targets among some -> the batch that each holds."""
     with open_ledger(settings) as ledger:
-        return {f"{name}/{brand}": last_published(ledger, name, brand) for name, brand in _states(settings, targets)}
+        published = all_published(ledger)
+    return {f"{name}/{brand}": published.get((name, brand)) for name, brand in _states(settings, targets)}
 
 
 def looked_at_alone(order: Order) -> tuple[str, ...]:
@@ -77,8 +78,10 @@ def out_there_in_pieces(
     Where customers are named, of them alone. As much at a time as is held of `Rows`; one piece at least.
     """
     settings = workspace.settings
+    with open_ledger(settings) as ledger:
+        published = all_published(ledger)
     for name, brand in _states(settings, targets):
-        members = scan_published(settings, target(name), brand).select(*_KNOWN_OF_MEMBERS)
+        members = scan_members(settings, name, brand, published.get((name, brand)), MEMBERS).select(*_KNOWN_OF_MEMBERS)
         if only:
             members = members.filter(pl.col("customer_id").is_in(list(only)))
         for held in Rows.within(members, by_customer(members)):

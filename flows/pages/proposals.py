@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flows.line.accepting import Accepted
 
 _KINDS = {"scale": "scale", "stop": "stop", "keep_testing": "keep testing", "use_less_data": "use less data"}
+_KINDS |= {"choose": "choose helps by what was learned", "weigh": "weigh relevance by what was learned"}
 
 
 def proposed(product: ProductReadout) -> Iterator[str]:
@@ -26,15 +27,19 @@ def proposed(product: ProductReadout) -> Iterator[str]:
 
 
 def listed(waiting: pl.DataFrame) -> RenderableType:
-    """`ledger.proposals.OPEN`, each with what it says."""
+    """`line.proposing.WAITING`, each with what it says."""
     if waiting.is_empty():
         return Text("Nothing is proposed. What a look now proposes is kept by: justenough readout --keep")
     lines: list[RenderableType] = []
     for row in waiting.iter_rows(named=True):
-        since = f"since {row['made_at']:%Y-%m-%d}"
-        lines.append(Text(f"{row['id']}  {row['product']}: {_about(row['kind'], row['what'])}, {since}", "bold"))
-        lines.append(Text(f"          {row['says']}{reach(row['reach_change'])}"))
-    return Group(*lines, Text("Next: justenough accept ID; nothing changes before", style="dim"))
+        since = f"since {row['made_at']:%Y-%m-%d}" if row["made_at"] else "found now"
+        of = f"{row['product'] or 'all products'}: {_about(row['kind'], row['what'])}"
+        says = (
+            f"{row['says']}{reach(row['reach_change'])}" if row["product"] else f"{row['says']}. Next: {row['accept']}"
+        )
+        lines += [Text(f"{row['id']}  {of}, {since}", "bold"), Text(f"          {says}")]
+    step = "Next: justenough accept ID; nothing" if waiting["product"].is_not_null().any() else "Nothing"
+    return Group(*lines, Text(f"{step} changes before", style="dim"))
 
 
 def accepted(done: Accepted) -> RenderableType:

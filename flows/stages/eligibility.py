@@ -336,6 +336,8 @@ def _said(known: pl.DataFrame, scopes: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 def _is_suppressed(known: pl.DataFrame, suppressed: pl.DataFrame, channels: Sequence[str], match: str) -> pl.Series:
     lists = suppressed.filter(pl.col("channel").is_in([*channels, "*"])).select("address_match", "brand").unique()
+    if lists.is_empty():
+        return pl.repeat(False, known.height, dtype=pl.Boolean, eager=True)  # noqa: FBT003
     every_brand = lists.filter(pl.col("brand") == "*")["address_match"].implode()
     of_brand = lists.filter(pl.col("brand") != "*").with_columns(is_listed=pl.lit(True))  # noqa: FBT003
     joined = known.join(
@@ -347,6 +349,8 @@ def _is_suppressed(known: pl.DataFrame, suppressed: pl.DataFrame, channels: Sequ
 
 def _exclusions(exclusions: pl.DataFrame, product: Purpose, present: datetime) -> pl.DataFrame:
     """Those in force that mean this product; '*' means all, as does a channel that nobody knows."""
+    if exclusions.is_empty():
+        return exclusions
     stars = [pl.when(pl.col(name) != "*").then(name).alias(name) for name in ("brand", "product", "message_type")]
     exclusions = exclusions.with_columns(*stars, channel=pl.when(pl.col("channel").is_in([*CHANNELS])).then("channel"))
 
@@ -359,6 +363,8 @@ def _exclusions(exclusions: pl.DataFrame, product: Purpose, present: datetime) -
 
 def _excluding(known: pl.DataFrame, exclusions: pl.DataFrame) -> pl.Series:
     """The files that exclude each row's person, for the row's brand or for all; null where none does."""
+    if exclusions.is_empty():
+        return pl.repeat(None, known.height, dtype=pl.String, eager=True)
     for_all = pl.col("brand").is_null()
     spread = exclusions.filter(for_all).drop("brand").join(known.select("brand").unique(), how="cross")
     rows = pl.concat([exclusions.filter(~for_all), spread], how="diagonal")

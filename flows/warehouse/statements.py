@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import sqlglot
 from sqlglot import exp
@@ -16,6 +16,7 @@ from flows.warehouse.agreement import check_agreement, check_depth
 from flows.warehouse.connection import connect, translated
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
 logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it would quote the statement where people read our errors
@@ -65,24 +66,46 @@ def check_statement(text: str, name: str, catalogue: Catalogue, *, is_shared: bo
         StatementError: it is not one SELECT; names a database, a schema, an unknown table or a table function; or puts
             several people's rows together (CONTRACTS, The workspace's SQL).
     """
+    _check(text, name, _Tables.of(catalogue), is_shared)
+
+
+@cache
+def _check(text: str, name: str, tables: _Tables, is_shared: bool) -> None:  # noqa: FBT001
+    """As `check_statement`: once in a process for the same text, which is read anew with the workspace."""
     try:
         check_depth(text, name)
         tree = parse(text, name)
-        check_tree(tree, name, catalogue, is_shared=is_shared)
+        _check_tree(tree, name, tables, is_shared=is_shared)
         check_agreement(text, name, tree)
     except RecursionError:
         raise StatementError(name, "this is nested too deeply to be read", "split it into CTEs") from None
 
 
-def check_tree(tree: exp.Expr, name: str, catalogue: Catalogue, *, is_shared: bool = False) -> None:
+class _Tables(NamedTuple):
+    """What of the catalogue decides what a statement may do: tables, those of nobody, and columns of people; in small letters."""
+
+    known: frozenset[str]
+    impersonal: frozenset[str]
+    people: frozenset[str]
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> _Tables:
+        impersonal = frozenset(name.lower() for name, table in catalogue.tables.items() if not table.personal)
+        return cls(frozenset(map(str.lower, catalogue.tables)), impersonal, frozenset(columns_of_people(catalogue)))
+
+
+def check_tree(tree: exp.Expr, name: str, catalogue: Catalogue) -> None:
     """As `check_statement`, of a statement that is parsed."""
+    _check_tree(tree, name, _Tables.of(catalogue), is_shared=False)
+
+
+def _check_tree(tree: exp.Expr, name: str, tables: _Tables, *, is_shared: bool) -> None:
     for clause in tree.find_all(exp.With):
         if clause.recursive:
             raise StatementError(_at(name, clause), "WITH RECURSIVE may never end", "write the levels out")
     common = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
-    known = {table.lower() for table in catalogue.tables}
     for table in tree.find_all(exp.Table):
-        _check_table(table, name, common, known)
+        _check_table(table, name, common, tables.known)
     _check_functions(tree, name)
     for parameter in tree.find_all(exp.Parameter, exp.Placeholder):
         asked = str(parameter.name or parameter.this)
@@ -92,13 +115,11 @@ def check_tree(tree: exp.Expr, name: str, catalogue: Catalogue, *, is_shared: bo
             )
     if is_shared:
         return
-    people = columns_of_people(catalogue)
-    impersonal = {name.lower() for name, table in catalogue.tables.items() if not table.personal}
     for part in tree.walk():
-        _check_whole(part, name, people, impersonal)
+        _check_whole(part, name, tables.people, tables.impersonal)
     for select in tree.find_all(exp.Select):
-        if _reads_people(select, impersonal):
-            _check_per_person(select, name, people)
+        if _reads_people(select, tables.impersonal):
+            _check_per_person(select, name, tables.people)
 
 
 @cache
@@ -158,7 +179,7 @@ def _fickle() -> frozenset[str]:
     return frozenset(name for (name,) in connect().execute(listed).fetchall()) | _OUTSIDE - _CLOCK
 
 
-def _check_table(table: exp.Table, name: str, common: set[str], known: set[str]) -> None:
+def _check_table(table: exp.Table, name: str, common: set[str], known: AbstractSet[str]) -> None:
     shown = ".".join(part.name for part in table.parts) if table.name else table.sql(dialect="duckdb")
     where = _at(name, table)
     if table.db or table.catalog:
@@ -187,7 +208,7 @@ def columns_of_people(catalogue: Catalogue) -> set[str]:
     return columns
 
 
-def _check_whole(part: exp.Expr, name: str, columns: set[str], impersonal: set[str]) -> None:
+def _check_whole(part: exp.Expr, name: str, columns: AbstractSet[str], impersonal: AbstractSet[str]) -> None:
     """Refuse what takes some rows of all people's, wherever it stands: on a SELECT, a UNION or in parentheses."""
     if isinstance(part, exp.TableSample):
         raise StatementError(
@@ -203,12 +224,12 @@ def _check_whole(part: exp.Expr, name: str, columns: set[str], impersonal: set[s
         raise StatementError(_at(name, part), "PIVOT puts several people's rows together", hint)
 
 
-def _holds_people(part: exp.Expr, impersonal: set[str]) -> bool:
+def _holds_people(part: exp.Expr, impersonal: AbstractSet[str]) -> bool:
     """Whether any table in it, however deep, is about people. It walks all of the part, so it is asked last."""
     return any(table.name.lower() not in impersonal for table in part.find_all(exp.Table))
 
 
-def _check_per_person(select: exp.Select, name: str, people: set[str]) -> None:
+def _check_per_person(select: exp.Select, name: str, people: AbstractSet[str]) -> None:
     distinct = select.args.get("distinct")
     if distinct and distinct.args.get("on") and not _bare(distinct.args["on"].expressions) & people:
         hint = "add customer_id to its columns"
@@ -233,7 +254,7 @@ def _check_per_person(select: exp.Select, name: str, people: set[str]) -> None:
         )
 
 
-def _reads_people(select: exp.Select, impersonal: set[str]) -> bool:
+def _reads_people(select: exp.Select, impersonal: AbstractSet[str]) -> bool:
     """Whether it reads anything but tables without personal data; a CTE or a subquery may hold people."""
     sources = [select.args.get("from_") or select.args.get("from"), *select.args.get("joins", [])]
     return any(
@@ -280,7 +301,7 @@ def _bare(expressions: list[exp.Expr]) -> set[str]:
     return {column.name.lower() for column in plain if isinstance(column, exp.Column)}
 
 
-def _is_correlated(select: exp.Select, people: set[str]) -> bool:
+def _is_correlated(select: exp.Select, people: AbstractSet[str]) -> bool:
     """A subquery bound to its outer row's person: `WHERE r.customer_id = c.customer_id`, r its own and c not."""
     where = select.args.get("where")
     if where is None or select.parent_select is None:
@@ -292,7 +313,7 @@ def _is_correlated(select: exp.Select, people: set[str]) -> bool:
     return any(_binds(condition.unnest(), own, people) for condition in conditions)
 
 
-def _binds(condition: exp.Expr, own: set[str], people: set[str]) -> bool:
+def _binds(condition: exp.Expr, own: set[str], people: AbstractSet[str]) -> bool:
     sides = [condition.left.unnest(), condition.right.unnest()] if isinstance(condition, exp.EQ) else []
     columns = [side for side in sides if isinstance(side, exp.Column) and side.table]
     is_of_one_person = len(columns) == 2 and {column.name.lower() for column in columns} <= people

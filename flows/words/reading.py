@@ -73,7 +73,7 @@ class Words:
 
 
 def read_words(file: Path, parts: Sequence[Part], shared: Path, *, name: str, locale: str = "en") -> Words:
-    """Read a template file; nothing is compiled.
+    """Read a template file; nothing is compiled. A text that this process has read before is not taken apart again.
 
     Args:
         file: the template.
@@ -86,6 +86,28 @@ def read_words(file: Path, parts: Sequence[Part], shared: Path, *, name: str, lo
         TemplateError: the file is missing, is not in the subset of Jinja2, or its blocks are not the parts.
     """
     source = load(file, name)
+    place = (name, source.text, tuple(parts), locale)
+    if (known := _KNOWN.get(place)) is not None and _imports_the_same(known, shared):
+        return known
+    if len(_KNOWN) >= _MOST_KNOWN:
+        _KNOWN.clear()
+    _KNOWN[place] = words = _made(source, parts, shared, locale)
+    return words
+
+
+_KNOWN: dict[tuple[str, str, tuple[Part, ...], str], Words] = {}
+"""What this process has made of which text, with all that was compiled of it."""
+_MOST_KNOWN = 1_000
+
+
+def _imports_the_same(words: Words, shared: Path) -> bool:
+    """Whether the files of `_shared/` that words import say what they said."""
+    files = {shared / path.removeprefix("_shared/"): text for path, text in words.shared.items()}
+    return all(file.is_file() and load(file, file.name).text == text for file, text in files.items())
+
+
+def _made(source: Source, parts: Sequence[Part], shared: Path, locale: str) -> Words:
+    """What a text comes to. Raises TemplateError."""
     tree = parse(source)
     imports, blocks = split(tree, source)
     macros, texts = imported(imports, source, shared)
@@ -108,7 +130,7 @@ def read_words(file: Path, parts: Sequence[Part], shared: Path, *, name: str, lo
             lines[mentioned] = min(line, lines.get(mentioned, line))
     uses = [_uses(steps[part], body) for part, body in bodies.items()]
     return Words(
-        name=name,
+        name=source.name,
         locale=locale,
         parts=tuple(parts),
         fields=tuple(sorted(lines)),

@@ -107,7 +107,8 @@ class Processes:
             run = self.ask(f"flow_runs/{run_id}")
             return run if run["state"]["type"] in {*states, *FINAL} else None
 
-        return self.until(f"end of run {run_id}", look)
+        found: dict[str, Any] = self.until(f"end of run {run_id}", look)
+        return found
 
     @contextlib.contextmanager
     def still(self) -> Iterator[None]:
@@ -136,7 +137,7 @@ class Processes:
 
     def stop(self, *names: str) -> None:
         """End these, or all: politely, then by force, children included."""
-        chosen = [self._started[name] for name in names or reversed(self._started)]
+        chosen = [self._started[name] for name in names or reversed(list(self._started))]
         for process in chosen:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)

@@ -98,6 +98,11 @@ def test_every_message_gets_one_verdict(settings):
     assert_frame_equal(found, pl.DataFrame(expected), check_row_order=False)
 
 
+def test_of_no_message_there_is_nothing_to_say(settings):
+    with open_ledger(settings) as ledger:
+        assert_frame_equal(verdicts(ledger, messages().clear()), verdicts(ledger, messages()).clear())
+
+
 def test_a_ledger_without_claims_says_nothing_against_anybody(settings):
     with open_ledger(settings) as ledger:
         expected = pl.DataFrame(

@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 
 from flows.ledger.history import last_sources, read_history
 from flows.ledger.membership import forget_older, scan_members, write_members
-from flows.ledger.runs import last_published
+from flows.ledger.runs import all_published, decided_at, last_published
 from flows.ledger.store import open_ledger
 from flows.schemas import HISTORY
 from tests.ledger.claiming import END, TODAY, claimed
@@ -90,6 +90,19 @@ def test_what_a_state_target_holds_is_the_batch_that_was_published_last(settings
             ledger.execute("UPDATE batch SET state = 'published' WHERE batch_id <> 'web_profiles-2026-11-22-2'")
         assert last_published(ledger, "web_profiles", "north") == "web_profiles-2026-11-21-1"
         assert last_published(ledger, "web_profiles", "south") is None
+        claimed(ledger, kind="state", target="google_customer_match", as_of=TODAY)
+        with ledger.transaction():
+            ledger.execute("UPDATE batch SET state = 'loaded' WHERE target <> 'web_profiles'")
+        assert all_published(ledger) == {
+            ("web_profiles", "north"): "web_profiles-2026-11-21-1",
+            ("google_customer_match", "north"): "google_customer_match-2026-11-22-1",
+        }
+
+
+def test_nobody_has_to_be_asked_when_no_decision_was_made(settings):
+    with open_ledger(settings) as ledger:
+        some, none = (decided_at(ledger, pl.Series(names, dtype=pl.String)) for names in (["d1"], []))
+    assert_frame_equal(none, some)
 
 
 def test_only_the_members_of_the_last_batch_are_kept(settings):

@@ -61,8 +61,12 @@ def test_what_outcomes_say_is_shown_beside_the_rules_and_used_once_it_is_accepte
         assert f"Proposal {found.id}: weigh by what was learned." in " ".join(told.split())
         assert cli.main(["calibrate", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["id"] == found.id
-        with pytest.raises(UsageError):
+        assert cli.main(["proposals", "--json"]) == 0
+        waiting = {each["id"]: each for each in json.loads(capsys.readouterr().out)}[found.id]
+        assert (waiting["kind"], waiting["accept"]) == ("weigh", f"justenough calibrate --accept {found.id}")
+        with pytest.raises(UsageError) as caught:
             line.accept_weights(lived.load(), "00000000")
+        assert caught.value.what == f"'00000000' is not: '{found.id}' is proposed now"
         assert cli.main(["calibrate", "--accept", found.id]) == 0
     assert "Scores are the probability of ordered within 14 days; their errors fall" in (
         lived.folder / "CHANGELOG.md"
@@ -74,6 +78,8 @@ def test_what_outcomes_say_is_shown_beside_the_rules_and_used_once_it_is_accepte
         again = line.calibrate(lived.load())
         assert again.fits["care"].base.by_rules == -2.0  # what people believe, whatever was learned
         assert again.in_use == day(21).date()
+        assert again.id == found.id  # by the same plan, whatever is in use by now
+        assert "weigh" not in line.proposed(lived.load().settings)["kind"]
     plan = lived.plan(at=day(40))
     assert plan.order.calibrated.startswith("ordered within 14 days, learned on 2026-12-13")
     assert sentences.helps_chosen(plan)[0] == f"Scores are the probability of {plan.order.calibrated}."

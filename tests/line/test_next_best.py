@@ -12,6 +12,7 @@ import pytest
 from flows import cli, line
 from flows.errors import CatalogueError, DataError, ProductError, SettingError, UsageError
 from flows.learning.choices import read_choices
+from flows.ledger.store import Ledger
 from flows.pages import choices as shown
 from flows.pages import sentences
 from tests.line.told import Told, row
@@ -192,6 +193,18 @@ def test_what_is_learned_is_proposed_accepted_and_chosen_by(lived, monkeypatch, 
         assert console.startswith(f"Proposal {read.id}: choose by 1 context for each help: +")
         assert cli.main(["next-best", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["id"] == read.id
+        [waiting] = proposals(capsys)
+        assert [waiting[name] for name in ("id", "product", "kind", "what", "made_at", "accept")] == [
+            read.id, None, "choose", "1 context", None, f"justenough next-best --accept {read.id}",
+        ]  # fmt: skip
+        assert waiting["says"].startswith("Helps are chosen by 1 context for each: +")
+        assert cli.main(["proposals"]) == 0
+        listed = " ".join(capsys.readouterr().out.split())
+        assert listed.startswith(
+            f"{read.id} all products: choose helps by what was learned (1 context), found now Helps are"
+        )
+        assert f" Next: justenough next-best --accept {read.id} " in listed
+        assert listed.endswith(" Nothing changes before")
         assert cli.main(["next-best", "--page", "learned.html"]) == 0
         out = capsys.readouterr().out
         assert "surely better" in out
@@ -215,11 +228,34 @@ def test_what_is_learned_is_proposed_accepted_and_chosen_by(lived, monkeypatch, 
     assert "Helps are chosen by 1 context for each" in (lived.folder / "CHANGELOG.md").read_text("utf-8")
     with clock(day(21)):
         assert read_choices(lived.load()).in_use == day(21).date()
+        assert proposals(capsys) == []
     before = lived.run(at=day(40)).plan
     tents = [n for n in range(PEOPLE) if taste(n) == "tent" and u("explore", n, 40) >= 0.5]
     found = winners(lived)
     assert {found[f"p{n:05}"][0] for n in tents} == {"fit"}
     assert before.chosen["learned"] >= len(tents)
+
+
+def proposals(capsys) -> list[dict]:
+    """How to choose helps, as it waits for a person."""
+    capsys.readouterr()
+    assert cli.main(["proposals", "--json"]) == 0
+    return [each for each in json.loads(capsys.readouterr().out) if each["kind"] == "choose"]
+
+
+@pytest.mark.parametrize("words", [["next-best", "--page", "learned.html"], ["proposals"]])
+def test_what_is_learned_of_helps_and_of_scores_is_learned_from_one_reading_of_choices(lived, words, monkeypatch):
+    monkeypatch.chdir(lived.folder)
+    asked, rows = [], Ledger.rows
+
+    def counted(ledger, query, *given, **named):
+        asked.append(query)
+        return rows(ledger, query, *given, **named)
+
+    monkeypatch.setattr(Ledger, "rows", counted)
+    with clock(day(21)):
+        assert cli.main(words) == 0
+    assert sum("WITH made AS" in query for query in asked) == 1
 
 
 def test_before_anything_is_known_nothing_is_told(shop, monkeypatch, capsys):

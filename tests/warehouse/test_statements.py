@@ -246,3 +246,12 @@ def test_a_misspelt_table_is_told_the_nearest_of_the_catalogue_and_of_the_statem
     refusal = refused("WITH arrivals AS (SELECT customer_id FROM orders) SELECT customer_id FROM arivals")
     assert refusal.hint == "did you mean 'arrivals'?"
     assert refused("SELECT customer_id FROM oders").hint == "did you mean 'orders'?"
+
+
+def test_what_one_catalogue_allows_another_may_refuse():
+    text = "SELECT customer_id, brand FROM orders"
+    check(text)
+    others = Catalogue.model_validate({"tables": {"customers": {"person": "customer_id"}}, "dimensions": {}})
+    with pytest.raises(StatementError):
+        check_statement(text, "sql/segments/s.sql", others)
+    check(text)

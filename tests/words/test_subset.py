@@ -119,3 +119,28 @@ def test_an_unknown_field_is_named_with_its_line_and_the_nearest_one(tmp_path: P
         "templates/care_guide/sms.j2:3: 'frist_name' is not a field of segment recent_buyers\n"
         "hint: did you mean 'first_name'?"
     )
+
+
+def test_a_text_is_taken_apart_once_and_anew_where_it_or_a_macro_of_it_has_changed(tmp_path: Path) -> None:
+    file, shared = tmp_path / "t.j2", tmp_path / "_shared"
+    shared.mkdir()
+    macro = shared / "m.j2"
+    text = '{% from "_shared/m.j2" import m %}{% block body %}{{ m(a) }}{% endblock %}'
+
+    def fields() -> tuple[str, ...]:
+        return read_words(file, BODY, shared, name="t.j2").fields
+
+    file.write_text(text, encoding="utf-8")
+    macro.write_text("{% macro m(x) %}{{ x }}{% endmacro %}", encoding="utf-8")
+    first = read_words(file, BODY, shared, name="t.j2")
+    assert read_words(file, BODY, shared, name="t.j2") is first
+    assert read_words(file, BODY, shared, name="t.j2", locale="de").locale == "de"
+    file.write_text(text.replace("m(a)", "m(b)"), encoding="utf-8")
+    assert fields() == ("b",)
+    file.write_text(text, encoding="utf-8")
+    macro.write_text("{% macro m(x) %}as ever{% endmacro %}", encoding="utf-8")
+    assert read_words(file, BODY, shared, name="t.j2").shown == frozenset()
+    macro.unlink()
+    with pytest.raises(TemplateError) as caught:
+        fields()
+    assert caught.value.what == "the file '_shared/m.j2' does not exist"
