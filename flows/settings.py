@@ -78,6 +78,8 @@ class Settings(BaseModel):
         workspace: the folder with pyproject.toml, sql/ and templates/.
         name: identifies the workspace in every key; changing it makes everybody a stranger.
         environment: any other than production has folders and a key of its own, and delivers to seeds alone.
+        rehearse: beside production, where seeds alone get anything: who has no e-mail address has one, and without
+            sql/consent.sql everybody has agreed.
         environments: environment -> what is set for it alone; of `state, ledger, outbox, key_file` and `transports` nothing else.
         database: the warehouse, a DuckDB file or a folder of Parquet; None builds the sample warehouse in the state folder.
         ledger: the history, a DuckDB file (default: in the state folder).
@@ -149,6 +151,7 @@ class Settings(BaseModel):
     name: str
     environment: Annotated[str, AfterValidator(environment_name)] = PRODUCTION
     environments: Annotated[dict[str, dict[str, Any]], AfterValidator(environment_tables)] = {}
+    rehearse: bool = False
     database: Path | None = None
     ledger: Path = Path(".justenough/ledger.duckdb")
     state: Path = Path(".justenough")
@@ -289,6 +292,10 @@ def load_settings(workspace: Path) -> Settings:
     told = _from_environment()
     environment = told.get("environment", table.get("environment", PRODUCTION))
     settings = _read({**set_for(environment, table), **told, "environment": environment, "workspace": workspace})
+    if settings.is_production and settings.rehearse:
+        what = "it takes people for agreed who have said nothing, and this is production"
+        hint = "take it out, or move it to [tool.justenough.environments.rehearsal]"
+        raise SettingError("pyproject.toml: tool.justenough.rehearse", what, hint)
     if not settings.is_production:
         refuse_shared(settings, _read({**table, "environment": PRODUCTION, "workspace": workspace}))
         settings = settings.model_copy(update=_beside_production(settings))

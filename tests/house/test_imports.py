@@ -74,6 +74,7 @@ LEVELS = [
         "automations",
         "app",
         "approving",
+        "asking",
         "choosing",
         "more",
         "results",
