@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from flows.settings import load_settings
 from tests.complete_journey import outbox
 from tests.complete_journey.build import people
 from tests.conftest import DATA
+from tests.house.tree import ROOT
 from tests.strangers import GERMAN, SHOP, TELEPHONE, Unseen, unseen
 
 pytestmark = pytest.mark.slow
@@ -209,3 +213,40 @@ def test_a_draft_cannot_speak_to_anybody_real(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("JUSTENOUGH_REHEARSE", "true")
     with pytest.raises(SettingError, match="it takes people for agreed who have said nothing, and this is production"):
         load_settings(found.workspace)
+
+
+def test_on_a_terminal_three_questions_are_asked_and_none_that_an_option_has_answered(tmp_path):
+    tables = [
+        f"CREATE TABLE {name} AS SELECT n AS id, n || '@example.com' AS email FROM range(9) t (n)"
+        for name in ("members", "users")
+    ]
+    own = database(tmp_path, tables)
+    printed = on_a_terminal(tmp_path, ["init", "asked"], [str(own), "The Shop", "2"])
+    assert printed.count("?") == 2
+    assert printed.count("(Enter: ") == 3
+    assert "the people's key is users.id: as it was named" in printed
+    assert 'name = "The Shop"' in (tmp_path / "asked" / "pyproject.toml").read_text("utf-8")
+    told = ["init", "told", "--database", str(own), "--brand", "B", "--person", "users.id"]
+    assert "(Enter: " not in on_a_terminal(tmp_path, told, [])
+    assert "(Enter: " not in on_a_terminal(tmp_path, ["init", "json", "--json"], [])
+
+
+def on_a_terminal(folder: Path, words: list[str], answers: list[str]) -> str:
+    """What the command prints on a terminal on which somebody answers."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "flows.cli", *words]
+    with subprocess.Popen(
+        command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    ) as process:
+        os.close(theirs)
+        printed, waiting = "", list(answers)
+        while True:
+            try:
+                printed += os.read(ours, 65_536).decode("utf-8", "replace")
+            except OSError:  # the other end is closed: it has ended
+                break
+            if waiting and printed.count("): ") > len(answers) - len(waiting):
+                os.write(ours, f"{waiting.pop(0)}\n".encode())
+    os.close(ours)
+    assert process.returncode == 0, printed
+    return printed
