@@ -31,12 +31,19 @@ class Via(_Strict):
     """Rows belong to whom the row of another table belongs to: the one with the same value in column `via`.
 
     Attributes:
-        via: the column that both tables have.
+        via: the column; both tables have it, unless `key` says otherwise.
         to: the other table.
+        key: what the column is called in the other table, where it has another name there.
     """
 
     via: str
     to: str
+    key: str | None = None
+
+    @property
+    def theirs(self) -> str:
+        """The column's name in the other table."""
+        return self.key or self.via
 
 
 class Table(_Strict):

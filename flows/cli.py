@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from flows import editors, line, starting
+    from flows import asking, editors, line, starting
     from flows.pages import approvals, checks, differences, explanation, proofs, terminal
 else:
-    editors, line, starting = map(later, ("flows.editors", "flows.line", "flows.starting"))
+    asking, editors, line, starting = map(later, ("flows.asking", "flows.editors", "flows.line", "flows.starting"))
     pages = ("approvals", "checks", "differences", "explanation", "proofs", "terminal")
     approvals, checks, differences, explanation, proofs, terminal = (later(f"flows.pages.{page}") for page in pages)
 
@@ -201,21 +201,36 @@ def explain(customer: str, *, plan: str | None = None, common: Common = HERE) ->
 
 
 @app.command
-def init(folder: Path, *, database: Path | None = None, json: Switch = False) -> int:
-    """Start a new workspace: a copy of the sample, or a first draft over your own DuckDB file.
+def init(
+    folder: Path,
+    *,
+    database: Path | None = None,
+    brand: str | None = None,
+    person: str | None = None,
+    json: Switch = False,
+) -> int:
+    """Start a new workspace: a copy of the sample, or a first draft over your own database.
 
-    A draft goes by the names of tables and columns; no row is read. `justenough check` then says what is left to decide.
+    A draft goes by names, and by values in aggregate: it says what it guessed and why, and what it did not understand. It is a
+    rehearsal: `justenough run` makes files for seed addresses alone. On a terminal it asks for what no option tells.
 
     Examples:
         justenough init trial
         justenough init shop --database shop.duckdb
+        justenough init shop --database parquet/ --brand "The Shop" --person members.id
 
     Args:
         folder: the new workspace; missing or empty.
-        database: your DuckDB file.
+        database: your DuckDB file, or a folder of Parquet.
+        brand: what your brand is called; default: as the folder is.
+        person: the column with people's ids, as table.column; default: the likeliest one.
         json: print JSON for programs instead of text for people.
     """
-    done = starting.start_workspace(folder, database)
+    starting.refuse_in_use(folder)
+    if not json:
+        database, brand = asking.ask_source(database, brand)
+    choose = None if json else asking.choose
+    done = starting.start_workspace(folder, database, brand=brand, person=person, choose=choose)
     _say(Common(folder, json), done, lambda: terminal.started(done))
     return 0
 

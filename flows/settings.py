@@ -55,6 +55,8 @@ class Settings(BaseModel):
         name: identifies the workspace in every key; changing it makes everybody a stranger. `name = "roastery"`
         environment: any other than production has folders and a key of its own, and delivers to seeds alone
             (how-to/staging.md). `environment = "staging"`
+        rehearse: beside production, where seeds alone get anything: who has no e-mail address counts as if there were one, and
+            without sql/consent.sql everybody as agreed (how-to/your-own-warehouse.md#a-rehearsal). `rehearse = true`
         environments: environment -> what is set for it alone; of `state, ledger, outbox, key_file` and `transports` nothing else.
             `environments = {staging = {database = "copy.duckdb"}}`
         database: the warehouse, a DuckDB file or a folder of Parquet (`<table>.parquet`, or `<table>/` with files below); without
@@ -158,6 +160,7 @@ class Settings(BaseModel):
     name: str
     environment: Annotated[str, AfterValidator(environment_name)] = PRODUCTION
     environments: Annotated[dict[str, dict[str, Any]], AfterValidator(environment_tables)] = {}
+    rehearse: bool = False
     database: Path | None = None
     ledger: Path = Path(".justenough/ledger.duckdb")
     state: Path = Path(".justenough")
@@ -298,6 +301,10 @@ def load_settings(workspace: Path) -> Settings:
     told = {key: os.environ[name] for key, name in variables().items() if os.environ.get(name)}
     environment = told.get("environment", table.get("environment", PRODUCTION))
     settings = _read({**set_for(environment, table), **told, "environment": environment, "workspace": workspace})
+    if settings.is_production and settings.rehearse:
+        what = "it takes people for agreed who have said nothing, and this is production"
+        hint = "take it out, or move it to [tool.justenough.environments.rehearsal]"
+        raise SettingError("pyproject.toml: tool.justenough.rehearse", what, hint)
     if not settings.is_production:
         refuse_shared(settings, _read({**table, "environment": PRODUCTION, "workspace": workspace}))
         settings = settings.model_copy(update=_beside_production(settings))

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from flows.catalogue import read_catalogue
-from flows.errors import CatalogueError, SourceError, UsageError
+from flows.errors import SourceError, UsageError
 from flows.settings import load_settings
 from flows.starting import start_workspace
 from flows.workspace import load_workspace
@@ -33,10 +33,13 @@ def draft(folder, *statements) -> dict[str, str]:
 
 
 def settings_of(workspace):
-    """The settings of a draft, once the comment signs before its sender are gone."""
+    """The settings of a draft in production, once somebody has filled in who speaks, and the comment signs before it are gone."""
     file = workspace / "pyproject.toml"
-    head, sign, sender = file.read_text("utf-8").partition(".default]\n")
-    file.write_text(head + sign + sender.replace("# ", ""), "utf-8")
+    text = file.read_text("utf-8").replace('environment = "rehearsal"', "")
+    head, sign, sender = text.partition("[tool.justenough.targets]\n")
+    sender, line, rehearsal = sender.partition("# The rehearsal:")
+    filled = sender.replace("# ", "").replace("…", "acme.example.com").replace("[tool.justenough.brands]\n", "", 1)
+    file.write_text(head + sign + filled + line + rehearsal, "utf-8")
     return load_settings(workspace)
 
 
@@ -74,9 +77,11 @@ def test_what_names_tell_is_drafted(tmp_path):
         "  people: {person: Household_ID}",
         "  said: {person: user_id, happened_at: happened_at}",
         "dimensions:",
+        '  last_order: {my: my last order, columns: ["orders.*"], known: observed}',
         '  name: {my: my name, columns: ["people.first_name"], known: declared}',
     ]
     assert files["sql/customers.sql"].splitlines()[1:] == [
+        "-- Guessed: people.Household_ID is the people's key by its name, e-mail addresses, first names; review.",
         "-- Not found in people: country, time_zone, phone, push_token. Add what you have.",
         "select",
         "    Household_ID as customer_id,",
@@ -85,17 +90,17 @@ def test_what_names_tell_is_drafted(tmp_path):
         "    email_address as email",
         "from people",
     ]
-    assert files["sql/consent.sql"].splitlines()[1:] == [
-        "-- Not found in said: event_id, channel, until, source, wording. Add what you have.",
-        "select",
+    assert files["sql/consent.sql"].splitlines()[4:] == [
+        "    concat_ws(' ', user_id, case when state = 'yes' then 'email' else '*' end, topic, happened_at) as event_id,",
         "    user_id as customer_id,",
         "    'shop' as brand,",
+        "    case when state = 'yes' then 'email' else '*' end as channel,",
         "    topic,",
         "    state,",
         "    happened_at",
         "from said",
     ]
-    assert files["sql/suppressions.sql"].splitlines()[2:] == [
+    assert files["sql/suppressions.sql"].splitlines()[1:] == [
         "select",
         "    channel,",
         "    address,",
@@ -104,36 +109,65 @@ def test_what_names_tell_is_drafted(tmp_path):
     ]
 
 
-def test_what_names_do_not_tell_is_left_to_a_person(tmp_path):
+def test_what_is_not_understood_is_left_out_and_said(tmp_path):
     own = database(tmp_path, PEOPLE, 'CREATE TABLE "order lines" (line_no INTEGER, amount DOUBLE)')
     started = start_workspace(tmp_path / "shop", own)
-    assert started.undecided == ("order lines",)
-    assert (
-        '  "order lines": {}  # yours to decide: line_no, amount\n'
-        in (tmp_path / "shop/sql/dimensions.yaml").read_text()
-    )
-    with pytest.raises(CatalogueError, match="order lines: it has to be said whose the rows are"):
-        read_catalogue(started.folder / "sql")
+    assert started.unclear == ("order lines: nobody can tell whose its rows are, so no query can read it",)
+    assert set(read_catalogue(started.folder / "sql").tables) == {"people"}
+    text = (tmp_path / "shop/sql/dimensions.yaml").read_text()
+    assert "  # order lines is left out: nobody can tell whose its rows are" in text
     assert not {"sql/consent.sql", "sql/suppressions.sql"} & set(started.files)
 
 
-@pytest.mark.parametrize(
-    ("tables", "which"),
-    [
-        (["CREATE TABLE stock (amount INTEGER)"], "no table has both a customer's id and e-mail addresses"),
-        (
-            [PEOPLE, "CREATE TABLE leads (user_id BIGINT, email VARCHAR)"],
-            "several tables have e-mail addresses (leads, people): choose",
-        ),
-    ],
-)
-def test_whom_to_reach_is_not_guessed(tmp_path, tables, which):
-    customers = draft(tmp_path, *tables)["sql/customers.sql"]
-    assert which in customers
-    assert all(line.startswith("--") for line in customers.splitlines())
+def test_a_database_without_anybody_in_it_leaves_nothing_behind(tmp_path):
+    own = database(tmp_path, "CREATE TABLE stock AS SELECT n AS amount, 'shelf ' || n AS place FROM range(9) t (n)")
+    with pytest.raises(SourceError, match="no table here is about people") as caught:
+        start_workspace(tmp_path / "shop", own)
+    assert "--person TABLE.COLUMN" in caught.value.hint
+    assert not (tmp_path / "shop").exists()
 
 
-def test_a_draft_reads_no_row(tmp_path):
+def test_between_two_tables_of_people_a_person_chooses_and_without_one_the_choice_is_said(tmp_path):
+    tables = [
+        f"CREATE TABLE {name} AS SELECT n AS id, n || '@example.com' AS email FROM range(9) t (n)"
+        for name in ("members", "users")
+    ]
+    own, asked = database(tmp_path, *tables), []
+    started = start_workspace(tmp_path / "chosen", own, choose=lambda columns: asked.append(columns) or columns[1])
+    assert asked == [["members.id", "users.id"]]
+    assert started.guessed[0] == "the people's key is users.id: as it was named"
+    assert any(line.startswith("members:") for line in started.unclear)
+    assert start_workspace(tmp_path / "alone", own).guessed[0].startswith("the people's key is members.id: ")
+    assert (
+        start_workspace(tmp_path / "told", own, person="users.id").guessed[0].startswith("the people's key is users.id")
+    )
+    with pytest.raises(UsageError, match="'users' has no column 'ids'"):
+        start_workspace(tmp_path / "wrong", own, person="users.ids")
+
+
+def test_a_yes_or_no_without_a_name_or_a_channel_is_nobodys_consent(tmp_path):
+    people = "CREATE TABLE people AS SELECT n AS user_id, n || '@example.com' AS email, {} FROM range(9) t (n)"
+    files = draft(tmp_path, people.format("n % 2 = 0 AS is_active, 'yes' AS has_car"))
+    assert "sql/consent.sql" not in files
+    assert (
+        "# Nobody knows anything of consent yet, so that it is taken for granted here:\nrehearse = true\n"
+        in files["pyproject.toml"]
+    )
+
+
+def test_who_has_refused_is_excluded_and_who_has_not_has_agreed_to_nothing(tmp_path):
+    marked = "n AS user_id, n || '@example.com' AS email, n < 4 AS email_opt_out"
+    started = start_workspace(
+        tmp_path / "shop", database(tmp_path, f"CREATE TABLE people AS SELECT {marked} FROM range(9) t (n)")
+    )
+    with duckdb.connect(str(tmp_path / "own.duckdb"), read_only=True) as connection:
+        rows = connection.execute((started.folder / "sql/exclusions/refused.sql").read_text("utf-8")).fetchall()
+    assert sorted(rows) == [(0,), (1,), (2,), (3,)]
+    assert "sql/consent.sql" not in started.files
+    assert [line.partition(":")[0] for line in started.missing] == ["who speaks", "consent"]
+
+
+def test_a_draft_has_nobodys_values(tmp_path):
     files = draft(tmp_path, PEOPLE, "INSERT INTO people VALUES (4711, 'canary@example.com', 'Canary', 'xx')")
     assert not [name for name, text in files.items() if any(word in text for word in ("anary", "4711", "xx"))]
 
@@ -164,7 +198,7 @@ def test_names_over_two_lines_do_not_break_out_of_a_comment(tmp_path):
         'CREATE TABLE "all\npeople" (customer_id VARCHAR, email VARCHAR)',
         'CREATE TABLE stock ("a\nmount: {" INTEGER)',
     )
-    assert "  stock: {}  # yours to decide: a mount: {\n" in files["sql/dimensions.yaml"]
+    assert "so no query can read it; review: a mount: {\n" in files["sql/dimensions.yaml"]
     assert "-- Not found in all people: country," in files["sql/customers.sql"]
 
 
@@ -182,7 +216,7 @@ def test_the_settings_find_the_database_and_know_the_sender_once_the_comment_sig
     start_workspace(tmp_path / "deep" / "shop", own.relative_to(tmp_path))
     settings = settings_of(tmp_path / "deep" / "shop")
     assert settings.database.resolve() == own
-    assert settings.brand("shop", None).legal_name == "Acme Ltd"
+    assert settings.brand("shop", None).legal_name == "acme.example.com"
     assert (settings.name, settings.targets) == ("shop", {"shop": {"email": "email_file"}})
 
 
@@ -190,7 +224,7 @@ def test_a_draft_is_due_for_a_look_in_half_a_year(tmp_path, monkeypatch):
     monkeypatch.setenv("JUSTENOUGH_NOW", datetime(2026, 11, 22, 9, tzinfo=UTC).isoformat())
     product = draft(tmp_path, PEOPLE)["templates/first_help/product.yaml"]
     assert "review_by: 2027-05-23\n" in product
-    assert "status: draft " in product
+    assert "status: live " in product
 
 
 def test_a_folder_that_holds_something_stays_as_it_is(tmp_path):

@@ -224,8 +224,12 @@ def _unread(workspace: Workspace) -> Iterator[str]:
 
 def _unguarded(workspace: Workspace) -> Iterator[str]:
     """What bars people in other workspaces, and is not there in this one."""
+    is_rehearsed = workspace.settings.rehearse
+    if is_rehearsed:
+        yield "this is a rehearsal: people without an e-mail address count as if they had one, and seeds alone get anything"
     if workspace.queries.consent is None:
-        yield "sql/consent.sql is missing: nobody has agreed to anything, so there is no marketing"
+        so = "everybody counts as agreed while this is a rehearsal" if is_rehearsed else "so there is no marketing"
+        yield f"sql/consent.sql is missing: nobody has agreed to anything, {so}"
     if workspace.queries.suppressions is None:
         yield "sql/suppressions.sql is missing: no address is suppressed"
     for folder, suffixes in (("exclusions", [".sql"]), ("outcomes", [".sql"]), ("audiences", [".sql", ".yaml"])):

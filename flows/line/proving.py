@@ -324,7 +324,7 @@ def _keys(catalogue: Catalogue, table: str) -> set[str]:
     person = catalogue.tables[table].person
     own = {person.via.lower() if isinstance(person, Via) else str(person).lower()}
     return own | {
-        entry.person.via.lower()
+        entry.person.theirs.lower()
         for entry in catalogue.tables.values()
         if isinstance(entry.person, Via) and entry.person.to == table
     }

@@ -16,6 +16,7 @@ from flows.keys import load_key, load_keys, recognised
 from flows.ledger.consent import drain, latest_drain, suppressed, told, told_suppressions
 from flows.ledger.erasure import tombstones
 from flows.ledger.store import open_ledger
+from flows.line.rehearsing import agreed, reachable
 from flows.locales import spelt
 from flows.sample import build_sample
 from flows.stages.eligibility import Bars, latest_consent
@@ -332,7 +333,7 @@ def _people(rows: pl.DataFrame, settings: Settings, gone: pl.DataFrame) -> pl.Da
     """
     is_kept = ~pl.col("person_key").is_in(gone["person_key"].implode())
     located = rows.with_columns(pl.when(is_kept).then(name).alias(name) for name in ("email", "phone", "push_token"))
-    located = located.with_columns(
+    located = reachable(located, settings).with_columns(
         pl.col("country").fill_null(pl.lit(settings.default_region, dtype=pl.String)),
         locale=spelt(pl.col("locale")),
         push_token=pl.col("push_token").str.strip_chars().replace("", None),  # blank is none
@@ -383,6 +384,7 @@ def _consent(source: Source, events: pl.DataFrame, people: pl.DataFrame, direct:
     known = people.select("customer_id", "person_key").join(direct, on="person_key", how="semi").unique()
     direct = direct.join(known, on="person_key")
     events = pl.concat([events, direct.select(events.columns)])
+    events = agreed(events, people, settings, is_asked=source.workspace.queries.consent is not None)
     return latest_consent(events.with_columns(_brand(settings)), source.moment.present)
 
 

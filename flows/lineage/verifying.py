@@ -201,7 +201,10 @@ def _dimensions_of(column: Column, where: str, catalogue: Catalogue, *, lenient:
 
 
 def _is_routing(column: Column, catalogue: Catalogue) -> bool:
-    return any(str(column) in _lower(entry.routing_for) for entry in catalogue.dimensions.values())
+    """Whether a column serves to reach people; a row does where its person's key is named so: it makes somebody a customer."""
+    key = _table(column, catalogue).person
+    name = f"{column.table}.{key.lower()}" if column.name == ROW and isinstance(key, str) else str(column)
+    return any(name in _lower(entry.routing_for) for entry in catalogue.dimensions.values())
 
 
 def _table(column: Column, catalogue: Catalogue) -> Table:

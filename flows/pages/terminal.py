@@ -187,9 +187,14 @@ def started(done: Started) -> RenderableType:
     table = _table(f"{done.folder} is a workspace now")
     for file in done.files:
         table.add_row(file)
-    open_ones = ", ".join(done.undecided)
-    undecided = [Text(f"Whose the rows are is not told by the names of: {open_ones}")] if open_ones else []
-    return Group(table, *undecided, _next(f"justenough check --workspace {done.folder}"))
+    several = (
+        ("Guessed; review", done.guessed),
+        ("Not understood", done.unclear),
+        ("Missing, before anybody real is spoken to", done.missing),
+    )
+    told = [Text(f"{title}:\n" + "\n".join(f"- {each}" for each in lines)) for title, lines in several if lines]
+    step = f"justenough check --workspace {done.folder}, then: justenough run --workspace {done.folder}"
+    return Group(table, *told, _next(step))
 
 
 def wired(files: Sequence[str]) -> RenderableType:

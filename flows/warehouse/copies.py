@@ -334,7 +334,7 @@ def _is_border(catalogue: Catalogue, name: str) -> bool:
 
 def _owners(way: Via) -> str:
     """Value of the column -> whose it is; where dirt has doubled it, one of them."""
-    column = identifier(way.via)
+    column = f"{identifier(way.theirs)} AS {identifier(way.via)}"
     return f"SELECT {column}, any_value({PERSON}) AS {PERSON} FROM kept.main.{identifier(way.to)} GROUP BY ALL"
 
 

@@ -110,7 +110,7 @@ def _rows(catalogue: Catalogue, name: str, until: datetime) -> str:
 
 def _owners(catalogue: Catalogue, way: Via, until: datetime) -> str:
     """SQL of `way, person`: value of the column -> whose it is."""
-    person, column, table = catalogue.tables[way.to].person, identifier(way.via), _visible(catalogue, way.to, until)
+    person, column, table = catalogue.tables[way.to].person, identifier(way.theirs), _visible(catalogue, way.to, until)
     if not isinstance(person, Via):
         return f"SELECT {column} AS way, {identifier(str(person))}::varchar AS person FROM {table}"
     further = f"({_owners(catalogue, person, until)}) AS owner"

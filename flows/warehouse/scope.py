@@ -294,6 +294,11 @@ def _check_columns(catalogue: Catalogue, present: Mapping[str, list[str]]) -> No
         for column in _named(entry)
     ]
     named += [
+        (f"{entry.person.to}.{entry.person.theirs}", catalogue.at("tables", table))
+        for table, entry in catalogue.tables.items()
+        if isinstance(entry.person, Via)
+    ]
+    named += [
         (column, catalogue.at("dimensions", name, "columns", place))
         for name, dimension in catalogue.dimensions.items()
         for place, column in enumerate(dimension.columns)
@@ -333,7 +338,7 @@ def _condition(table: Table, catalogue: Catalogue, scope: Scope, until: datetime
         conditions.append(scope.holds(identifier(table.person)))
     elif isinstance(table.person, Via):
         way = table.person
-        owners = f"SELECT {identifier(way.via)} FROM {WAREHOUSE}.{identifier(way.to)}"
+        owners = f"SELECT {identifier(way.theirs)} FROM {WAREHOUSE}.{identifier(way.to)}"
         conditions.append(
             f"{identifier(way.via)} IN ({owners} WHERE {_condition(catalogue.tables[way.to], catalogue, scope, until)})"
         )

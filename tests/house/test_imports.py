@@ -75,6 +75,7 @@ LEVELS = [
         "automations",
         "app",
         "approving",
+        "asking",
         "choosing",
         "more",
         "results",

@@ -1,6 +1,0 @@
--- Who may need the help: a row per customer (or per customer and subject_id, an order say), with the columns that score it
--- and those that the words show. $$as_of is the day of the run, $$now its instant. Write the SELECT; for example:
---
--- select customer_id, '$name' as brand, max(ordered_at) as ordered_at
--- from orders
--- group by customer_id
