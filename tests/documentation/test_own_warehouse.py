@@ -64,6 +64,7 @@ def copied(drafted, tmp_path, monkeypatch) -> Path:
     return workspace
 
 
+@pytest.mark.slow
 def test_the_files_of_the_tutorial_deliver_to_whom_it_says(copied, capsys):
     commands = ("check", "preview first_help", "run --dry-run", "run", "explain p3")
     assert [cli.main(command.split()) for command in commands] == [0, 0, 0, 0, 0]
