@@ -93,7 +93,9 @@ def assess(*, page: Path | None = None, common: Common = HERE) -> int:
         page = showing.write_page(workspace.settings, "assess", text)
     else:
         durable.write_bytes(page, text.encode())
-    told = {**plain(found), "page": str(page)}
+    below = [each.product for each in found.products if each.is_below]
+    edges = {each.product: each.edges for each in found.products}
+    told = {**plain(found), "below": below, "edges": edges, "page": str(page)}
     say(told, lambda: Group(assessed.assessed(found), showing.told_of(page)), as_json=common.json)
     return 0
 

@@ -171,6 +171,7 @@ def test_in_json_and_as_a_page_of_the_state_folder(looked_at, tmp_path, capsys):
         assert cli.main(["assess", "--json", "--workspace", str(tiny.folder)]) == 0
         told = json.loads(capsys.readouterr().out)
         assert told["unlocks"][0]["products"] == {"care": 2}
+        assert (told["below"], told["edges"]) == ([], {"care": 1, "late": 5})
         page = tiny.state / "pages" / "assess.html"
         assert (told["page"], page.stat().st_mode & 0o777) == (str(page), 0o600)
         assert cli.main(["assess", "--page", str(tmp_path / "here.html"), "--workspace", str(tiny.folder)]) == 0
