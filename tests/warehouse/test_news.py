@@ -124,6 +124,9 @@ def test_a_row_is_followed_through_a_table_that_calls_its_key_otherwise(database
     tables = CATALOGUE.model_dump(exclude_none=True)["tables"]
     tables["lines"]["person"] = {"via": "order_id", "to": "orders", "key": "id"}
     catalogue = Catalogue.model_validate({"tables": tables, "dimensions": {}})
-    popular = pl.DataFrame({"item_id": ["i1", "i2"], "people": [12, 11]})
-    after = read_digests(database, catalogue, {"lines", "returns"}, NOW, {"popular": popular})
-    assert set(after.people["customer_id"]) == set(PEOPLE)
+    found = []
+    for statement in ("SELECT 1", "UPDATE lines SET quantity = 9 WHERE line_id = 'l3'"):
+        change(database, statement)
+        found.append(set(read_digests(database, catalogue, {"lines", "returns"}, NOW, {}).people.rows()))
+    assert {row[0] for row in found[0]} == set(PEOPLE)
+    assert {row[0] for row in found[0] ^ found[1]} == {"c3"}
