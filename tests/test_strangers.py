@@ -8,6 +8,7 @@ import pty
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,8 @@ def on_a_terminal(folder: Path, words: list[str], answers: list[str]) -> str:
         command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env=os.environ | {"PYTHONPATH": str(ROOT)}
     ) as process:
         os.close(theirs)
+        late = threading.Timer(30, process.kill)  # it waits for an answer that nobody gives
+        late.start()
         printed, waiting = "", list(answers)
         while True:
             try:
@@ -247,6 +250,7 @@ def on_a_terminal(folder: Path, words: list[str], answers: list[str]) -> str:
                 break
             if waiting and printed.count("): ") > len(answers) - len(waiting):
                 os.write(ours, f"{waiting.pop(0)}\n".encode())
+        late.cancel()
     os.close(ours)
     assert process.returncode == 0, printed
     return printed

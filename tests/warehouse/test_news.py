@@ -117,3 +117,16 @@ def test_tables_about_nobody_have_a_digest_of_what_can_be_seen_of_them(database)
 def test_a_query_names_tables_also_by_a_macro_and_in_whatever_letters(database):
     change(database, "CREATE MACRO pieces(o) AS (SELECT sum(quantity) FROM lines l WHERE l.order_id = o)")
     assert named_tables("SELECT customer_id, pieces(order_id) FROM Orders", CATALOGUE, database) == {"orders", "lines"}
+
+
+def test_a_row_is_followed_through_a_table_that_calls_its_key_otherwise(database):
+    change(database, "ALTER TABLE orders RENAME COLUMN order_id TO id")
+    tables = CATALOGUE.model_dump(exclude_none=True)["tables"]
+    tables["lines"]["person"] = {"via": "order_id", "to": "orders", "key": "id"}
+    catalogue = Catalogue.model_validate({"tables": tables, "dimensions": {}})
+    found = []
+    for statement in ("SELECT 1", "UPDATE lines SET quantity = 9 WHERE line_id = 'l3'"):
+        change(database, statement)
+        found.append(set(read_digests(database, catalogue, {"lines", "returns"}, NOW, {}).people.rows()))
+    assert {row[0] for row in found[0]} == set(PEOPLE)
+    assert {row[0] for row in found[0] ^ found[1]} == {"c3"}

@@ -362,3 +362,18 @@ def test_what_was_counted_is_counted_again_as_soon_as_somebody_has_written(datab
     )
     assert count_rows(database, CATALOGUE) == before | {"orders": before["orders"] + 1}
     assert last_loads(database, CATALOGUE, ["orders"])["orders"] > loaded["orders"]
+
+
+def test_a_way_may_have_another_name_in_the_other_table(database):
+    change(database, "ALTER TABLE orders RENAME COLUMN order_id TO id")
+    tables = CATALOGUE.model_dump(exclude_none=True)["tables"]
+    tables["order_lines"]["person"] = {"via": "order_id", "to": "orders", "key": "id"}
+    catalogue = Catalogue.model_validate({"tables": tables, "dimensions": {}})
+    scope = Scope(customers=("c03",))
+    with open_scoped(database, catalogue, scope, NOW, memory="1 GiB") as session:
+        assert session.query("SELECT order_id FROM order_lines").rows() == [("o03",)]
+        assert session.query("SELECT line_id FROM returns").rows() == [("l03",)]
+    tables["order_lines"]["person"]["key"] = "ids"
+    wrong = Catalogue.model_validate({"tables": tables, "dimensions": {}})
+    with pytest.raises(StatementError, match="the table 'orders' has no column 'ids'"):
+        open_scoped(database, wrong, scope, NOW, memory="1 GiB")
