@@ -193,7 +193,7 @@ def started(done: Started) -> RenderableType:
         ("Missing, before anybody real is spoken to", done.missing),
     )
     told = [Text(f"{title}:\n" + "\n".join(f"- {each}" for each in lines)) for title, lines in several if lines]
-    step = f"justenough check --workspace {done.folder}, then: justenough run --workspace {done.folder}"
+    step = f"justenough check --workspace {done.folder} && justenough run --workspace {done.folder}"
     return Group(table, *told, _next(step))
 
 
