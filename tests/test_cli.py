@@ -18,6 +18,7 @@ from flows.answering import server_away
 from flows.ledger.lock import run_lock
 from flows.pages.artifacts import plan_page
 from flows.settings import load_settings
+from tests.bad_input.refusing import with_page
 from tests.tiny import MORNING, day, make
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -186,7 +187,7 @@ def test_a_ceiling_of_creep_is_refused_by_check_and_by_run_before_anything_leave
     assert je("check")[0] == 0
 
 
-REVIEW = (
+REVIEW = with_page(
     "ProductError templates/care/product.yaml:8: the review date 2026-11-21 has passed, so this product says nothing any more\n"
     "  hint: look at what it says and what it changes, then set a new date\n"
 )

@@ -142,7 +142,7 @@ def unfolded(page: Page) -> Page:
 
 
 def test_no_page_asks_anything_of_anywhere_nor_complains_and_each_is_small_and_soon_there(chromium, pages):
-    assert len(pages) == 6 + 5
+    assert len(pages) == 6 + 6
     for name, path in pages.items():
         assert path.stat().st_size < MOST_BYTES, name
         said: list[str] = []
