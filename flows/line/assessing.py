@@ -277,7 +277,7 @@ def _added(parts: list[pl.DataFrame]) -> pl.DataFrame:
 
 def _assessment(workspace: Workspace, now: Moment, found: Mapping[str, pl.DataFrame]) -> Assessment:
     since = now.as_of - LATELY
-    with open_ledger(workspace.settings) as ledger:
+    with open_ledger(workspace.settings, read_only=True) as ledger:
         reach = {row["product"]: row["people"] for row in reach_since(ledger, since).to_dicts()}
         words = dict(words_since(ledger, since).iter_rows())
     customers = dict(found["covered"].select("brand", "customers").unique().iter_rows())

@@ -116,7 +116,8 @@ def _below(before: Workspace, live: Sequence[Product], customers: Flips) -> dict
     was_there = {name for name, product in before.products.items() if product.status != "draft"}
     told = {each.product: each.after for each in customers.reach}
     new = [product for product in live if product.name not in was_there]
-    floors = {product.name: ceil(product.floor * customers.customers) for product in new}
+    of = {product.name: sum(customers.of_brands.get(brand, 0) for brand in product.brands) for product in new}
+    floors = {product.name: ceil(product.floor * of[product.name]) for product in new}
     return {name: told.get(name, 0) for name, floor in floors.items() if told.get(name, 0) < floor}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -19,6 +19,7 @@ from flows.warehouse.queries import count_customers
 from flows.warehouse.scope import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -77,6 +78,7 @@ class Flips:
         flips: what people would get instead, the most first.
         reach: of each product that speaks in either version.
         left_out: of each audience that campaigns leave out, and brand, where either version hands anybody over.
+        of_brands: how many of those who were decided for are customers of each brand now.
     """
 
     now: datetime
@@ -85,6 +87,7 @@ class Flips:
     flips: tuple[Flip, ...]
     reach: tuple[Reach, ...]
     left_out: tuple[LeftOut, ...] = ()
+    of_brands: Mapping[str, int] = field(default_factory=dict)
 
 
 def flips(before: Workspace, after: Workspace, ref: str, path: Path, now: Moment, most: int) -> Flips:
@@ -113,7 +116,13 @@ def flips(before: Workspace, after: Workspace, ref: str, path: Path, now: Moment
     people, new, out = _decided(source, scope, past)
     with of_version(ref):
         others, old, were_out = _decided(Source(before, path, now, read_shared(before, path, now)), scope, past)
-    drawn = pl.concat([people, others]).unique().sort(draw("compare", pl.col("customer_id"))).head(most)
+    drawn = (
+        pl.concat([people, others])
+        .select("customer_id")
+        .unique()
+        .sort(draw("compare", pl.col("customer_id")))
+        .head(most)
+    )
     old, new = (frame.join(drawn, on="customer_id", how="semi") for frame in (old, new))
     pairs = old.rename({"product": "before"}).join(
         new.rename({"product": "after"}), on=_UNIT, how="full", coalesce=True, nulls_equal=True
@@ -121,11 +130,12 @@ def flips(before: Workspace, after: Workspace, ref: str, path: Path, now: Moment
     names = sorted({product.name for product in products})
     reach = tuple(_reach(name, pairs) for name in names)
     were_out, out = (frame.join(drawn, on="customer_id", how="semi") for frame in (were_out, out))
-    return Flips(now.now, drawn.height, total, _flips(pairs), reach, _left_out(were_out, out))
+    of_brands = dict(people.join(drawn, on="customer_id", how="semi").group_by("brand").len().sort("brand").iter_rows())
+    return Flips(now.now, drawn.height, total, _flips(pairs), reach, _left_out(were_out, out), of_brands)
 
 
 def _decided(source: Source, scope: Scope, past: Past) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """The customers (`customer_id`); what is decided (`_UNIT` and `product`; who is held out gets nothing); and `_NAMED`."""
+    """Customers (`customer_id, brand`); decisions (`_UNIT` and `product`; who is held out gets nothing); and `_NAMED`."""
     workspace = source.workspace
     key = load_key(workspace.settings.key_file)
     made = decide(source, scope, past, key)
@@ -134,7 +144,7 @@ def _decided(source: Source, scope: Scope, past: Past) -> tuple[pl.DataFrame, pl
     audiences = {name: audience.because for name, audience in workspace.audiences.items()}
     targets = {ways[CHANNEL] for ways in workspace.settings.targets.values() if CHANNEL in ways}
     named = read_left_out(source, scope, audiences, targets, made.bars, key).filter(pl.col("reason").is_null())
-    return made.bars.people.select("customer_id").unique(), won.select(*_UNIT, "product"), named.select(_NAMED)
+    return made.bars.people.select("customer_id", "brand").unique(), won.select(*_UNIT, "product"), named.select(_NAMED)
 
 
 def _left_out(before: pl.DataFrame, after: pl.DataFrame) -> tuple[LeftOut, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flows import editors
 from flows.clock import present
-from flows.errors import OutboxError, UsageError
+from flows.errors import OutboxError, SourceError, UsageError
 from flows.settings import shipped
 from flows.starting.drafting import Known, drafted
 from flows.starting.knowing import dimensions, richest
@@ -126,6 +126,12 @@ def _draft(
     choose: Callable[[Sequence[str]], str | None] | None,
 ) -> tuple[Started, dict[str, str]]:
     """The files of the smallest workspace over a database, and what was guessed."""
+    if not database.exists():
+        what, hint = (
+            "there is no such file or folder",
+            "name your DuckDB file, or your folder of Parquet, after --database",
+        )
+        raise SourceError(database, what, hint)
     with attached(database) as session:
         counted = survey(session, database)
         several = [] if person else doubtful(counted)

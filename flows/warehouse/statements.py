@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import sqlglot
@@ -69,7 +69,7 @@ def check_statement(text: str, name: str, catalogue: Catalogue, *, is_shared: bo
     _check(text, name, _Tables.of(catalogue), is_shared)
 
 
-@cache
+@lru_cache(maxsize=1_000)
 def _check(text: str, name: str, tables: _Tables, is_shared: bool) -> None:  # noqa: FBT001
     """As `check_statement`: once in a process for the same text, which is read anew with the workspace."""
     try:

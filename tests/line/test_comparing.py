@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from flows import cli
 from flows.errors import UsageError
-from flows.line.comparing import Changed, Difference, compare
-from flows.line.flipping import Flip, LeftOut, Reach
+from flows.line.comparing import Changed, Difference, _below, compare
+from flows.line.flipping import Flip, Flips, LeftOut, Reach
 from tests.tiny import MORNING, Tiny, clock, crowd, day, make
 
 PRODUCT, SMS, SQL = "templates/care/product.yaml", "templates/care/sms.j2", "sql/segments/owners.sql"
@@ -122,6 +122,16 @@ def test_a_draft_does_not_go_live_below_its_floor(before, after, capsys):
     before.edit(PRODUCT, "status: draft", "status: live")
     after.edit(PRODUCT, "floor: 40%", "floor: 70%")
     assert difference(before, after).below == {}  # it is there already: it is warned of, and goes on
+
+
+def test_a_floor_is_a_share_of_the_customers_of_its_brands_alone(after):
+    workspace = after.load()
+    care = workspace.products["care"].model_copy(update={"floor": 0.5})
+    before = replace(workspace, products={})
+    told = (Reach("care", 0, 5, 5, 0),)
+    others = {**dict.fromkeys(care.brands, 10), "another": 1_000}
+    assert _below(before, [care], Flips(MORNING, 1_010, 1_010, (), told, (), others)) == {}
+    assert _below(before, [care], Flips(MORNING, 12, 12, (), told, (), dict.fromkeys(care.brands, 12))) == {"care": 5}
 
 
 def test_a_language_that_is_added_is_words_that_are_added(pair):
