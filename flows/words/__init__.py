@@ -11,7 +11,6 @@ from flows.words.creatives import (
     MergeLanguage,
     Piece,
     Slot,
-    fill,
     generic,
     is_words_slot,
     marked,
@@ -19,6 +18,7 @@ from flows.words.creatives import (
     restore,
 )
 from flows.words.dates import is_spoken
+from flows.words.filling import fill
 from flows.words.layout import Layout, read_layout, render_layout, wrap
 from flows.words.outlines import IDENTITY, VALUE, outlines
 from flows.words.plain import plain

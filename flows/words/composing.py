@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -17,7 +16,7 @@ from jinja2 import nodes
 
 from flows.errors import DataError
 from flows.words.creatives import Composed, Creative, Piece, Slot
-from flows.words.evaluating import TRUE, Closed, evaluate, evaluate_once, inputs_of
+from flows.words.evaluating import TRUE, Closed, evaluate, evaluate_on, evaluate_once, inputs_of
 from flows.words.names import loaded, substituted
 from flows.words.steps import Fork, Formula, Keep, Print, Step, Text, slots_in
 
@@ -245,11 +244,10 @@ class _Composing:
         column: pl.Series | None = None
         for closed, numbers in _alike(reached):
             on_path = self._on(numbers)
-            values = evaluate(self.words, closed, self._rows(closed, on_path))
             if on_path is None:
-                return values.alias(name)
-            column = self._nothing(name) if column is None else column
-            column = column.scatter(on_path.arg_true(), values)
+                return evaluate(self.words, closed, self.frame.select(closed.inputs)).alias(name)
+            values = evaluate_on(self.words, closed, self.frame.select(closed.inputs), on_path).alias(name)
+            column = values if column is None else values.zip_with(on_path, column)
         return self._nothing(name) if column is None else column
 
     def _nothing(self, name: str) -> pl.Series:
@@ -273,13 +271,16 @@ def _alike(closed: Mapping[int, Closed]) -> list[tuple[Closed, list[int]]]:
 
 
 def _merged(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+    """Texts that stand side by side as one, and none that is empty."""
     done: list[Piece] = []
-    for is_slot, stretch in groupby(pieces, lambda piece: isinstance(piece, Slot)):
-        if is_slot:
-            done += stretch
+    words: list[str] = []
+    for piece in pieces:
+        if isinstance(piece, Slot):
+            done += ("".join(words), piece)
+            words.clear()
         else:
-            done.append("".join(map(str, stretch)))
-    return tuple(piece for piece in done if piece != "")
+            words.append(piece)
+    return tuple(filter(None, (*done, "".join(words))))
 
 
 def digest(*pieces: str) -> str:

@@ -64,6 +64,19 @@ def evaluate(words: Words, closed: Closed, frame: pl.DataFrame) -> pl.Series:
     return texts if closed.is_html is not None else texts == TRUE
 
 
+def evaluate_on(words: Words, closed: Closed, frame: pl.DataFrame, on_path: pl.Series) -> pl.Series:
+    """What `closed` prints on the rows of `frame` that are on a path, null on the others: nothing that may fail is tried there.
+
+    Raises:
+        TemplateError: it fails on some row of the path.
+    """
+    by_column = _by_column(closed, frame.schema)
+    if by_column is not None:  # this cannot fail, and costs less on all rows than to take some out and put them back
+        return frame.select(pl.when(on_path).then(by_column).alias("value"))["value"]
+    values = evaluate(words, closed, frame.filter(on_path))
+    return values.gather(pl.select(pl.when(on_path).then(on_path.cum_sum() - 1)).to_series())
+
+
 def evaluate_once(words: Words, closed: Closed) -> str:
     """What a formula without inputs prints; a condition prints TRUE or nothing."""
     return _rendered(words, closed, _template(words, closed), {})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from flows.words import creatives as filling
-from flows.words.creatives import Composed, Creative, Slot, fill
+from flows.words import filling
+from flows.words.creatives import Composed, Creative, Slot
+from flows.words.filling import fill
 
 ITEM, NAME, CODE = Slot("s1", True), Slot("s2", True), Slot("code", True)
 MANY = ("Of ", ITEM, ": ") * 5
@@ -63,7 +64,7 @@ def test_values_that_are_each_ones_own_are_not_looked_for(rows, monkeypatch):
 def test_of_more_values_than_are_held_texts_are_written_row_by_row(rows, monkeypatch):
     monkeypatch.setattr(filling, "_MOST", 8)
     assert fill(composed(rows), "text").to_list() == by_row(rows)
-    assert filling._few(list(TEXTS.values()), rows) == []
+    assert filling._values(TEXTS, rows).columns == ["key"]
 
 
 def test_a_reserved_slot_that_only_some_words_have_may_lack_where_others_stand(rows):
