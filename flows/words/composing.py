@@ -82,6 +82,7 @@ class _Composing:
         self.paths: dict[int, _Path] = {}
         self.numbered = 1
         self.live: set[int] = set()  # the paths that somebody is on
+        self.is_anything_set = False  # in the part so far
         self.closed: dict[tuple[object, ...], Closed] = {}  # by formula and what its names stand for
         self.path_of = pl.Series("path", [], dtype=pl.UInt32)
         self.kept: dict[
@@ -96,6 +97,7 @@ class _Composing:
             self.live = {0}
         active = list(self.paths)
         for part in self.words.parts:
+            self.is_anything_set = False
             for path in active:
                 self.paths[path].sets, self.paths[path].pieces[part.name] = {}, []
             active = self._run(self.words.steps[part.name], active, part.name, is_html=part.is_html)
@@ -131,6 +133,7 @@ class _Composing:
                 for number in active:
                     self.paths[number].pieces[part].append(step.text)
             elif isinstance(step, Keep):
+                self.is_anything_set = True
                 for number in active:
                     self.paths[number].sets[step.name] = self._set(step.formula, self.paths[number])
             else:
@@ -159,7 +162,7 @@ class _Composing:
 
     def _alike(self, formula: Formula, active: list[int], *, is_html: bool | None) -> list[tuple[Closed, list[int]]]:
         """The formula as it is on each path, and on which paths it is the same: on all of them where nothing is set."""
-        if active and not any(self.paths[number].sets for number in active):
+        if active and not self.is_anything_set:
             return [(self._closed(formula, self.paths[active[0]], is_html=is_html), active)]
         return _alike({number: self._closed(formula, self.paths[number], is_html=is_html) for number in active})
 
@@ -206,16 +209,19 @@ class _Composing:
         otherwise: list[int] = []
         taken_path, left_path = f"{fork.number}+", f"{fork.number}-"
         for closed, numbers in self._alike(fork.test, active, is_html=None):
-            asked = [number for number in numbers if closed.inputs and closed.identity not in self.paths[number].known]
+            is_true = None if closed.inputs else evaluate_once(self.words, closed) == TRUE
+            identity, asked = closed.identity, []
+            for number in numbers:
+                path = self.paths[number]
+                is_taken = path.known.get(identity, is_true)
+                if is_taken is None:
+                    asked.append(number)
+                    continue
+                path.outcomes.append(taken_path if is_taken else left_path)
+                (then if is_taken else otherwise).append(number)
             if asked:
                 taken, left = self._outcomes(closed, asked, fork.number)
                 then, otherwise = then + taken, otherwise + left
-            is_true = not closed.inputs and evaluate_once(self.words, closed) == TRUE
-            for number in set(numbers).difference(asked) if asked else numbers:
-                path = self.paths[number]
-                is_taken = path.known.get(closed.identity, is_true)
-                path.outcomes.append(taken_path if is_taken else left_path)
-                (then if is_taken else otherwise).append(number)
         return then, otherwise
 
     def _outcomes(self, closed: Closed, numbers: list[int], fork: int) -> tuple[list[int], list[int]]:
@@ -275,11 +281,11 @@ def _merged(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
     done: list[Piece] = []
     words: list[str] = []
     for piece in pieces:
-        if isinstance(piece, Slot):
-            done += ("".join(words), piece)
-            words.clear()
-        else:
+        if isinstance(piece, str):
             words.append(piece)
+        else:
+            done += ("".join(words), piece)
+            words = []
     return tuple(filter(None, (*done, "".join(words))))
 
 

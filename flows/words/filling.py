@@ -45,11 +45,12 @@ def fill(composed: Composed, part: str, reserved: pl.DataFrame | None = None) ->
     done = [pl.DataFrame({_AT: [], "text": []}, {_AT: pl.Int64, "text": pl.String})]
     for layout, keys in _layouts(texts, few).items():
         is_mine = values["key"].is_in(keys)
-        here = rows.select(_AT, _WHICH, *set(layout)).filter(is_mine.gather(which))
+        here = rows.select(_AT, _WHICH, *set(layout)).filter(is_mine.gather(rows[_WHICH]))
         mine = values.filter(is_mine)
         among = (is_mine.cum_sum() - 1).gather(here[_WHICH])
         laid = {key: _Laid(texts[key], few, layout) for key in keys}
-        done.append(here.select(_AT, text=_text(laid, layout, mine, among)))
+        # One after the other: the places cost nothing to take along, and a thread for them does.
+        done.append(here.select_seq(_AT, text=_text(laid, layout, mine, among)))
     return pl.concat(done).sort(_AT)["text"].alias(part)
 
 
@@ -63,7 +64,8 @@ def _which(values: pl.DataFrame, columns: pl.DataFrame) -> pl.Series:
 
 def _layouts(texts: Mapping[str, Sequence[Piece]], few: Sequence[str]) -> dict[tuple[str, ...], list[str]]:
     """The slots with many values, in the order in which they stand -> keys of texts that have them so, or some of them."""
-    own = {key: [piece.name for piece in pieces if _is_own(piece, few)] for key, pieces in texts.items()}
+    slots = {key: [piece.name for piece in pieces if isinstance(piece, Slot)] for key, pieces in texts.items()}
+    own = {key: [name for name in names if name not in few] for key, names in slots.items()}
     found: dict[tuple[str, ...], list[str]] = {}
     for key, names in sorted(own.items(), key=lambda item: -len(item[1])):
         layout = next((layout for layout in found if _is_within(names, layout)), tuple(names))
@@ -76,10 +78,6 @@ def _is_within(names: Sequence[str], layout: Sequence[str]) -> bool:
     return len(layout) - len(names) <= (_BLANK if names else 0) and all(name in rest for name in names)
 
 
-def _is_own(piece: Piece, few: Sequence[str]) -> bool:
-    return type(piece) is not str and piece.name not in few  # type: ignore[union-attr]
-
-
 class _Laid:
     """A text in a layout: what stands before, between and behind its places, and which of these places it uses."""
 
@@ -88,10 +86,10 @@ class _Laid:
         self.uses: list[bool] = []
         places = iter(layout)
         for piece in pieces:
-            if _is_own(piece, few):
-                self._leave(places, until=piece.name)  # type: ignore[union-attr]
-            else:
+            if isinstance(piece, str) or piece.name in few:
                 self.stretches[-1].append(piece)
+            else:
+                self._leave(places, until=piece.name)
         self._leave(places, until=None)
 
     def _leave(self, places: Iterator[str], until: str | None) -> None:
@@ -143,7 +141,7 @@ def _joined(pieces: Sequence[Piece], values: Mapping[str, str | None]) -> str | 
 
 def _values(texts: Mapping[str, Sequence[Piece]], rows: pl.DataFrame) -> pl.DataFrame:
     """The different values for which words are written once: keys; and slots with few values, where one stands in many places."""
-    places = Counter(piece.name for pieces in texts.values() for piece in pieces if type(piece) is not str)
+    places = Counter(piece.name for pieces in texts.values() for piece in pieces if isinstance(piece, Slot))
     often = {name for name, count in places.items() if count >= _PLACES * len(texts)}
     most = min(rows.height // _FEWER, _MOST)
     counts = {name: rows[name].n_unique() for name in places} if often else {}
