@@ -123,7 +123,7 @@ class Dimension(_Strict):
     known: Literal["declared", "observed", "inferred", "bought"]
     fresh_for: Duration | None = None
     needs_consent: str | None = None
-    routing_for: dict[str, list[str]] = {}
+    routing_for: dict[str, list[Literal["match", "locale", "time_zone"]]] = {}
     sensitive: bool = False
     lawful_basis: str | None = None
 
@@ -246,13 +246,20 @@ def read_catalogue(sql: Path) -> Catalogue:
 
 def _check_way(catalogue: Catalogue, name: str) -> None:
     """Follow a table's way through others to a person."""
-    table, seen = catalogue.tables[name], {name}
+    table, seen = catalogue.tables[name], [name]
     while isinstance(table.person, Via):
-        if table.person.to not in catalogue.tables or table.person.to in seen:
-            what = f"tables.{name}: its way leads to no person"
-            raise CatalogueError(catalogue.at("tables", name), what, nearest(table.person.to, catalogue.tables))
-        seen.add(table.person.to)
-        table = catalogue.tables[table.person.to]
+        to = table.person.to
+        what, where = f"tables.{name}: its way leads to no person", catalogue.at("tables", name)
+        if to not in catalogue.tables:
+            raise CatalogueError(where, f"{what}: '{to}' has no entry here", nearest(to, catalogue.tables))
+        if to in seen:
+            hint = f"give {' or '.join(seen[seen.index(to) :])} the column with the customer's id: {{person: customer_id}}"
+            raise CatalogueError(where, f"{what}: it goes round, {' → '.join([*seen, to])}", hint)
+        seen.append(to)
+        table = catalogue.tables[to]
+        if table.person is None:
+            hint = f"say how the rows of {to} belong to a person, or go by way of another table"
+            raise CatalogueError(where, f"{what}: the rows of {to} are nobody's", hint)
 
 
 def _check_column(catalogue: Catalogue, column: str, where: str) -> None:

@@ -176,4 +176,4 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if close:
         return f"did you mean '{close[0]}'?"
-    return f"known here: {', '.join(known)}" if known else "nothing is known here yet"
+    return f"known here: {', '.join(known)}" if known else "nothing is known here yet: write it first, or take it out"

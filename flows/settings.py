@@ -279,6 +279,14 @@ def shipped(*names: str) -> Path:
     return (installed if installed.is_dir() else here.parent).joinpath(*names)
 
 
+def refuse_half(workspace: Path) -> None:
+    """Refuse a folder that has all of a workspace but its settings. Raises SettingError."""
+    found = [f"{name}/" for name in ("sql", "templates") if (workspace / name).is_dir()]
+    if found and not (workspace / "pyproject.toml").exists():
+        what = f"this is a workspace half filled in: it has {' and '.join(found)}, and no pyproject.toml"
+        raise SettingError(workspace, what, "start another one, justenough init DIR, and take over what is missing here")
+
+
 def load_settings(workspace: Path) -> Settings:
     """Read a workspace's settings.
 
@@ -286,6 +294,7 @@ def load_settings(workspace: Path) -> Settings:
         SettingError: there is no such workspace, or a setting is missing, unknown or not as it should be.
     """
     workspace = workspace.resolve()
+    refuse_half(workspace)
     file = workspace / "pyproject.toml"
     try:
         plain_size(file)

@@ -376,7 +376,10 @@ def _check_brands(product: Product, settings: Settings) -> None:
     for place, brand in enumerate(product.brands):
         where = product.at("brands", place)
         if brand not in settings.brands:
-            raise ProductError(where, f"'{brand}' is no brand of this workspace", nearest(brand, settings.brands))
+            hint = nearest(brand, settings.brands)
+            if not settings.brands:
+                hint = f'say in pyproject.toml who speaks: [tool.justenough.brands."{brand}".default]'
+            raise ProductError(where, f"'{brand}' is no brand of this workspace", hint)
         # Beside production it has one where its channels have seeds; `check` tells of those that have none.
         if settings.is_production and not set(product.channels.all) & settings.targets.get(brand, {}).keys():
             what = f"the brand '{brand}' has no target for any of the product's channels"

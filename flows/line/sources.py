@@ -35,13 +35,19 @@ if TYPE_CHECKING:
     from flows.warehouse.sessions import Session
     from flows.workspace import Workspace
 
+_NAME_IT = "name your DuckDB file there, or your folder of Parquet"
 _SAMPLE_KEEPS = timedelta(days=3)
 
 
 def existing_database(settings: Settings, as_of: date) -> Path | None:
-    """The workspace's warehouse, or a sample that is fresh enough for `as_of`; None where one would have to be built."""
+    """The workspace's warehouse, or a sample that is fresh enough for `as_of`; None where one would have to be built.
+
+    Raises:
+        SourceError: the workspace has neither a database nor a sample.
+    """
     if settings.database is not None:
         return settings.database
+    _sample(settings, as_of)
     built = sorted(settings.folder("sample").glob("????-??-??.duckdb"), reverse=True)
     fresh = [path for path in built if timedelta(0) <= as_of - date.fromisoformat(path.stem) <= _SAMPLE_KEEPS]
     return fresh[0] if fresh else None
@@ -79,7 +85,7 @@ def _sample(settings: Settings, as_of: date) -> tuple[Path, Path]:
     """Where the sample of a day stands, and the folder whose `sample/` builds it."""
     sql = settings.workspace / "sql"
     if not (sql / "sample").is_dir():
-        raise SourceError("pyproject.toml: tool.justenough", "there is no `database`", "name your DuckDB file there")
+        raise SourceError("pyproject.toml: tool.justenough", "there is no `database`", _NAME_IT)
     return settings.folder("sample", f"{as_of}.duckdb"), sql
 
 

@@ -88,7 +88,9 @@ def _put(
     words = workspace.words[product.name][words_key]
     locale = words.locale
     contexts = {name: sender_context(name, product, words_key, workspace) for name in sorted(rows["sender"].unique())}
-    composed = compose(words, rows.select(list(workspace.fields(product))))
+    fields = workspace.fields(product)
+    told = rows.drop([name for name in rows.columns if name not in fields])  # of no columns `select` makes no rows
+    composed = compose(words, told)
     _check_said(composed, CHANNELS[words_key.channel], words.name)
     layout = layout_of(workspace.layouts, words_key)
     if layout is not None:

@@ -18,7 +18,7 @@ from flows.settings import shipped
 from flows.starting.drafting import Known, drafted
 from flows.starting.knowing import dimensions, richest
 from flows.starting.surveying import survey
-from flows.starting.understanding import Understood, doubtful, understand
+from flows.starting.understanding import Understood, doubtful, refuse_shared_keys, understand
 from flows.warehouse.scope import attached
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from flows.starting.knowing import Record
 
 _STARTER = Path(__file__).resolve().parent.parent / "starter"
+_LAST = "pyproject.toml"
+"""Is written after all others: a folder without it is no workspace, so that half of one is told as that."""
+_PARTS = (_LAST, "sql/dimensions.yaml", "sql/customers.sql", "templates")
 _REVIEW_AFTER = timedelta(days=182)
 
 
@@ -57,7 +60,7 @@ def start_workspace(
     person: str | None = None,
     choose: Callable[[Sequence[str]], str | None] | None = None,
 ) -> Started:
-    """Write a new workspace into `folder`, which is missing or empty.
+    """Write a new workspace into `folder`, which is missing, or empty but for what git keeps there.
 
     Args:
         folder: where; its name becomes the workspace's.
@@ -69,7 +72,7 @@ def start_workspace(
 
     Raises:
         UsageError: the folder is not empty, or `person` names no column.
-        SourceError: the database is missing, is none, or has nobody in it.
+        SourceError: the database is missing, is none, has nobody in it, or people who are told by two columns together.
         OutboxError: the folder cannot be written to.
     """
     refuse_in_use(folder)
@@ -80,29 +83,31 @@ def start_workspace(
         started, files = _draft(folder, database, name, brand or name, person, choose)
     files[".gitignore"] = (_STARTER / "gitignore").read_text("utf-8")
     try:
-        for file, text in files.items():
+        for file in sorted(files, key=lambda file: file == _LAST):
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            (folder / file).write_text(text, "utf-8")
+            (folder / file).write_text(files[file], "utf-8")
     except OSError as error:
         what = f"the workspace cannot be written here ({error.strerror})"
-        raise OutboxError(folder, what, "give this user the right to write there") from None
+        hint = "give this user the right to write there, and room on the disk; then take away what is there, and call init again"
+        raise OutboxError(folder, what, hint) from None
     wired = editors.write(folder)
     return Started(folder, tuple(sorted((*files, *wired))), started.guessed, started.unclear, started.missing)
 
 
 def refuse_in_use(folder: Path) -> None:
-    """Refuse a folder that holds something. Raises UsageError."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    """Refuse a folder that holds something other than the files of git. Raises UsageError."""
+    if not folder.exists() or (folder.is_dir() and {path.name for path in folder.iterdir()} <= {".git"}):
         return
     hint = "name a new one: justenough init DIR"
-    parts = ("pyproject.toml", "sql/dimensions.yaml", "sql/customers.sql", "templates")
-    lacking = [part for part in parts if not (folder / part).exists()]
-    if (
-        folder.is_dir()
-        and 0 < len(lacking) < len(parts)
-        and (folder / "sql").exists() | (folder / "templates").exists()
-    ):
-        what = f"this is a workspace half filled in, without {', '.join(lacking)}"
+    if not folder.is_dir():
+        raise UsageError(folder, "this is a file, and no folder", hint)
+    lacking = [part for part in _PARTS if not (folder / part).exists()]
+    settings = folder / _LAST
+    is_ours = settings.is_file() and b"[tool.justenough" in settings.read_bytes()
+    if is_ours and not lacking:
+        raise UsageError(folder, "this is a workspace already", f"justenough check --workspace {folder}; or {hint}")
+    if is_ours or (folder / "sql").exists() or (folder / "templates").exists():
+        what = f"this is a workspace half filled in, without {', '.join(lacking or [_LAST])}"
         raise UsageError(folder, what, f"draft another one beside it, and take over what is missing; {hint}")
     raise UsageError(folder, "this folder is not empty", hint)
 
@@ -134,6 +139,8 @@ def _draft(
         raise SourceError(database, what, hint)
     with attached(database) as session:
         counted = survey(session, database)
+        if not person:
+            refuse_shared_keys(counted, database)
         several = [] if person else doubtful(counted)
         if several and choose:
             person = choose([str(column) for column in several])
@@ -185,6 +192,8 @@ def _lately(record: Record) -> str:
 def _missing(understood: Understood) -> tuple[str, ...]:
     """What there has to be before anybody real can be spoken to."""
     found = ["who speaks: [tool.justenough.brands] of pyproject.toml has placeholders for the rehearsal alone"]
+    if not understood.people.rows:
+        found.append(f"people: {understood.people.name} has no row yet, and a run stops at a source that is empty")
     if "email" not in understood.addresses:
         found.append(
             "e-mail addresses: no table with a row for each person has any, so nobody can be reached; "
@@ -199,7 +208,8 @@ def _missing(understood: Understood) -> tuple[str, ...]:
 
 def _rehearse(missing: Sequence[str]) -> str:
     """What stands after the comment sign that the settings of a rehearsal begin with."""
-    unknown = " and ".join(each.partition(":")[0] for each in missing[1:])
+    known = [each.partition(":")[0] for each in missing]
+    unknown = " and ".join(each for each in known if each in ("e-mail addresses", "consent"))
     if not unknown:
         return "People's addresses, and what they have agreed to, are known: both count here as they do in production."
     return f"Nobody knows anything of {unknown} yet, so that it is taken for granted here:\nrehearse = true"

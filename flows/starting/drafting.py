@@ -134,9 +134,10 @@ def _routed(understood: Understood, dimension: Dimension) -> str:
     person, found = understood.person, {}
     if f"{person.table}.*" in dimension.columns:
         found[str(person)] = "[match]"
-    for kind, column in _routes(understood).items():
-        if str(column) in dimension.columns:
-            found[str(column)] = f"[{kind}]" if kind in ("locale", "time_zone") else "[match, locale]"
+    for kind, column in {**_routes(understood), **understood.addresses}.items():
+        if {str(column), f"{column.table}.*"} & {*dimension.columns}:
+            uses = {"locale": "[locale]", "time_zone": "[time_zone]", "country": "[match, locale]"}
+            found[str(column)] = uses.get(kind, "[match]")
     told = ", ".join(f"{_key(name)}: {uses}" for name, uses in found.items())
     return f", routing_for: {{{told}}}" if found else ""
 

@@ -196,6 +196,8 @@ def _kind(understood: Understood, column: Column) -> tuple[str, str]:  # noqa: P
         return "key", ""
     if any(pattern.fullmatch(name) for pattern in ADDRESSES.values()) or column in understood.addresses.values():
         return "routing", ""
+    if understood.consent is not None and column is understood.consent.state:
+        return "routing", ""  # a yes is no state of the union
     if max(column.looks.get("emails", 0), column.looks.get("phones", 0)) > 0.2:
         return "routing", ""
     if kind:

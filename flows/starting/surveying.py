@@ -6,9 +6,10 @@ Values of people are looked at, and never kept beyond this process: no draft, er
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from flows.errors import SourceError
 from flows.starting.vocabulary import PERSON_COLUMN, PLAIN_ID, plain, stem
 from flows.warehouse.connection import identifier, translated
 from flows.warehouse.scope import WAREHOUSE, definitions
@@ -87,11 +88,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its rows, and its columns by their names in small letters."""
+    """A table: its rows, and its columns by their names in small letters.
+
+    Attributes:
+        pair: two columns that tell its rows from one another together, where none does alone.
+    """
 
     name: str
     rows: int
     columns: Mapping[str, Column]
+    pair: tuple[str, str] | None = None
 
     @property
     def keys(self) -> list[Column]:
@@ -117,12 +123,25 @@ class Survey:
 
 
 def survey(session: Session, database: Path) -> Survey:
-    """Count a database through. Raises as `warehouse.scope.attached`."""
+    """Count a database through. Raises SourceError where it holds no table, and as `warehouse.scope.attached`."""
     tables = {}
     for name, columns in definitions(database).columns.items():
         with translated(f"{database}: {name}"):
             tables[name] = _counted(session, name, columns)
+    if not tables:
+        raise SourceError(database, *_instead_of_tables(session))
     return Survey(tables, _links(session, tables))
+
+
+def _instead_of_tables(session: Session) -> tuple[str, str]:
+    """What is there where no table is, and what to do about it."""
+    listed = f"SELECT schema_name, min(table_name) FROM duckdb_tables() WHERE database_name = '{WAREHOUSE}' GROUP BY 1 ORDER BY 1"
+    elsewhere = session.execute(listed)
+    if not elsewhere:
+        return "there is no table in it", "load your customers into it: CREATE TABLE customers AS FROM read_csv('customers.csv')"
+    schema, table = elsewhere[0]
+    what = f"its tables are in the schema {schema}, and only those of the schema main are read"
+    return what, f"copy there what messages may use: CREATE TABLE main.{identifier(table)} AS FROM {identifier(schema)}.{identifier(table)}"
 
 
 def source(table: str) -> str:
@@ -153,7 +172,19 @@ def _counted(session: Session, name: str, columns: Iterable[tuple[str, str]]) ->
             least or "", most or "", looks=looks.get(column.name, {}),
         )  # fmt: skip
         found[column.name] = _with_values(session, seen)
-    return Table(name, rows, {column.name.lower(): column for column in found.values()})
+    table = Table(name, rows, {column.name.lower(): column for column in found.values()})
+    return table if table.keys else replace(table, pair=_pair(session, table))
+
+
+def _pair(session: Session, table: Table) -> tuple[str, str] | None:
+    """Of a person's number and one more key, those that tell a table's rows together: a number that each shop counts for itself."""
+    known = [column for column in table.columns.values() if column.is_key_like and column.known == table.rows]
+    for column in (column for column in known if PERSON_COLUMN.fullmatch(plain(column.name))):
+        for other in (other for other in known if other != column and other.distinct * column.distinct >= table.rows):
+            both = f"({identifier(other.name)}, {identifier(column.name)})"
+            if session.execute(f"SELECT count(DISTINCT {both}) = count(*) FROM {source(table.name)}")[0][0]:
+                return other.name, column.name
+    return None
 
 
 def _kind(written: str) -> str:

@@ -113,6 +113,19 @@ def doubtful(survey: Survey) -> list[Column]:
     return best if len({column.table for column in best}) > 1 else []
 
 
+def refuse_shared_keys(survey: Survey, database: Path) -> None:
+    """Refuse people whose number alone tells nobody: two of one number would be taken for one. Raises SourceError."""
+    if any(table.keys for table in survey.tables.values() if any(_grounds(table)) or is_about_people(table.name)):
+        return
+    for table in survey.tables.values():
+        if table.pair and (is_about_people(table.name) or any(_grounds(table))):
+            one, other = (f'"{name}"' if not name.isidentifier() else name for name in table.pair)
+            what = f"a row of {table.name} is told by {one} and {other} together, and people have one key here"
+            view = f"SELECT {one} || '-' || {other} AS person_id, * FROM {table.name}"
+            hint = f"CREATE TABLE {table.name}_by_id AS {view}; so with each table that has both; or if {other} alone is a person"
+            raise SourceError(database, what, f"{hint}: --person {table.name}.{table.pair[1]}")
+
+
 def understand(survey: Survey, database: Path, person: str | None = None) -> Understood:
     """Tell who the people are, and whose the rows are.
 

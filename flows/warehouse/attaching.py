@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from flows.errors import SourceError
+from flows.errors import DataError, SourceError
 from flows.warehouse.connection import identifier, quote, translated
 
 if TYPE_CHECKING:
@@ -80,15 +80,30 @@ def parquet_tables(folder: Path) -> Mapping[str, tuple[Path, ...]]:
     return found
 
 
+def _instead(folder: Path) -> str:
+    """What to do about a folder without Parquet, by what is in it."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    texts = [path.name for path in files if {".csv", ".tsv"} & {*path.suffixes}]
+    if texts:  # whose types would be guessed anew at each look: 0012 is a number until a B12 comes
+        made = f"CREATE TABLE {identifier(texts[0].partition('.')[0])} AS FROM read_csv('{quote(texts[0])}', all_varchar = true)"
+        return f"load the CSV into a DuckDB file, each once, with the types that you want: {made}"
+    if databases := [path.name for path in files if path.suffix in (".duckdb", ".db", ".ddb")]:
+        return f"name the DuckDB file in it: {databases[0]}"
+    return "put <table>.parquet, or a folder <table>/ of such files, into it"
+
+
 def _attach_folder(session: Session, folder: Path, name: str) -> None:
     tables = parquet_tables(folder.absolute())
     if not tables:
-        hint = "put <table>.parquet, or a folder <table>/ of such files, into it"
-        raise SourceError(folder, "there is no Parquet in this folder", hint)
+        raise SourceError(folder, "there is no Parquet in this folder", _instead(folder))
     session.execute(f"ATTACH ':memory:' AS {name}")
     for table, files in tables.items():
         listed = ", ".join(f"'{quote(str(file))}'" for file in files)
-        with translated(folder / table):
-            session.execute(f"CREATE VIEW {name}.main.{identifier(table)} AS FROM read_parquet([{listed}])")
+        try:
+            with translated(folder / table):
+                session.execute(f"CREATE VIEW {name}.main.{identifier(table)} AS FROM read_parquet([{listed}])")
+        except DataError:
+            what = "a file of this table is no Parquet, or was cut short"
+            raise SourceError(folder / table, f"{what}: DuckDB refused it", "write it anew, or take it out") from None
     listed = ", ".join(f"'{quote(str(file))}'" for files in tables.values() for file in files)
     session.execute(f"SET allowed_paths = [{listed}]")

@@ -114,6 +114,9 @@ def translated(where: object) -> Iterator[None]:
     except (duckdb.IOException, duckdb.TransactionException) as error:  # the latter: a commit that could not be written
         raise _io_error(where, str(error)) from None
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
+        if "encrypted database" in str(error):
+            hint = "copy it into one that is not: ATTACH both, then COPY FROM DATABASE … TO …"
+            raise SourceError(where, "this database is encrypted, and its key is not known here", hint) from None
         raise StatementError(_at(where, error), _first_line(error), _MEND) from None
     except duckdb.PermissionException:
         what = "it reaches outside the database, which is not allowed"
@@ -145,7 +148,11 @@ def _io_error(where: object, message: str) -> JustEnoughError:
         who = f"process {holder[1]}" if holder else "another process"
         return LockedError(where, f"{who} has this database open for writing", "wait for it to end, or close it")
     if "not a valid DuckDB database" in message:
-        return SourceError(where, "this file is not a DuckDB database", "check the setting `database`")
+        hint = "name a DuckDB file, or a folder of Parquet; load what is anything else into a DuckDB file"
+        return SourceError(where, "this file is not a DuckDB database", hint)
+    if "storage version" in message:
+        what = "this database was written by a newer DuckDB than reads it here"
+        return SourceError(where, what, "update the package duckdb, or write it with an older STORAGE_VERSION")
     if "does not exist" in message:
         return SourceError(where, "this database file does not exist", "check the setting `database`")
     if "No space left" in message:

@@ -226,6 +226,7 @@ def narrow(  # noqa: PLR0913  (what may be seen)
     `known` remembers of views whether they hide a row, for as long as the warehouse stays as it is; without it none is looked at.
     """
     _check_columns(catalogue.without(shared or {}), held.names)
+    _check_kinds(catalogue.without(shared or {}), held.columns)
     if scope.customers is not None:
         session.execute("ATTACH ':memory:' AS scope")
         session.load(_CHOSEN, pl.DataFrame({"customer_id": scope.customers}, {"customer_id": pl.String}))
@@ -298,11 +299,10 @@ def _check_columns(catalogue: Catalogue, present: Mapping[str, list[str]]) -> No
         for table, entry in catalogue.tables.items()
         if isinstance(entry.person, Via)
     ]
-    named += [
-        (column, catalogue.at("dimensions", name, "columns", place))
-        for name, dimension in catalogue.dimensions.items()
-        for place, column in enumerate(dimension.columns)
-    ]
+    for name, dimension in catalogue.dimensions.items():
+        named += [(column, catalogue.at("dimensions", name, "columns", n)) for n, column in enumerate(dimension.columns)]
+        named += [(column, catalogue.at("dimensions", name, "routing_for", column)) for column in dimension.routing_for]
+    named += [(column, catalogue.at("free_text", place)) for place, column in enumerate(catalogue.free_text)]
     for path, where in named:
         table, _, column = path.rpartition(".")
         if table not in present:
@@ -317,7 +317,32 @@ def _check_columns(catalogue: Catalogue, present: Mapping[str, list[str]]) -> No
 def _named(table: Table) -> list[str]:
     """The columns that a table's entry names; `*` stands for the table itself."""
     person = table.person.via if isinstance(table.person, Via) else table.person
-    return ["*", *filter(None, (person, table.address, table.happened_at, table.loaded_at))]
+    return ["*", *filter(None, (person, table.address, table.happened_at, table.loaded_at)), *table.routing]
+
+
+def _check_kinds(catalogue: Catalogue, present: Mapping[str, Iterable[tuple[str, str]]]) -> None:
+    """Times are times, and what leads from row to row can be compared. Raises StatementError, naming the columns' types."""
+    kinds = {table: {name.lower(): kind for name, kind in columns} for table, columns in present.items()}
+    for name, entry in catalogue.tables.items():
+        where = catalogue.at("tables", name)
+        for key, column in (("happened_at", entry.happened_at), ("loaded_at", entry.loaded_at)):
+            kind = kinds[name][column.lower()] if column else "DATE"
+            if not kind.startswith(("DATE", "TIMESTAMP")):
+                what = f"`{key}` has to be an instant or a day, and '{name}.{column}' is {kind}"
+                raise StatementError(where, what, _CAST.format(table=name))
+        if isinstance(entry.person, Via):
+            way = entry.person
+            own, theirs = kinds[name][way.via.lower()], kinds[way.to][way.theirs.lower()]
+            if {"VARCHAR"} < {kind.partition("(")[0] for kind in (own, theirs)} and _is_number(own) | _is_number(theirs):
+                what = f"'{name}.{way.via}' is {own}, and '{way.to}.{way.theirs}', to which it leads, is {theirs}"
+                raise StatementError(where, what, _CAST.format(table=name))
+
+
+_CAST = "name another column, or a view in the warehouse that casts it: CREATE VIEW … AS SELECT … FROM {table}"
+
+
+def _is_number(kind: str) -> bool:
+    return kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) or "INT" in kind
 
 
 def _view(session: Session, name: str, condition: str, scope: Scope, known: dict[str, bool] | None) -> str:

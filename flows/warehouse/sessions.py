@@ -177,6 +177,8 @@ class Session:
             StatementError, DataError, SourceError: as `query`.
         """
         asked = list(statements)
+        if not asked:  # DuckDB has no answer to a text without a statement
+            return
         with suppress(duckdb.Error):
             self.execute("; ".join(text for _, text in asked))
             return
