@@ -228,7 +228,6 @@ _PLAINLY = {
     "dict_type": _NO_KEYS,
     "list_type": "a list belongs here | write it as in [a, b]",
     "model_type": _NO_KEYS,
-    "too_short": "there is nothing in it | write one at least",
     "string_type": "text belongs here | put it in quotes",
 }
 """What pydantic says in its own words, by the type of its error."""

@@ -1,5 +1,6 @@
 import base64
 import hmac
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -251,6 +252,17 @@ def test_the_language_of_the_words_is_that_of_the_layout(tiny):
     tiny.speak("de")
     done = words(tiny, {"locale": "de-DE"}, {"locale": "fr"})
     assert {made["locale"] for made in done.creatives.values()} == {"de", "en"}
+
+
+def test_words_that_use_nothing_about_anybody_are_everybodys(tiny):
+    for name in ("email", "sms", "web"):
+        file = tiny.folder / f"templates/care/{name}.j2"
+        file.write_text(re.sub(r"{%(?! *(?:end)?block)[^%]*%}|{{[^}]*}}", "", file.read_text("utf-8")), "utf-8")
+    tiny.edit("templates/care/product.yaml", "dimensions: [last_order, name]", "dimensions: []")
+    assert tiny.load().fields(tiny.load().products["care"]) == {}
+    done = words(tiny, {}, {})
+    assert len(done.rows) == 2
+    assert done.rows["creative_id"].n_unique() == 1
 
 
 def variants(tiny: Tiny) -> None:

@@ -66,6 +66,12 @@ def test_of_statements_that_are_run_at_once_the_one_that_is_refused_is_told_by_i
     assert caught.value.where == "b:2"
 
 
+def test_no_statement_at_all_is_run_at_once_too():
+    with opened() as session:
+        session.execute_each([])
+        assert session.execute("SELECT 1") == [(1,)]
+
+
 @pytest.mark.oracle
 @pytest.mark.parametrize("rows", [0, 1, 250_001])
 @pytest.mark.parametrize("kind", VALUES)
