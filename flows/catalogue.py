@@ -31,9 +31,9 @@ class Via(_Strict):
     """Rows belong to whom the row of another table belongs to: the one with the same value in column `via`.
 
     Attributes:
-        via: the column; both tables have it, unless `key` says otherwise.
-        to: the other table.
-        key: what the column is called in the other table, where it has another name there.
+        via: the column; both tables have it, unless `key` says otherwise. `via: order_id`
+        to: the other table. `to: orders`
+        key: what the column is called in the other table, where it has another name there. `key: id`
     """
 
     via: str
@@ -50,16 +50,21 @@ class Table(_Strict):
     """How the rows of a table belong to a person.
 
     Attributes:
-        person: the column with the customer's id, or the way to one through another table.
+        person: the column with the customer's id, or the way to one through another table. `person: customer_id`
         address: for lists of addresses: the column with the address. Only sql/suppressions.sql sees such a table.
-        personal: false for tables that say nothing about people (items, stores).
-        happened_at: rows whose value lies after `now` are hidden.
-        loaded_at: when the row came to be known.
-        stale_after: a table whose newest row came to be known (or happened, without `loaded_at`) longer ago stops the run.
-        may_be_empty: an empty table is no sign of a broken source.
+            `address: address`
+        personal: false for tables that say nothing about people (items, stores). `personal: false`
+        happened_at: rows whose value lies after `now` are hidden. `happened_at: ordered_at`
+        loaded_at: when the row came to be known. `loaded_at: loaded_at`
+        stale_after: a table whose newest row came to be known (or happened, without `loaded_at`) longer ago stops the
+            run. `stale_after: 2 days`
+        may_be_empty: an empty table is no sign of a broken source. `may_be_empty: true`
         routing: columns that serve to reach people (locale, currency): they count as nothing and never reach the words.
+            `routing: [locale, currency]`
         dimension: for a view whose SQL cannot be traced: what all of its columns show, as somebody has found out.
-        reviewed_by, on: who that was, and when.
+            `dimension: membership`
+        reviewed_by: who that was. `reviewed_by: Ann Example`
+        on: when that was. `on: 2026-11-22`
     """
 
     shape: ClassVar[dict[str, Any]] = {
@@ -108,14 +113,18 @@ class Dimension(_Strict):
     """One thing known about a person: what completes "they know my …".
 
     Attributes:
-        my: what completes "they know …", as in `my last order`.
-        columns: the columns that tell it, as in `orders.ordered_at`, or `orders.*` for all of a table's.
+        my: what completes "they know …". `my: my last order`
+        columns: the columns that tell it, or all of a table's. `columns: [orders.ordered_at, order_lines.*]`
         known: how it came to be known: people have told it, it was observed, inferred, or bought from somebody else.
+            `known: observed`
         fresh_for: how long it may be used, counted from the column `<dimension>_as_of` of the segment; always if missing.
-        needs_consent: the topic of a yes that it needs beyond the message's own.
+            `fresh_for: 90 days`
+        needs_consent: the topic of a yes that it needs beyond the message's own. `needs_consent: profiling`
         routing_for: column -> what it also serves for: `match` (with addresses), `locale`, `time_zone`.
-        sensitive: whether it is of a kind that the law protects: health, belief and the like.
+            `routing_for: {customers.country: [match, locale]}`
+        sensitive: whether it is of a kind that the law protects: health, belief and the like. `sensitive: true`
         lawful_basis: on which a sensitive one may be used; without one it is not used at all.
+            `lawful_basis: explicit consent of each`
     """
 
     my: Text
@@ -133,8 +142,11 @@ class Catalogue(_Strict, Document):
 
     Attributes:
         tables: table -> how its rows belong to a person; what stands here in no entry cannot be read.
+            `tables: {orders: {person: customer_id}}`
         dimensions: name -> one thing that is known about people.
+            `dimensions: {name: {my: my name, columns: [people.first_name], known: declared}}`
         free_text: columns that people or agents have typed into: no message shows them.
+            `free_text: [support_contacts.note]`
     """
 
     tables: dict[str, Table]
@@ -184,9 +196,9 @@ class Field_(_Strict):  # noqa: N801  (pydantic's own Field is in use here)
     """A column of a segment that templates may print or branch on.
 
     Attributes:
-        dimension: the dimension it shows, or a list where its value depends on several; null where it says nothing about the
-            person.
-        examples: values for check and preview; what is written like a date is one.
+        dimension: the dimension it shows, or a list where its value depends on several; null where it says nothing about
+            the person. `dimension: [last_order, name]`
+        examples: values for check and preview; what is written like a date is one. `examples: [Alpine 3 tent, stove]`
     """
 
     dimension: str | list[str] | None
@@ -209,10 +221,12 @@ class Segment(_Strict, Document):
     """sql/segments/<name>.yaml: what each field of the segment's query shows.
 
     Attributes:
-        fields: column of the query -> what it shows.
+        fields: column of the query -> what it shows. `fields: {item: {dimension: last_order, examples: [Alpine 3 tent]}}`
         comes_and_goes: that it names far fewer people than before, or nobody, is no sign of a broken query.
+            `comes_and_goes: true`
         tells_when_due: it has a row, with the day in `next_due_on`, for everybody whom it may name on a later day without
-            anything having happened; so a rolling run reads it of those alone of whom something has changed, or who are due.
+            anything having happened; so a rolling run reads it of those alone of whom something has changed, or who are
+            due. `tells_when_due: true`
     """
 
     fields: dict[str, Field_]
@@ -253,7 +267,9 @@ def _check_way(catalogue: Catalogue, name: str) -> None:
         if to not in catalogue.tables:
             raise CatalogueError(where, f"{what}: '{to}' has no entry here", nearest(to, catalogue.tables))
         if to in seen:
-            hint = f"give {' or '.join(seen[seen.index(to) :])} the column with the customer's id: {{person: customer_id}}"
+            hint = (
+                f"give {' or '.join(seen[seen.index(to) :])} the column with the customer's id: {{person: customer_id}}"
+            )
             raise CatalogueError(where, f"{what}: it goes round, {' → '.join([*seen, to])}", hint)
         seen.append(to)
         table = catalogue.tables[to]

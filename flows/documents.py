@@ -45,13 +45,22 @@ def described(schema: dict[str, Any], model: type[BaseModel]) -> None:
 
     A model's `shape` is what its schema says beyond the keys and their types.
     """
-    said, _, attributes = (inspect.getdoc(model) or "").partition("\n\nAttributes:\n")
-    schema["description"] = " ".join(said.split())
+    schema["description"] = " ".join((inspect.getdoc(model) or "").partition("\n\nAttributes:\n")[0].split())
+    for name, (meaning, _) in told_of(model).items():
+        if name in schema["properties"]:
+            schema["properties"][name]["description"] = meaning
+    schema |= getattr(model, "shape", {})
+
+
+def told_of(model: type[BaseModel]) -> dict[str, tuple[str, str]]:
+    """Key -> what a model's docstring says of it, and the example with which that ends, as in `owner: crm@example.com`."""
+    attributes = (inspect.getdoc(model) or "").partition("\n\nAttributes:\n")[2]
+    found = {}
     for names, text in re.findall(r"^    ([\w, ]+): (.*(?:\n     +.*)*)", attributes, re.MULTILINE):
         for name in names.split(", "):
-            if name in schema["properties"]:
-                schema["properties"][name]["description"] = " ".join(text.split())
-    schema |= getattr(model, "shape", {})
+            meaning, _, example = " ".join(text.split()).partition(f" `{name}: ")
+            found[name] = (meaning, f"{name}: {example[:-1]}" if example else "")
+    return found
 
 
 STRICT = ConfigDict(extra="forbid", frozen=True, json_schema_extra=described)

@@ -20,11 +20,11 @@ class Success(BaseModel):
     """How one can tell that it helped, and that it paid.
 
     Attributes:
-        helped: the outcome that shows that it helped.
-        business: the outcome that shows that it paid.
-        within: how long after the message.
-        largest_value: what the business outcomes of one person are worth at the most: more counts as that. So that an order
-            for a whole company hides nothing; set it before anything is seen.
+        helped: the outcome that shows that it helped. `helped: no_care_contact`
+        business: the outcome that shows that it paid. `business: ordered_again`
+        within: how long after the message. `within: 14 days`
+        largest_value: what the business outcomes of one person are worth at the most: more counts as that. So that an
+            order for a whole company hides nothing; set it before anything is seen. `largest_value: 500`
     """
 
     model_config = STRICT
@@ -64,7 +64,7 @@ class Adaptive(BaseModel):
     Every draw is logged with its probability, so that the readout stays as true as with fixed shares.
 
     Attributes:
-        floor: the share that every variant keeps, so that one goes on learning of it.
+        floor: the share that every variant keeps, so that one goes on learning of it. `floor: 10%`
     """
 
     model_config = STRICT
@@ -84,17 +84,20 @@ class Experiment(BaseModel):
 
     Attributes:
         variants: name -> the share of people who get these words; together 100 %.
-        levels: detail level, 0 to 3 -> the share of people who are shown no more than that, of those of whom everything is known
-            that the highest of these levels shows; together 100 %.
-        holdout: the share of people who get nothing of this product; `auto` holds out the smallest of 2, 5 and 10 % that pays by
-            the power check, and nobody where the global holdout is enough, or none would do.
+            `variants: {guide: 50%, checklist: 50%}`
+        levels: detail level, 0 to 3 -> the share of people who are shown no more than that, of those of whom everything
+            is known that the highest of these levels shows; together 100 %. `levels: {0: 50%, 2: 50%}`
+        holdout: the share of people who get nothing of this product; `auto` holds out the smallest of 2, 5 and 10 % that
+            pays by the power check, and nobody where the global holdout is enough, or none would do. `holdout: auto`
         is_automatic: whether product.yaml has `auto` there. The share is what was found for it, 0 as long as nothing was.
-        usual: the share, of those who are not held out, who get nothing of this product since another system or campaign treats
-            them as it did before: business as usual, as a third arm.
+        usual: the share, of those who are not held out, who get nothing of this product since another system or campaign
+            treats them as it did before: business as usual, as a third arm. `usual: 20%`
         adaptive: the shares of the variants follow what comes of them; those that are set are what it begins with.
-        name: of the test. While one runs its shares hold, until an arm of it is taken out; another name begins another test at
-            once, in which everybody is drawn anew.
+            `adaptive: {floor: 10%}`
+        name: of the test. While one runs its shares hold, until an arm of it is taken out; another name begins another
+            test at once, in which everybody is drawn anew. `name: shorter_words`
         hypothesis: what is expected of it, and why: it is read beside what came of it.
+            `hypothesis: Owners read a checklist to its end.`
     """
 
     model_config = STRICT

@@ -284,7 +284,9 @@ def refuse_half(workspace: Path) -> None:
     found = [f"{name}/" for name in ("sql", "templates") if (workspace / name).is_dir()]
     if found and not (workspace / "pyproject.toml").exists():
         what = f"this is a workspace half filled in: it has {' and '.join(found)}, and no pyproject.toml"
-        raise SettingError(workspace, what, "start another one, justenough init DIR, and take over what is missing here")
+        raise SettingError(
+            workspace, what, "start another one, justenough init DIR, and take over what is missing here"
+        )
 
 
 def load_settings(workspace: Path) -> Settings:

@@ -192,12 +192,15 @@ def _kind(understood: Understood, column: Column) -> tuple[str, str]:  # noqa: P
     ways = [way for table, way in understood.ways.items() if table == column.table]
     keys = [way.column for way in ways] + [way.to for way in understood.ways.values() if way.to]
     is_led = any(column in (link.child, link.parent) for link in understood.survey.links)
-    if column in keys or is_led or PLAIN_ID.fullmatch(name):
-        return "key", ""
+    if (
+        column in keys
+        or is_led
+        or PLAIN_ID.fullmatch(name)
+        or (understood.consent and column == understood.consent.state)
+    ):
+        return "key", ""  # a yes that is called `state` is no place to live in
     if any(pattern.fullmatch(name) for pattern in ADDRESSES.values()) or column in understood.addresses.values():
         return "routing", ""
-    if understood.consent is not None and column is understood.consent.state:
-        return "routing", ""  # a yes is no state of the union
     if max(column.looks.get("emails", 0), column.looks.get("phones", 0)) > 0.2:
         return "routing", ""
     if kind:

@@ -135,13 +135,17 @@ def survey(session: Session, database: Path) -> Survey:
 
 def _instead_of_tables(session: Session) -> tuple[str, str]:
     """What is there where no table is, and what to do about it."""
-    listed = f"SELECT schema_name, min(table_name) FROM duckdb_tables() WHERE database_name = '{WAREHOUSE}' GROUP BY 1 ORDER BY 1"
-    elsewhere = session.execute(listed)
+    listed = f"SELECT schema_name, min(table_name) FROM duckdb_tables() WHERE database_name = '{WAREHOUSE}'"
+    elsewhere = session.execute(f"{listed} GROUP BY 1 ORDER BY 1")
     if not elsewhere:
-        return "there is no table in it", "load your customers into it: CREATE TABLE customers AS FROM read_csv('customers.csv')"
+        return (
+            "there is no table in it",
+            "load your customers into it: CREATE TABLE customers AS FROM read_csv('customers.csv')",
+        )
     schema, table = elsewhere[0]
     what = f"its tables are in the schema {schema}, and only those of the schema main are read"
-    return what, f"copy there what messages may use: CREATE TABLE main.{identifier(table)} AS FROM {identifier(schema)}.{identifier(table)}"
+    copied = f"CREATE TABLE main.{identifier(table)} AS FROM {identifier(schema)}.{identifier(table)}"
+    return what, f"copy there what messages may use: {copied}"
 
 
 def source(table: str) -> str:
@@ -177,7 +181,7 @@ def _counted(session: Session, name: str, columns: Iterable[tuple[str, str]]) ->
 
 
 def _pair(session: Session, table: Table) -> tuple[str, str] | None:
-    """Of a person's number and one more key, those that tell a table's rows together: a number that each shop counts for itself."""
+    """Of a person's number and one more key, those that tell its rows together."""
     known = [column for column in table.columns.values() if column.is_key_like and column.known == table.rows]
     for column in (column for column in known if PERSON_COLUMN.fullmatch(plain(column.name))):
         for other in (other for other in known if other != column and other.distinct * column.distinct >= table.rows):

@@ -114,10 +114,7 @@ def translated(where: object) -> Iterator[None]:
     except (duckdb.IOException, duckdb.TransactionException) as error:  # the latter: a commit that could not be written
         raise _io_error(where, str(error)) from None
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
-        if "encrypted database" in str(error):
-            hint = "copy it into one that is not: ATTACH both, then COPY FROM DATABASE … TO …"
-            raise SourceError(where, "this database is encrypted, and its key is not known here", hint) from None
-        raise StatementError(_at(where, error), _first_line(error), _MEND) from None
+        raise _refused(where, error) from None
     except duckdb.PermissionException:
         what = "it reaches outside the database, which is not allowed"
         raise StatementError(where, what, "load the data into a table of the warehouse first") from None
@@ -142,19 +139,35 @@ def translated(where: object) -> Iterator[None]:
         raise DataError(where, what, "run the statement by hand to see the rows it fails on") from None
 
 
+def _refused(where: object, error: Exception) -> JustEnoughError:
+    if "encrypted database" in str(error):
+        hint = "copy it into one that is not: ATTACH both, then COPY FROM DATABASE … TO …"
+        return SourceError(where, "this database is encrypted, and its key is not known here", hint)
+    return StatementError(_at(where, error), _first_line(error), _MEND)
+
+
+_SOURCES = {
+    "not a valid DuckDB database": (
+        "this file is not a DuckDB database",
+        "name a DuckDB file, or a folder of Parquet; load what is anything else into a DuckDB file",
+    ),
+    "storage version": (
+        "this database was written by a newer DuckDB than reads it here",
+        "update the package duckdb, or write it with an older STORAGE_VERSION",
+    ),
+    "does not exist": ("this database file does not exist", "check the setting `database`"),
+}
+"""What DuckDB's message holds -> what is wrong with a source, and the next step."""
+
+
 def _io_error(where: object, message: str) -> JustEnoughError:
     if "Could not set lock" in message:
         holder = re.search(r"\(PID (\d+)\)", message)
         who = f"process {holder[1]}" if holder else "another process"
         return LockedError(where, f"{who} has this database open for writing", "wait for it to end, or close it")
-    if "not a valid DuckDB database" in message:
-        hint = "name a DuckDB file, or a folder of Parquet; load what is anything else into a DuckDB file"
-        return SourceError(where, "this file is not a DuckDB database", hint)
-    if "storage version" in message:
-        what = "this database was written by a newer DuckDB than reads it here"
-        return SourceError(where, what, "update the package duckdb, or write it with an older STORAGE_VERSION")
-    if "does not exist" in message:
-        return SourceError(where, "this database file does not exist", "check the setting `database`")
+    for said, (what, hint) in _SOURCES.items():
+        if said in message:
+            return SourceError(where, what, hint)
     if "No space left" in message:
         return OutboxError(where, "the disk is full", "free some space and run again")
     if "ould not write" in message:

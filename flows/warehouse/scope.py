@@ -300,7 +300,9 @@ def _check_columns(catalogue: Catalogue, present: Mapping[str, list[str]]) -> No
         if isinstance(entry.person, Via)
     ]
     for name, dimension in catalogue.dimensions.items():
-        named += [(column, catalogue.at("dimensions", name, "columns", n)) for n, column in enumerate(dimension.columns)]
+        named += [
+            (column, catalogue.at("dimensions", name, "columns", n)) for n, column in enumerate(dimension.columns)
+        ]
         named += [(column, catalogue.at("dimensions", name, "routing_for", column)) for column in dimension.routing_for]
     named += [(column, catalogue.at("free_text", place)) for place, column in enumerate(catalogue.free_text)]
     for path, where in named:
@@ -333,7 +335,9 @@ def _check_kinds(catalogue: Catalogue, present: Mapping[str, Iterable[tuple[str,
         if isinstance(entry.person, Via):
             way = entry.person
             own, theirs = kinds[name][way.via.lower()], kinds[way.to][way.theirs.lower()]
-            if {"VARCHAR"} < {kind.partition("(")[0] for kind in (own, theirs)} and _is_number(own) | _is_number(theirs):
+            if {"VARCHAR"} < {kind.partition("(")[0] for kind in (own, theirs)} and _is_number(own) | _is_number(
+                theirs
+            ):
                 what = f"'{name}.{way.via}' is {own}, and '{way.to}.{way.theirs}', to which it leads, is {theirs}"
                 raise StatementError(where, what, _CAST.format(table=name))
 

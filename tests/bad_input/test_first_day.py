@@ -23,7 +23,8 @@ pytestmark = pytest.mark.slow
 
 CATALOGUE, PRODUCT = "sql/dimensions.yaml", "templates/first_help/product.yaml"
 SHOP = """
-CREATE TABLE people AS SELECT 'P' || n AS customer_id, 'p' || n || '@example.com' AS email, 'Ann' AS first_name FROM range(90) t (n);
+CREATE TABLE people AS SELECT 'P' || n AS customer_id, 'p' || n || '@example.com' AS email, 'Ann' AS first_name
+    FROM range(90) t (n);
 CREATE TABLE items AS SELECT n AS item_id, 'thing ' || chr((65 + n)::INTEGER) || 'xyz' AS title FROM range(20) t (n);
 CREATE TABLE orders AS SELECT n AS order_id, 'P' || n * 7 % 90 AS customer_id, true AS is_paid, n::VARCHAR AS label,
     TIMESTAMP '2026-11-20' - interval (n) HOUR AS ordered_at, TIMESTAMP '2026-11-20' AS loaded_at FROM range(300) t (n);
@@ -84,30 +85,45 @@ def test_the_draft_itself_is_well(say):
     [
         (
             ("pyproject.toml",),
-            f"SettingError <here>/shop: this is a workspace half filled in: it has sql/ and templates/, and no pyproject.toml\n  hint: {ANOTHER}\n",
+            (
+                "SettingError <here>/shop: this is a workspace half filled in: it has sql/ and "
+                f"templates/, and no pyproject.toml\n  hint: {ANOTHER}\n"
+            ),
         ),
         (
             ("pyproject.toml", "sql"),
-            f"SettingError <here>/shop: this is a workspace half filled in: it has templates/, and no pyproject.toml\n  hint: {ANOTHER}\n",
+            (
+                "SettingError <here>/shop: this is a workspace half filled in: it has templates/, and no "
+                f"pyproject.toml\n  hint: {ANOTHER}\n"
+            ),
         ),
         (
             ("pyproject.toml", "sql", "templates"),
-            "SettingError <here>/shop: this is not a workspace: it has no pyproject.toml\n  hint: name one with --workspace DIR\n",
+            (
+                "SettingError <here>/shop: this is not a workspace: it has no pyproject.toml\n  hint: "
+                "name one with --workspace DIR\n"
+            ),
         ),
         (
             ("sql",),
-            "CatalogueError sql/dimensions.yaml: this file is missing or cannot be read\n"
-            "  hint: write it, or mend its name; the documentation shows one\n",
+            (
+                "CatalogueError sql/dimensions.yaml: this file is missing or cannot be read\n"
+                "  hint: write it, or mend its name; the documentation shows one\n"
+            ),
         ),
         (
             ("sql/segments",),
-            "ProductError templates/first_help/product.yaml:LINE: there is no segment 'first_help' in sql/segments/\n"
-            "  hint: nothing is known here yet: write it first, or take it out\n",
+            (
+                "ProductError templates/first_help/product.yaml:LINE: there is no segment 'first_help' in sql/segments/\n"
+                "  hint: nothing is known here yet: write it first, or take it out\n"
+            ),
         ),
         (
             ("sql/customers.sql",),
-            "StatementError sql/customers.sql: this file is missing or cannot be read\n"
-            "  hint: write it, or mend its name; the documentation tells what it yields\n",
+            (
+                "StatementError sql/customers.sql: this file is missing or cannot be read\n"
+                "  hint: write it, or mend its name; the documentation tells what it yields\n"
+            ),
         ),
         (
             ("templates",),
@@ -115,15 +131,24 @@ def test_the_draft_itself_is_well(say):
         ),
         (
             (PRODUCT,),
-            "ProductError templates/first_help/product.yaml: this file is missing\n  hint: write it, or begin the folder's name with _\n",
+            (
+                "ProductError templates/first_help/product.yaml: this file is missing\n  hint: write it, "
+                "or begin the folder's name with _\n"
+            ),
         ),
         (
             ("templates/first_help/email.j2",),
-            "TemplateError templates/first_help/email.j2: the product has no words for this channel\n  hint: write them, or drop the channel\n",
+            (
+                "TemplateError templates/first_help/email.j2: the product has no words for this "
+                "channel\n  hint: write them, or drop the channel\n"
+            ),
         ),
         (
             ("templates/_shared",),
-            "TemplateError templates/_shared/email_layout.j2: this file is missing or cannot be read\n  hint: create it, or mend its name\n",
+            (
+                "TemplateError templates/_shared/email_layout.j2: this file is missing or cannot be "
+                "read\n  hint: create it, or mend its name\n"
+            ),
         ),
     ],
 )
@@ -138,14 +163,53 @@ def test_a_workspace_without_some_of_it_says_what_is_missing(here, say, gone, to
 @pytest.mark.parametrize(
     ("file", "text", "told"),
     [
-        ("pyproject.toml", "", "SettingError pyproject.toml: there is no table [tool.justenough]\n  hint: add one, as `justenough init` does\n"),
-        ("sql/customers.sql", "-- to be written\n", "StatementError sql/customers.sql: there is no SELECT in this file\n  hint: write it; the documentation tells what it yields\n"),
-        (CATALOGUE, "", "CatalogueError sql/dimensions.yaml: this file is empty\n  hint: write it; the documentation shows one\n"),
-        (CATALOGUE, "tables:\ndimensions:\n", "CatalogueError sql/dimensions.yaml:LINE: 'tables' has no value\n  hint: write one, or take the key out\n"),
-        (PRODUCT, "", "ProductError templates/first_help/product.yaml: this file is empty\n  hint: write it; the documentation shows one\n"),
-        ("templates/first_help/email.j2", "", "TemplateError templates/first_help/email.j2: the block 'subject' is missing\n  hint: add {% block subject %}…{% endblock %}\n"),
+        (
+            "pyproject.toml",
+            "",
+            (
+                "SettingError pyproject.toml: there is no table [tool.justenough]\n  hint: add one, as "
+                "`justenough init` does\n"
+            ),
+        ),
+        (
+            "sql/customers.sql",
+            "-- to be written\n",
+            (
+                "StatementError sql/customers.sql: there is no SELECT in this file\n  hint: write it; "
+                "the documentation tells what it yields\n"
+            ),
+        ),
+        (
+            CATALOGUE,
+            "",
+            ("CatalogueError sql/dimensions.yaml: this file is empty\n  hint: write it; the documentation shows one\n"),
+        ),
+        (
+            CATALOGUE,
+            "tables:\ndimensions:\n",
+            (
+                "CatalogueError sql/dimensions.yaml:LINE: 'tables' has no value\n  hint: write one, or "
+                "take the key out\n"
+            ),
+        ),
+        (
+            PRODUCT,
+            "",
+            (
+                "ProductError templates/first_help/product.yaml: this file is empty\n  hint: write it; "
+                "the documentation shows one\n"
+            ),
+        ),
+        (
+            "templates/first_help/email.j2",
+            "",
+            (
+                "TemplateError templates/first_help/email.j2: the block 'subject' is missing\n  hint: "
+                "add {% block subject %}…{% endblock %}\n"
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_is_still_empty_is_named(here, say, file, text, told):
     (here / "shop" / file).write_text(text, "utf-8")
     assert lineless(say("check", "--workspace", "shop")) == with_page(told)
@@ -157,13 +221,18 @@ def test_a_file_that_is_still_empty_is_named(here, say, file, text, told):
         (
             'environment = "rehearsal"',
             "",
-            "ProductError templates/first_help/product.yaml:LINE: 'shop' is no brand of this workspace\n"
-            '  hint: say in pyproject.toml who speaks: [tool.justenough.brands."shop".default]\n',
+            (
+                "ProductError templates/first_help/product.yaml:LINE: 'shop' is no brand of this workspace\n"
+                '  hint: say in pyproject.toml who speaks: [tool.justenough.brands."shop".default]\n'
+            ),
         ),
         (
             "database =",
             "# database =",
-            "SourceError pyproject.toml: tool.justenough: there is no `database`\n  hint: name your DuckDB file there, or your folder of Parquet\n",
+            (
+                "SourceError pyproject.toml: tool.justenough: there is no `database`\n  hint: name your "
+                "DuckDB file there, or your folder of Parquet\n"
+            ),
         ),
     ],
 )
@@ -176,22 +245,118 @@ def test_settings_that_lack_something_say_what(here, say, old, new, told):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        (ORDERS, f"visits: {{person: customer_id}}\n  {ORDERS}", "StatementError sql/dimensions.yaml:LINE: the table 'visits' is in the catalogue but not in the database\n  hint: take it out, or load it\n"),
-        (PEOPLE, "people: {person: customerid}", "StatementError sql/dimensions.yaml:LINE: the table 'people' has no column 'customerid'\n  hint: did you mean 'customer_id'?\n"),
-        (PEOPLE, "people: {person: customer_id, routing: [land]}", "StatementError sql/dimensions.yaml:LINE: the table 'people' has no column 'land'\n  hint: known here: customer_id, email, first_name\n"),
-        (LINES, "order_lines: {person: {via: orderid, to: orders}}", "StatementError sql/dimensions.yaml:LINE: the table 'order_lines' has no column 'orderid'\n  hint: did you mean 'order_id'?\n"),
-        (LINES, "order_lines: {person: {via: order_id, to: order}}", f"{NOWHERE}'order' has no entry here\n  hint: did you mean 'orders'?\n"),
-        (LINES, "order_lines: {person: {via: item_id, to: items}}", f"{NOWHERE}the rows of items are nobody's\n  hint: say how the rows of items belong to a person, or go by way of another table\n"),
-        (ORDERS, "orders: {person: {via: order_id, to: order_lines}}", f"{NOWHERE}it goes round, order_lines → orders → order_lines\n  hint: give order_lines or orders the column with the customer's id: {{person: customer_id}}\n"),
-        (LINES, "order_lines: {person: {via: order_id, to: orders, key: label}}", f"StatementError sql/dimensions.yaml:LINE: 'order_lines.order_id' is BIGINT, and 'orders.label', to which it leads, is VARCHAR\n  hint: {CAST} order_lines\n"),
-        ("happened_at: ordered_at", "happened_at: order_id", f"StatementError sql/dimensions.yaml:LINE: `happened_at` has to be an instant or a day, and 'orders.order_id' is BIGINT\n  hint: {CAST} orders\n"),
-        ("loaded_at: loaded_at", "loaded_at: is_paid", f"StatementError sql/dimensions.yaml:LINE: `loaded_at` has to be an instant or a day, and 'orders.is_paid' is BOOLEAN\n  hint: {CAST} orders\n"),
-        ("loaded_at: loaded_at", "loaded_at: load_at", "StatementError sql/dimensions.yaml:LINE: the table 'orders' has no column 'load_at'\n  hint: did you mean 'loaded_at'?\n"),
-        ("dimensions:\n", "free_text: [orders.note]\ndimensions:\n", "StatementError sql/dimensions.yaml:LINE: the table 'orders' has no column 'note'\n  hint: known here: customer_id, is_paid, label, loaded_at, order_id, ordered_at\n"),
-        (NAME, f"{NAME}, routing_for: {{people.land: [match]}}", "StatementError sql/dimensions.yaml:LINE: the table 'people' has no column 'land'\n  hint: known here: customer_id, email, first_name\n"),
-        (NAME, f"{NAME}, routing_for: {{people.first_name: [mtch]}}", "CatalogueError sql/dimensions.yaml:LINE: dimensions.name.routing_for.people.first_name.0: 'mtch' is not known\n  hint: did you mean 'match'?\n"),
+        (
+            ORDERS,
+            f"visits: {{person: customer_id}}\n  {ORDERS}",
+            (
+                "StatementError sql/dimensions.yaml:LINE: the table 'visits' is in the catalogue but not "
+                "in the database\n  hint: take it out, or load it\n"
+            ),
+        ),
+        (
+            PEOPLE,
+            "people: {person: customerid}",
+            (
+                "StatementError sql/dimensions.yaml:LINE: the table 'people' has no column "
+                "'customerid'\n  hint: did you mean 'customer_id'?\n"
+            ),
+        ),
+        (
+            PEOPLE,
+            "people: {person: customer_id, routing: [land]}",
+            (
+                "StatementError sql/dimensions.yaml:LINE: the table 'people' has no column 'land'\n  "
+                "hint: known here: customer_id, email, first_name\n"
+            ),
+        ),
+        (
+            LINES,
+            "order_lines: {person: {via: orderid, to: orders}}",
+            (
+                "StatementError sql/dimensions.yaml:LINE: the table 'order_lines' has no column "
+                "'orderid'\n  hint: did you mean 'order_id'?\n"
+            ),
+        ),
+        (
+            LINES,
+            "order_lines: {person: {via: order_id, to: order}}",
+            f"{NOWHERE}'order' has no entry here\n  hint: did you mean 'orders'?\n",
+        ),
+        (
+            LINES,
+            "order_lines: {person: {via: item_id, to: items}}",
+            (
+                f"{NOWHERE}the rows of items are nobody's\n  hint: say how the rows of items belong to a "
+                "person, or go by way of another table\n"
+            ),
+        ),
+        (
+            ORDERS,
+            "orders: {person: {via: order_id, to: order_lines}}",
+            (
+                f"{NOWHERE}it goes round, order_lines → orders → order_lines\n  hint: give order_lines or "
+                f"orders the column with the customer's id: {{person: customer_id}}\n"
+            ),
+        ),
+        (
+            LINES,
+            "order_lines: {person: {via: order_id, to: orders, key: label}}",
+            (
+                "StatementError sql/dimensions.yaml:LINE: 'order_lines.order_id' is BIGINT, and "
+                f"'orders.label', to which it leads, is VARCHAR\n  hint: {CAST} order_lines\n"
+            ),
+        ),
+        (
+            "happened_at: ordered_at",
+            "happened_at: order_id",
+            (
+                "StatementError sql/dimensions.yaml:LINE: `happened_at` has to be an instant or a day, "
+                f"and 'orders.order_id' is BIGINT\n  hint: {CAST} orders\n"
+            ),
+        ),
+        (
+            "loaded_at: loaded_at",
+            "loaded_at: is_paid",
+            (
+                "StatementError sql/dimensions.yaml:LINE: `loaded_at` has to be an instant or a day, and "
+                f"'orders.is_paid' is BOOLEAN\n  hint: {CAST} orders\n"
+            ),
+        ),
+        (
+            "loaded_at: loaded_at",
+            "loaded_at: load_at",
+            (
+                "StatementError sql/dimensions.yaml:LINE: the table 'orders' has no column 'load_at'\n  "
+                "hint: did you mean 'loaded_at'?\n"
+            ),
+        ),
+        (
+            "dimensions:\n",
+            "free_text: [orders.note]\ndimensions:\n",
+            (
+                "StatementError sql/dimensions.yaml:LINE: the table 'orders' has no column 'note'\n  "
+                "hint: known here: customer_id, is_paid, label, loaded_at, order_id, ordered_at\n"
+            ),
+        ),
+        (
+            NAME,
+            f"{NAME}, routing_for: {{people.land: [match]}}",
+            (
+                "StatementError sql/dimensions.yaml:LINE: the table 'people' has no column 'land'\n  "
+                "hint: known here: customer_id, email, first_name\n"
+            ),
+        ),
+        (
+            NAME,
+            f"{NAME}, routing_for: {{people.first_name: [mtch]}}",
+            (
+                "CatalogueError sql/dimensions.yaml:LINE: "
+                "dimensions.name.routing_for.people.first_name.0: 'mtch' is not known\n  hint: did you "
+                "mean 'match'?\n"
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_catalogue_that_contradicts_the_database_is_told_with_its_line(here, say, old, new, told):
     edit(here / "shop" / CATALOGUE, old, new)
     for command in ("check", "run"):
@@ -200,14 +365,21 @@ def test_a_catalogue_that_contradicts_the_database_is_told_with_its_line(here, s
 
 def test_a_column_that_has_become_text_is_no_time_any_more(here, say):
     database(here / "shop.duckdb", "ALTER TABLE orders ALTER ordered_at TYPE VARCHAR")
-    told = "StatementError sql/dimensions.yaml:LINE: `happened_at` has to be an instant or a day, and 'orders.ordered_at' is VARCHAR\n"
+    told = (
+        "StatementError sql/dimensions.yaml:LINE: `happened_at` has to be an instant or a day, "
+        "and 'orders.ordered_at' is VARCHAR\n"
+    )
     assert lineless(say("run", "--workspace", "shop")) == with_page(f"{told}  hint: {CAST} orders\n")
 
 
 @pytest.mark.parametrize(
     ("gone", "what", "hint"),
     [
-        ((), "this is a workspace already", "justenough check --workspace shop; or name a new one: justenough init DIR"),
+        (
+            (),
+            "this is a workspace already",
+            "justenough check --workspace shop; or name a new one: justenough init DIR",
+        ),
         (("pyproject.toml",), "this is a workspace half filled in, without pyproject.toml", BESIDE),
         (
             ("sql", "templates"),
@@ -255,19 +427,51 @@ def test_init_that_is_killed_half_way_leaves_no_workspace_behind(here, say, monk
 
 
 ROW = "n AS {}, 'p' || n || '@example.com' AS email FROM range(70) t (n)"
-BY_SHOP = "CREATE TABLE customers AS SELECT n % 7 AS shop_id, n // 7 AS customer_no, 'Ann' AS first_name FROM range(70) t (n)"
+BY_SHOP = (
+    "CREATE TABLE customers AS SELECT n % 7 AS shop_id, n // 7 AS customer_no, 'Ann' AS first_name FROM range(70) t (n)"
+)
 
 
 @pytest.mark.parametrize(
     ("statements", "what", "hint"),
     [
-        ("", "there is no table in it", "load your customers into it: CREATE TABLE customers AS FROM read_csv('customers.csv')"),
-        ("CREATE SCHEMA crm; CREATE TABLE crm.people (id INTEGER)", "its tables are in the schema crm, and only those of the schema main are read", 'copy there what messages may use: CREATE TABLE main."people" AS FROM "crm"."people"'),
-        ("CREATE TABLE items AS SELECT n AS item_id, 'thing ' || n AS title FROM range(9) t (n)", "no table here is about people: nothing looks like a customer's id, an e-mail address or a telephone number", "name the column of their ids, with --person TABLE.COLUMN; or load such a table"),
-        ("CREATE TABLE items (item_id INTEGER, title VARCHAR)", "no table here is about people: nothing looks like a customer's id, an e-mail address or a telephone number", "name the column of their ids, with --person TABLE.COLUMN; or load such a table"),
-        (BY_SHOP, "a row of customers is told by shop_id and customer_no together, and people have one key here", "CREATE TABLE customers_by_id AS SELECT shop_id || '-' || customer_no AS person_id, * FROM customers; so with each table that has both; or if customer_no alone is a person: --person customers.customer_no"),
+        (
+            "",
+            "there is no table in it",
+            "load your customers into it: CREATE TABLE customers AS FROM read_csv('customers.csv')",
+        ),
+        (
+            "CREATE SCHEMA crm; CREATE TABLE crm.people (id INTEGER)",
+            "its tables are in the schema crm, and only those of the schema main are read",
+            'copy there what messages may use: CREATE TABLE main."people" AS FROM "crm"."people"',
+        ),
+        (
+            "CREATE TABLE items AS SELECT n AS item_id, 'thing ' || n AS title FROM range(9) t (n)",
+            (
+                "no table here is about people: nothing looks like a customer's id, an e-mail address or "
+                "a telephone number"
+            ),
+            "name the column of their ids, with --person TABLE.COLUMN; or load such a table",
+        ),
+        (
+            "CREATE TABLE items (item_id INTEGER, title VARCHAR)",
+            (
+                "no table here is about people: nothing looks like a customer's id, an e-mail address or "
+                "a telephone number"
+            ),
+            "name the column of their ids, with --person TABLE.COLUMN; or load such a table",
+        ),
+        (
+            BY_SHOP,
+            ("a row of customers is told by shop_id and customer_no together, and people have one key here"),
+            (
+                "CREATE TABLE customers_by_id AS SELECT shop_id || '-' || customer_no AS person_id, * "
+                "FROM customers; so with each table that has both; or if customer_no alone is a person: "
+                "--person customers.customer_no"
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_database_without_people_says_what_it_has_instead(here, say, statements, what, hint):
     database(here / "own.duckdb", statements)
     told = with_page(f"SourceError own.duckdb: {what}\n  hint: {hint}\n")
@@ -285,7 +489,13 @@ def test_people_of_two_columns_are_drafted_once_these_are_joined_as_it_says(here
 
 
 def test_people_who_stand_twice_are_drafted_so_that_check_is_content(here, say):
-    database(here / "own.duckdb", "CREATE TABLE people AS SELECT n % 35 AS customer_id, 'p' || n % 35 || '@example.com' AS email FROM range(70) t (n)")  # fmt: skip
+    database(
+        here / "own.duckdb",
+        (
+            "CREATE TABLE people AS SELECT n % 35 AS customer_id, 'p' || n % 35 || '@example.com' AS "
+            "email FROM range(70) t (n)"
+        ),
+    )
     assert say("init", "own", "--database", "own.duckdb") == ""
     assert say("check", "--workspace", "own") == ""
 
@@ -304,8 +514,10 @@ def test_people_of_whom_there_is_no_row_yet_are_said_to_be_missing(here):
         (
             {"people.csv": b"customer_id,email\n0012,a@example.com\n"},
             "there is no Parquet in this folder",
-            "load the CSV into a DuckDB file, each once, with the types that you want: "
-            "CREATE TABLE \"people\" AS FROM read_csv('people.csv', all_varchar = true)",
+            (
+                "load the CSV into a DuckDB file, each once, with the types that you want: "
+                "CREATE TABLE \"people\" AS FROM read_csv('people.csv', all_varchar = true)"
+            ),
         ),
         ({"own.duckdb": b"x"}, "there is no Parquet in this folder", "name the DuckDB file in it: own.duckdb"),
     ],
@@ -321,11 +533,19 @@ def test_a_folder_without_parquet_says_what_to_do_with_what_it_holds(here, say, 
 @pytest.mark.parametrize(
     ("content", "what", "hint"),
     [
-        (b"", "this file is not a DuckDB database", "name a DuckDB file, or a folder of Parquet; load what is anything else into a DuckDB file"),
-        (b"customer_id,email\n", "this file is not a DuckDB database", "name a DuckDB file, or a folder of Parquet; load what is anything else into a DuckDB file"),
+        (
+            b"",
+            "this file is not a DuckDB database",
+            ("name a DuckDB file, or a folder of Parquet; load what is anything else into a DuckDB file"),
+        ),
+        (
+            b"customer_id,email\n",
+            "this file is not a DuckDB database",
+            ("name a DuckDB file, or a folder of Parquet; load what is anything else into a DuckDB file"),
+        ),
         (None, "there is no such file or folder", "name your DuckDB file, or your folder of Parquet, after --database"),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_is_no_database_says_what_to_name(here, say, content, what, hint):
     if content is not None:
         (here / "own.duckdb").write_bytes(content)
@@ -336,12 +556,19 @@ def test_a_file_that_is_no_database_says_what_to_name(here, say, content, what, 
 def test_a_broken_file_of_parquet_and_an_encrypted_database_are_named(here, say):
     (here / "lake").mkdir()
     (here / "lake" / "people.parquet").write_bytes(b"PAR1 and no more")
-    told = "SourceError lake/people: a file of this table is no Parquet, or was cut short: DuckDB refused it\n  hint: write it anew, or take it out\n"
+    told = (
+        "SourceError lake/people: a file of this table is no Parquet, or was cut short: DuckDB "
+        "refused it\n  hint: write it anew, or take it out\n"
+    )
     assert say("init", "own", "--database", "lake") == with_page(told)
     with duckdb.connect() as connection:
-        connection.execute("SET force_mbedtls_unsafe = 'true'; ATTACH 'closed.duckdb' (ENCRYPTION_KEY 'secret'); DETACH closed")
+        connection.execute(
+            "SET force_mbedtls_unsafe = 'true'; ATTACH 'closed.duckdb' (ENCRYPTION_KEY 'secret'); DETACH closed"
+        )
     told = say("init", "own", "--database", "closed.duckdb")
-    assert told.startswith("SourceError closed.duckdb: this database is encrypted, and its key is not known here\n  hint: copy it")
+    assert told.startswith(
+        "SourceError closed.duckdb: this database is encrypted, and its key is not known here\n  hint: copy it"
+    )
     assert "secret" not in told
 
 
@@ -350,8 +577,21 @@ def test_a_table_of_people_and_nothing_else_goes_all_the_way(here):
     database(here / "own.duckdb", f"CREATE TABLE people AS SELECT {ROW.format('customer_id')}")
     script = "from flows.cli import program; program()"
     environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
-    for command in ("init own --database own.duckdb", "check --workspace own", "run --workspace own", "explain 1 --workspace own"):
-        done = subprocess.run([sys.executable, "-c", script, *command.split()], cwd=here, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # fmt: skip
+    for command in (
+        "init own --database own.duckdb",
+        "check --workspace own",
+        "run --workspace own",
+        "explain 1 --workspace own",
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *command.split()],
+            cwd=here,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
     (file,) = (here / "own" / "outbox-rehearsal").glob("email_file/2*/recipients-0001.csv")
     assert "you@example.com" in file.read_text("utf-8")

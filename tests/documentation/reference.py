@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import polars as pl
 from pydantic import BaseModel
@@ -23,11 +23,13 @@ from pydantic_core import PydanticUndefined
 
 from flows import cli
 from flows.approval import Approval
+from flows.catalogue import Catalogue, Segment
 from flows.channels import CHANNELS, Target, targets
 from flows.destinations import Destination
-from flows.documents import described
+from flows.documents import described, told_of
 from flows.experiment import Guardrails
 from flows.next_best import NextBest
+from flows.product import Product, Term
 from flows.reasons import REASONS
 from flows.schemas import COLUMNS, spoken
 from flows.senders import Brand
@@ -158,6 +160,51 @@ def _default(value: object) -> str:
     return f"`{json.dumps(value if isinstance(value, str | bool | int | float | dict) else str(value))}`"
 
 
+def product_keys() -> Iterator[Entry]:
+    """The keys of product.yaml, the deeper ones after the one that they stand under."""
+    yield from _keys_of(Product, {"relevance": Term})
+
+
+def catalogue_keys() -> Iterator[Entry]:
+    """The keys of sql/dimensions.yaml, and of a segment's .yaml."""
+    yield from _keys_of(Catalogue, {}, "sql/dimensions.yaml")
+    yield from _keys_of(Segment, {}, "sql/segments/<name>.yaml")
+
+
+NAMED = {"tables": "<table>", "dimensions": "<dimension>", "fields": "<column>", "relevance": "<signal>"}
+"""Key -> what the names are that people choose under it."""
+
+
+def _keys_of(
+    model: type[BaseModel], free: dict[str, type[BaseModel]], group: str = "", before: str = ""
+) -> Iterator[Entry]:
+    schema = model.model_json_schema()
+    described(schema, model)
+    for name, field in model.model_fields.items():
+        if name not in schema["properties"] or (not before and name == "name"):  # that of its folder, or of its file
+            continue
+        meaning, example = told_of(model)[name]
+        needed = "It has to be there" if field.is_required() else f"By itself: {_default(field.default)}"
+        values = schema["properties"][name].get("enum", ())
+        facts = [f"One of: {', '.join(f'`{value}`' for value in values)}"] if values else []
+        yield Entry(f"{before}{name}", _sentence(meaning), example, "yaml", (*facts, needed), group=group)
+        below, is_named = _below(field.annotation)
+        for inner in below:
+            place = f"{before}{name}.{NAMED[name]}." if is_named else f"{before}{name}."
+            yield from _keys_of(inner, {}, group, place)
+        if name in free:
+            yield from _keys_of(free[name], {}, group, f"{before}{name}.{NAMED[name]}.")
+
+
+def _below(annotation: Any) -> tuple[list[type[BaseModel]], bool]:
+    """The models that a key holds, and whether under names that people choose."""
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return [annotation], False
+    is_named = get_origin(annotation) is dict
+    found = [model for inner in get_args(annotation) for model in _below(inner)[0]]
+    return found, is_named
+
+
 def reasons() -> Iterator[Entry]:
     """The reasons, in their precedence."""
     for reason in REASONS:
@@ -286,6 +333,23 @@ class Page:
 
 
 PAGES: dict[str, Page] = {
+    "product": Page(
+        "product.yaml, key by key",
+        """
+        `templates/<product>/product.yaml`; `help.need` is the key `need` under `help`. What is not listed here is refused,
+        with its line. [Write a product](../how-to/write-a-product.md) has a whole one.
+        """,
+        product_keys,
+    ),
+    "catalogue": Page(
+        "The catalogue and segments, key by key",
+        """
+        `sql/dimensions.yaml` says whose the rows of each table are, and what is known about people;
+        `sql/segments/<name>.yaml` what each column shows that the query beside it yields. You choose
+        what stands between `<` and `>`.
+        """,
+        catalogue_keys,
+    ),
     "commands": Page(
         "Commands",
         """

@@ -5,12 +5,16 @@ from __future__ import annotations
 import shlex
 import tomllib
 from collections import Counter
+from copy import deepcopy
 from dataclasses import replace
 
 import duckdb
 import pytest
 
 from flows import cli
+from flows.catalogue import Catalogue, Segment
+from flows.documents import parsed_text
+from flows.product import Product
 from flows.settings import Settings, shipped
 from tests.documentation.reference import FOLDER, PAGES, Entry, entries_of, pages
 
@@ -55,6 +59,53 @@ def test_the_example_of_a_setting_is_taken(entry):
     assert list(given) == [entry.name]
     read = Settings.model_validate({**BASE, **given})
     assert getattr(read, entry.name) != Settings.model_fields[entry.name].default
+
+
+PRODUCT = """
+name: care
+help: {need: Owners ask., kind: guide, action: {label: Read, url: /help}}
+owner: ann@example.com
+status: draft
+review_by: 2027-01-31
+message_type: service
+topic: care
+brands: [north]
+segment: owners
+channels: {first_of: [email, sms]}
+once_every: {every: 30 days}
+relevance: {seen_at: {strength: low, fades_in: 1 day}}
+success: {helped: no_question, business: ordered, within: 7 days}
+test: {variants: {a: 40%, b: 60%}}
+dimensions: [last_order, visits]
+"""
+CATALOGUE = """
+tables:
+  orders: {person: {via: key, to: keys}, loaded_at: at, dimension: d, reviewed_by: Ben, on: 2026-01-01}
+dimensions: {last_order: {my: my latest order, columns: [a.b], known: inferred}}
+"""
+SEGMENT = "fields: {item: {dimension: null}}"
+CHOSEN = {"<table>": "orders", "<dimension>": "last_order", "<column>": "item", "<signal>": "seen_at"}
+WHOSE = {"person", "address", "personal"}
+YAML = [(page, entry) for page in ("product", "catalogue") for entry in entries_of(page)]
+
+
+@pytest.mark.parametrize(("page", "entry"), YAML, ids=lambda of: getattr(of, "name", of))
+def test_the_example_of_a_key_of_yaml_is_taken(page, entry):
+    """Laid over a file that holds no more than it has to, it fits the model, which then is another one."""
+    model, text = (Product, PRODUCT) if page == "product" else (Catalogue, CATALOGUE)
+    model, text = (Segment, SEGMENT) if "segments" in entry.group else (model, text)
+    given = parsed_text(text, page)
+    before = model.model_validate(deepcopy(given))
+    *way, leaf = [CHOSEN.get(step, step) for step in entry.name.split(".")]
+    at = given
+    for step in way:
+        at = at.setdefault(step, {})
+    example = parsed_text(entry.example, page)
+    assert list(example) == [leaf]
+    for other in {"strength"} if leaf == "weight" else WHOSE if leaf in WHOSE else ():
+        at.pop(other, None)
+    at |= example
+    assert model.model_validate(given) != before
 
 
 @pytest.mark.parametrize("entry", entries_of("commands"), ids=lambda entry: entry.name)

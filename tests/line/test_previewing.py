@@ -239,7 +239,11 @@ def test_the_words_of_a_customer_are_those_of_the_plan_and_it_is_said_that_they_
         ("car", {}, "PRODUCT: 'car' is no product of this workspace\nhint: did you mean 'care'?"),
         ("care", {"channels": ("emial",)}, "--channel: 'emial' is no channel of care\nhint: did you mean 'email'?"),
         ("care", {"channels": ("push",)}, "--channel: 'push' is no channel of care\nhint: known here: email, sms, web"),
-        ("care", {"variants": ("a",)}, "--variant: 'a' is no variant of care\nhint: nothing is known here yet: write it first, or take it out"),
+        (
+            "care",
+            {"variants": ("a",)},
+            "--variant: 'a' is no variant of care\nhint: nothing is known here yet: write it first, or take it out",
+        ),
         ("care", {"brand": "south"}, "--brand: 'south' is no brand of care\nhint: did you mean 'north'?"),
         (
             "care",

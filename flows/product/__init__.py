@@ -6,23 +6,23 @@ import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from flows.days import Days
 from flows.documents import STRICT, Document, Text, read_document
 from flows.durations import Duration, Share
-from flows.errors import ProductError, nearest
+from flows.errors import ProductError
 from flows.experiment import Experiment, Success
 from flows.hours import QuietHours
 from flows.locales import LOCALE, Locales, chain
-from flows.schemas import is_taken
+from flows.product.relevance import Relevance, Term
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
+__all__ = ["Action", "Channels", "Help", "OnceEvery", "Product", "Relevance", "Term", "When"]
+
 MOST_DIMENSIONS = 3
-STRENGTHS = {"low": 0.5, "medium": 1.0, "high": 2.0}  # log-odds; Source: CONTRACTS, Relevance without outcomes
 Channel = Literal["email", "sms", "push", "web", "ads", "call"]
 _SENT = ("email", "sms", "push", "call")
 EACH_ONCE: dict[str, Any] = {"uniqueItems": True}
@@ -48,8 +48,9 @@ class Action(_Strict):
     """What the customer can do next.
 
     Attributes:
-        label: what the button says: one text, or one for each locale: `{default: Read the guide, de: Zur Anleitung}`.
-        url: where it leads: a path on the brand's site, as in /care, or an address with https://.
+        label: what the button says: one text, or one for each locale and a default.
+            `label: {default: Read the guide, de: Zur Anleitung}`
+        url: where it leads: a path on the brand's site, or an address with https://. `url: /care`
     """
 
     label: Annotated[str | dict[str, str], WithJsonSchema(_LABEL_SHAPE)]
@@ -93,9 +94,10 @@ class Help(_Strict):
 
     Attributes:
         need: what people need, in one sentence: it comes first, the data last.
-        kind: how it helps.
-        action: what the customer can do next.
-        evidence: how one knows of the need.
+            `need: New owners ask how to look after it.`
+        kind: how it helps. `kind: teach`
+        action: what the customer can do next. `action: {label: Read the guide, url: /care}`
+        evidence: how one knows of the need. `evidence: Three in ten who call us in the first fortnight ask about care.`
     """
 
     need: Text
@@ -108,10 +110,10 @@ class When(_Strict):
     """In which days the product runs, and how long a message stays true.
 
     Attributes:
-        starts: the first day; at once if missing.
-        ends: the last day; never if missing.
-        not_on: days between on which it says nothing, and what platforms hold of it is taken away.
-        valid_for: how long a message stays true, from the start of its day; 2 days if missing.
+        starts: the first day; at once if missing. `starts: 2026-12-01`
+        ends: the last day; never if missing. `ends: 2026-12-24`
+        not_on: days between on which it says nothing, and what platforms hold of it is taken away. `not_on: [2026-12-06]`
+        valid_for: how long a message stays true, from the start of its day; 2 days if missing. `valid_for: 5 days`
     """
 
     starts: date | None = None
@@ -131,7 +133,8 @@ class Channels(_Strict):
 
     Attributes:
         first_of: the first of these on which the person can be reached carries the message.
-        also: these go along, wherever the message goes out.
+            `first_of: [push, email, sms]`
+        also: these go along, wherever the message goes out. `also: [web, ads]`
     """
 
     shape: ClassVar[dict[str, Any]] = {
@@ -159,87 +162,12 @@ class OnceEvery(_Strict):
     """How soon the same help may come again.
 
     Attributes:
-        every: not again within this time.
-        per: person (unless given), or subject: an order, say, that the segment's row is about.
+        every: not again within this time. `every: 60 days`
+        per: person (unless given), or subject: an order, say, that the segment's row is about. `per: subject`
     """
 
     every: Duration
     per: Literal["person", "subject"] = "person"
-
-
-class Term(_Strict):
-    """One addend of the relevance, in log-odds.
-
-    Attributes:
-        strength: low (0.5), medium (1) or high (2).
-        weight: a number instead of a strength.
-        fades_in: the half-life of a signal `…_at`, which is an instant.
-    """
-
-    shape: ClassVar[dict[str, Any]] = {"oneOf": [{"required": ["strength"]}, {"required": ["weight"]}]}
-    strength: Literal["low", "medium", "high"] | None = None
-    weight: float | None = Field(default=None, allow_inf_nan=False)
-    fades_in: Duration | None = None
-
-    @model_validator(mode="after")
-    def _one_size(self) -> Term:
-        if (self.strength is None) == (self.weight is None):
-            raise ValueError("a signal has one size | give either strength (low, medium, high) or weight")
-        return self
-
-    @property
-    def size(self) -> float:
-        """The weight in log-odds."""
-        return STRENGTHS[self.strength] if self.strength else float(self.weight or 0)
-
-
-class Relevance(BaseModel):
-    """A logistic score. Keys beside these are signals, columns of the segment.
-
-    Attributes:
-        base: the log-odds without any signal; -2 if missing.
-        threshold: the score, from 0 to 1, below which nothing is said; 0.25 if missing.
-    """
-
-    model_config = ConfigDict(**{**STRICT, "extra": "allow"})
-    __pydantic_extra__: dict[str, Term] = Field(init=False)
-    other_keys: ClassVar[type[BaseModel]] = Term
-    base: float = Field(default=-2.0, allow_inf_nan=False)
-    threshold: float = Field(default=0.25, ge=0, le=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _numbers_are_known(cls, value: Any) -> Any:  # noqa: ANN401
-        for name, given in value.items() if isinstance(value, dict) else ():
-            if name not in cls.model_fields and not isinstance(given, dict):
-                hint = nearest(str(name), cls.model_fields)
-                raise ValueError(f"'{name}' is no number here, and a signal has strength or weight | {hint}")
-        return value
-
-    @model_validator(mode="after")
-    def _signals_are_what_their_names_say(self) -> Relevance:
-        for name, term in self.terms.items():
-            if is_taken(name):
-                raise ValueError(f"'{name}' is a column of the line itself | rename the signal in the query")
-            if name.endswith("_at") and term.fades_in is None:
-                what = f"'{name}' is an instant, and does not fade"
-                raise ValueError(f"{what} | add its half-life, as in fades_in: 5 days")
-            if not name.endswith("_at") and term.fades_in is not None:
-                raise ValueError(
-                    f"'{name}' is no instant (…_at), and only those fade | take out fades_in, or rename it"
-                )
-        return self
-
-    def weighted(self, base: float, threshold: float, weights: Mapping[str, float]) -> Relevance:
-        """The same signals, weighted otherwise."""
-        terms = {name: {"weight": weights[name], "fades_in": term.fades_in} for name, term in self.terms.items()}
-        given = {name: {key: value for key, value in term.items() if value is not None} for name, term in terms.items()}
-        return Relevance.model_validate({"base": base, "threshold": threshold, **given})
-
-    @property
-    def terms(self) -> dict[str, Term]:
-        """The signals with their terms."""
-        return self.__pydantic_extra__
 
 
 class Product(_Strict, Document):
@@ -248,28 +176,40 @@ class Product(_Strict, Document):
     Attributes:
         name: that of its folder.
         help: the need, and the help that answers it.
-        owner: who is asked about it.
-        status: whether it speaks: only what is live does.
-        review_by: the last day on which it speaks before somebody has looked at it again.
-        message_type: marketing needs a yes; service, the news of an order, say, does not.
-        topic: what a person can leave without leaving everything.
+            `help: {need: Owners ask about care., kind: teach, action: {label: Read on, url: /care}}`
+        owner: who is asked about it. `owner: crm@example.com`
+        status: whether it speaks: only what is live does. `status: live`
+        review_by: the last day on which it speaks before somebody has looked at it again. `review_by: 2027-06-30`
+        message_type: marketing needs a yes; service, the news of an order, say, does not. `message_type: marketing`
+        topic: what a person can leave without leaving everything. `topic: product_care`
         campaign: what addresses call it, where its name says too much of those who get it; its name if missing.
-        brands: for which it speaks.
-        segment: the query in sql/segments/ that says who may need it.
-        when: in which days it runs, and how long a message stays true.
-        locales: the languages it speaks, `[en, de]`, or each with its first day; if missing all, and the default one to others.
-        channels: the ways to the customer.
-        quiet_hours: channel -> hours at which nothing is sent, where the person is; else those of the settings, for service none.
-        once_every: how soon the same help may come again.
-        ends_when: outcomes that end the need: what is on its way then is called back.
+            `campaign: care_2`
+        brands: for which it speaks. `brands: [nordtal]`
+        segment: the query in sql/segments/ that says who may need it. `segment: recent_buyers`
+        when: in which days it runs, and how long a message stays true. `when: {starts: 2026-12-01, valid_for: 5 days}`
+        locales: the languages it speaks, or each with its first day; if missing all, and the default one to others.
+            `locales: [en, de]`
+        channels: the ways to the customer. `channels: {first_of: [push, email, sms], also: [web, ads]}`
+        quiet_hours: channel -> hours at which nothing is sent, where the person is; else those of the settings, for
+            service none.
+            `quiet_hours: {sms: hold from 19:00 until 09:00}`
+        once_every: how soon the same help may come again. `once_every: {every: 60 days, per: subject}`
+        ends_when: outcomes that end the need: what is on its way then is called back. `ends_when: [returned]`
         relevance: how well it fits a customer now; without it everybody in the segment is spoken to.
+            `relevance: {delivered_at: {strength: high, fades_in: 5 days}}`
         success: how one can tell that it helped, and that it paid.
+            `success: {helped: no_care_contact, business: ordered_again, within: 14 days}`
         test: variants of the words, detail levels, and a holdout of its own.
-        because: the dimensions that people can tell from getting this at all.
+            `test: {variants: {a: 50%, b: 50%}, holdout: 10%}`
+        because: the dimensions that people can tell from getting this at all. `because: [last_order]`
         unseen: the other dimensions by which people are chosen -> why people cannot tell.
+            `unseen: {visits: Everybody with such an order may get it.}`
         dimensions: last, the data: what the words use, in the order in which it earns its place; three at most.
-        level: of these only the first so many are used, 0 to 3, whatever the words could show; if missing all.
-        floor: the share of its brands' customers that it has to reach within thirty days to be worth keeping; 0.1 % if missing.
+            `dimensions: [last_order, name]`
+        level: of these only the first so many are used, 0 to 3, whatever the words could show; if missing all. `level: 1`
+        floor: the share of its brands' customers that it has to reach within thirty days to be worth keeping; 0.1 % if
+            missing.
+            `floor: 2%`
     """
 
     name: str
