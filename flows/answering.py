@@ -25,8 +25,8 @@ Result = TypeVar("Result")
 EXIT_OUR_FAULT = 70
 _PATIENCE_SECONDS = 1.0
 _SHIPPED = Path(__file__).resolve().parent / "shipped"
-_DOCS = _SHIPPED / "docs" if _SHIPPED.is_dir() else Path("docs")
-"""The documentation: in a checkout as one sees it from there, else where it was installed."""
+_DOCS = (_SHIPPED if _SHIPPED.is_dir() else _SHIPPED.parent.parent) / "docs"
+"""The documentation, where it was installed, or in the checkout."""
 
 
 def say(found: object, text: Callable[[], RenderableType], *, as_json: bool) -> None:
@@ -120,13 +120,19 @@ def complain(
     arguments: list[str], kind: str, where: str, what: str, hint: str, code: int, page: str | None = None
 ) -> int:
     """Say what went wrong, and which page in docs/ says more, in the form that was asked for; return the exit code."""
-    see = page and f"{_DOCS / page}"
+    see = page and _way_to(page)
     if "--json" in arguments:
         error = {"error": {"kind": kind, "where": where, "what": what, "hint": hint, "see": see, "exit": code}}
         sys.stdout.write(json.dumps(error, ensure_ascii=False) + "\n")
     else:
         sys.stderr.write(f"{kind} {where}: {what}\n  hint: {hint}\n" + (f"  see: {see}\n" if see else ""))
     return code
+
+
+def _way_to(page: str) -> str:
+    """A page of the documentation as whoever calls can open it: from where they are, if it is below that."""
+    path = _DOCS / page
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def panics() -> type[BaseException]:

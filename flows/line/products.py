@@ -38,6 +38,7 @@ class Standing:
         because: what people can tell from getting it at all.
         variants, levels, holdout: what it tries: names, detail levels, and the share of people that is held out of it alone.
         creep: the highest creep score of its words.
+        floor: the share of its brands' customers that it has to reach in thirty days, as product.yaml says.
         people, held_out, messages: since thirty days ago: people who got it, who would have and were held out, and messages.
         verdict, lift, lift_low, lift_high, read_on: what it was called at the last look that was kept (`readout --keep`, or the
             flow `readout`), the lift of what shows that it helped, where that lies at every look, and the day; None before.
@@ -60,6 +61,7 @@ class Standing:
     levels: tuple[int, ...]
     holdout: float
     creep: int
+    floor: float
     people: int
     held_out: int
     messages: int
@@ -132,6 +134,7 @@ def _standing(
         levels=tuple(sorted(product.test.levels)),
         holdout=workspace.as_drawn(product).test.holdout,
         creep=creep,
+        floor=product.floor,
         people=counts.get("people", 0),
         held_out=counts.get("held_out", 0),
         messages=counts.get("messages", 0),

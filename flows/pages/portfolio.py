@@ -31,8 +31,9 @@ _SHORTLY: Mapping[str, str] = {
     "NOT_SURE": "not sure",
 }
 _LATELY = (
-    "People since thirty days ago; lift of what shows that it helps, by the last look that was kept; --json has owners, first "
-    "days, messages, who is held out, and where the lift lies, too."
+    "People since thirty days ago, and the floor: the share of its brands' customers that they have to be, of which justenough "
+    "assess has the number; lift of what shows that it helps, by the last look that was kept; --json has owners, first days, "
+    "messages, who is held out, and where the lift lies, too."
 )
 
 
@@ -59,7 +60,7 @@ def _row(each: Standing) -> tuple[str, ...]:
         each.product,
         each.status,
         _version(each),
-        f"{each.people:,}",
+        f"{each.people:,}\n≥ {100 * each.floor:g}%",
         "–" if each.lift is None else f"{each.lift:+.1%}",
         _SHORTLY.get(each.verdict or "", "–"),
         ", ".join(each.dimensions) or "nothing",

@@ -18,6 +18,7 @@ from flows import cli
 from flows.errors import OutboxError
 from flows.starting import start_workspace
 from tests.bad_input.refusing import with_page
+from tests.house.tree import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +67,7 @@ def say(capsys, here):
         capsys.readouterr()
         code = cli.main(list(command))
         told = capsys.readouterr().err.replace(str(here), "<here>").replace(str(here.resolve()), "<here>")
+        told = told.replace(f"{ROOT}/docs", "docs")
         return told if code else ""
 
     return call
@@ -570,6 +572,15 @@ def test_a_broken_file_of_parquet_and_an_encrypted_database_are_named(here, say)
         "SourceError closed.duckdb: this database is encrypted, and its key is not known here\n  hint: copy it"
     )
     assert "secret" not in told
+
+
+def test_the_page_that_an_error_names_can_be_opened_from_where_it_was_called(here, capsys, monkeypatch):
+    for folder in (here, ROOT / "docs", ROOT):
+        monkeypatch.chdir(folder)
+        assert cli.main(["check", "--workspace", str(here)]) == 2
+        page = capsys.readouterr().err.rpartition("  see: ")[2].strip()
+        assert Path(page).is_file()
+    assert page == "docs/reference/settings.md"
 
 
 def test_a_table_of_people_and_nothing_else_goes_all_the_way(here):

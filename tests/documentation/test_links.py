@@ -29,6 +29,17 @@ def test_every_page_is_found_from_the_first_one():
     assert lost(ROOT) == []
 
 
+def test_no_page_of_the_documentation_leads_out_of_it():
+    """It ships whole, in the wheel, too, and nothing of what lies beside it does."""
+    docs = ROOT / "docs"
+    found = [
+        (page, link) for page in docs.rglob("*.md") for link in links(page.read_text("utf-8")) if "://" not in link
+    ]
+    ways = [(page.name, link) for page, link in found if not (page.parent / link).resolve().is_relative_to(docs)]
+    assert found
+    assert ways == []
+
+
 @pytest.mark.parametrize(
     ("link", "what"),
     [

@@ -83,6 +83,7 @@ def test_a_product_stands_with_its_version_reach_and_data(tiny):
     assert care.held_out == 0
     assert care.named == tiny.history("SELECT max(row_count) FROM segment_count WHERE product = 'care'")[0][0]
     assert care.creep > 0
+    assert care.floor == 0.001
 
 
 @pytest.mark.slow
@@ -125,6 +126,7 @@ def test_it_stands_with_what_the_last_kept_look_found_in_eighty_columns(tiny, ca
     rows = {line.split()[0]: line for line in table if line.split()[0] in ("care", "late")}
     assert "+4.2% helps," in rows["care"]
     assert re.search(r"–\s+–\s+last_order", rows["late"])
+    assert sum("≥ 0.1%" in line for line in table) == 2  # the floor, beneath how many it reached
 
 
 def test_going_back_puts_words_and_settings_back_and_keeps_what_was_there(tiny):
