@@ -69,6 +69,7 @@ class Explanation:
         not_left_out: the audiences that the plan looked at, and that do not have them.
         phrases: dimension -> what completes "they know …".
         coming: per brand, what comes next: `upcoming.upcoming`.
+        rehearses: whether consent that nobody has given is taken for granted here, as the setting `rehearse` says.
     """
 
     customer_id: str
@@ -86,6 +87,7 @@ class Explanation:
     not_left_out: list[str]
     phrases: Mapping[str, str]
     coming: list[Row] = field(default_factory=list)
+    rehearses: bool = False
 
 
 def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -> Explanation:
@@ -142,6 +144,7 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
         not_left_out=[name_of(key) for key in looked_at if key not in named["product"]],
         phrases={name: dimension.my for name, dimension in workspace.catalogue.dimensions.items()},
         coming=coming,
+        rehearses=settings.rehearse and not settings.is_production,
     )
 
 

@@ -388,6 +388,8 @@ def _right(row: Row, found: Explanation, agreed_to: str = "They had agreed") -> 
             else "No consent was needed."
         )
     agreed = row["agreed"]
+    if agreed is None and found.rehearses:
+        return "That they agreed to it is taken for granted in this rehearsal."
     if agreed is None:
         return f"{agreed_to} to it; the consent that it relied on is not in the warehouse any more."
     where = f" ({agreed['source']})" if agreed["source"] else ""

@@ -604,6 +604,7 @@ def test_a_table_of_people_and_nothing_else_goes_all_the_way(here):
             check=False,
         )
         assert done.returncode == 0, done.stderr
+    assert "By email: That they agreed to it is taken for granted in this rehearsal." in done.stdout
     (file,) = (here / "own" / "outbox-rehearsal").glob("email_file/2*/recipients-0001.csv")
     assert "you@example.com" in file.read_text("utf-8")
 
