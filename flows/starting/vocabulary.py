@@ -39,7 +39,7 @@ HOME = re.compile(
     r"city|town|zip(?:code)?|post(?:al)?code|street|address(?:line)?\d?|ort|plz|strasse|stadt|ville|ciudad|region|state"
 )
 SENSITIVE = {
-    "age": ("my age", re.compile(r"age|alter|dob|birth|geburt|naissance|nacimiento")),
+    "age": ("my age", re.compile(r"age|alter|dob|birth|born|geboren|geburt|naissance|nacimiento")),
     "gender": ("my gender", re.compile(r"gender|sex|geschlecht|sexe|genero")),
     "income": (
         "my income",
