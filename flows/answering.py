@@ -25,8 +25,8 @@ Result = TypeVar("Result")
 EXIT_OUR_FAULT = 70
 _PATIENCE_SECONDS = 1.0
 _SHIPPED = Path(__file__).resolve().parent / "shipped"
-_DOCS = (_SHIPPED if _SHIPPED.is_dir() else _SHIPPED.parent.parent) / "docs"
-"""The documentation, where it was installed, or in the checkout."""
+_ROOT = _SHIPPED if _SHIPPED.is_dir() else _SHIPPED.parent.parent
+"""Of the documentation: where it was installed, or the checkout."""
 
 
 def say(found: object, text: Callable[[], RenderableType], *, as_json: bool) -> None:
@@ -130,9 +130,8 @@ def complain(
 
 
 def _way_to(page: str) -> str:
-    """A page of the documentation as whoever calls can open it: from where they are, if it is below that."""
-    path = _DOCS / page
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    """A page of the documentation as whoever calls can open it: within a checkout as one sees it from there."""
+    return str(Path("docs") / page if Path.cwd() == _ROOT else _ROOT / "docs" / page)
 
 
 def panics() -> type[BaseException]:

@@ -167,6 +167,11 @@ def test_who_has_refused_is_excluded_and_who_has_not_has_agreed_to_nothing(tmp_p
     assert [line.partition(":")[0] for line in started.missing] == ["who speaks", "consent"]
 
 
+def test_days_of_birth_are_closed_however_few_they_are(tmp_path):
+    files = draft(tmp_path, "CREATE TABLE people (customer_id VARCHAR, email VARCHAR, born DATE)")
+    assert '  age: {my: my age, columns: ["people.born"], known: declared, sensitive: true' in files["sql/dimensions.yaml"]
+
+
 def test_a_draft_has_nobodys_values(tmp_path):
     files = draft(tmp_path, PEOPLE, "INSERT INTO people VALUES (4711, 'canary@example.com', 'Canary', 'xx')")
     assert not [name for name, text in files.items() if any(word in text for word in ("anary", "4711", "xx"))]
