@@ -169,7 +169,9 @@ def test_who_has_refused_is_excluded_and_who_has_not_has_agreed_to_nothing(tmp_p
 
 def test_days_of_birth_are_closed_however_few_they_are(tmp_path):
     files = draft(tmp_path, "CREATE TABLE people (customer_id VARCHAR, email VARCHAR, born DATE)")
-    assert '  age: {my: my age, columns: ["people.born"], known: declared, sensitive: true' in files["sql/dimensions.yaml"]
+    assert (
+        '  age: {my: my age, columns: ["people.born"], known: declared, sensitive: true' in files["sql/dimensions.yaml"]
+    )
 
 
 def test_a_draft_has_nobodys_values(tmp_path):

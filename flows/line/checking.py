@@ -22,7 +22,7 @@ from flows.line.drawing import ended, refuse_changed
 from flows.line.excluding import left_out_by
 from flows.line.rating import check_creep, creepy, ratings
 from flows.line.signing import unsigned_now
-from flows.line.sources import existing_database
+from flows.line.sources import existing_database, lacks_source
 from flows.line.summary import summaries
 from flows.line.trying import try_words
 from flows.product import review_is_due
@@ -101,6 +101,8 @@ def _tests(workspace: Workspace) -> tuple[tuple[Power, ...], list[str]]:
 def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iterator[str]:
     for stop in stopped(workspace.settings):
         yield f"{stop.of} is stopped {stop.said}; when it may speak again: {stop.end}"
+    if lacks_source(workspace.settings):
+        yield "pyproject.toml: there is no `database`, so nothing can run; name your DuckDB file there, or your folder of Parquet"
     yield from _uncalibrated(workspace)
     yield from _unsigned(workspace)
     yield from _unguarded(workspace)

@@ -40,14 +40,9 @@ _SAMPLE_KEEPS = timedelta(days=3)
 
 
 def existing_database(settings: Settings, as_of: date) -> Path | None:
-    """The workspace's warehouse, or a sample that is fresh enough for `as_of`; None where one would have to be built.
-
-    Raises:
-        SourceError: the workspace has neither a database nor a sample.
-    """
+    """The workspace's warehouse, or a sample that is fresh enough for `as_of`; None where one would have to be built."""
     if settings.database is not None:
         return settings.database
-    _sample(settings, as_of)
     built = sorted(settings.folder("sample").glob("????-??-??.duckdb"), reverse=True)
     fresh = [path for path in built if timedelta(0) <= as_of - date.fromisoformat(path.stem) <= _SAMPLE_KEEPS]
     return fresh[0] if fresh else None
@@ -81,10 +76,15 @@ def make_sample(
     return build_sample(path, sql, as_of=as_of, customers=customers, seed=seed, progress=progress)
 
 
+def lacks_source(settings: Settings) -> bool:
+    """Whether a workspace has neither a database nor what a sample is built from."""
+    return settings.database is None and not (settings.workspace / "sql" / "sample").is_dir()
+
+
 def _sample(settings: Settings, as_of: date) -> tuple[Path, Path]:
     """Where the sample of a day stands, and the folder whose `sample/` builds it."""
     sql = settings.workspace / "sql"
-    if not (sql / "sample").is_dir():
+    if lacks_source(settings):
         raise SourceError("pyproject.toml: tool.justenough", "there is no `database`", _NAME_IT)
     return settings.folder("sample", f"{as_of}.duckdb"), sql
 

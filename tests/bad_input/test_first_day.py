@@ -228,20 +228,21 @@ def test_a_file_that_is_still_empty_is_named(here, say, file, text, told):
                 '  hint: say in pyproject.toml who speaks: [tool.justenough.brands."shop".default]\n'
             ),
         ),
-        (
-            "database =",
-            "# database =",
-            (
-                "SourceError pyproject.toml: tool.justenough: there is no `database`\n  hint: name your "
-                "DuckDB file there, or your folder of Parquet\n"
-            ),
-        ),
     ],
 )
 def test_settings_that_lack_something_say_what(here, say, old, new, told):
     edit(here / "shop" / "pyproject.toml", old, new)
     for command in ("check", "run"):
         assert lineless(say(command, "--workspace", "shop")) == with_page(told)
+
+
+def test_a_workspace_without_a_database_is_warned_of_by_check_and_refused_by_run(here, say, capsys):
+    edit(here / "shop" / "pyproject.toml", "database =", "# database =")
+    assert cli.main(["check", "--workspace", "shop"]) == 0
+    hint = "name your DuckDB file there, or your folder of Parquet"
+    assert f"pyproject.toml: there is no `database`, so nothing can run; {hint}" in capsys.readouterr().out
+    told = f"SourceError pyproject.toml: tool.justenough: there is no `database`\n  hint: {hint}\n"
+    assert lineless(say("run", "--workspace", "shop")) == with_page(told)
 
 
 @pytest.mark.parametrize(
