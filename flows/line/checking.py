@@ -98,11 +98,16 @@ def _tests(workspace: Workspace) -> tuple[tuple[Power, ...], list[str]]:
         return (), [f"{error.where}: {error.what}, so nobody can tell whether tests pay"]
 
 
+def _sourceless(workspace: Workspace) -> Iterator[str]:
+    """A workspace over which nothing can run."""
+    if lacks_source(workspace.settings):
+        yield "pyproject.toml: there is no `database`, so nothing can run; name your DuckDB file there, or your folder of Parquet"
+
+
 def _warnings(workspace: Workspace, tried: Iterable[Tried], now: Moment) -> Iterator[str]:
     for stop in stopped(workspace.settings):
         yield f"{stop.of} is stopped {stop.said}; when it may speak again: {stop.end}"
-    if lacks_source(workspace.settings):
-        yield "pyproject.toml: there is no `database`, so nothing can run; name your DuckDB file there, or your folder of Parquet"
+    yield from _sourceless(workspace)
     yield from _uncalibrated(workspace)
     yield from _unsigned(workspace)
     yield from _unguarded(workspace)
