@@ -10,7 +10,7 @@ import polars as pl
 
 from flows.firsts import CAME_BY
 from flows.keys import load_keys, recognised
-from flows.line.segments import read_contexts, read_segment_rows, segments_ahead
+from flows.line.segments import live_segments, read_contexts, read_segment_rows, segments_ahead
 from flows.line.sources import ask, bars_of
 from flows.schemas import DECISIONS, frame_schema
 from flows.stages.decision import NARROW, decided
@@ -155,7 +155,7 @@ def decide(
     workspace, moment = source.workspace, source.moment
     settings = workspace.settings
     live = workspace.live(moment.as_of)
-    with _read(source, scope, sorted({product.segment for product in live}), few) as (answers, segments):
+    with _read(source, scope, live_segments(workspace, moment.as_of), few) as (answers, segments):
         bars = bars_of(source, answers, key, others, past.said)
         del answers  # events by the million
         keys = load_keys(settings.key_file)
@@ -223,7 +223,9 @@ def _read(
 
     Of a few people the segments are read first: they tell of whom else there is nothing to be known.
     """
-    if few is None:
+    if few is None and source.ahead is not None and (asked := source.ahead.of(source, scope, names)) is not None:
+        yield asked
+    elif few is None:
         told = [ask(source, scope)]
         with segments_ahead(source, scope, names) as rows:
             yield told.pop(), rows

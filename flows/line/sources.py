@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from flows.clock import Moment
     from flows.keys import Key
+    from flows.line.ahead import Ahead
     from flows.settings import Settings
     from flows.warehouse.sessions import Session
     from flows.workspace import Workspace
@@ -98,6 +99,7 @@ class Source:
         shared: what sql/shared/ has yielded, by table.
         looking: read no row of anybody: queries yield their columns alone.
         narrow: of few people alone something is asked, so that it is quicker to look for them than through everybody.
+        ahead: what a thread asks already, if one does.
     """
 
     workspace: Workspace
@@ -106,6 +108,7 @@ class Source:
     shared: dict[str, pl.DataFrame]
     looking: bool = False
     narrow: bool = False
+    ahead: Ahead | None = None
 
     def open(self, scope: Scope, until: datetime, *, lists: bool = False) -> Session:
         """A locked session for the workspace's SQL: see `open_scoped`."""
@@ -156,10 +159,11 @@ def ask(source: Source, scope: Scope) -> Answers:
     """Read who the people are, and what is said of them. Raises as `read_bars`."""
     source = source.at_present()
     queries, moment = source.workspace.queries, source.moment
+    listed = _listed(source)  # first, since segments are asked in the same session as people
     with source.open(scope, moment.present) as session:
         people, events = customers(session, queries, moment), consent(session, queries, moment)
         excluded = exclusions(session, queries, moment)
-    return Answers(people, events, excluded, _listed(source))
+    return Answers(people, events, excluded, listed)
 
 
 def read_bars(source: Source, scope: Scope, key: Key) -> Bars:
