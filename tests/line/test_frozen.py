@@ -11,9 +11,7 @@ from flows.plan import plan_folder
 from tests.line.test_crowds import add
 from tests.tiny import day, make
 
-ANEW = (
-    "hint: find out who changes files there; an answer goes by the last run over everybody, so make a new one: justenough run"
-)
+ANEW = "hint: find out who changes files there; an answer goes by the last run over everybody, so make a new one: justenough run"
 
 
 @pytest.fixture
