@@ -6,7 +6,7 @@
 The workspace is the sample; the day before everybody was delivered to. One customer is somebody who gets something that day,
 each time another one: in a process that is up already (with reading the workspace anew), by the clock and by the processors that
 all its processes use, and as a command with the start of its process. The floor is DuckDB alone that is asked the same segments
-of everybody, so that it grows with them. Beside it stands the same in a warehouse of a tenth of the customers: an answer should not.
+of everybody, so that it grows with them. Beside it stands a warehouse of a tenth of the customers: an answer should not grow.
 
 The flood comes in files over some seconds; `justenough respond` is called as long as anything waits, as a schedule would. Before
 a time is printed each event has to be answered once, and nobody may have two decisions of marketing, or the same help twice.

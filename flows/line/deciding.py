@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.firsts import CAME_BY
 from flows.keys import load_keys, recognised
+from flows.line.ahead import Ahead
 from flows.line.segments import live_segments, read_contexts, read_segment_rows, segments_ahead
 from flows.line.sources import ask, bars_of
 from flows.schemas import DECISIONS, frame_schema
@@ -137,7 +138,12 @@ class Weighing:
 
 
 def decide(
-    source: Source, scope: Scope, past: Past, key: Key, others: pl.LazyFrame | None = None, few: Few | None = None
+    source: Source,
+    scope: Scope,
+    past: Past,
+    key: Key,
+    others: pl.LazyFrame | None = None,
+    few: Few | Ahead | None = None,
 ) -> Decided:
     """Decide over all live products.
 
@@ -147,7 +153,7 @@ def decide(
         past: what the ledger remembers.
         key: for identifiers.
         others: addresses that are looked at beside those of people: see `bars_of`.
-        few: of whom alone some segments are read; None reads all of them over the scope.
+        few: of whom alone some segments are read, or who has asked ahead; None reads all of them over the scope, now.
 
     Raises:
         DataError, StatementError: a query of the workspace does not yield what it should.
@@ -217,15 +223,15 @@ def _chosen(source: Source, scope: Scope, marketing: Sequence[pl.DataFrame]) -> 
 
 @contextmanager
 def _read(
-    source: Source, scope: Scope, names: Sequence[str], few: Few | None
+    source: Source, scope: Scope, names: Sequence[str], few: Few | Ahead | None
 ) -> Iterator[tuple[Answers, Iterable[tuple[str, pl.DataFrame]]]]:
     """What the warehouse tells of people, and the rows of segments, one ahead of who works on them.
 
     Of a few people the segments are read first: they tell of whom else there is nothing to be known.
     """
-    if few is None and source.ahead is not None and (asked := source.ahead.of(source, scope, names)) is not None:
+    if isinstance(few, Ahead) and (asked := few.of(source, scope, names)) is not None:
         yield asked
-    elif few is None:
+    elif few is None or isinstance(few, Ahead):
         told = [ask(source, scope)]
         with segments_ahead(source, scope, names) as rows:
             yield told.pop(), rows

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from flows.clock import Moment
     from flows.keys import Key
-    from flows.line.ahead import Ahead
     from flows.settings import Settings
     from flows.warehouse.sessions import Session
     from flows.workspace import Workspace
@@ -99,7 +98,6 @@ class Source:
         shared: what sql/shared/ has yielded, by table.
         looking: read no row of anybody: queries yield their columns alone.
         narrow: of few people alone something is asked, so that it is quicker to look for them than through everybody.
-        ahead: what a thread asks already, if one does.
     """
 
     workspace: Workspace
@@ -108,7 +106,6 @@ class Source:
     shared: dict[str, pl.DataFrame]
     looking: bool = False
     narrow: bool = False
-    ahead: Ahead | None = None
 
     def open(self, scope: Scope, until: datetime, *, lists: bool = False) -> Session:
         """A locked session for the workspace's SQL: see `open_scoped`."""
