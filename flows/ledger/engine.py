@@ -33,6 +33,7 @@ class Engine:
         self.is_spent = self.is_known = False
         self._is_attached = self._is_read_only = False
         self._kept_until = 0.0
+        self._spare: Connection | None = None  # of who had it open last, while it is kept
         self.answers: dict[tuple[Any, ...], pl.DataFrame] = {}
         self._started = connect()
         self._started.execute(f"SET GLOBAL TimeZone = 'UTC'; SET temp_directory = '{quote(f'{path}.tmp')}'")
@@ -51,6 +52,10 @@ class Engine:
         """A connection whose database is the ledger."""
         if self.is_idle and self._is_read_only and not read_only:
             self.let_go()
+        if self._spare is not None:
+            self._users += 1
+            connection, self._spare = self._spare, None
+            return connection
         connection = self._started.cursor()
         try:
             if not self._is_attached:
@@ -67,7 +72,10 @@ class Engine:
     def detach(self, connection: Connection) -> None:
         """Take a connection back; with the last one, or later where it is kept, the file is let go, and holds all of it."""
         self._users -= 1
-        connection.close()
+        if self.is_kept and not self.is_spent and self._spare is None:
+            self._spare = connection
+        else:
+            connection.close()
         if self.is_idle and (self.is_spent or not self.is_kept):
             self.let_go()
 
@@ -81,6 +89,7 @@ class Engine:
         self.answers.clear()
         if not self.is_idle:
             return
+        self._close_spare()
         if self._is_attached and not self.is_spent:
             self.is_spent = True
             with suppress(Exception):  # what was committed and cannot be written into the file stays in its log
@@ -92,7 +101,13 @@ class Engine:
 
     def end(self) -> None:
         """Let go of everything."""
+        self._close_spare()
         self._started.close()
+
+    def _close_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
 
 
 _ENGINES: dict[tuple[int, Path], Engine] = {}

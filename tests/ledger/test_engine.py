@@ -77,6 +77,14 @@ def test_at_hand_a_question_is_asked_once_until_something_is_written(settings):
         assert buried(settings) == 1
 
 
+def test_a_ledger_at_hand_is_free_once_another_one_is_opened(settings, tmp_path):
+    other = settings.model_copy(update={"ledger": tmp_path / "other" / "ledger.duckdb"})
+    with ledger_at_hand(settings):
+        assert buried(settings) == 0
+        assert buried(other) == 0
+        assert is_free(settings)
+
+
 def test_what_was_written_elsewhere_is_seen_once_the_file_was_let_go(settings, monkeypatch):
     monkeypatch.setattr(store, "_AT_HAND_SECONDS", 0.0)
     with ledger_at_hand(settings):
