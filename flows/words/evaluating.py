@@ -113,7 +113,6 @@ def _template(words: Words, closed: Closed) -> Template:
         tree = nodes.Template([*closed.sets, last], lineno=1)
         tree.set_lineno(closed.line).set_environment(env)
         words.compiled[key] = env.from_string(tree)
-        tree.set_environment(None)  # type: ignore[arg-type]  # so that the words can be pickled
     return words.compiled[key]  # type: ignore[no-any-return]
 
 

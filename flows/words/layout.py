@@ -66,10 +66,6 @@ class Layout:
     steps: Mapping[str, tuple[Step, ...]] = field(repr=False)
     compiled: dict[str, Template] = field(default_factory=dict, repr=False)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """What is compiled cannot go to another process, and is made there again."""
-        return {**vars(self), "compiled": {}}
-
     def holds_words(self, block: str) -> bool:
         """Whether a block prints the words that it wraps."""
         return any(name.name == "content" for name in self.trees[block].find_all(nodes.Name))

@@ -63,10 +63,6 @@ class Words:
     trees: Mapping[str, nodes.Template] = field(repr=False)  # per part, for `plain`: the imports and the block
     compiled: dict[Any, Any] = field(default_factory=dict, repr=False)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """What is compiled cannot go to another process, and is made there again."""
-        return {**vars(self), "compiled": {}}
-
     def part(self, name: str) -> Part:
         """The part of that name."""
         return next(part for part in self.parts if part.name == name)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -151,18 +150,6 @@ def test_a_layout_is_taken_apart_once_and_anew_where_it_or_a_macro_of_it_has_cha
     assert second.digest != first.digest
     file.write_text(whole.replace("{{ content }}", "{{ content }} {{ brand }}"), encoding="utf-8")
     assert set(read().names) == {"brand"}
-
-
-def test_what_was_compiled_of_words_and_layouts_stays_in_its_process(tmp_path: Path) -> None:
-    words, file = words_in(tmp_path), tmp_path / "layout.j2"
-    file.write_text("{% block text %}{{ content }}!{% endblock %}", encoding="utf-8")
-    layout = read_layout(file, PARTS, tmp_path, name="layout.j2")
-    render_layout(layout, "text", {"content": "words"})
-    compose(words, FRAME)
-    assert words.compiled and layout.compiled  # noqa: PT018
-    there = pickle.loads(pickle.dumps((words, layout)))
-    assert [len(each.compiled) for each in there] == [0, 0]
-    assert render_layout(there[1], "text", {"content": "words"}) == "words!"
 
 
 def test_a_reserved_value_that_html_would_not_carry_is_refused(tmp_path: Path) -> None:
