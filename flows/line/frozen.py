@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.digests import sha256
+from flows.digests import sha256, sha256_of_untouched
 from flows.errors import PlanError
 from flows.keys import load_keys
 from flows.ledger.approvals import Approval, approvals, is_sealed
@@ -69,7 +69,7 @@ def _noted(settings: Settings, run_id: str) -> Approval:
     if plan.order.run_id != run_id:
         raise _changed(run_id, "plan.json")
     for name in ("order.json", CROWD_FILE):
-        if plan.files.get(name) != sha256(folder / name):
+        if plan.files.get(name) != sha256_of_untouched(folder / name):
             raise _changed(run_id, name)
     return frozen(folder, plan)
 
