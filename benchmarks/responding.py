@@ -1,10 +1,12 @@
 """What an answer to events takes: one customer end to end, and a flood of events from many files.
 
     .venv/bin/python benchmarks/responding.py [--customers 20000] [--events 10000] [--files 100] [--over 30] [--times 5]
+        [--figures FILE]
 
 The workspace is the sample; the day before everybody was delivered to. One customer is somebody who gets something that day,
-each time another one: in a process that is up already (with reading the workspace anew), and as a command with the start of its
-process. Beside it stands the same in a warehouse of a tenth of the customers, since an answer should not grow with them.
+each time another one: in a process that is up already (with reading the workspace anew), by the clock and by the processors that
+all its processes use, and as a command with the start of its process. The floor is DuckDB alone that is asked the same segments
+of everybody, so that it grows with them. Beside it stands a warehouse of a tenth of the customers: an answer should not grow.
 
 The flood comes in files over some seconds; `justenough respond` is called as long as anything waits, as a schedule would. Before
 a time is printed each event has to be answered once, and nobody may have two decisions of marketing, or the same help twice.
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -31,9 +34,13 @@ import polars as pl
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import told_machine  # noqa: E402
+from benchmarks.figures import Figure, add_option, told_machine, write  # noqa: E402
 from flows import line  # noqa: E402
+from flows.clock import moment  # noqa: E402
+from flows.line.segments import live_segments  # noqa: E402
 from flows.starting import start_workspace  # noqa: E402
+from flows.warehouse.queries import parameters  # noqa: E402
+from flows.warehouse.sessions import cpu_seconds  # noqa: E402
 from flows.workspace import load_workspace  # noqa: E402
 
 HEADER = "event_id,happened_at,event,customer_id,channel\n"
@@ -46,14 +53,17 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=100)
     parser.add_argument("--over", type=float, default=30, help="seconds in which they come")
     parser.add_argument("--times", type=int, default=5)
+    add_option(parser)
     asked = parser.parse_args()
+    figures = []
     with tempfile.TemporaryDirectory(prefix="justenough-responding-") as folder:
         print(f"{told_machine()}; the least of {asked.times}\n")
-        print(f"{'customers':>10}{'one customer':>15}{'as a command':>15}")
+        print(f"{'customers':>10}{'one customer':>15}{'of processors':>15}{'as a command':>15}{'floor':>15}")
         for customers in (max(asked.customers // 10, 2_000), asked.customers):
             bench = Bench(Path(folder) / str(customers), customers)
-            up, command = bench.one(asked.times)
-            print(f"{customers:>10,}{up:>13.2f} s{command:>13.2f} s", flush=True)
+            (up, used, command), floor = bench.one(asked.times), bench.floor(asked.times)
+            print(f"{customers:>10,}" + "".join(f"{took:>13.2f} s" for took in (up, used, command, floor)), flush=True)
+            figures.append(Figure(f"one of {customers:,} customers / floor", up / floor))
         found = bench.flood(asked.events, asked.files, asked.over)
     print(
         f"\n{asked.events:,} events in {asked.files} files over {asked.over:g} s: {found['runs']} runs, the last answer",
@@ -61,6 +71,8 @@ def main() -> int:
     )
     print(f"{found['seconds']:.1f} s after the first event; {found['people']:,} people got something")
     print("\n".join(found["wrong"]), file=sys.stderr)
+    if not found["wrong"]:
+        write(asked.figures, figures)
     return 1 if found["wrong"] else 0
 
 
@@ -72,12 +84,12 @@ class Bench:
         start_workspace(folder)
         self.inbox = folder / ".justenough/inbox/events"
         self._call("sample", "--customers", str(customers))
-        (warehouse,) = (folder / ".justenough/sample").glob("*.duckdb")
-        first = date.fromisoformat(warehouse.stem)
+        (self.warehouse,) = (folder / ".justenough/sample").glob("*.duckdb")
+        first = date.fromisoformat(self.warehouse.stem)
         self._at(first)
         self._call("run")
         self._at(first + timedelta(days=1))
-        with duckdb.connect(str(warehouse), read_only=True) as connection:
+        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
             rows = connection.execute("SELECT customer_id FROM customers ORDER BY customer_id").fetchall()
         self.everybody = sorted({row[0] for row in rows})
         plan = json.loads(self._call("plan", "--json"))["order"]["run_id"]
@@ -85,21 +97,36 @@ class Bench:
         self.due = sorted(decided.filter(pl.col("reason").is_null())["customer_id"].unique())
         self.told = 0
 
-    def one(self, times: int) -> tuple[float, float]:
-        """Seconds of an answer to one customer: in this process, and as a command."""
-        up, command = [], []
+    def one(self, times: int) -> tuple[float, float, float]:
+        """Seconds of an answer to one customer: in this process, of the processors then, and as a command."""
+        up, used, command = [], [], []
         for _ in range(times):
             file = self._file(self.folder / "one.csv", [self.due[self.told]])
-            began = time.perf_counter()
+            began, before = time.perf_counter(), _used()
             done = line.respond(load_workspace(self.folder), [file])
             up.append(time.perf_counter() - began)
+            used.append(_used() - before)
             if done.plan is None or done.plan.people_count != 1:
                 raise SystemExit("whom the event names did not get what is due")
             file = self._file(self.folder / "one.csv", [self.due[self.told]])
             began = time.perf_counter()
             self._call("respond", str(file))
             command.append(time.perf_counter() - began)
-        return min(up), min(command)
+        return min(up), min(used), min(command)
+
+    def floor(self, times: int) -> float:
+        """Seconds that DuckDB takes for the segments of everybody, in this process, with the warehouse open."""
+        workspace = load_workspace(self.folder)
+        now = moment(None, workspace.settings.zone)
+        took = []
+        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+            for _ in range(times):
+                began = time.perf_counter()
+                for name in live_segments(workspace, now.as_of):
+                    text = workspace.queries.segments[name]
+                    connection.execute(text, parameters(text, now)).fetchall()
+                took.append(time.perf_counter() - began)
+        return min(took)
 
     def flood(self, events: int, files: int, over: float) -> dict[str, Any]:
         """Answer a flood as it comes, and look at what came of it."""
@@ -152,6 +179,14 @@ class Bench:
         if done.returncode not in {0, 3}:
             raise SystemExit(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout
+
+
+def _used() -> float:
+    """Seconds of the processor of this process and its children, those that have ended included."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    of_threads = [file.read_text("ascii") for file in Path("/proc/self/task").glob("*/children")]
+    going_on = [int(child) for children in of_threads for child in children.split()]
+    return time.process_time() + ended.ru_utime + ended.ru_stime + sum(map(cpu_seconds, going_on))
 
 
 def _wrong(ledger: duckdb.DuckDBPyConnection, told: int) -> list[str]:

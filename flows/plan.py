@@ -248,14 +248,9 @@ def read_plan(settings: Settings, run_id: str) -> Plan:
     return plan
 
 
-def prices_of(settings: Settings, run_id: str) -> tuple[Price, ...]:
-    """The prices of a settled plan; what else is in its folder may be gone."""
-    return _read(Plan, plan_folder(settings, run_id) / "plan.json").prices
-
-
-def read_digests(settings: Settings, run_id: str) -> dict[str, str]:
-    """Name in a settled plan's folder -> SHA-256, as it was settled with. Raises PlanError where that cannot be read."""
-    return _read(Plan, plan_folder(settings, run_id) / "plan.json").files
+def read_settled(settings: Settings, run_id: str) -> Plan:
+    """A settled plan, whatever has become of the other files in its folder. Raises PlanError where it cannot be read."""
+    return _read(Plan, plan_folder(settings, run_id) / "plan.json")
 
 
 def check_deliverable(plan: Plan, expected: int | None) -> None:

@@ -116,6 +116,16 @@ def test_systemd_takes_the_units_and_finds_that_they_may_do_little(tmp_path):
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
+def test_the_server_of_the_units_writes_nothing_where_it_is_installed():
+    text = (UNITS / "justenough-server.service").read_text("utf-8")
+    assert "StateDirectory=justenough-server\n" in text
+    for written in (
+        "PREFECT_HOME=%S/justenough-server ",
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY=%S/justenough-server/ui\n",
+    ):
+        assert f"Environment={written}" in text
+
+
 def test_the_environment_of_the_units_names_the_server_and_holds_no_secret():
     lines = [line for line in (UNITS / "environment").read_text("utf-8").splitlines() if not line.startswith("#")]
     assert "PREFECT_API_URL=http://127.0.0.1:4200/api" in lines

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flows.keys import Key
     from flows.ledger.store import Ledger
 
-Kind = Literal["plan", "words", "delivered", "reached"]
+Kind = Literal["plan", "words", "delivered", "reached", "frozen"]
 SEAL = "plan.seal"
 """In a plan's folder: what proves that it is as it was made."""
 _TEXTS = ("kind", "subject", "digest", "locale", "role", "approver", "account", "parts", "mac")
@@ -38,15 +38,16 @@ class Approval:
     """Something that was let pass.
 
     Attributes:
-        kind: plan or words, which people approve; delivered (a product's version) and reached (people of a run over everybody).
+        kind: plan or words, which people approve; delivered (a product's version) and reached (people of a run over everybody);
+            frozen (what answers go by of such a run).
         subject: the run, or the product.
-        digest: of plan.json, of the words, or of all inputs of the product.
+        digest: of plan.json, of the words, of all inputs of the product, or of the run's crowds.
         people_count: of a plan.
         locale: of words.
         role: in which somebody has signed.
         approver: who, as they say; nobody of what was delivered.
         account: of the operating system, under which they said so; null where an earlier version noted it.
-        parts: of words: name -> digest of what they are made of.
+        parts: of words: name -> digest of what they are made of; of what is frozen: brand/channel -> price.
         approved_at: UTC instant, without its zone, as the ledger has it.
     """
 

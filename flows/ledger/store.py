@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from contextlib import contextmanager, suppress
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -28,6 +29,10 @@ _SHORT_KEYS = 12
 _PATIENCE_SECONDS = 10.0
 _AT_HAND_SECONDS = 2.0
 """Others who want the ledger wait for it `_PATIENCE_SECONDS`."""
+_FEW_ROWS = 1_000
+"""So many rows of an answer are kept in memory."""
+_PLAIN = (str, int, float, date, type(None))
+"""What can be given with a question that is told apart from others by what is given."""
 
 # Parts of a run are threads of one process, and those would share DuckDB's instance of the file: 3 of 96 parts that opened
 # the ledger at the same time were refused (ResourceInUseException, measured). A thread may open it within itself.
@@ -40,9 +45,27 @@ class Ledger:
     def __init__(self, path: Path, engine: Engine, connection: Connection) -> None:
         self.path = path
         self._engine, self._connection = engine, connection
+        self._is_changing = False
 
     def rows(self, statement: str, parameters: Mapping[str, Any] | None = None, **frames: pl.DataFrame) -> pl.DataFrame:
-        """The rows of a SELECT; `frames` can be read in it by their names."""
+        """The rows of a SELECT; `frames` can be read in it by their names.
+
+        Where the ledger is at hand a few rows are not asked for again, as long as nothing was written.
+        """
+        question = (statement, *(parameters or {}).items())
+        is_plain = all(isinstance(value, _PLAIN) for value in (parameters or {}).values())
+        if frames or not is_plain or self._is_changing or not self._engine.is_kept:
+            return self._asked(statement, parameters, frames)
+        if (known := self._engine.answers.get(question)) is not None:
+            return known
+        found = self._asked(statement, parameters, {})
+        if found.height <= _FEW_ROWS:
+            self._engine.answers[question] = found
+        return found
+
+    def _asked(
+        self, statement: str, parameters: Mapping[str, Any] | None, frames: Mapping[str, pl.DataFrame]
+    ) -> pl.DataFrame:
         with self._visible(frames), _undamaged(self.path):
             return query(self._connection, statement, parameters, where=self.path)
 
@@ -70,6 +93,7 @@ class Ledger:
         """
         with _undamaged(self.path):
             self._connection.execute("BEGIN")
+            self._is_changing = True
             try:
                 yield self
                 self._connection.execute("COMMIT")
@@ -77,10 +101,14 @@ class Ledger:
                 with suppress(Exception):  # a commit that failed has been rolled back already, and says so here
                     self._connection.execute("ROLLBACK")
                 raise
+            finally:
+                self._is_changing = False
+                self._engine.answers.clear()
             sync_folder(self.path.parent)
 
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None, **frames: pl.DataFrame) -> None:
         """Run a statement of a transaction; `frames` can be read in it by their names."""
+        self._engine.answers.clear()
         with self._visible(frames), _undamaged(self.path):
             self._connection.execute(statement, dict(parameters) if parameters else None)
 

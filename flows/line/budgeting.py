@@ -10,8 +10,8 @@ from flows.clock import midnight
 from flows.counts import Price
 from flows.ledger.pressure import claimed_since
 from flows.ledger.store import open_ledger
+from flows.line.frozen import prices_of
 from flows.line.planning import COUNTED_FOLDER, OFFERED_FOLDER, ROUTED_FOLDER, save
-from flows.plan import Order, prices_of
 from flows.stages.budgets import Priced, allotted, overspent, priced, tallied
 from flows.stages.crowd import recounted
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.ledger.store import Ledger
+    from flows.plan import Order
     from flows.settings import Settings
 
 Place = tuple[str, str]
@@ -43,7 +44,7 @@ def keep_budgets(settings: Settings, folder: Path, order: Order) -> tuple[Price,
         return ()
     with open_ledger(settings) as ledger:
         spent = _spent_today(ledger, settings, order.present)
-    least = {} if order.is_whole else _prices_by(settings, order.goes_by)
+    least = {} if order.is_whole else prices_of(settings, order.goes_by)
     offers = pl.concat([pl.scan_parquet(file) for file in files])
     solved = [
         priced(
@@ -85,13 +86,6 @@ def _spent_today(ledger: Ledger, settings: Settings, at: datetime) -> dict[Place
 def _room(settings: Settings, brand: str, spent: Mapping[Place, int]) -> dict[str, int]:
     budgets = sorted(settings.budgets_of(brand).items())
     return {name: max(budget.most - spent.get((brand, name), 0), 0) for name, budget in budgets}
-
-
-def _prices_by(settings: Settings, run_id: str | None) -> dict[Place, float]:
-    """The prices of a run; none where there is none to go by."""
-    if run_id is None or not settings.folder("plans", run_id, "plan.json").exists():
-        return {}
-    return {(price.brand, price.channel): price.price for price in prices_of(settings, run_id)}
 
 
 def _allot(folder: Path, name: str, solved: Sequence[Priced]) -> pl.DataFrame:

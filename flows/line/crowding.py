@@ -8,6 +8,7 @@ import polars as pl
 
 from flows.channels import CHANNELS, target
 from flows.counts import Crowd
+from flows.line.frozen import crowds_of
 from flows.line.planning import COUNTED_FOLDER, ROUTED_FOLDER
 from flows.line.watching import scan_published
 from flows.schemas import INSTANT
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from flows.settings import Settings
     from flows.workspace import Workspace
 
-CROWD_FILE = "crowd.parquet"
-
 
 def read_crowd(workspace: Workspace, folder: Path, order: Order) -> pl.DataFrame:
     """The classes of a run, and how much each may be shown: as `stages.crowd.crowded` yields them.
@@ -33,7 +32,7 @@ def read_crowd(workspace: Workspace, folder: Path, order: Order) -> pl.DataFrame
     there = _held(settings, folder, order)
     if not order.is_whole:
         counted = counted.with_columns(people=pl.lit(0, dtype=pl.UInt32))
-        there = pl.concat([there, _shared_by(settings, order.goes_by)]).group_by(CLASS).agg(pl.col("people").max())
+        there = pl.concat([there, crowds_of(settings, order.goes_by)]).group_by(CLASS).agg(pl.col("people").max())
     told = [name for name, channel in CHANNELS.items() if channel.needs_yes]  # somebody else learns who it is about
     return crowded(counted, there, floors(settings), told)
 
@@ -76,9 +75,3 @@ def _held(settings: Settings, folder: Path, order: Order) -> pl.DataFrame:
                 once = others.collect().unique(["customer_id", "brand", "product"], keep="first", maintain_order=True)
                 found.append(once.group_by(CLASS).agg(people=pl.len()))
     return pl.concat(found)
-
-
-def _shared_by(settings: Settings, run_id: str | None) -> pl.DataFrame:
-    """What a run has shared: `HELD`; nobody's where there is none to go by."""
-    file = settings.folder("plans", run_id or "", CROWD_FILE)
-    return pl.read_parquet(file) if file.exists() else HELD.to_frame()

@@ -10,7 +10,8 @@ import polars as pl
 
 from flows.firsts import CAME_BY
 from flows.keys import load_keys, recognised
-from flows.line.segments import read_contexts, read_segment_rows, segments_ahead
+from flows.line.ahead import Ahead
+from flows.line.segments import live_segments, read_contexts, read_segment_rows, segments_ahead
 from flows.line.sources import ask, bars_of
 from flows.schemas import DECISIONS, frame_schema
 from flows.stages.decision import NARROW, decided
@@ -137,7 +138,12 @@ class Weighing:
 
 
 def decide(
-    source: Source, scope: Scope, past: Past, key: Key, others: pl.LazyFrame | None = None, few: Few | None = None
+    source: Source,
+    scope: Scope,
+    past: Past,
+    key: Key,
+    others: pl.LazyFrame | None = None,
+    few: Few | Ahead | None = None,
 ) -> Decided:
     """Decide over all live products.
 
@@ -147,7 +153,7 @@ def decide(
         past: what the ledger remembers.
         key: for identifiers.
         others: addresses that are looked at beside those of people: see `bars_of`.
-        few: of whom alone some segments are read; None reads all of them over the scope.
+        few: of whom alone some segments are read, or who has asked ahead; None reads all of them over the scope, now.
 
     Raises:
         DataError, StatementError: a query of the workspace does not yield what it should.
@@ -155,7 +161,7 @@ def decide(
     workspace, moment = source.workspace, source.moment
     settings = workspace.settings
     live = workspace.live(moment.as_of)
-    with _read(source, scope, sorted({product.segment for product in live}), few) as (answers, segments):
+    with _read(source, scope, live_segments(workspace, moment.as_of), few) as (answers, segments):
         bars = bars_of(source, answers, key, others, past.said)
         del answers  # events by the million
         keys = load_keys(settings.key_file)
@@ -217,13 +223,15 @@ def _chosen(source: Source, scope: Scope, marketing: Sequence[pl.DataFrame]) -> 
 
 @contextmanager
 def _read(
-    source: Source, scope: Scope, names: Sequence[str], few: Few | None
+    source: Source, scope: Scope, names: Sequence[str], few: Few | Ahead | None
 ) -> Iterator[tuple[Answers, Iterable[tuple[str, pl.DataFrame]]]]:
     """What the warehouse tells of people, and the rows of segments, one ahead of who works on them.
 
     Of a few people the segments are read first: they tell of whom else there is nothing to be known.
     """
-    if few is None:
+    if isinstance(few, Ahead) and (asked := few.of(source, scope, names)) is not None:
+        yield asked
+    elif few is None or isinstance(few, Ahead):
         told = [ask(source, scope)]
         with segments_ahead(source, scope, names) as rows:
             yield told.pop(), rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -108,13 +109,15 @@ def explain(workspace: Workspace, customer_id: str, run_id: str | None = None) -
     deliveries = wanted.select(*_OF_DELIVERY, agreed).collect()
     persons = [pl.select(key.of(customer_id)).item() for key in keys]
     is_current = order.inputs_digest == workspace.inputs_digest
-    said, home, due = _asked(workspace, customer_id, order if is_current else None)
     decided = {row["brand"] for row in candidates if row["message_type"] == "marketing" and row["reason"] in _WINNERS}
     now = moment(None, settings.zone)
-    known = Known(persons, home, due, sorted(decided) if order.as_of >= now.as_of else ())
-    with open_ledger(settings, read_only=True) as ledger:
+    # A long history takes most of the time, and the warehouse a process of its own.
+    with ThreadPoolExecutor(max_workers=1) as thread, open_ledger(settings, read_only=True) as ledger:
+        asked = thread.submit(_asked, workspace, customer_id, order if is_current else None)
         messages = messages_to(ledger, persons)
         held = _held(settings, ledger, persons)
+        said, home, due = asked.result()
+        known = Known(persons, home, due, sorted(decided) if order.as_of >= now.as_of else ())
         coming = upcoming(workspace, ledger, known, now)
     looked_at = order.audiences if not order.customers or customer_id in order.customers else {}
     is_theirs = (pl.col("customer_id") == customer_id) | pl.col("person_key").is_in(persons)  # a stranger has no key

@@ -16,7 +16,8 @@ from flows.ledger.claims import claimed_addresses
 from flows.ledger.lock import file_lock
 from flows.ledger.store import open_ledger
 from flows.line.budgeting import keep_budgets
-from flows.line.crowding import CROWD_FILE, read_crowd, shared
+from flows.line.crowding import read_crowd, shared
+from flows.line.frozen import CROWD_FILE
 from flows.line.planning import ROUTED_FOLDER, save
 from flows.plan import plan_folder, read_order
 from flows.schemas import KEYS, ROUTED

@@ -16,6 +16,7 @@ from flows.errors import PlanError, StoppedError, WaitingError
 from flows.keys import load_keys
 from flows.ledger.approvals import Approval, approvals, is_sealed, note
 from flows.ledger.store import open_ledger
+from flows.line.frozen import frozen
 from flows.line.signing import in_unsigned_words, unsigned
 from flows.plan import plan_digest, plan_folder
 from flows.stops import in_stopped_country, stopped
@@ -120,7 +121,7 @@ def _met(ledger: Ledger, workspace: Workspace, plan: Plan) -> Iterable[tuple[int
 
 
 def note_delivered(ledger: Ledger, workspace: Workspace, plan: Plan) -> None:
-    """Note what a run that has ended delivered: what is new, and more than before, is told by it from now on."""
+    """Note what a run that has ended delivered: by it is told what is new, and more than before, and answers go by it."""
     settings, run_id = workspace.settings, plan.order.run_id
     folder, keys = plan_folder(settings, run_id), load_keys(settings.key_file)
     if not is_sealed(folder, keys):
@@ -132,8 +133,9 @@ def note_delivered(ledger: Ledger, workspace: Workspace, plan: Plan) -> None:
     digests = {name: workspace.product_digest(workspace.products[name]) for name in names}
     known = {(row.subject, row.digest) for row in approvals(ledger, keys, "delivered")}
     rows = [Approval("delivered", *pair) for pair in digests.items() if pair not in known]
-    if plan.order.is_whole and not plan.order.is_narrowed and plan.people_count:
-        rows.append(Approval("reached", run_id, plan_digest(folder), plan.people_count))
+    if plan.order.is_whole and not plan.order.is_narrowed:
+        rows.append(frozen(folder, plan))
+        rows += [Approval("reached", run_id, plan_digest(folder), plan.people_count)] if plan.people_count else []
     with ledger.transaction():
         note(ledger, keys[0], rows)
 

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 CHOICES_FOLDER = "next_best"
 """In a plan's folder: the open helps of each person of each part, and which was chosen (`stages.next_best.CHOICES`)."""
+ANEW = (
+    "find out who changes files there; an answer goes by the last run over everybody, so make a new one: justenough run"
+)
+"""What to do where the run that answers go by is not as it was."""
 PLANNED = frame_schema(
     "message_id", "customer_id", "brand", "product", "subject_id", "channel", "address", "address_match"
 )
@@ -53,8 +57,10 @@ def scan_deliveries(folder: Path, part: str = "*") -> pl.LazyFrame:
     """The deliveries of a plan, or of a part: the columns of `message.worded`, and those with a reason without words."""
     files = sorted((folder / "deliveries").glob(f"{part}-*.parquet"))
     # There is none where no product is live; and an earlier version of the program may have written fewer columns.
-    known = frame_schema(*ROUTED, "creative_id", "message_id", "not_before", "not_after", "detail").to_frame().lazy()
-    return pl.concat([known, *(pl.scan_parquet(file) for file in files)], how="diagonal")
+    return pl.concat([_DELIVERED.lazy(), *(pl.scan_parquet(file) for file in files)], how="diagonal")
+
+
+_DELIVERED = frame_schema(*ROUTED, "creative_id", "message_id", "not_before", "not_after", "detail").to_frame()
 
 
 def scan_leaving(folder: Path, part: str = "*") -> pl.LazyFrame:

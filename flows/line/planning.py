@@ -27,6 +27,7 @@ from flows.line.remembering import recent_exposure, recent_history, recent_messa
 from flows.line.rolling import few_of, look_for_news, note_due
 from flows.line.rotating import follow_key
 from flows.line.seeding import open_seeds, seed_key
+from flows.line.segments import live_segments
 from flows.line.signing import unsigned_now
 from flows.line.sources import (
     Heard,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from flows.line.ahead import Ahead
     from flows.line.deciding import Decided
     from flows.line.request import Request
     from flows.product import Product
@@ -87,8 +89,13 @@ APART_FOLDER = "apart"
 """In a plan's folder: what somebody has made of a part, by a name of its own, before it is taken into the plan."""
 
 
-def begin(workspace: Workspace, request: Request) -> Order:
+def begin(workspace: Workspace, request: Request, ahead: Ahead | None = None) -> Order:
     """Check what a run needs and write down what was asked for.
+
+    Args:
+        workspace: as it is now.
+        request: what is asked for.
+        ahead: begins to ask about the customers whom the run is for, if it is to be planned in one part.
 
     Raises:
         UsageError: the request names what the workspace does not have, or a day in the future.
@@ -161,6 +168,8 @@ def begin(workspace: Workspace, request: Request) -> Order:
         held=held_since(settings, chosen),
         rolling=news.told if news else None,
     )
+    if ahead is not None and order.customers and order.parts == 1:
+        ahead.start(source, Scope(customers=order.customers), live_segments(workspace, order.as_of))
     folder = save_order(settings, order)
     if news:
         news.save(folder)
@@ -181,7 +190,9 @@ def begin(workspace: Workspace, request: Request) -> Order:
     return order
 
 
-def plan_part(workspace: Workspace, run_id: str, part: int, apart: str | None = None) -> dict[str, int]:
+def plan_part(
+    workspace: Workspace, run_id: str, part: int, apart: str | None = None, ahead: Ahead | None = None
+) -> dict[str, int]:
     """Decide for one part of the customers, and route what was decided. It needs no ledger.
 
     Writes `decisions/`, `out/` and `left_out/<part>.parquet`, and `routed/`, `counted/` and `offered/<part>-<product>.parquet`,
@@ -193,6 +204,7 @@ def plan_part(workspace: Workspace, run_id: str, part: int, apart: str | None = 
         part: which, from 0 on.
         apart: a name under which all of it waits for `take`: of several who plan the same part one counts, as a whole,
             whatever the others still write.
+        ahead: that `begin` was given.
 
     Returns:
         Product -> candidates of this part.
@@ -212,7 +224,7 @@ def plan_part(workspace: Workspace, run_id: str, part: int, apart: str | None = 
     past = Past(history, messages, said, read_entries(folder))
     source, out, copied = source_of(workspace, order), pl.scan_parquet(folder / OUT), seeds(workspace, order.targets)
     others = pl.concat([out, copied.lazy()], how="diagonal")
-    made = decide(source, scope, past, key, others, few_of(source, order, scope, folder))
+    made = decide(source, scope, past, key, others, few_of(source, order, scope, folder) or ahead)
     note_due(made, order, settings, to, part)
     is_mine = pl.col("customer_id").is_in(made.bars.people["customer_id"].implode())
     mine = out.select(LOOKED_AT.names()).filter(is_mine).collect()

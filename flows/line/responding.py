@@ -29,6 +29,7 @@ from flows.line.rotating import follow_key
 from flows.line.running import carry_out, prepare
 from flows.line.sources import Source, database, erased
 from flows.stops import stopped
+from flows.warehouse.keeping import session_at_hand
 from flows.warehouse.queries import customer_keys
 from flows.warehouse.scope import Scope
 
@@ -111,7 +112,7 @@ def respond(workspace: Workspace, files: Sequence[Path], progress: Progress = si
     refusals = [report.refusal for report in found if report.refusal]
     if refusals and len(refusals) == len(found):
         raise refusals[0]
-    with run_lock(workspace.settings, "justenough respond"), ledger_at_hand(workspace.settings):
+    with run_lock(workspace.settings, "justenough respond"), ledger_at_hand(workspace.settings), session_at_hand():
         return _respond(workspace, found, progress)[0]
 
 
@@ -127,7 +128,7 @@ def respond_waiting(workspace: Workspace, progress: Progress = silent) -> Answer
     found = events.read_events_told(paths)
     young = {report.path for report in found if time.time() - report.written < _YOUNG_SECONDS}
     whole = [report for report in found if report.refusal is None or report.path not in young]
-    with run_lock(workspace.settings, "justenough respond"), ledger_at_hand(workspace.settings):
+    with run_lock(workspace.settings, "justenough respond"), ledger_at_hand(workspace.settings), session_at_hand():
         done, wrong, waiting = _respond(workspace, whole, progress)
         for report in whole:
             if report.path in waiting:

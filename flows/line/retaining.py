@@ -21,8 +21,8 @@ from flows.ledger.recalls import recallable_runs
 from flows.ledger.restoring import refuse_restored
 from flows.ledger.runs import unfinished_runs
 from flows.ledger.store import open_ledger
-from flows.line.crowding import CROWD_FILE
 from flows.line.forgetting import drop_plan
+from flows.line.frozen import CROWD_FILE
 from flows.line.planned import last_whole
 from flows.line.reports import told_files
 from flows.line.rolling import drop_notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,7 @@ from flows.ledger.restoring import Behind, accept_restored, refuse_restored
 from flows.ledger.runs import end_run, unfinished_runs
 from flows.ledger.store import open_ledger
 from flows.line.acknowledging import deliver_failed
+from flows.line.ahead import Ahead
 from flows.line.carrying import carry, carry_late
 from flows.line.carrying import resolve as resolve_carriage
 from flows.line.correcting import begin_correction, plan_correction
@@ -267,11 +269,12 @@ def _obstacle(workspace: Workspace, run_id: str) -> tuple[str, str | None]:
 
 
 def _planned(workspace: Workspace, request: Request, progress: Progress) -> Plan:
-    order = begin(workspace, request)
     counts = []
-    for part in range(order.parts):
-        progress("planning", part, order.parts)
-        counts.append(plan_part(workspace, order.run_id, part))
+    with Ahead() if request.customers else nullcontext() as ahead:
+        order = begin(workspace, request, ahead)
+        for part in range(order.parts):
+            progress("planning", part, order.parts)
+            counts.append(plan_part(workspace, order.run_id, part, ahead=ahead))
     progress("planning", order.parts, order.parts)
     progress("wording", 0, 1)
     settled = settle(workspace, order.run_id, counts)

@@ -14,11 +14,18 @@ from flows.warehouse.queries import segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import date
 
     from flows.line.sources import Source
     from flows.next_best import NextBest
     from flows.warehouse.scope import Scope
     from flows.warehouse.sessions import Session
+    from flows.workspace import Workspace
+
+
+def live_segments(workspace: Workspace, as_of: date) -> list[str]:
+    """The segments of the products that are live on a day."""
+    return sorted({product.segment for product in workspace.live(as_of)})
 
 
 def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:

@@ -162,10 +162,11 @@ def ask(source: Source, scope: Scope) -> Answers:
     """Read who the people are, and what is said of them. Raises as `read_bars`."""
     source = source.at_present()
     queries, moment = source.workspace.queries, source.moment
+    listed = _listed(source)  # first, since segments are asked in the same session as people
     with source.open(scope, moment.present) as session:
         people, events = customers(session, queries, moment), consent(session, queries, moment)
         excluded = exclusions(session, queries, moment)
-    return Answers(people, events, excluded, _listed(source))
+    return Answers(people, events, excluded, listed)
 
 
 def read_bars(source: Source, scope: Scope, key: Key) -> Bars:

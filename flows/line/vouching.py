@@ -19,9 +19,10 @@ from flows.errors import PlanError
 from flows.keys import load_keys
 from flows.ledger.approvals import SEAL, is_sealed
 from flows.line.binding import bind
+from flows.line.planned import ANEW
 from flows.line.rating import check_creep, ratings
 from flows.line.trying import try_words
-from flows.plan import read_digests
+from flows.plan import read_settled
 from flows.warehouse.news import digest_of
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 SOURCES = "sources.parquet"
 """In a plan's folder: the columns of the warehouse behind what templates show."""
 _FILE = "vouched"
-_ANEW = (
-    "find out who changes files there; an answer goes by the last run over everybody, so make a new one: justenough run"
-)
 
 
 class Vouched(BaseModel):
@@ -85,11 +83,11 @@ def _is_as_found(settings: Settings, run_id: str) -> bool:
     if not (folder / SEAL).exists() or not (folder / "plan.json").exists():  # an earlier version's, or its time is over
         return False
     if not is_sealed(folder, load_keys(settings.key_file)):
-        raise PlanError(f"{run_id}/plan.json", "this file of the plan was changed", _ANEW)
-    files = read_digests(settings, run_id)
+        raise PlanError(f"{run_id}/plan.json", "this file of the plan was changed", ANEW)
+    files = read_settled(settings, run_id).files
     kept = {name: sha256_of_untouched(folder / name) for name in (_FILE, SOURCES) if (folder / name).exists()}
     if changed := [name for name, digest in kept.items() if digest != files.get(name)]:
-        raise PlanError(f"{run_id}/{changed[0]}", "this file of the plan was changed", _ANEW)
+        raise PlanError(f"{run_id}/{changed[0]}", "this file of the plan was changed", ANEW)
     return True
 
 

@@ -82,9 +82,9 @@ def out_there_in_pieces(
         published = all_published(ledger)
     for name, brand in _states(settings, targets):
         members = scan_members(settings, name, brand, published.get((name, brand)), MEMBERS).select(*_KNOWN_OF_MEMBERS)
-        if only:
+        if only:  # they are few enough for one window
             members = members.filter(pl.col("customer_id").is_in(list(only)))
-        for held in Rows.within(members, by_customer(members)):
+        for held in Rows.within(members, [pl.lit(True)] if only else by_customer(members)):  # noqa: FBT003
             with open_ledger(settings) as ledger:
                 began = decided_at(ledger, held["decision_id"])
             yield _of_today(workspace, held.join(began, on="decision_id", how="left"))

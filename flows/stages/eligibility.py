@@ -335,7 +335,9 @@ def _said(known: pl.DataFrame, scopes: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _is_suppressed(known: pl.DataFrame, suppressed: pl.DataFrame, channels: Sequence[str], match: str) -> pl.Series:
-    lists = suppressed.filter(pl.col("channel").is_in([*channels, "*"])).select("address_match", "brand").unique()
+    lists = suppressed
+    if not lists.is_empty():  # of few people mostly
+        lists = lists.filter(pl.col("channel").is_in([*channels, "*"])).select("address_match", "brand").unique()
     if lists.is_empty():
         return pl.repeat(False, known.height, dtype=pl.Boolean, eager=True)  # noqa: FBT003
     every_brand = lists.filter(pl.col("brand") == "*")["address_match"].implode()

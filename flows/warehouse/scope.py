@@ -20,6 +20,7 @@ from flows.catalogue import Catalogue, Table, Via
 from flows.errors import StatementError, nearest
 from flows.warehouse.attaching import attach, stamp_of
 from flows.warehouse.connection import identifier, translated
+from flows.warehouse.keeping import Opening, at_hand, keep
 from flows.warehouse.sessions import Session
 from flows.warehouse.statements import is_no_function
 
@@ -198,6 +199,10 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
         StatementError: the catalogue names a table or column that the database does not have.
     """
     held, stamp = definitions(database), stamp_of(database)
+    given = (database, catalogue, scope, until, memory, seconds, scratch, lists, looking)
+    opening = Opening(given, stamp, shared or {})
+    if (waiting := at_hand(opening)) is not None:
+        return waiting
     session = Session(memory=memory, seconds=seconds, scratch=scratch, looking=looking)
     try:
         attach(session, database, WAREHOUSE)
@@ -207,6 +212,8 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
     except BaseException:
         session.close()
         raise
+    if is_as_stamped and scope.customers is not None:
+        keep(session, opening)
     return session
 
 

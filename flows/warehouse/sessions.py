@@ -35,7 +35,7 @@ from flows.errors import DataError, SourceError, StatementError
 from flows.warehouse.connection import leave_no_dump, quote, refuse_name, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
 
@@ -102,6 +102,9 @@ class Session:
     """A database in memory, in a child; `with` lets go of it.
 
     A question is answered before the next is asked: threads take a session each.
+
+    Attributes:
+        keeps: is asked, when it is let go of, whether it goes on for who asks next.
     """
 
     def __init__(
@@ -126,6 +129,7 @@ class Session:
         """
         self._child = _opened_child()
         self._limits = LOOKING
+        self.keeps: Callable[[Session], bool] = _keeps_nothing
         # The folder may be shared by machines, on each of which a process has this number.
         self._spill = scratch.absolute() / f"{self._child.id}-{secrets.token_hex(4)}" if scratch else None
         # By itself DuckDB would spill rows of people into the folder that it was started in.
@@ -148,7 +152,9 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """Let go of the database, and of what it has spilled."""
+        """Let go of the database, and of what it has spilled, unless somebody keeps it for who asks next."""
+        if self._child.is_idle and self.keeps(self):
+            return
         if self._child.is_idle:
             self._ask("close")
             _IDLE.append(self._child)
@@ -228,6 +234,10 @@ class Session:
         if error is not None:
             raise error
         return parts
+
+
+def _keeps_nothing(_: Session) -> bool:
+    return False
 
 
 class _Child:

@@ -25,7 +25,7 @@ from flows.words.environment import environment
 from flows.words.macros import check_size, imported, written_out
 from flows.words.names import free_names
 from flows.words.plain import template_line
-from flows.words.reading import Part, split
+from flows.words.reading import Part, remembered, split
 from flows.words.steps import Planting
 from flows.words.subset import MARKS, Source, check_body, load, parse
 
@@ -78,7 +78,7 @@ class Layout:
 def read_layout(
     file: Path, blocks: Collection[Part], shared: Path, *, name: str, locale: str = "en", slots: Collection[str] = ()
 ) -> Layout:
-    """Read a layout; nothing is compiled.
+    """Read a layout; nothing is compiled. A text that this process has read before is not taken apart again.
 
     Args:
         file: the layout.
@@ -92,6 +92,16 @@ def read_layout(
         TemplateError: the file is missing, or not in the subset of Jinja2 (with dots on the context's values).
     """
     source = load(file, name)
+    place = (name, source.text, tuple(blocks), locale, frozenset(slots))
+    return remembered(_KNOWN, place, shared, lambda: _made(source, blocks, shared, locale, slots))
+
+
+_KNOWN: dict[tuple[str, str, tuple[Part, ...], str, frozenset[str]], Layout] = {}
+"""What this process has made of which text, with all that was compiled of it."""
+
+
+def _made(source: Source, blocks: Collection[Part], shared: Path, locale: str, slots: Collection[str]) -> Layout:
+    """What a text comes to. Raises TemplateError."""
     imports, found = split(parse(source), source)
     macros, texts = imported(imports, source, shared)
     printed = frozenset({"content", *slots, *(part.name for part in blocks)})
@@ -105,7 +115,7 @@ def read_layout(
         check_body(block.body, source)
         names = {**free_names(block.body), **names}
     return Layout(
-        name=name,
+        name=source.name,
         locale=locale,
         blocks={block: is_html[block] for block in found},
         html_parts=frozenset(part.name for part in blocks if part.is_html),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from jinja2 import nodes
 
@@ -17,7 +17,7 @@ from flows.words.steps import Fork, Formula, Planting, Print, Step, fields_behin
 from flows.words.subset import Source, check_body, check_sets, load, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
 
@@ -87,12 +87,7 @@ def read_words(file: Path, parts: Sequence[Part], shared: Path, *, name: str, lo
     """
     source = load(file, name)
     place = (name, source.text, tuple(parts), locale)
-    if (known := _KNOWN.get(place)) is not None and _imports_the_same(known, shared):
-        return known
-    if len(_KNOWN) >= _MOST_KNOWN:
-        _KNOWN.clear()
-    _KNOWN[place] = words = _made(source, parts, shared, locale)
-    return words
+    return remembered(_KNOWN, place, shared, lambda: _made(source, parts, shared, locale))
 
 
 _KNOWN: dict[tuple[str, str, tuple[Part, ...], str], Words] = {}
@@ -100,7 +95,35 @@ _KNOWN: dict[tuple[str, str, tuple[Part, ...], str], Words] = {}
 _MOST_KNOWN = 1_000
 
 
-def _imports_the_same(words: Words, shared: Path) -> bool:
+class _Importing(Protocol):
+    """What is made of a text; `shared`: the files of `_shared/` that it imports, and what they said."""
+
+    @property
+    def shared(self) -> Mapping[str, str]: ...
+
+
+Place = TypeVar("Place")
+Read = TypeVar("Read", bound=_Importing)
+
+
+def remembered(known: dict[Place, Read], place: Place, shared: Path, read: Callable[[], Read]) -> Read:
+    """What this process has made of a text before, while the files of `_shared/` that it imports say what they said; else anew.
+
+    Args:
+        known: what it has made, by all that it was made of but those files.
+        place: of what is asked for.
+        shared: the folder `_shared/`.
+        read: makes it anew.
+    """
+    if (found := known.get(place)) is not None and _imports_the_same(found, shared):
+        return found
+    if len(known) >= _MOST_KNOWN:
+        known.clear()
+    known[place] = made = read()
+    return made
+
+
+def _imports_the_same(words: _Importing, shared: Path) -> bool:
     """Whether the files of `_shared/` that words import say what they said."""
     files = {shared / path.removeprefix("_shared/"): text for path, text in words.shared.items()}
     return all(file.is_file() and load(file, file.name).text == text for file, text in files.items())

@@ -237,14 +237,14 @@ CREATE TABLE IF NOT EXISTS proposal (
 -- that was written, or changed, by hand counts as nothing.
 -- As in: SELECT subject, approver, approved_at FROM approval WHERE kind = 'plan' ORDER BY approved_at DESC
 CREATE TABLE IF NOT EXISTS approval (
-    kind VARCHAR NOT NULL,                  -- plan, words; what the program notes itself: delivered (a version), reached (people)
+    kind VARCHAR NOT NULL,                  -- plan, words; what the program notes itself: delivered (a version), reached (people), frozen (crowds, prices)
     subject VARCHAR NOT NULL,               -- the run, or the product
-    digest VARCHAR NOT NULL,                -- of plan.json, of the words, or of all inputs of the product
+    digest VARCHAR NOT NULL,                -- of plan.json, of the words, of all inputs of the product, or of a run's crowds
     people_count BIGINT,                    -- of a plan
     locale VARCHAR,                         -- of words
     role VARCHAR,                           -- in which they were signed: legal, brand, …
     approver VARCHAR,                       -- who; null where nobody was asked
-    parts VARCHAR,                          -- JSON: what words are made of -> its digest
+    parts VARCHAR,                          -- JSON: what words are made of -> its digest; brand/channel -> its price in a run
     approved_at TIMESTAMP NOT NULL,
     mac VARCHAR NOT NULL,
     account VARCHAR                         -- of the operating system, under which the approver said so; null in earlier rows

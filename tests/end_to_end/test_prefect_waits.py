@@ -115,6 +115,8 @@ def test_a_scheduled_run_of_a_plan_that_needs_approval_keeps_it_and_says_how_it_
     name, kind, message, left = happened.runs["planned and delivered"]
     assert (name, kind, left) == ("WaitsForApproval", "COMPLETED", 0)
     assert "nothing was delivered, since it needs 2 approvals: it is for 10 people, more than 9; care " in message
+    assert "late was never delivered before; " in message
+    assert "and 0 is the most of any run of the 7 days before" in message
     page = _page(happened, "planned and delivered")
     assert f"justenough approve {happened.plan} --expect 10 --as NAME" in page
 

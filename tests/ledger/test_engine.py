@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -54,6 +55,47 @@ def test_at_hand_it_stays_open_between_openings_and_is_free_at_the_end(settings)
         assert buried(settings) == 1
     assert {path.name for path in settings.state.iterdir()} == {"ledger.duckdb"}
     assert is_free(settings)
+
+
+def test_at_hand_a_question_is_asked_once_until_something_is_written(settings):
+    with ledger_at_hand(settings):
+        asked = "SELECT key_id FROM tombstone WHERE person_key = $person"
+        with open_ledger(settings) as ledger:
+            first = ledger.rows(asked, {"person": "p"})
+            assert ledger.rows(asked, {"person": "p"}) is first
+            assert ledger.rows(asked, {"person": "q"}) is not first
+            with ledger.transaction():
+                ledger.execute(WRITTEN)
+                assert ledger.rows(asked, {"person": "p"}).height == 1  # its own
+                assert buried(settings) == 0  # another's, who sees it only once it is committed
+                assert ledger.rows("FROM tombstone").height == 1
+            assert ledger.rows(asked, {"person": "p"}).height == 1
+            assert buried(settings) == 1
+        with suppress(ZeroDivisionError), open_ledger(settings) as ledger, ledger.transaction():
+            ledger.execute("DELETE FROM tombstone")
+            raise ZeroDivisionError
+        assert buried(settings) == 1
+
+
+def test_a_ledger_at_hand_is_free_once_another_one_is_opened(settings, tmp_path):
+    other = settings.model_copy(update={"ledger": tmp_path / "other" / "ledger.duckdb"})
+    with ledger_at_hand(settings):
+        assert buried(settings) == 0
+        assert buried(other) == 0
+        assert is_free(settings)
+
+
+def test_what_was_written_elsewhere_is_seen_once_the_file_was_let_go(settings, monkeypatch):
+    monkeypatch.setattr(store, "_AT_HAND_SECONDS", 0.0)
+    with ledger_at_hand(settings):
+        assert buried(settings) == 0
+        subprocess.run([sys.executable, "-c", FROM_ELSEWHERE, settings.ledger, WRITTEN], check=True)
+        assert buried(settings) == 1
+    monkeypatch.setattr(store, "_AT_HAND_SECONDS", 60.0)
+    for count in (1, 2):
+        with ledger_at_hand(settings):
+            assert buried(settings) == count
+        subprocess.run([sys.executable, "-c", FROM_ELSEWHERE, settings.ledger, WRITTEN], check=True)
 
 
 def test_at_hand_it_is_free_between_openings_after_some_seconds(settings, monkeypatch):

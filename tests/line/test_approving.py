@@ -351,6 +351,34 @@ def test_a_plan_that_says_it_is_for_few_people_is_refused_with_and_without_appro
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("rule", ["over = 1", "new_product = 1", "new_version = 1", 'rise = "50 %"\nrise_from = 1'])
+@pytest.mark.bad_input(113)
+def test_a_plan_that_meets_a_rule_leaves_neither_by_command_nor_by_what_is_written_into_history_and_plan(
+    tmp_path, rule
+):
+    tiny = make(tmp_path / "tiny", brands=["north"])
+    rules(tiny, rule)
+    plan = tiny.plan()
+    deliver = ("deliver", plan.order.run_id, "--expect")
+    assert [command(tiny, "run"), command(tiny, *deliver, "10")] == [3, 3]
+    nothing_left(tiny)
+    workspace = tiny.load()
+    rows = [forged(tiny, plan, approver=f"'{who}'") for who in (ANNA, BEN)]
+    rows.append(forged(tiny, plan, kind="'reached'", people_count="10000", approver="NULL"))
+    for name, product in workspace.products.items():
+        digest = workspace.product_digest(product)
+        about = {"subject": f"'{name}'", "digest": f"'{digest}'", "people_count": "NULL", "approver": "NULL"}
+        rows.append(forged(tiny, plan, kind="'delivered'", **about))
+    for row in rows:
+        tiny.change(f"INSERT INTO approval ({', '.join(row)}) VALUES ({', '.join(row.values())})")
+    assert [command(tiny, "run"), command(tiny, *deliver, "10")] == [3, 3]
+    nothing_left(tiny)
+    edited(tiny, plan)
+    assert [command(tiny, *deliver, count) for count in ("10", "0")] == [1, 1]
+    nothing_left(tiny)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["the ledger", "the plan"])
 @pytest.mark.bad_input(113)
 def test_what_is_edited_while_a_batch_is_made_is_seen_by_the_seal(two_asked, while_staged, way):

@@ -7,6 +7,8 @@ import random
 import pytest
 
 from flows import line
+from flows.ledger.runs import start_run
+from flows.line import delivering
 from flows.pages.responses import answered_page, said_of
 from flows.stops import go, stop
 from tests.line.happened import Happened, event
@@ -76,6 +78,23 @@ def test_it_waits_by_one_plan_however_often_anybody_looks_and_that_very_plan_is_
     assert (happened.sent(), happened.inbox()) == ({"email_file": {"c05", "c07"}}, [])
     each_once(happened)
     assert happened.waiting().files == 0
+
+
+def test_it_is_begun_once_though_it_was_taken_on_before_anything_is_delivered(waiting, monkeypatch):
+    happened, plan = waiting
+    begun = []
+    monkeypatch.setattr(
+        delivering, "start_run", lambda *given: begun.append(given[1].order.run_id) or start_run(*given)
+    )
+    approve(happened, plan)
+    happened.waiting()
+    assert begun == [plan.order.run_id]
+    of_it = f"FROM {{}} WHERE run_id = '{plan.order.run_id}'"
+    assert happened.tiny.history(f"SELECT state, count(*) {of_it.format('run')} GROUP BY ALL") == [("delivered", 1)]
+    assert happened.tiny.history(f"SELECT count(*) {of_it.format('event')}") == [(2,)]
+    ((rows, ids),) = happened.tiny.history(f"SELECT count(*), count(DISTINCT decision_id) {of_it.format('decision')}")
+    assert rows == ids > 0
+    each_once(happened)
 
 
 def test_others_do_not_wait_behind_it_and_who_asks_again_does(waiting):

@@ -7,7 +7,7 @@ import pytest
 
 from flows.counts import Crowd
 from flows.digests import sha256
-from flows.line.crowding import CROWD_FILE
+from flows.line.frozen import CROWD_FILE
 from flows.plan import plan_folder, read_plan
 from tests.tiny import crowd, day, make, payloads
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from flows.errors import DataError, TemplateError
 from flows.words import (
     Composed,
+    Layout,
     Part,
     Words,
     compose,
@@ -23,6 +24,7 @@ from flows.words import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 PARTS = (Part("subject", is_html=False), Part("html", is_html=True), Part("text", is_html=False))
@@ -128,6 +130,26 @@ def test_a_layout_that_cannot_be_right_is_refused_with_its_place(layout: str, wh
 def test_a_sender_without_a_context_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match="nothing to print for the sender fjell/NO"):
         wrapped(tmp_path, contexts={"nordtal/DE": CONTEXTS["nordtal/DE"]})
+
+
+def test_a_layout_is_taken_apart_once_and_anew_where_it_or_a_macro_of_it_has_changed(tmp_path: Path) -> None:
+    file, macro, slots = tmp_path / "layout.j2", tmp_path / "m.j2", ["unsubscribe_url"]
+    whole = '{% from "_shared/m.j2" import m %}{% block html %}{{ content }}{{ m(1) }}{% endblock %}'
+    file.write_text(whole, encoding="utf-8")
+    macro.write_text("{% macro m(x) %}{{ x }}{% endmacro %}", encoding="utf-8")
+
+    def read(slots: Collection[str] = ()) -> Layout:
+        return read_layout(file, PARTS, tmp_path, name="layout.j2", slots=slots)
+
+    first = read()
+    assert read() is first
+    assert read(slots) is not first
+    macro.write_text("{% macro m(x) %}as ever{% endmacro %}", encoding="utf-8")
+    second = read()
+    assert render_layout(second, "html", {"content": "words, "}) == "words, as ever"
+    assert second.digest != first.digest
+    file.write_text(whole.replace("{{ content }}", "{{ content }} {{ brand }}"), encoding="utf-8")
+    assert set(read().names) == {"brand"}
 
 
 def test_a_reserved_value_that_html_would_not_carry_is_refused(tmp_path: Path) -> None:
