@@ -34,7 +34,7 @@ from flows.warehouse.attaching import edges_of
 from flows.workspace import Workspace, load_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from flows.transports import Store
 
 Step = Literal["plan", "word"]
-_STEPS = {"plan": plan_part, "word": word_part}
+_STEPS: dict[Step, Callable[..., Any]] = {"plan": plan_part, "word": word_part}
 _BEGUN, _MET = "begun", "met"
 _AWAY = "away"
 """In the state folder of a machine that is away: a copy of the home's for each run, of what its parts need."""

@@ -83,10 +83,9 @@ def lacks_source(settings: Settings) -> bool:
 
 def _sample(settings: Settings, as_of: date) -> tuple[Path, Path]:
     """Where the sample of a day stands, and the folder whose `sample/` builds it."""
-    sql = settings.workspace / "sql"
     if lacks_source(settings):
         raise SourceError("pyproject.toml: tool.justenough", "there is no `database`", _NAME_IT)
-    return settings.folder("sample", f"{as_of}.duckdb"), sql
+    return settings.folder("sample", f"{as_of}.duckdb"), settings.workspace / "sql"
 
 
 FEW = 1_000
