@@ -158,6 +158,11 @@ class Catalogue(_Strict, Document):
         kept = {name: table for name, table in self.tables.items() if name not in names}
         return self.model_copy(update={"tables": kept})
 
+    def steps(self, name: str) -> int:
+        """Through how many other tables the rows of one lead to people."""
+        person = self.tables[name].person
+        return 1 + self.steps(person.to) if isinstance(person, Via) else 0
+
 
 MOST_ELEMENTS, LONGEST_EXAMPLE = 100, 1_000
 """Of a list, and characters of a text: more would not stand in a message either."""

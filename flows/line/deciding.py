@@ -11,7 +11,13 @@ import polars as pl
 from flows.firsts import CAME_BY
 from flows.keys import load_keys, recognised
 from flows.line.ahead import Ahead
-from flows.line.segments import live_segments, read_contexts, read_segment_rows, segments_ahead
+from flows.line.segments import (
+    live_segments,
+    read_contexts,
+    read_segment_rows,
+    read_segments_of_few,
+    segments_ahead,
+)
 from flows.line.sources import ask, bars_of
 from flows.schemas import DECISIONS, frame_schema
 from flows.stages.decision import NARROW, decided
@@ -67,7 +73,7 @@ class Few:
     Attributes:
         segments: these.
         scope: the customers.
-        named: whom audiences name; None where all of them have to be known.
+        named: whom audiences name, and who has or may get something still; None where all of them have to be known.
     """
 
     segments: Collection[str]
@@ -75,7 +81,7 @@ class Few:
     named: Sequence[str] | None
 
     def spoken_of(self, due: pl.DataFrame, scope: Scope, as_of: date) -> Scope:
-        """Whom bars are read for: those among `scope` whom a row of `Decided.due` names today, or an audience does."""
+        """Whom bars are read for: those among `scope` whom a row of `Decided.due` names today, and who are `named`."""
         if self.named is None:
             return scope
         today = due.filter(pl.col("next_due_on").is_null() | (pl.col("next_due_on") <= as_of))
@@ -236,9 +242,8 @@ def _read(
         with segments_ahead(source, scope, names) as rows:
             yield told.pop(), rows
     else:
-        found = [
-            (name, read_segment_rows(source, few.scope if name in few.segments else scope, name)) for name in names
-        ]
+        of_few = read_segments_of_few(source, few.scope, sorted(few.segments))
+        found = [(name, of_few[name] if name in of_few else read_segment_rows(source, scope, name)) for name in names]
         due = pl.concat([DUE.to_frame(), *(_due(name, rows) for name, rows in found)])
         yield ask(source, few.spoken_of(due, scope, source.moment.as_of)), found
 

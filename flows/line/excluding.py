@@ -16,6 +16,7 @@ from flows.keys import draw
 from flows.schemas import AUDIENCE
 from flows.stages.audience import LEFT_OUT, left_out, told
 from flows.stages.eligibility import standing
+from flows.warehouse.news import named_tables
 from flows.warehouse.queries import audience as read_audience
 
 if TYPE_CHECKING:
@@ -170,7 +171,10 @@ def _brands(settings: Settings, targets: Collection[str]) -> Mapping[str, str]:
 def _named(source: Source, scope: Scope, audience: Audience) -> pl.DataFrame:
     """Whom a query names, as of the true present: `schemas.AUDIENCE`."""
     source = source.at_present()
-    with source.open(scope, source.moment.present) as session:
+    workspace = source.workspace
+    text = workspace.queries.audiences[audience.name]
+    tables = named_tables(text, workspace.catalogue, source.path) if scope.customers is None else None
+    with source.open(scope, source.moment.present, named=tables) as session:
         rows = read_audience(session, source.workspace.queries, audience.name, source.moment)
     brands = source.workspace.settings.brands
     if rows.height and not rows["brand"].is_in(list(brands)).any():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flows.warehouse.news import named_tables
 from flows.warehouse.queries import count_customers
 from flows.warehouse.scope import Scope
 
@@ -34,8 +35,10 @@ def parts_of_run(source: Source, request: Request, table_rows: Mapping[str, int]
     least = request.workers * _PARTS_EACH if request.workers > 1 else 1
     if parts_needed(sum(table_rows.values()), memory) <= least:  # nobody has to be counted
         return min(least, MOST_PARTS)
-    with source.open(Scope(), source.moment.now) as session:
-        people = count_customers(session, source.workspace.queries, source.moment)
+    queries = source.workspace.queries
+    tables = named_tables(queries.customers, source.workspace.catalogue, source.path)
+    with source.open(Scope(), source.moment.now, named=tables) as session:
+        people = count_customers(session, queries, source.moment)
     return min(max(parts_needed(people, memory), least), MOST_PARTS)
 
 

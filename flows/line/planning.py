@@ -24,7 +24,7 @@ from flows.line.listing import check_lists
 from flows.line.parting import MOST_PARTS, parts_of_run
 from flows.line.planned import CHOICES_FOLDER, check_current, last_whole
 from flows.line.remembering import recent_exposure, recent_history, recent_messages
-from flows.line.rolling import few_of, look_for_news, note_due
+from flows.line.rolling import few_of, found_before, look_for_news, note_due
 from flows.line.rotating import follow_key
 from flows.line.seeding import open_seeds, seed_key
 from flows.line.segments import live_segments
@@ -112,7 +112,8 @@ def begin(workspace: Workspace, request: Request, ahead: Ahead | None = None) ->
         if product.name in request.products:
             raise review_is_due(product)
     goes_by = request.goes_by or (last_whole(settings) if request.customers else None)
-    before = vouched_before(workspace, goes_by)
+    is_rolling = (settings.rolling if request.rolling is None else request.rolling) and not request.customers
+    before = found_before(workspace, moment) if is_rolling else vouched_before(workspace, goes_by)
     creep = before.creep if before else tried(workspace)
     path = database(settings, moment.as_of)
     stamp = stamp_of(path)  # before anything of it is read
@@ -126,8 +127,7 @@ def begin(workspace: Workspace, request: Request, ahead: Ahead | None = None) ->
     chosen = _chosen(request.targets, targets, "--target", "target of this workspace")
     shared = read_shared(workspace, path, moment)
     source = Source(workspace, path, moment, shared)
-    is_rolling = settings.rolling if request.rolling is None else request.rolling
-    news = look_for_news(source) if is_rolling and not request.customers else None
+    news = look_for_news(source) if is_rolling else None
     order = Order(
         run_id=new_run_id(moment.as_of),
         as_of=moment.as_of,
@@ -224,7 +224,8 @@ def plan_part(
     past = Past(history, messages, said, read_entries(folder))
     source, out, copied = source_of(workspace, order), pl.scan_parquet(folder / OUT), seeds(workspace, order.targets)
     others = pl.concat([out, copied.lazy()], how="diagonal")
-    made = decide(source, scope, past, key, others, few_of(source, order, scope, folder) or ahead)
+    held = out.select(pl.col("customer_id").unique()).collect().to_series()
+    made = decide(source, scope, past, key, others, few_of(source, order, scope, folder, held) or ahead)
     note_due(made, order, settings, to, part)
     is_mine = pl.col("customer_id").is_in(made.bars.people["customer_id"].implode())
     mine = out.select(LOOKED_AT.names()).filter(is_mine).collect()

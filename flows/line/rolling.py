@@ -23,20 +23,26 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from flows.durable import private_folder, sync_folder, write_bytes
+from flows.errors import PlanError
 from flows.keys import load_key
 from flows.line.deciding import Few
 from flows.line.excluding import named
+from flows.line.planned import last_whole
+from flows.line.vouching import vouched_before
 from flows.plan import Rolling
 from flows.warehouse.news import named_tables, read_digests
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flows.clock import Moment
     from flows.line.deciding import Decided
     from flows.line.sources import Source
+    from flows.line.vouching import Vouched
     from flows.plan import Order
     from flows.settings import Settings
     from flows.warehouse.scope import Scope
+    from flows.workspace import Workspace
 
 FOLDER = "rolling"
 """In the state folder: what is noted. In a plan's: what will be."""
@@ -151,7 +157,22 @@ def look_for_news(source: Source) -> News:
     return News(told, notes, everybody.select(PERSON.names()), scope.select("customer_id", "person"))
 
 
-def few_of(source: Source, order: Order, scope: Scope, folder: Path) -> Few | None:
+def found_before(workspace: Workspace, moment: Moment) -> Vouched | None:
+    """What the last whole run has found of the same words and SQL; None where they are to be tried anew.
+
+    They are with everybody: where `full_every` has passed, or nothing is noted. A plan that somebody has changed is no reason to
+    stop, as it is for an answer: all that it would have told is found out again.
+    """
+    seen = _seen_before(workspace.settings)
+    if seen is None or moment.as_of - seen.notes.whole_on >= workspace.settings.full_every:
+        return None
+    try:
+        return vouched_before(workspace, last_whole(workspace.settings))
+    except PlanError:
+        return None
+
+
+def few_of(source: Source, order: Order, scope: Scope, folder: Path, held: pl.Series) -> Few | None:
     """Whom a part of a run reads some segments of; None where it reads all of them over all of its customers.
 
     Args:
@@ -159,6 +180,7 @@ def few_of(source: Source, order: Order, scope: Scope, folder: Path) -> Few | No
         order: of the run.
         scope: the part.
         folder: of the plan.
+        held: `customer_id` of what is out there: bars are read for these, too.
 
     Raises:
         DataError, StatementError: the query of an audience does not yield what it should.
@@ -166,9 +188,9 @@ def few_of(source: Source, order: Order, scope: Scope, folder: Path) -> Few | No
     if order.rolling is None or order.rolling.because is not None:
         return None
     chosen = pl.read_parquet(folder / FOLDER / _SCOPE)["customer_id"]
-    return Few(
-        frozenset(order.rolling.few), replace(scope, customers=tuple(chosen)), named(source, scope, order.audiences)
-    )
+    told = named(source, scope, order.audiences)
+    spoken_of = None if told is None else sorted({*told, *held.drop_nulls()})
+    return Few(frozenset(order.rolling.few), replace(scope, customers=tuple(chosen)), spoken_of)
 
 
 def note_due(made: Decided, order: Order, settings: Settings, folder: Path, part: int) -> None:

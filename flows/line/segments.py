@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from flows.errors import DataError, nearest
+from flows.warehouse.news import named_tables
 from flows.warehouse.queries import segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import date
 
     from flows.line.sources import Source
@@ -37,6 +38,16 @@ def read_segment_rows(source: Source, scope: Scope, name: str) -> pl.DataFrame:
     """
     with source.open(scope, source.moment.now) as session:
         return segment_rows(source, session, name, few=scope.customers is not None)
+
+
+def read_segments_of_few(source: Source, scope: Scope, names: Collection[str]) -> dict[str, pl.DataFrame]:
+    """`read_segment_rows` of several segments, by name. What the tables hold of few people is read once for all of them."""
+    if not names:
+        return {}
+    workspace = source.workspace
+    texts = "\n".join(workspace.queries.segments[name] for name in names)
+    with source.open(scope, source.moment.now, named=named_tables(texts, workspace.catalogue, source.path)) as session:
+        return {name: segment_rows(source, session, name, few=True) for name in names}
 
 
 def read_contexts(source: Source, scope: Scope, setting: NextBest) -> pl.DataFrame:

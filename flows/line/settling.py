@@ -146,7 +146,7 @@ def _complete(workspace: Workspace, folder: Path, order: Order) -> Plan:
     _sync(folder, plan)
     save_plan(folder, plan)
     seal_plan(folder, load_key(settings.key_file))
-    if order.corrects is None and not order.is_rolling:  # such a run has not seen everybody
+    if order.corrects is None:
         keep_first_look(workspace, order)
     for passing in _PASSING:  # last, so that a settling that failed half-way can be repeated
         _remove(folder / passing)

@@ -112,7 +112,7 @@ class Source:
     looking: bool = False
     narrow: bool = False
 
-    def open(self, scope: Scope, until: datetime, *, lists: bool = False) -> Session:
+    def open(self, scope: Scope, until: datetime, *, lists: bool = False, named: set[str] | None = None) -> Session:
         """A locked session for the workspace's SQL: see `open_scoped`."""
         settings = self.workspace.settings
         return open_scoped(
@@ -126,6 +126,7 @@ class Source:
             lists=lists,
             shared=self.shared,
             looking=self.looking,
+            named=named,
         )
 
     def about(self, customers: pl.Series, scope: Scope) -> Scope:
@@ -246,9 +247,8 @@ def take_notices(settings: Settings) -> int:
     Returns:
         The number of this drain.
     """
-    key = load_key(settings.key_file)
     with open_ledger(settings) as ledger:
-        return drain(settings, ledger, key)
+        return drain(settings, ledger, load_key(settings.key_file))
 
 
 def buried(settings: Settings) -> pl.DataFrame:

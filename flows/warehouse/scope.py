@@ -25,7 +25,7 @@ from flows.warehouse.sessions import Session
 from flows.warehouse.statements import is_no_function
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
 WAREHOUSE = "warehouse"
@@ -178,6 +178,7 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
     lists: bool = False,
     shared: Mapping[str, pl.DataFrame] | None = None,
     looking: bool = False,
+    named: Collection[str] | None = None,
 ) -> Session:
     """A locked session in which the catalogue's tables are views of what is in scope and happened by `until`.
 
@@ -192,6 +193,7 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
         lists: show the lists of addresses (suppressions), and not the tables of people.
         shared: what sql/shared/ has yielded: tables beside those of the database.
         looking: read no row: see `Session`.
+        named: show these tables alone; of customers by their ids hold what is in scope of each: several queries read it once.
 
     Raises:
         SourceError: the database is missing or unreadable.
@@ -199,7 +201,7 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
         StatementError: the catalogue names a table or column that the database does not have.
     """
     held, stamp = definitions(database), stamp_of(database)
-    given = (database, catalogue, scope, until, memory, seconds, scratch, lists, looking)
+    given = (database, catalogue, scope, until, memory, seconds, scratch, lists, looking, named and frozenset(named))
     opening = Opening(given, stamp, shared or {})
     if (waiting := at_hand(opening)) is not None:
         return waiting
@@ -208,7 +210,7 @@ def open_scoped(  # noqa: PLR0913  (what may be seen, and what may be used)
         attach(session, database, WAREHOUSE)
         is_as_stamped = stamp == stamp_of(database)  # else something was put in the file's place meanwhile
         known = _known_of(database, stamp) if is_as_stamped and not looking else None
-        narrow(session, held, catalogue, scope, until, lists=lists, shared=shared, known=known)
+        narrow(session, held, catalogue, scope, until, lists=lists, shared=shared, known=known, named=named)
     except BaseException:
         session.close()
         raise
@@ -227,6 +229,7 @@ def narrow(  # noqa: PLR0913  (what may be seen)
     lists: bool = False,
     shared: Mapping[str, pl.DataFrame] | None = None,
     known: dict[str, bool] | None = None,
+    named: Collection[str] | None = None,
 ) -> None:
     """Make the views of `open_scoped` over what is attached as `warehouse` (see `held`), and its macros; then lock it.
 
@@ -239,13 +242,16 @@ def narrow(  # noqa: PLR0913  (what may be seen)
         session.load(_CHOSEN, pl.DataFrame({"customer_id": scope.customers}, {"customer_id": pl.String}))
     for name, rows in (shared or {}).items():
         session.load(identifier(name), rows)
-    views = []
-    for name, table in catalogue.without(shared or {}).tables.items():
-        if table.personal and (table.address is not None) != lists:
+    views, is_held = list[tuple[str, str]](), named is not None and scope.customers is not None
+    for name in sorted(catalogue.without(shared or {}).tables, key=catalogue.steps):
+        table = catalogue.tables[name]
+        if (table.personal and (table.address is not None) != lists) or (named is not None and name not in named):
             continue
         where = catalogue.at("tables", name)
+        condition = _condition(table, catalogue, scope, until, (named or ()) if is_held else ())
         with translated(where):
-            views.append((where, _view(session, name, _condition(table, catalogue, scope, until), scope, known)))
+            holds = is_held and table.personal
+            views.append((where, _view(session, name, condition, scope, known, holds=holds)))
     session.execute_each(views)
     for name, macro in held.macros.items():
         given = ", ".join(map(identifier, macro.parameters))
@@ -356,7 +362,9 @@ def _is_number(kind: str) -> bool:
     return kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) or "INT" in kind
 
 
-def _view(session: Session, name: str, condition: str, scope: Scope, known: dict[str, bool] | None) -> str:
+def _view(
+    session: Session, name: str, condition: str, scope: Scope, known: dict[str, bool] | None, *, holds: bool
+) -> str:
     table = f"{WAREHOUSE}.{identifier(name)}"
     if scope == Scope() and known is not None:
         asked = f"SELECT EXISTS (FROM {table} WHERE ({condition}) IS NOT TRUE)"
@@ -365,19 +373,21 @@ def _view(session: Session, name: str, condition: str, scope: Scope, known: dict
         if not known[asked]:
             return f"CREATE OR REPLACE VIEW {identifier(name)} AS FROM {table}"
     rows = f"SELECT * FROM {table} WHERE {condition}"
+    if holds:
+        return f"CREATE OR REPLACE TABLE {identifier(name)} AS {rows}"
     return f"CREATE OR REPLACE VIEW {identifier(name)} AS WITH in_scope AS MATERIALIZED ({rows}) FROM in_scope"
 
 
-def _condition(table: Table, catalogue: Catalogue, scope: Scope, until: datetime) -> str:
+def _condition(table: Table, catalogue: Catalogue, scope: Scope, until: datetime, held: Collection[str] = ()) -> str:
+    """SQL that is true of the rows in scope; of `held` tables there are no others in the session."""
     conditions = []
     if isinstance(table.person, str):
         conditions.append(scope.holds(identifier(table.person)))
     elif isinstance(table.person, Via):
         way = table.person
-        owners = f"SELECT {identifier(way.theirs)} FROM {WAREHOUSE}.{identifier(way.to)}"
-        conditions.append(
-            f"{identifier(way.via)} IN ({owners} WHERE {_condition(catalogue.tables[way.to], catalogue, scope, until)})"
-        )
+        further = _condition(catalogue.tables[way.to], catalogue, scope, until, held)
+        owners = identifier(way.to) if way.to in held else f"{WAREHOUSE}.{identifier(way.to)} WHERE {further}"
+        conditions.append(f"{identifier(way.via)} IN (SELECT {identifier(way.theirs)} FROM {owners})")
     if table.happened_at:
         conditions.append(has_happened(table.happened_at, until))
     return " AND ".join(conditions) or "true"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from flows.clock import moment
 from flows.errors import DataError
+from flows.line import vouching
 from flows.line.forgetting import forget
 from flows.line.retaining import retain
 from flows.line.rolling import FOLDER, look_for_news
@@ -184,3 +186,45 @@ def test_what_leaves_in_nine_days_of_rolling_runs_is_what_leaves_in_full_ones(ti
             each.warehouse(days.get(number, "SELECT 1"))
             each.run(at=day(number), rolling=rolling)
     assert payloads(tiny.batches()) == payloads(full.batches())
+
+
+def found_anew(monkeypatch):
+    """What is tried or bound from now on."""
+    asked = []
+    for name in ("try_words", "bind"):
+        does = getattr(vouching, name)
+        monkeypatch.setattr(vouching, name, lambda *given, name=name, does=does: asked.append(name) or does(*given))
+    return asked
+
+
+@pytest.mark.slow
+def test_words_and_sql_are_not_tried_again_while_people_are_not_read_again(tiny, monkeypatch):
+    asked = found_anew(monkeypatch)
+    tiny.plan(at=day(1), rolling=True)
+    assert asked == []
+    tiny.plan(at=day(1))  # a full run takes nobody's word
+    assert asked == ["try_words", "bind"]
+    tiny.plan(at=day(7), rolling=True)  # `full_every` has passed
+    assert asked == ["try_words", "bind"] * 2
+    tiny.edit("templates/care/email.j2", "dry it first", "dry it well")
+    tiny.plan(at=day(8), rolling=True)
+    assert asked == ["try_words", "bind"] * 3
+
+
+@pytest.mark.slow
+def test_what_a_changed_plan_says_of_words_and_sql_is_not_believed_and_stops_nothing(tiny, monkeypatch):
+    (kept,) = (tiny.state / "plans").glob("*/vouched")
+    kept.write_bytes(kept.read_bytes().replace(b'"creep":{', b'"creep":{"x":1,'))
+    asked = found_anew(monkeypatch)
+    plan = tiny.plan(at=day(1), rolling=True)
+    assert (asked, plan.order.rolling.few) == (["try_words", "bind"], ("late", "owners"))
+
+
+def test_what_targets_hold_of_whom_no_query_names_any_more_is_looked_at_with_the_plan(tiny):
+    tiny.warehouse("DELETE FROM needs WHERE customer_id = 'c01'; INSERT INTO barred VALUES ('c01')")
+    looks = []
+    for rolling in (False, True):
+        folder = tiny.state / "plans" / tiny.plan(at=day(1), rolling=rolling).order.run_id / "look"
+        looks.append(pl.read_parquet(folder / "out.parquet").sort("message_id"))
+    assert looks[0].height > 0
+    assert looks[1].equals(looks[0])

@@ -377,3 +377,19 @@ def test_a_way_may_have_another_name_in_the_other_table(database):
     wrong = Catalogue.model_validate({"tables": tables, "dimensions": {}})
     with pytest.raises(StatementError, match="the table 'orders' has no column 'ids'"):
         open_scoped(database, wrong, scope, NOW, memory="1 GiB")
+
+
+@pytest.mark.parametrize("customers", [("c03", "c07"), ("nobody",)])
+def test_what_is_held_of_the_tables_that_are_named_is_what_their_views_show(database, customers):
+    change(database, "UPDATE orders SET ordered_at = '2026-11-23' WHERE customer_id = 'c07'")
+    scope = Scope(customers=customers)
+    for table in ("customers", "orders", "order_lines", "returns", "items"):
+        shown = seen(database, f"FROM {table}", scope)
+        assert seen(database, f"FROM {table}", scope, named={"returns", table}) == shown
+        assert is_table(database, table, scope, named={"returns", table}) == (table != "items")
+
+
+def test_a_table_that_is_not_named_is_not_there(database):
+    for scope in (Scope(), Scope(customers=("c03",))):
+        with pytest.raises(StatementError, match="orders"):
+            seen(database, "FROM orders", scope, named={"customers"})
