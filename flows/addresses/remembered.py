@@ -29,6 +29,8 @@ KEY: Final = ("raw", "region")
 KEPT: Final = pl.Schema({"raw": pl.String(), "region": pl.String(), "address": pl.String(), "fault": pl.String()})
 
 _CHUNK = 5_000
+_MANY_MORE = 10
+"""Where so many times more is kept than is asked for, what nobody asks for is let go of first: a join would take all of it in."""
 _LOCAL = r"[A-Za-z0-9_%+-]+(\.[A-Za-z0-9_%+-]+)*"
 _PLAIN_LOCAL = rf"^{_LOCAL}$"
 _LONGEST_LOCAL, _LONGEST = 64, 254
@@ -61,6 +63,8 @@ def normalise(frame: pl.DataFrame, cache: Path | None, *, workers: int | None = 
 def _answered(kind: rules.Kind, asked: pl.DataFrame, cache: Path | None, workers: int) -> pl.DataFrame:
     """`_place, address, fault` of what is asked of one kind: from the cache, or read now and put there."""
     kept = _load(kind, cache) if cache and asked.height else KEPT.to_frame()
+    if asked.height < kept.height / _MANY_MORE:
+        kept = kept.filter(pl.col("raw").is_in(asked["raw"].implode()))
     answered = _looked_up(asked, kept)
     is_new = pl.col("raw").is_not_null() & pl.col("address").is_null() & pl.col("fault").is_null()
     new = answered.filter(is_new).select("raw", region="_region").unique()

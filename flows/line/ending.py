@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from flows.warehouse.news import named_tables
 from flows.warehouse.queries import outcomes
 from flows.warehouse.scope import Scope
 
@@ -36,8 +37,11 @@ def ended(source: Source, rows: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     asked = rows.lazy().select(_ASKED).filter(pl.col("product").is_in(list(products))).collect()
     if asked.is_empty() or not source.workspace.queries.outcomes:
         return asked.select("message_id").clear()
-    with source.open(source.about(asked["customer_id"], Scope()), source.moment.present) as session:
-        found = outcomes(session, source.workspace.queries, source.moment)
+    queries, scope = source.workspace.queries, source.about(asked["customer_id"], Scope())
+    texts = "\n".join(queries.outcomes.values())
+    tables = named_tables(texts, source.workspace.catalogue, source.path) if source.narrow else None
+    with source.open(scope, source.moment.present, named=tables) as session:
+        found = outcomes(session, queries, source.moment)
     return ended_by(asked, found, products)
 
 

@@ -25,8 +25,15 @@ _BYTES_EACH = 2_500
 """What it takes more for each person: benchmarks/line.py, with a third more."""
 
 
-def parts_of_run(source: Source, request: Request, table_rows: Mapping[str, int]) -> int:
-    """Into how many parts the customers have to be cut, so that each fits into the memory, and each worker has some."""
+def parts_of_run(source: Source, request: Request, table_rows: Mapping[str, int], people: int = 0) -> int:
+    """Into how many parts the customers have to be cut, so that each fits into the memory, and each worker has some.
+
+    Args:
+        source: the warehouse.
+        request: what was asked for.
+        table_rows: table -> its rows.
+        people: how many have been counted already; else they are, where it matters.
+    """
     memory, set_to = source.workspace.settings.memory, source.workspace.settings.parts
     if request.customers:
         return parts_needed(len(request.customers), memory)
@@ -35,11 +42,15 @@ def parts_of_run(source: Source, request: Request, table_rows: Mapping[str, int]
     least = request.workers * _PARTS_EACH if request.workers > 1 else 1
     if parts_needed(sum(table_rows.values()), memory) <= least:  # nobody has to be counted
         return min(least, MOST_PARTS)
+    people = people or _counted(source)
+    return min(max(parts_needed(people, memory), least), MOST_PARTS)
+
+
+def _counted(source: Source) -> int:
     queries = source.workspace.queries
     tables = named_tables(queries.customers, source.workspace.catalogue, source.path)
     with source.open(Scope(), source.moment.now, named=tables) as session:
-        people = count_customers(session, queries, source.moment)
-    return min(max(parts_needed(people, memory), least), MOST_PARTS)
+        return count_customers(session, queries, source.moment)
 
 
 def parts_needed(people: int, memory: int) -> int:

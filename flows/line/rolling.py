@@ -213,16 +213,17 @@ def remember(settings: Settings, order: Order, folder: Path) -> dict[str, int]:
     if order.rolling is None:
         return {}
     notes = Notes.model_validate_json((folder / FOLDER / _NOTES).read_bytes())
-    people, scope = (pl.read_parquet(folder / FOLDER / name) for name in (_PEOPLE, _SCOPE))
+    people = pl.scan_parquet(folder / FOLDER / _PEOPLE).select("person")
+    scope = pl.read_parquet(folder / FOLDER / _SCOPE)
     parts = [pl.read_parquet(file) for file in sorted((folder / FOLDER).glob("due-*.parquet"))]
     seen = pl.concat([DUE.to_frame(), *parts]).filter(pl.col("segment").is_in(list(notes.segments)))
     kept = DUE.to_frame()
     before = _seen_before(settings)
     if before is not None and order.rolling.few:
         kept = before.due.filter(pl.col("segment").is_in(list(order.rolling.few)))
-        kept = kept.join(scope, on="person", how="anti").join(people, on="person", how="semi")
+        kept = kept.join(scope, on="person", how="anti").join(people.collect(), on="person", how="semi")
     place = private_folder(settings.folder(FOLDER, notes.folder))
-    _write(people, place / _PEOPLE)
+    write_bytes(place / _PEOPLE, (folder / FOLDER / _PEOPLE).read_bytes())
     _write(pl.concat([kept, seen]), place / _DUE)
     write_bytes(settings.folder(FOLDER, _NOTES), notes.model_dump_json().encode())
     for old in settings.folder(FOLDER).iterdir():
@@ -285,9 +286,11 @@ def _why_whole(name: str, before: Notes, notes: Notes, tables: set[str] | None) 
 def _to_look_at(before: _Seen, everybody: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """Those of everybody of whom something is not as it was, or who may be due."""
     due = before.due.filter(pl.col("look_on") <= as_of + AHEAD)
-    same = everybody.join(before.people, on=["person", "digest"], how="semi")
-    waiting = same.join(due, on="person", how="anti")
-    return everybody.join(waiting, on="person", how="anti")
+    # By digests of 64 bits, which nearly all find again, rather than by ids: a third of the time.
+    then = before.people.rename({"person": "then"})
+    changed = everybody.join(then, on="digest", how="left").filter(pl.col("person").ne_missing(pl.col("then")))
+    waited_for = everybody.join(due, on="person", how="semi")
+    return pl.concat([changed.drop("then"), waited_for]).unique("person").sort("customer_id")
 
 
 def _seen_before(settings: Settings) -> _Seen | None:
@@ -305,5 +308,5 @@ def _seen_before(settings: Settings) -> _Seen | None:
 def _write(rows: pl.DataFrame, path: Path) -> None:
     """Write Parquet whole or not at all. Raises OutboxError."""
     content = io.BytesIO()
-    rows.write_parquet(content)
+    rows.write_parquet(content, compression_level=1)  # digits of digests: more of it finds no more
     write_bytes(path, content.getvalue())

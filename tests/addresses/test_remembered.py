@@ -63,6 +63,15 @@ def test_a_value_is_read_once_and_then_taken_from_the_cache(cache):
     assert len(kept(cache, "email")) == 1
 
 
+def test_few_of_many_that_are_kept_are_found_among_them_and_the_others_stay(cache):
+    many = pl.DataFrame([("email", f"a{n}@example.com", None) for n in range(40)], SCHEMA, orient="row")
+    normalise(many, cache)
+    poisoned(cache, "email", "kept@example.com")
+    few = pl.DataFrame([("email", "a7@example.com", None), ("email", "new@example.com", None)], SCHEMA, orient="row")
+    assert normalise(few, cache)["address"].to_list() == ["kept@example.com", "new@example.com"]
+    assert remembered._load("email", cache).height == 41
+
+
 def test_nothing_asked_is_nothing_answered_and_nothing_written(cache):
     assert_frame_equal(normalise(ASKED.clear(), cache), ANSWER.clear())
     assert not cache.exists()
