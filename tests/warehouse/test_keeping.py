@@ -73,6 +73,7 @@ def test_who_asks_for_the_same_has_the_session_that_is_there(shop):
         ({"until": NOW + timedelta(days=1)}, ["ann", "ann"]),
         ({"looking": True}, []),
         ({"shared": {"sizes": pl.DataFrame({"size": [1]})}}, ["ann"]),
+        ({"named": {"customers"}}, ["ann"]),
     ],
 )
 def test_who_asks_for_something_else_has_another_one(shop, given, known):
