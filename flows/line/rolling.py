@@ -172,7 +172,7 @@ def found_before(workspace: Workspace, moment: Moment) -> Vouched | None:
         return None
 
 
-def few_of(source: Source, order: Order, scope: Scope, folder: Path, held: pl.Series) -> Few | None:
+def few_of(source: Source, order: Order, scope: Scope, folder: Path, held: pl.LazyFrame) -> Few | None:
     """Whom a part of a run reads some segments of; None where it reads all of them over all of its customers.
 
     Args:
@@ -189,8 +189,9 @@ def few_of(source: Source, order: Order, scope: Scope, folder: Path, held: pl.Se
         return None
     chosen = pl.read_parquet(folder / FOLDER / _SCOPE)["customer_id"]
     told = named(source, scope, order.audiences)
-    spoken_of = None if told is None else sorted({*told, *held.drop_nulls()})
-    return Few(frozenset(order.rolling.few), replace(scope, customers=tuple(chosen)), spoken_of)
+    if told is not None:
+        told = sorted({*told, *held.select(pl.col("customer_id").drop_nulls().unique()).collect().to_series()})
+    return Few(frozenset(order.rolling.few), replace(scope, customers=tuple(chosen)), told)
 
 
 def note_due(made: Decided, order: Order, settings: Settings, folder: Path, part: int) -> None:

@@ -14,11 +14,8 @@ def test_a_second_run_of_the_same_day_delivers_nothing_more(tiny):
     assert [p.folder for p in outcome.delivered.published] == [None, None, None]
     assert [p.dropped for p in outcome.delivered.published] == [{}, {}, {}]
     assert tiny.batches() == seen
-    noted = {
-        "run",
-        "segment_count",
-        "approval",
-    }  # only the run itself, whom it looked at, and what answers go by from now on
+    # Only the run itself, whom it looked at, and what answers go by from now on.
+    noted = {"run", "segment_count", "approval"}
     assert [row[0] for row in after["approval"] if row not in before["approval"]] == ["frozen"]
     assert {name: rows for name, rows in after.items() if name not in noted} == {
         name: rows for name, rows in before.items() if name not in noted
